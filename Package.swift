@@ -1,0 +1,62 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+let package = Package(
+  name: "Eigenstep",
+  platforms: [.macOS(.v14)],
+  products: [
+    .executable(name: "eigenstep", targets: ["eigenstep"]),
+    .library(name: "TensorPrograms", targets: ["TensorPrograms"]),
+    .library(name: "LinearMaps", targets: ["LinearMaps"]),
+    .library(
+      name: "Eigenstep",
+      targets: [
+        "TensorPrograms", "LinearMaps", "OnnxBackend", "TensorFiles", "Curvature", "Training",
+        "Diagnosis", "Labs", "Reports",
+      ]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
+    .package(url: "https://github.com/swiftcsv/SwiftCSV", from: "0.10.0"),
+  ],
+  targets: [
+    .target(
+      name: "CLAPACK",
+      linkerSettings: [
+        .linkedLibrary("openblas", .when(platforms: [.linux])),
+        .linkedLibrary("lapacke", .when(platforms: [.linux])),
+        .linkedFramework("Accelerate", .when(platforms: [.macOS])),
+      ]),
+    .target(name: "LinearMaps", dependencies: ["CLAPACK"]),
+    .target(name: "TensorPrograms"),
+    .target(name: "COnnxRuntime"),
+    .target(
+      name: "OnnxBackend",
+      dependencies: [
+        "TensorPrograms", "COnnxRuntime",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ]),
+    .target(
+      name: "TensorFiles",
+      dependencies: ["TensorPrograms", .product(name: "SwiftCSV", package: "SwiftCSV")]),
+    .target(name: "Curvature", dependencies: ["LinearMaps", "TensorPrograms"]),
+    .target(name: "Training", dependencies: ["Curvature"]),
+    .target(name: "Diagnosis", dependencies: ["Training"]),
+    .target(name: "Labs", dependencies: ["Diagnosis"]),
+    .target(name: "Reports", dependencies: ["Diagnosis", "Labs"]),
+    .executableTarget(
+      name: "eigenstep",
+      dependencies: [
+        "Reports", "Labs", "Diagnosis", "OnnxBackend", "TensorFiles",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .testTarget(name: "TensorProgramsTests", dependencies: ["TensorPrograms"]),
+    .testTarget(name: "LinearMapsTests", dependencies: ["LinearMaps"]),
+    .testTarget(name: "OnnxBackendTests", dependencies: ["OnnxBackend"]),
+    .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
+    .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Labs", "Reports"]),
+    .testTarget(name: "CommandLineTests", dependencies: ["eigenstep"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
