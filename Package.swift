@@ -60,3 +60,10 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// `make check`: warnings in this package's own Swift are errors, its dependencies' are not.
+if Context.environment["EIGENSTEP_STRICT"] != nil {
+  for target in package.targets where target.type != .system {
+    target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-warnings-as-errors"])]
+  }
+}
