@@ -36,7 +36,8 @@ let package = Package(
       dependencies: [
         "TensorPrograms", "COnnxRuntime",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
-      ]),
+      ],
+      exclude: ["Messages/onnx.proto"]),
     .target(
       name: "TensorFiles",
       dependencies: ["TensorPrograms", .product(name: "SwiftCSV", package: "SwiftCSV")]),
