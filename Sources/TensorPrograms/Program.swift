@@ -70,7 +70,8 @@ extension Program {
     }
     func use(_ variable: Variable, _ place: String) throws {
       guard types.indices.contains(variable.index), assigned[variable.index] else {
-        throw ProgramError.notAssigned("%\(variable.index) is used in \(place) before it is assigned")
+        throw ProgramError.notAssigned(
+          "%\(variable.index) is used in \(place) before it is assigned")
       }
     }
     for input in inputs { try assign(input, "the inputs") }
