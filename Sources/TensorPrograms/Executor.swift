@@ -6,6 +6,9 @@ public protocol Executor: Sendable {
   /// - Throws: where the executor has no kernel for one of the program's primitives at its type, with
   ///   the primitive's name.
   func compile(_ program: Program) throws -> any Executable
+
+  /// Copies a tensor into memory that runs of this executor read without a further copy.
+  func keep(_ tensor: Tensor) throws -> any ResidentValue
 }
 
 /// A program ready to run.
@@ -20,6 +23,38 @@ public protocol Executable: AnyObject {
   /// - Returns: one argument per output: the tensor, the resident value, or the view that was filled.
   /// - Throws: what the runtime reports, or `CancellationError`.
   func run(_ inputs: [Argument], into destinations: [Destination]) throws -> [Argument]
+
+  /// Fixes the arguments of a run that is repeated: each call reads the inputs and fills the views anew.
+  ///
+  /// - Parameter outputs: one view per program output.
+  func prepare(_ inputs: [Argument], into outputs: [TensorView]) throws -> any PreparedRun
+}
+
+/// A run with its arguments fixed. The memory of its views must outlive it.
+public protocol PreparedRun: AnyObject {
+  func run() throws
+}
+
+extension Executable {
+  public func prepare(
+    _ inputs: [Argument], into outputs: [TensorView]
+  ) throws -> any PreparedRun {
+    RepeatedRun(executable: self, inputs: inputs, destinations: outputs.map { .view($0) })
+  }
+}
+
+private final class RepeatedRun: PreparedRun {
+  private let executable: any Executable
+  private let inputs: [Argument]
+  private let destinations: [Destination]
+
+  init(executable: any Executable, inputs: [Argument], destinations: [Destination]) {
+    self.executable = executable
+    self.inputs = inputs
+    self.destinations = destinations
+  }
+
+  func run() throws { _ = try executable.run(inputs, into: destinations) }
 }
 
 /// Memory of the caller's, seen as a tensor. The caller keeps it alive and unaliased during a run.

@@ -10,6 +10,8 @@ public struct ReferenceExecutor: Executor {
     try program.verify()
     return ReferenceExecutable(program)
   }
+
+  public func keep(_ tensor: Tensor) -> any ResidentValue { ResidentTensor(tensor) }
 }
 
 /// What an equation cannot compute from the values it was given.
