@@ -36,7 +36,8 @@ let package = Package(
       dependencies: [
         "TensorPrograms", "COnnxRuntime",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
-      ]),
+      ],
+      exclude: ["Messages/onnx.proto"]),
     .target(
       name: "TensorFiles",
       dependencies: ["TensorPrograms", .product(name: "SwiftCSV", package: "SwiftCSV")]),
@@ -60,3 +61,10 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// `make check`: warnings in this package's own Swift are errors, its dependencies' are not.
+if Context.environment["EIGENSTEP_STRICT"] != nil {
+  for target in package.targets where target.type != .system {
+    target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-warnings-as-errors"])]
+  }
+}

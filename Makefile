@@ -1,0 +1,88 @@
+# Eigenstep. `make demo` installs what is missing, builds, and diagnoses the wine table.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+CONFIGURATION ?= release
+
+# The warm tests of `make smoke`: a regular expression over test target and function names.
+SMOKE_TESTS ?= LinearMapsTests|TensorFilesTests
+DEMO_FLAGS ?= Examples/wine.csv --target class --model linear --lr 1e-6
+
+# Fedora keeps the BLAS headers in folders of their own.
+CPATH := $(subst $() ,:,$(strip $(CPATH) $(wildcard /usr/include/openblas /usr/include/lapacke)))
+ifneq ($(CPATH),)
+export CPATH
+endif
+
+BUILD = $(SWIFT) build -c $(CONFIGURATION)
+TEST = $(SWIFT) test -c $(CONFIGURATION) --disable-xctest
+PROGRAM = .build/$(CONFIGURATION)/eigenstep
+
+.PHONY: all demo build test smoke check bench install clean bootstrap format lint snippets help
+
+all: build
+
+help:
+	@echo "make demo       build, then diagnose the bundled wine table"
+	@echo "make build      build the library and the program ($(CONFIGURATION))"
+	@echo "make test       all tests"
+	@echo "make smoke      a two-minute subset of the tests and one diagnosis, after a build"
+	@echo "make check      format, warnings as errors, tests, the README's examples"
+	@echo "make bench      beside PyTorch and JAX (installs them in .eigenstep/bench-venv)"
+	@echo "make install    into PREFIX (now $(PREFIX))"
+	@echo "make bootstrap  install OpenBLAS and ONNX Runtime where they are missing"
+	@echo "make format     format all Swift files in place"
+	@echo "make clean      remove build products; .eigenstep, the downloads, stays"
+
+bootstrap:
+	@Scripts/bootstrap.sh
+
+build: bootstrap
+	$(BUILD)
+
+demo: bootstrap
+	$(BUILD) --product eigenstep
+	$(PROGRAM) diagnose $(DEMO_FLAGS)
+
+test: bootstrap
+	$(TEST)
+
+smoke: bootstrap
+	$(TEST) --filter '$(SMOKE_TESTS)'
+	$(PROGRAM) diagnose $(DEMO_FLAGS) --no-trials
+
+# The strict setting adds -warnings-as-errors to this package's own targets alone.
+check: export EIGENSTEP_STRICT = 1
+check: bootstrap lint
+	$(BUILD) --build-tests
+	$(TEST)
+	python3 Scripts/check_snippets.py
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel --configuration .swift-format \
+	  Package.swift Sources Tests $(wildcard Benchmarks/Package.swift Benchmarks/Sources)
+
+format:
+	$(SWIFT) format --in-place --recursive --parallel --configuration .swift-format \
+	  Package.swift Sources Tests $(wildcard Benchmarks/Package.swift Benchmarks/Sources)
+
+snippets: build
+	python3 Scripts/check_snippets.py
+
+bench: bootstrap
+	Benchmarks/run.sh
+
+# The program looks for the library in ../lib/eigenstep from its own folder.
+install: build
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/eigenstep"
+	install -m 755 $(PROGRAM) "$(DESTDIR)$(PREFIX)/bin/eigenstep"
+	@if [ -d .eigenstep/onnxruntime ]; then \
+	  cp -Rf .eigenstep/onnxruntime/. "$(DESTDIR)$(PREFIX)/lib/eigenstep/"; \
+	  echo "ONNX Runtime installed in $(DESTDIR)$(PREFIX)/lib/eigenstep"; \
+	else \
+	  echo "no ONNX Runtime in .eigenstep: set ORT_DYLIB_PATH, or use --executor reference"; \
+	fi
+
+clean:
+	$(SWIFT) package clean
+	rm -rf .build-* Benchmarks/.build

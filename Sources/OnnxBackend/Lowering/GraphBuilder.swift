@@ -1,0 +1,132 @@
+import Foundation
+
+/// Builds an ONNX model node by node; every value gets a fresh short name.
+struct GraphBuilder {
+  /// ONNX 1.13's operators: the first with axes as inputs everywhere and scatter with addition.
+  static let operatorSet: Int64 = 18
+  private static let intermediateRepresentation: Int64 = 8
+
+  private var graph = Onnx_GraphProto()
+  private var nameCount = 0
+  private var integerConstants: [[Int]: String] = [:]
+  private(set) var inputNames: [String] = []
+  private(set) var outputNames: [String] = []
+
+  var nodeCount: Int { graph.node.count }
+
+  enum Attribute {
+    case int(Int)
+    case ints([Int])
+    case float(Float)
+    case string(String)
+  }
+
+  private mutating func freshName(_ prefix: String) -> String {
+    nameCount += 1
+    return "\(prefix)\(nameCount)"
+  }
+
+  mutating func input(_ element: OnnxElement, _ shape: [Int]) -> String {
+    let name = freshName("x")
+    graph.input.append(Self.valueInfo(name, element, shape))
+    inputNames.append(name)
+    return name
+  }
+
+  /// Makes `value` an output; a copy node is added where the same value leaves twice or was given.
+  mutating func output(_ value: String, _ element: OnnxElement, _ shape: [Int]) {
+    let isGiven =
+      inputNames.contains(value) || outputNames.contains(value)
+      || graph.initializer.contains { $0.name == value }
+    let name = isGiven ? node("Identity", [value]) : value
+    graph.output.append(Self.valueInfo(name, element, shape))
+    outputNames.append(name)
+  }
+
+  mutating func node(
+    _ operation: String, _ inputs: [String], _ attributes: KeyValuePairs<String, Attribute> = [:],
+    domain: String = ""
+  ) -> String {
+    nodes(operation, inputs, attributes, domain: domain, outputCount: 1)[0]
+  }
+
+  mutating func nodes(
+    _ operation: String, _ inputs: [String], _ attributes: KeyValuePairs<String, Attribute> = [:],
+    domain: String = "", outputCount: Int
+  ) -> [String] {
+    var node = Onnx_NodeProto()
+    node.opType = operation
+    node.domain = domain
+    node.input = inputs
+    node.output = (0..<outputCount).map { _ in freshName("v") }
+    node.attribute = attributes.map { name, value in Self.attribute(name, value) }
+    graph.node.append(node)
+    return node.output
+  }
+
+  /// A constant from little-endian bytes in row-major order.
+  mutating func constant(_ element: OnnxElement, _ shape: [Int], bytes: Data) -> String {
+    precondition(
+      bytes.count == shape.reduce(element.byteCount, *),
+      "\(bytes.count) bytes do not fill a constant of shape \(shape)")
+    var tensor = Onnx_TensorProto()
+    tensor.name = freshName("c")
+    tensor.dims = shape.map(Int64.init)
+    tensor.dataType = element.rawValue
+    tensor.rawData = bytes
+    graph.initializer.append(tensor)
+    return tensor.name
+  }
+
+  /// A vector of int64, as shapes, axes and bounds are given; equal ones are shared.
+  mutating func integers(_ values: [Int]) -> String {
+    if let known = integerConstants[values] { return known }
+    let bytes = values.map(Int64.init).withUnsafeBytes { Data($0) }
+    let name = constant(.int64, [values.count], bytes: bytes)
+    integerConstants[values] = name
+    return name
+  }
+
+  func model() throws -> Data {
+    var model = Onnx_ModelProto()
+    model.irVersion = Self.intermediateRepresentation
+    model.producerName = "eigenstep"
+    model.graph = graph
+    model.graph.name = "program"
+    var standard = Onnx_OperatorSetIdProto()
+    standard.version = Self.operatorSet
+    var microsoft = Onnx_OperatorSetIdProto()
+    microsoft.domain = "com.microsoft"
+    microsoft.version = 1
+    model.opsetImport = [standard, microsoft]
+    return try model.serializedData()
+  }
+
+  private static func valueInfo(
+    _ name: String, _ element: OnnxElement, _ shape: [Int]
+  ) -> Onnx_ValueInfoProto {
+    var info = Onnx_ValueInfoProto()
+    info.name = name
+    info.type.tensorType.elemType = element.rawValue
+    info.type.tensorType.shape.dim = shape.map { size in
+      var dimension = Onnx_TensorShapeProto.Dimension()
+      dimension.dimValue = Int64(size)
+      return dimension
+    }
+    // A scalar's shape is present and empty; touching it is what makes it present.
+    info.type.tensorType.shape = info.type.tensorType.shape
+    return info
+  }
+
+  private static func attribute(_ name: String, _ value: Attribute) -> Onnx_AttributeProto {
+    var attribute = Onnx_AttributeProto()
+    attribute.name = name
+    switch value {
+    case .int(let value): (attribute.type, attribute.i) = (.int, Int64(value))
+    case .ints(let values): (attribute.type, attribute.ints) = (.ints, values.map(Int64.init))
+    case .float(let value): (attribute.type, attribute.f) = (.float, value)
+    case .string(let value): (attribute.type, attribute.s) = (.string, Data(value.utf8))
+    }
+    return attribute
+  }
+}
