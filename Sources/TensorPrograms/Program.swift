@@ -168,3 +168,10 @@ extension Primitive {
     }
   }
 }
+
+extension Program {
+  /// The program with only some of its outputs, and without what the others alone need.
+  public func selectingResults(_ range: Range<Int>) -> Program {
+    selectingOutputs(Array(outputs[range])).simplified()
+  }
+}

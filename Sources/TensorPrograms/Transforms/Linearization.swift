@@ -6,6 +6,12 @@ public struct Linearization: Sendable {
   public var linear: Program
   public var residualTypes: [TensorType]
 
+  public init(primal: Program, linear: Program, residualTypes: [TensorType]) {
+    self.primal = primal
+    self.linear = linear
+    self.residualTypes = residualTypes
+  }
+
   /// Cotangents of the chosen outputs to `J' c`: residuals, then cotangents, to one result per
   /// differentiated input.
   public var transposed: Program {

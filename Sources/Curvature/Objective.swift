@@ -1,0 +1,223 @@
+import LinearMaps
+import TensorPrograms
+
+/// A loss over a data set, its gradient, and its curvature as linear maps.
+///
+/// Parameters are one flat vector in the order of `LossDefinition.parameters`, each row-major. The data
+/// are cut into micro-batches where one run over all samples would exceed the memory budget; every
+/// result is the mean over all samples whatever the cut.
+public final class Objective<Scalar: LinearMapScalar> {
+  public let definition: LossDefinition
+  public let data: [Tensor]
+  public let executor: any Executor
+  public let memoryBudget: Int
+  /// Samples per micro-batch.
+  public let batchSize: Int
+
+  let layout: ParameterLayout
+  private let batches: [SampleBatches.Batch]
+  private let kept: [[Argument]]
+  private var executables: [ProgramKey: any Executable] = [:]
+  private var linearizations: [ProgramKey: Linearization] = [:]
+
+  /// Floating-point operations spent so far, by count; divide by `gradientOperations` for
+  /// gradient-equivalents.
+  public private(set) var operations = 0.0
+
+  private struct ProgramKey: Hashable {
+    var kind: Kind
+    var count: Int
+  }
+
+  private enum Kind: Hashable {
+    case value, gradient
+    case primal(CurvatureKind), linear(CurvatureKind, columns: Int)
+  }
+
+  /// - Parameters:
+  ///   - data: arrays whose leading axes all run over the samples.
+  ///   - memoryBudget: bytes that one run's values and the kept residuals may take.
+  /// - Throws: `ProgramError` where the loss does not fit the data or is not scalar; what the executor
+  ///   throws on compiling.
+  public init(
+    _ definition: LossDefinition, data: [Tensor], executor: any Executor,
+    memoryBudget: Int = 2 << 30
+  ) throws {
+    self.definition = definition
+    self.data = data
+    self.executor = executor
+    self.memoryBudget = memoryBudget
+    layout = ParameterLayout(definition.parameterTypes(Scalar.element))
+    let samples = data[0].shape[0]
+    let whole = try definition.program(
+      dataTypes: data.map(\.type), element: Scalar.element
+    ).hessianProduct(withRespectTo: Array(definition.parameters.indices))
+    let bytes = whole.primal.valueBytes + whole.linear.valueBytes
+    batchSize =
+      bytes <= memoryBudget
+      ? samples
+      : max(1, min(samples, Int(Double(samples) * Double(memoryBudget) / Double(bytes))))
+    batches = SampleBatches(data, size: batchSize).batches
+    kept = try batches.map { try $0.data.map { .resident(try executor.keep($0)) } }
+    linearizations[ProgramKey(kind: .primal(.hessian), count: batches[0].count)] =
+      batches.count == 1 ? whole : nil
+  }
+
+  public var parameterCount: Int { layout.count }
+  public var sampleCount: Int { data[0].shape[0] }
+  var batchCount: Int { batches.count }
+  func weight(_ batch: Int) -> Double { batches[batch].weight }
+
+  // MARK: Programs
+
+  private func program(count: Int) throws -> Program {
+    try definition.program(
+      dataTypes: SampleBatches.types(of: data, count: count), element: Scalar.element)
+  }
+
+  func linearization(_ kind: CurvatureKind, batch: Int) throws -> Linearization {
+    let key = ProgramKey(kind: .primal(kind), count: batches[batch].count)
+    if let known = linearizations[key] { return known }
+    let types = SampleBatches.types(of: data, count: key.count)
+    let made: Linearization
+    switch kind {
+    case .hessian:
+      made = try program(count: key.count)
+        .hessianProduct(withRespectTo: Array(definition.parameters.indices))
+    case .gaussNewton:
+      guard
+        let product = try definition.gaussNewtonProduct(dataTypes: types, element: Scalar.element)
+      else { preconditionFailure("a loss without a model output has no Gauss-Newton matrix") }
+      made = product
+    }
+    linearizations[key] = made
+    return made
+  }
+
+  private func executable(
+    _ kind: Kind, count: Int, _ make: () throws -> Program
+  ) throws -> any Executable {
+    let key = ProgramKey(kind: kind, count: count)
+    if let known = executables[key] { return known }
+    let compiled = try executor.compile(make())
+    executables[key] = compiled
+    return compiled
+  }
+
+  func gradientProgram(batch: Int) throws -> Program {
+    try program(count: batches[batch].count)
+      .gradient(withRespectTo: Array(definition.parameters.indices))
+  }
+
+  private func gradientExecutable(batch: Int) throws -> any Executable {
+    try executable(.gradient, count: batches[batch].count) { try gradientProgram(batch: batch) }
+  }
+
+  func keptData(batch: Int) -> [Argument] { kept[batch] }
+
+  /// Operations of one gradient over all samples: the unit of gradient-equivalents.
+  public func gradientOperations() throws -> Double {
+    try batches.indices.reduce(0) {
+      try $0 + gradientExecutable(batch: $1).program.operationCount
+    }
+  }
+
+  // MARK: Values and gradients
+
+  /// The mean loss at a flat parameter vector.
+  public func value(at parameters: [Scalar]) throws -> Double {
+    try parameters.withUnsafeBufferPointer { flat in
+      let point = layout.views(flat.baseAddress!).arguments
+      var total = 0.0
+      for (index, batch) in batches.enumerated() {
+        let executable = try executable(.value, count: batch.count) {
+          try program(count: batch.count).simplified()
+        }
+        operations += executable.program.operationCount
+        let loss = try executable.run(point + kept[index], into: [.tensor])
+        total += batch.weight * (try loss[0].tensor().scalarValue)
+      }
+      return total
+    }
+  }
+
+  /// The mean loss and its gradient, flat.
+  public func valueAndGradient(at parameters: [Scalar]) throws -> (
+    value: Double, gradient: [Scalar]
+  ) {
+    var gradient = [Scalar](repeating: 0, count: layout.count)
+    let value = try parameters.withUnsafeBufferPointer { point in
+      try gradient.withUnsafeMutableBufferPointer { gradient in
+        try valueAndGradient(at: point.baseAddress!, into: gradient.baseAddress!)
+      }
+    }
+    return (value, gradient)
+  }
+
+  func valueAndGradient(
+    at point: UnsafePointer<Scalar>, into gradient: UnsafeMutablePointer<Scalar>
+  ) throws -> Double {
+    let arguments = layout.views(point).arguments
+    func run(_ batch: Int, _ target: UnsafePointer<Scalar>) throws -> Double {
+      let executable = try gradientExecutable(batch: batch)
+      operations += executable.program.operationCount
+      let results = try executable.run(
+        arguments + kept[batch], into: [.tensor] + layout.views(target).destinations)
+      return try results[0].tensor().scalarValue
+    }
+    if batches.count == 1 { return try run(0, gradient) }
+    var total = 0.0
+    var part = [Scalar](repeating: 0, count: layout.count)
+    gradient.update(repeating: 0, count: layout.count)
+    for (index, batch) in batches.enumerated() {
+      total +=
+        batch.weight * (try part.withUnsafeMutableBufferPointer { try run(index, $0.baseAddress!) })
+      Scalar.axpy(layout.count, Scalar(batch.weight), part, gradient)
+    }
+    return total
+  }
+
+  // MARK: Curvature
+
+  /// The Hessian at a point, linearised once.
+  public func hessian(at parameters: [Scalar]) throws -> CurvatureMap<Scalar> {
+    try CurvatureMap(self, .hessian, at: parameters)
+  }
+
+  /// The Gauss-Newton matrix `J' H_loss J` at a point, or nil for a loss without a model output.
+  public func gaussNewton(at parameters: [Scalar]) throws -> CurvatureMap<Scalar>? {
+    definition.composite == nil ? nil : try CurvatureMap(self, .gaussNewton, at: parameters)
+  }
+
+  /// The residuals of one micro-batch at a point, in the executor's memory.
+  func residuals(
+    _ kind: CurvatureKind, batch: Int, at point: UnsafePointer<Scalar>
+  ) throws -> [Argument] {
+    let linearization = try linearization(kind, batch: batch)
+    let primal = linearization.primal
+    let count = linearization.residualTypes.count
+    let executable = try executable(.primal(kind), count: batches[batch].count) {
+      primal.selectingResults(primal.outputs.count - count..<primal.outputs.count)
+    }
+    operations += executable.program.operationCount
+    return try executable.run(
+      layout.views(point).arguments + kept[batch],
+      into: linearization.residualTypes.map { _ in .resident })
+  }
+
+  /// The linear program of one micro-batch for a number of directions at once.
+  func linearExecutable(
+    _ kind: CurvatureKind, batch: Int, columns: Int
+  ) throws -> any Executable {
+    try executable(.linear(kind, columns: columns), count: batches[batch].count) {
+      let linearization = try linearization(kind, batch: batch)
+      guard columns > 1 else { return linearization.linear }
+      let isDirection =
+        linearization.residualTypes.map { _ in false } + layout.types.map { _ in true }
+      return linearization.linear.vmap(batched: isDirection, size: columns).simplified()
+    }
+  }
+
+  /// Adds to the operations spent, for runs that are driven from outside.
+  package func count(_ operations: Double) { self.operations += operations }
+}

@@ -1,0 +1,38 @@
+import TensorPrograms
+
+extension Program {
+  /// Floating-point operations of one run, counted from the shapes: `2 m k n` for a dot, one per element
+  /// read or written for everything else.
+  ///
+  /// A count, not a time: the same on every machine, so that work can be compared between runs.
+  public var operationCount: Double {
+    equations.reduce(0) { total, equation in
+      let results = equation.results.reduce(0) { $0 + Double(type(of: $1).shape.count) }
+      switch equation.primitive {
+      case .dot(let dimensions):
+        let left = type(of: equation.operands[0]).shape
+        return total + 2 * results * dimensions.leftContracting.reduce(1) { $0 * Double(left[$1]) }
+      case .reduceSum, .reduceMax:
+        return total + Double(type(of: equation.operands[0]).shape.count)
+      case .unary, .binary, .compare, .select, .convert, .pad, .concatenate, .reverse, .gather,
+        .scatterAdd, .slice, .split, .transpose:
+        return total + results
+      case .stopGradient, .constant, .iota, .reshape, .broadcast:
+        return total
+      case .call(let body):
+        return total + body.operationCount
+      }
+    }
+  }
+
+  /// Bytes of all values of one run together: an upper estimate of its working memory.
+  public var valueBytes: Int {
+    equations.reduce(0) { total, equation in
+      switch equation.primitive {
+      case .broadcast, .reshape, .constant, .iota, .stopGradient: total
+      case .call(let body): total + body.valueBytes
+      default: total + equation.results.reduce(0) { $0 + type(of: $1).byteCount }
+      }
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import TensorPrograms
+
+/// The samples of a data set cut into batches that a run has memory for.
+struct SampleBatches {
+  struct Batch {
+    var count: Int
+    /// Its share of all samples.
+    var weight: Double
+    var data: [Tensor]
+  }
+
+  var batches: [Batch]
+  /// The element types and shapes of a batch of this many samples.
+  static func types(of data: [Tensor], count: Int) -> [TensorType] {
+    data.map { tensor in
+      var shape = tensor.shape
+      shape[0] = count
+      return TensorType(tensor.element, shape)
+    }
+  }
+
+  /// Equal batches of at most `size` samples, the last one possibly smaller.
+  init(_ data: [Tensor], size: Int) {
+    let total = data[0].shape[0]
+    batches = stride(from: 0, to: total, by: size).map { start in
+      let count = min(size, total - start)
+      return Batch(
+        count: count, weight: Double(count) / Double(total),
+        data: count == total ? data : data.map { $0.samples(start..<start + count) })
+    }
+  }
+}
+
+extension Tensor {
+  /// The entries `range` of the leading axis.
+  public func samples(_ range: Range<Int>) -> Tensor {
+    var shape = self.shape
+    shape[0] = range.count
+    let row = self.shape.removing([0]).count
+    let part = range.lowerBound * row..<range.upperBound * row
+    let storage: Storage =
+      switch self.storage {
+      case .float32(let values): .float32(Array(values[part]))
+      case .float64(let values): .float64(Array(values[part]))
+      case .int32(let values): .int32(Array(values[part]))
+      case .int64(let values): .int64(Array(values[part]))
+      case .bool(let values): .bool(Array(values[part]))
+      }
+    return Tensor(storage, shape: shape)
+  }
+}
