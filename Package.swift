@@ -52,7 +52,11 @@ let package = Package(
         "Reports", "Labs", "Diagnosis", "OnnxBackend", "TensorFiles",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    .testTarget(name: "TensorProgramsTests", dependencies: ["TensorPrograms"]),
+    // Every primitive and random programs of them, for the tests of each executor.
+    .target(
+      name: "PrimitiveTable", dependencies: ["TensorPrograms"], path: "Tests/Support/PrimitiveTable"),
+    .testTarget(
+      name: "TensorProgramsTests", dependencies: ["TensorPrograms", "PrimitiveTable"]),
     .testTarget(name: "LinearMapsTests", dependencies: ["LinearMaps"]),
     .testTarget(name: "OnnxBackendTests", dependencies: ["OnnxBackend"]),
     .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
