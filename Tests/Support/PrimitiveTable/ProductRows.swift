@@ -60,7 +60,8 @@ extension PrimitiveTable {
         let product = $0[0].sin() * $0[1]
         return [product.sum([0]), product.tanh(), $0[1].square()]
       }
-      return PrimitiveInstance(.call(body.program), (type, .uniform(-2, 2)), (type, .uniform(-2, 2)))
+      return PrimitiveInstance(
+        .call(body.program), (type, .uniform(-2, 2)), (type, .uniform(-2, 2)))
     },
     PrimitiveRow("call within a call", .structural(.call)) { element, random in
       let type = TensorType(element, random.shape(ranks: 0...2))

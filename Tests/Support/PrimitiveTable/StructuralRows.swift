@@ -29,7 +29,9 @@ extension PrimitiveTable {
       let shape = random.shape()
       var factors = shape.dimensions.shuffled(using: &random)
       if random.chance(0.5) { factors.insert(1, at: random.integer(0...factors.count)) }
-      if factors.count > 1, random.chance(0.5) { factors = [factors[0] * factors[1]] + factors[2...] }
+      if factors.count > 1, random.chance(0.5) {
+        factors = [factors[0] * factors[1]] + factors[2...]
+      }
       return PrimitiveInstance(.reshape(Shape(factors)), (TensorType(element, shape), plain))
     },
     PrimitiveRow("reshape to scalar and back", .structural(.reshape)) { element, _ in
@@ -42,8 +44,9 @@ extension PrimitiveTable {
       let permutation = Array(0..<shape.rank).shuffled(using: &random)
       return PrimitiveInstance(.transpose(permutation), (TensorType(element, shape), plain))
     },
-    PrimitiveRow("transpose of bools", .structural(.transpose), elements: [.bool], derivative: .none)
-    { element, random in
+    PrimitiveRow(
+      "transpose of bools", .structural(.transpose), elements: [.bool], derivative: .none
+    ) { element, random in
       let shape = random.shape(ranks: 2...3)
       return PrimitiveInstance(
         .transpose((0..<shape.rank).reversed()), (TensorType(element, shape), .bools))
