@@ -1,0 +1,216 @@
+/// Everything a diagnosis found; `docs/json.md` describes its JSON, which is stable.
+///
+/// A value that does not exist is nil and prints as `null`; no number is ever NaN.
+public struct DiagnosisReport: Sendable, Equatable, Codable {
+  public static let currentSchema = "eigenstep.diagnosis/1"
+
+  public let schema: String
+  public let problem: Problem
+  public let curvature: Curvature
+  public let learningRate: LearningRate
+  /// Sharpest first; all of them for small problems, the extreme ones for large.
+  public let directions: [EigenDirection]
+  public let prediction: Prediction
+  /// The most important first.
+  public let findings: [Finding]
+  /// Best first, as ``Swift/Sequence/ranked()`` orders them.
+  public let prescriptions: [Prescription]
+
+  public init(
+    problem: Problem, curvature: Curvature, learningRate: LearningRate,
+    directions: [EigenDirection], prediction: Prediction, findings: [Finding],
+    prescriptions: [Prescription]
+  ) {
+    schema = Self.currentSchema
+    self.problem = problem
+    self.curvature = curvature
+    self.learningRate = learningRate
+    self.directions = directions
+    self.prediction = prediction
+    self.findings = findings
+    self.prescriptions = prescriptions
+  }
+
+  /// The report as JSON: keys in the documented order, `null` for missing values.
+  public func json(indented: Bool = true) throws -> String {
+    try OrderedJSON.string(self, indented: indented)
+  }
+}
+
+extension DiagnosisReport {
+  /// What was diagnosed, and where on its loss.
+  public struct Problem: Sendable, Equatable, Codable {
+    public var parameters: Int
+    public var samples: Int
+    /// Columns that enter the model, after one-hot encoding and without the bias.
+    public var features: Int
+    /// The loss at the point of diagnosis; nil where it is not finite.
+    public var loss: Double?
+    /// The Euclidean norm of the gradient there.
+    public var gradientNorm: Double?
+    public var seed: Int
+    public var precision: String
+    public var executor: String
+    public var name: String?
+    public var model: String?
+    /// Which loss: `half-squared-error`, `mse`, `cross-entropy`.
+    public var lossName: String?
+    public var target: String?
+    public var optimizer: String?
+    /// Steps taken before the diagnosis.
+    public var at: Int
+    /// The penalty `c` of `c/2 ||w||^2`.
+    public var l2: Double
+    /// Choices made for the user, in sentences.
+    public var notes: [String]
+
+    public init(
+      parameters: Int, samples: Int, features: Int, loss: Double?, gradientNorm: Double?,
+      seed: Int, precision: String, executor: String, name: String? = nil, model: String? = nil,
+      lossName: String? = nil, target: String? = nil, optimizer: String? = nil, at: Int = 0,
+      l2: Double = 0, notes: [String] = []
+    ) {
+      self.parameters = parameters
+      self.samples = samples
+      self.features = features
+      self.loss = loss
+      self.gradientNorm = gradientNorm
+      self.seed = seed
+      self.precision = precision
+      self.executor = executor
+      self.name = name
+      self.model = model
+      self.lossName = lossName
+      self.target = target
+      self.optimizer = optimizer
+      self.at = at
+      self.l2 = l2
+      self.notes = notes
+    }
+  }
+
+  /// An eigenvalue and the norm of its residual `||H v - lambda v||`.
+  public struct Eigenvalue: Sendable, Equatable, Codable {
+    public var value: Double?
+    public var residual: Double?
+
+    public init(value: Double?, residual: Double?) {
+      self.value = value
+      self.residual = residual
+    }
+  }
+
+  /// The largest eigenvalue with a bound it does not exceed, but for the failure probability.
+  public struct BoundedEigenvalue: Sendable, Equatable, Codable {
+    public var value: Double?
+    public var residual: Double?
+    public var upperBound: Double?
+    /// Zero for a dense solve.
+    public var failureProbability: Double?
+
+    public init(
+      value: Double?, residual: Double?, upperBound: Double?, failureProbability: Double?
+    ) {
+      self.value = value
+      self.residual = residual
+      self.upperBound = upperBound
+      self.failureProbability = failureProbability
+    }
+  }
+
+  /// The curvature of the loss at the point of diagnosis.
+  public struct Curvature: Sendable, Equatable, Codable {
+    public var largest: BoundedEigenvalue
+    /// The most negative eigenvalue, or the smallest.
+    public var smallest: Eigenvalue
+    /// The smallest eigenvalue above the zero threshold; nil where no dense solve was affordable.
+    public var smallestPositive: Eigenvalue?
+    public var effectiveSmallest: Double?
+    /// Nil for an indefinite or singular Hessian.
+    public var conditionNumber: Double?
+    public var effectiveConditionNumber: Double?
+    /// Nil for a loss without a model output.
+    public var gaussNewtonConditionNumber: Double?
+    public var indefinite: Bool
+    /// Hessian products spent.
+    public var operatorApplications: Int
+    /// Eigenvalues within this of zero count as zero.
+    public var zeroThreshold: Double?
+    /// The condition number in a word; nil without one.
+    public var severity: Conditioning?
+
+    public init(
+      largest: BoundedEigenvalue, smallest: Eigenvalue, smallestPositive: Eigenvalue? = nil,
+      effectiveSmallest: Double? = nil, conditionNumber: Double? = nil,
+      effectiveConditionNumber: Double? = nil, gaussNewtonConditionNumber: Double? = nil,
+      indefinite: Bool, operatorApplications: Int, zeroThreshold: Double? = nil,
+      severity: Conditioning? = nil
+    ) {
+      self.largest = largest
+      self.smallest = smallest
+      self.smallestPositive = smallestPositive
+      self.effectiveSmallest = effectiveSmallest
+      self.conditionNumber = conditionNumber
+      self.effectiveConditionNumber = effectiveConditionNumber
+      self.gaussNewtonConditionNumber = gaussNewtonConditionNumber
+      self.indefinite = indefinite
+      self.operatorApplications = operatorApplications
+      self.zeroThreshold = zeroThreshold
+      self.severity = severity
+    }
+  }
+
+  /// What the curvature says about the learning rate.
+  public struct LearningRate: Sendable, Equatable, Codable {
+    public var stabilityLimit: Double?
+    public var minimax: Double?
+    public var contraction: Double?
+    public var given: Double?
+    public var givenTimesSharpness: Double?
+    public var verdict: Verdict?
+    /// Why the limit is missing, where it is.
+    public var note: String?
+
+    public init(_ facts: LearningRateFacts, note: String? = nil) {
+      stabilityLimit = facts.stabilityLimit
+      minimax = facts.minimax
+      contraction = facts.contraction
+      given = facts.given
+      givenTimesSharpness = facts.givenTimesSharpness
+      verdict = facts.verdict
+      self.note = note
+    }
+  }
+
+  /// How many steps of the given rate (or, without one, of the safe rate) the tolerance takes.
+  public struct Prediction: Sendable, Equatable, Codable {
+    public var rate: Double?
+    public var iterations: Int?
+    public var tolerance: Double
+    public var momentum: Double?
+    /// The predicted relative loss gap after 1, 10, 100, ... steps.
+    public var curve: [CurvePoint]
+
+    public init(
+      rate: Double?, iterations: Int?, tolerance: Double, momentum: Double? = nil,
+      curve: [CurvePoint] = []
+    ) {
+      self.rate = rate
+      self.iterations = iterations
+      self.tolerance = tolerance
+      self.momentum = momentum
+      self.curve = curve
+    }
+  }
+
+  /// A point of the predicted loss curve.
+  public struct CurvePoint: Sendable, Equatable, Codable {
+    public var step: Int
+    public var relativeGap: Double
+
+    public init(step: Int, relativeGap: Double) {
+      self.step = step
+      self.relativeGap = relativeGap
+    }
+  }
+}

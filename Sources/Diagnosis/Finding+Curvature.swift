@@ -1,0 +1,158 @@
+extension Finding {
+  /// A column of the table with the size it enters the model with (its root mean square).
+  public struct ColumnScale: Sendable, Equatable {
+    public let name: String
+    public let scale: Double
+
+    public init(name: String, scale: Double) {
+      self.name = name
+      self.scale = scale
+    }
+  }
+
+  /// The condition number comes from columns of different sizes, and standardising mends it.
+  ///
+  /// - Parameters:
+  ///   - guilty: the columns to blame, largest first.
+  ///   - smallest: the smallest column, for comparison.
+  public static func featureScales(
+    guilty: [ColumnScale], smallest: ColumnScale, conditionNumber: Double,
+    afterStandardising: Double
+  ) -> Finding {
+    let names = guilty.map { "\($0.name) (about \(Wording.number($0.scale)))" }
+    return Finding(
+      id: "ill-conditioned-feature-scales",
+      sentence:
+        "Training is slow because the columns have very different sizes: \(Wording.list(names)) "
+        + "against \(smallest.name) (about \(Wording.number(smallest.scale))). The condition number "
+        + "is \(Wording.number(conditionNumber)); after standardising every column it is "
+        + "\(Wording.number(afterStandardising)).",
+      evidence: [
+        "columns": .list(guilty.map(\.name)), "largestScale": .number(guilty.first?.scale ?? 0),
+        "smallestColumn": .text(smallest.name), "smallestScale": .number(smallest.scale),
+        "conditionNumber": .number(conditionNumber),
+        "conditionNumberAfterStandardising": .number(afterStandardising),
+      ])
+  }
+
+  /// The condition number is large for another reason than the sizes of columns.
+  ///
+  /// - Parameter isEffective: whether it is the effective condition number, of the directions that
+  ///   descent reaches.
+  public static func illConditioned(
+    conditionNumber: Double, isEffective: Bool = false, epsilon: Double = Double.ulpOfOne
+  ) -> Finding {
+    let band = Conditioning(conditionNumber: conditionNumber, epsilon: epsilon)
+    return Finding(
+      id: "ill-conditioned",
+      sentence:
+        "The \(isEffective ? "effective " : "")condition number is "
+        + "\(Wording.number(conditionNumber)): \(band.meaning).",
+      evidence: [
+        "conditionNumber": .number(conditionNumber), "severity": .text(band.rawValue),
+      ])
+  }
+
+  /// Nothing in the curvature slows training down.
+  public static func wellConditioned(conditionNumber: Double) -> Finding {
+    Finding(
+      id: "well-conditioned",
+      sentence:
+        "The condition number is only \(Wording.number(conditionNumber)): "
+        + "\(Conditioning.good.meaning).",
+      evidence: ["conditionNumber": .number(conditionNumber)])
+  }
+
+  /// Some direction curves downwards.
+  ///
+  /// - Parameters:
+  ///   - gradientIsSmall: whether the point is (nearly) stationary, so that "saddle" is the word.
+  ///   - gaussNewtonConditionNumber: of the convex part, where the loss has a model output.
+  public static func negativeCurvature(
+    mostNegative: Double, largest: Double, gradientIsSmall: Bool,
+    gaussNewtonConditionNumber: Double?
+  ) -> Finding {
+    let place =
+      gradientIsSmall
+      ? "This point is a saddle, not a minimum" : "The loss is not convex here"
+    let rest =
+      gaussNewtonConditionNumber.map {
+        " Its convex part (Gauss-Newton) has condition number \(Wording.number($0))."
+      } ?? ""
+    return Finding(
+      id: gradientIsSmall ? "saddle" : "non-convex",
+      sentence:
+        "\(place): the curvature is \(Wording.number(mostNegative)) along one direction, and no "
+        + "positive learning rate is stable there; descent leaves along it, as it should. A single "
+        + "condition number would mean nothing." + rest,
+      evidence: [
+        "mostNegative": .number(mostNegative), "largest": .number(largest),
+        "gaussNewtonConditionNumber": .number(orMissing: gaussNewtonConditionNumber),
+      ])
+  }
+
+  /// Directions along which the loss does not change.
+  ///
+  /// - Parameters:
+  ///   - count: how many; nil where only the existence is known.
+  ///   - gradientShare: the part of `||g||^2` in them.
+  ///   - reason: why, where known: "a column is constant", "the classes share one shift".
+  public static func flatDirections(
+    count: Int?, parameters: Int, gradientShare: Double, reason: String? = nil
+  ) -> Finding {
+    let number = count.map { "\($0) of \(parameters) directions are" } ?? "Some directions are"
+    let effect =
+      gradientShare > 1e-12
+      ? "\(Wording.number(gradientShare * 100)) % of the squared gradient points along them, and on "
+        + "a quadratic that slope would never end"
+      : "they do no harm: the gradient has nothing along them"
+    return Finding(
+      id: "flat-directions",
+      sentence:
+        "\(number) flat\(reason.map { " (\($0))" } ?? ""): the curvature there is zero to rounding. "
+        + "The condition number is infinite, so the smallest curvature that matters is used; "
+        + "\(effect).",
+      evidence: [
+        "count": .integer(orMissing: count), "parameters": .integer(parameters),
+        "gradientShare": .number(gradientShare), "reason": reason.map { .text($0) } ?? .missing,
+      ])
+  }
+
+  /// The loss has no minimum at any finite point, as when a line separates the classes.
+  public static func noFiniteMinimum(reason: String) -> Finding {
+    Finding(
+      id: "no-finite-minimum",
+      sentence:
+        "The loss has no minimum at finite parameters (\(reason)): they grow for ever while the "
+        + "loss creeps towards its infimum. A penalty such as --l2 1e-3 gives it a minimum.",
+      evidence: ["reason": .text(reason)])
+  }
+
+  /// A loss, gradient or curvature that is not a number.
+  public static func nonFinite(quantity: String, step: Int?) -> Finding {
+    let place = step.map { " after \(Wording.count($0, "step"))" } ?? " at the start"
+    return Finding(
+      id: "non-finite",
+      sentence:
+        "The \(quantity) is infinite or not a number\(place). Lower the learning rate, standardise "
+        + "the columns, or use --precision float64.",
+      evidence: ["quantity": .text(quantity), "step": .integer(orMissing: step)])
+  }
+
+  /// Eigenvalues below what the arithmetic can tell from zero.
+  public static func unresolvedEigenvalue(
+    precision: String, resolvable: Double, largest: Double
+  ) -> Finding {
+    Finding(
+      id: "precision-too-low",
+      sentence:
+        "In \(precision) an eigenvalue below \(Wording.number(resolvable)) cannot be told from zero "
+        + "(\(Wording.number(resolvable / largest)) of the largest), so the smallest ones are not "
+        + "known"
+        + (precision == "float64" ? "." : "; use --precision float64 to see further."),
+      evidence: [
+        "precision": .text(precision), "resolvable": .number(resolvable),
+        "relative": .number(resolvable / largest),
+      ])
+  }
+}

@@ -1,0 +1,62 @@
+extension Finding {
+  /// Fewer rows than parameters: the data cannot pin every parameter down.
+  public static func fewSamples(samples: Int, parameters: Int) -> Finding {
+    Finding(
+      id: "few-samples",
+      sentence:
+        "There are \(Wording.count(samples, "row")) for \(Wording.count(parameters, "parameter")): "
+        + "the data leave some directions undetermined, and the loss is flat along them.",
+      evidence: ["samples": .integer(samples), "parameters": .integer(parameters)])
+  }
+
+  /// Columns with one value in every row.
+  public static func constantColumns(_ names: [String]) -> Finding {
+    let (noun, verb) = names.count == 1 ? ("column", "has") : ("columns", "have")
+    return Finding(
+      id: "constant-columns",
+      sentence:
+        "The \(noun) \(Wording.list(names)) \(verb) the same value in every row and only repeat"
+        + "\(names.count == 1 ? "s" : "") the bias; leave \(names.count == 1 ? "it" : "them") out "
+        + "with --drop.",
+      evidence: ["columns": .list(names)])
+  }
+
+  /// The model was chosen from the target column.
+  public static func targetTakenForClasses(column: String, classes: Int) -> Finding {
+    Finding(
+      id: "target-taken-for-classes",
+      sentence:
+        "The target \(column) has \(classes) whole-number values and was taken for a class; pass "
+        + "--model linear to fit it as a number.",
+      evidence: ["column": .text(column), "classes": .integer(classes)])
+  }
+
+  /// Text columns became one 0/1 column per value.
+  public static func oneHotColumns(_ names: [String], columns: Int) -> Finding {
+    Finding(
+      id: "one-hot-columns",
+      sentence:
+        "The text column\(names.count == 1 ? "" : "s") \(Wording.list(names)) became "
+        + "\(Wording.count(columns, "column")) of zeros and ones.",
+      evidence: ["columns": .list(names), "count": .integer(columns)])
+  }
+
+  /// Where the smallest loss came from that relative gaps are measured against.
+  public static func referenceLoss(_ value: Double, source: String) -> Finding {
+    Finding(
+      id: "reference-loss",
+      sentence:
+        "Loss gaps are measured against \(Wording.number(value, digits: 6)), from \(source).",
+      evidence: ["loss": .number(orMissing: value), "source": .text(source)])
+  }
+
+  /// Trials stopped before all prescriptions had been run.
+  public static func interrupted(done: Int, planned: Int) -> Finding {
+    Finding(
+      id: "interrupted",
+      sentence:
+        "Interrupted: \(done) of \(planned) prescriptions had been run; the others show only what "
+        + "theory predicts.",
+      evidence: ["done": .integer(done), "planned": .integer(planned)])
+  }
+}

@@ -1,0 +1,121 @@
+/// A change to training, what theory promises of it, and what running it gave.
+public struct Prescription: Sendable, Equatable, Codable {
+  /// The catalogue of remedies, in the order in which they are tried.
+  public enum Kind: String, Sendable, Codable, CaseIterable {
+    /// The rate that was given, for comparison.
+    case asGiven = "as-given"
+    case safeRate = "safe-rate"
+    case fastestRate = "fastest-rate"
+    case standardiseFeatures = "standardise-features"
+    case momentum
+    case diagonalPreconditioner = "diagonal-preconditioner"
+    case adam
+    case newtonCG = "newton-cg"
+  }
+
+  /// What theory says beforehand; nil where it gives no number.
+  public struct Predicted: Sendable, Equatable, Codable {
+    public let conditionNumber: Double?
+    public let rate: Double?
+    public let iterations: Int?
+
+    public init(conditionNumber: Double? = nil, rate: Double? = nil, iterations: Int? = nil) {
+      self.conditionNumber = conditionNumber
+      self.rate = rate
+      self.iterations = iterations
+    }
+  }
+
+  /// What the run gave.
+  public struct Measured: Sendable, Equatable, Codable {
+    /// Steps to the tolerance; nil where it was not reached.
+    public let iterations: Int?
+    /// Whether the relative loss gap came down to the tolerance.
+    public let reached: Bool
+    public let diverged: Bool
+    /// The last loss, of the original objective; nil where it is not finite.
+    public let loss: Double?
+    /// `(f_k - f*) / (f_0 - f*)` at the last step.
+    public let relativeGap: Double?
+    /// The work in evaluations of the full gradient; a Hessian product counts what it costs.
+    public let gradientEquivalents: Double?
+    /// Steps that were run, reached or not.
+    public let stepsRun: Int?
+
+    public init(
+      iterations: Int?, reached: Bool, diverged: Bool, loss: Double?, relativeGap: Double?,
+      gradientEquivalents: Double?, stepsRun: Int? = nil
+    ) {
+      self.iterations = iterations
+      self.reached = reached
+      self.diverged = diverged
+      self.loss = loss
+      self.relativeGap = relativeGap
+      self.gradientEquivalents = gradientEquivalents
+      self.stepsRun = stepsRun
+    }
+  }
+
+  public let id: String
+  /// The change in words: "divide every column by its standard deviation".
+  public let change: String
+  public let predicted: Predicted
+  /// Nil where it was not run.
+  public let measured: Measured?
+  /// A caveat, or why it was not run.
+  public let note: String?
+
+  public init(
+    _ kind: Kind, change: String, predicted: Predicted = Predicted(), measured: Measured? = nil,
+    note: String? = nil
+  ) {
+    id = kind.rawValue
+    self.change = change
+    self.predicted = predicted
+    self.measured = measured
+    self.note = note
+  }
+
+  public func with(measured: Measured?) -> Prescription {
+    Prescription(copying: self, measured: measured)
+  }
+
+  private init(copying other: Prescription, measured: Measured?) {
+    id = other.id
+    change = other.change
+    predicted = other.predicted
+    self.measured = measured
+    note = other.note
+  }
+}
+
+extension Sequence<Prescription> {
+  /// Best first: those that reached the tolerance by measured work in gradient-equivalents, then
+  /// those still on their way by relative gap, then those not run by predicted iterations, then the
+  /// diverged. Equals keep their order.
+  public func ranked() -> [Prescription] {
+    enumerated().sorted { ($0.element.rank, $0.offset) < ($1.element.rank, $1.offset) }
+      .map(\.element)
+  }
+}
+
+extension Prescription {
+  fileprivate struct Rank: Comparable {
+    let group: Int
+    let value: Double
+
+    static func < (left: Rank, right: Rank) -> Bool {
+      (left.group, left.value) < (right.group, right.value)
+    }
+  }
+
+  fileprivate var rank: Rank {
+    guard let measured else {
+      return Rank(group: 2, value: predicted.iterations.map(Double.init) ?? .infinity)
+    }
+    if measured.diverged { return Rank(group: 3, value: 0) }
+    return measured.reached
+      ? Rank(group: 0, value: measured.gradientEquivalents ?? .infinity)
+      : Rank(group: 1, value: measured.relativeGap ?? .infinity)
+  }
+}

@@ -1,0 +1,62 @@
+import Foundation
+
+/// Numbers as sentences and tables show them: three significant digits, and words for counts.
+package enum Wording {
+  /// `0.0213`, `45.5`, `665,841`, `4.59e8`, `1.5e-6`.
+  package static func number(_ value: Double, digits: Int = 3) -> String {
+    guard value.isFinite else { return value.isNaN ? "not a number" : "infinity" }
+    if value == 0 { return "0" }
+    let magnitude = abs(value)
+    if magnitude >= 1e6 || magnitude < 1e-3 { return scientific(value, digits: digits) }
+    if magnitude >= 1000 { return count(value) }
+    let places = max(0, digits - 1 - Int(log10(magnitude).rounded(.down)))
+    let text = String(format: "%.\(places)f", value)
+    guard text.contains(".") else { return text }
+    var trimmed = Substring(text)
+    while trimmed.hasSuffix("0") { trimmed.removeLast() }
+    if trimmed.hasSuffix(".") { trimmed.removeLast() }
+    return String(trimmed)
+  }
+
+  /// A whole number with separators: `12,345`; above a billion `4.6e9`.
+  package static func count(_ value: Int) -> String {
+    abs(value) >= 1_000_000_000 ? scientific(Double(value), digits: 2) : count(Double(value))
+  }
+
+  /// `1 step`, `12,345 steps`.
+  package static func count(_ value: Int, _ noun: String) -> String {
+    "\(count(value)) \(noun)\(value == 1 ? "" : "s")"
+  }
+
+  /// `a`, `a and b`, `a, b and c`, or the first few `and 7 more`.
+  package static func list(_ items: [String], limit: Int = 4) -> String {
+    if items.count > limit {
+      return items.prefix(limit - 1).joined(separator: ", ")
+        + " and \(items.count - limit + 1) more"
+    }
+    guard let last = items.last, items.count > 1 else { return items.first ?? "" }
+    return items.dropLast().joined(separator: ", ") + " and " + last
+  }
+
+  private static func count(_ value: Double) -> String {
+    let digits = String(format: "%.0f", abs(value))
+    var groups: [Substring] = []
+    var rest = Substring(digits)
+    while rest.count > 3 {
+      groups.insert(rest.suffix(3), at: 0)
+      rest = rest.dropLast(3)
+    }
+    groups.insert(rest, at: 0)
+    return (value < 0 ? "-" : "") + groups.joined(separator: ",")
+  }
+
+  private static func scientific(_ value: Double, digits: Int) -> String {
+    let parts = String(format: "%.\(digits - 1)e", value).split(separator: "e")
+    var mantissa = parts[0]
+    if mantissa.contains(".") {
+      while mantissa.hasSuffix("0") { mantissa.removeLast() }
+      if mantissa.hasSuffix(".") { mantissa.removeLast() }
+    }
+    return "\(mantissa)e\(Int(parts[1]) ?? 0)"
+  }
+}

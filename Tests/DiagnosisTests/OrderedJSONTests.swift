@@ -1,0 +1,66 @@
+import Foundation
+import Testing
+
+@testable import Diagnosis
+
+@Suite struct OrderedJSONTests {
+  struct Sample: Codable, Equatable {
+    var zebra: Double?
+    var apple: Int?
+    var word: String?
+    var flag: Bool?
+    var verdict: Verdict?
+    var rows: [[Double]] = []
+    var nested: [String?] = []
+    var wide: UInt64?
+    var float: Float?
+  }
+
+  @Test func `keys keep their order and missing values are null`() throws {
+    let text = try OrderedJSON.string(Sample(rows: [[1, .nan], []], nested: [nil, "a"]), indented: false)
+    #expect(
+      text
+        == #"{"zebra":null,"apple":null,"word":null,"flag":null,"verdict":null,"#
+        + #""rows":[[1.0,null],[]],"nested":[null,"a"],"wide":null,"float":null}"#)
+  }
+
+  @Test func `values read back as they were`() throws {
+    let sample = Sample(
+      zebra: 0.1 + 0.2, apple: Int.max, word: "line\n\"quoted\" \\ tab\t \u{1} é 😀", flag: true,
+      verdict: .noStableRate, rows: [[5e-324, 1.7976931348623157e308, -0.0, 1e22, 1e-7]],
+      wide: .max, float: 0.1)
+    let text = try OrderedJSON.string(sample)
+    #expect(try JSONDecoder().decode(Sample.self, from: Data(text.utf8)) == sample)
+    #expect(text.contains("\"verdict\": \"no-stable-rate\""))
+    #expect(text.contains("0.30000000000000004"))
+  }
+
+  @Test func `numbers that are not finite become null`() throws {
+    let text = try OrderedJSON.string(["a": Double.infinity], indented: false)
+    #expect(text == #"{"a":null}"#)
+    #expect(try OrderedJSON.string([Double.nan, -.infinity], indented: false) == "[null,null]")
+    #expect(try OrderedJSON.string([Float.nan], indented: false) == "[null]")
+  }
+
+  @Test func `evidence keeps its order`() throws {
+    let finding = Finding(
+      id: "x", sentence: "s",
+      evidence: [
+        "z": .number(1.5), "a": .integer(3), "names": .list(["p", "q"]), "t": .text("u"),
+        "none": .missing, "nan": .number(.nan),
+      ])
+    let text = try OrderedJSON.string(finding, indented: false)
+    #expect(
+      text
+        == #"{"id":"x","sentence":"s","evidence":{"z":1.5,"a":3,"names":["p","q"],"t":"u","#
+        + #""none":null,"nan":null}}"#)
+    let back = try JSONDecoder().decode(Finding.self, from: Data(text.utf8))
+    #expect(back.evidence["names"] == .list(["p", "q"]) && back.evidence["a"] == .integer(3))
+  }
+
+  @Test func `indented text is plain to read`() throws {
+    let text = try OrderedJSON.string(Sample(apple: 1, nested: ["b"]))
+    #expect(text.hasPrefix("{\n  \"zebra\": null,\n  \"apple\": 1,\n"))
+    #expect(text.contains("\"rows\": [],\n  \"nested\": [\n    \"b\"\n  ],"))
+  }
+}
