@@ -23,6 +23,19 @@ public struct Evidence: Sendable {
     case list([String])
     /// A value that could not be measured.
     case missing
+
+    /// JSON does not tell 3.0 from 3, and neither does equality.
+    public static func == (left: Value, right: Value) -> Bool {
+      switch (left, right) {
+      case (.number(let a), .number(let b)): a == b
+      case (.integer(let a), .integer(let b)): a == b
+      case (.number(let a), .integer(let b)), (.integer(let b), .number(let a)): a == Double(b)
+      case (.text(let a), .text(let b)): a == b
+      case (.list(let a), .list(let b)): a == b
+      case (.missing, .missing): true
+      case (.number, _), (.integer, _), (.text, _), (.list, _), (.missing, _): false
+      }
+    }
   }
 
   public private(set) var items: [(key: String, value: Value)]

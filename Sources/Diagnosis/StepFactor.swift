@@ -150,4 +150,3 @@ package enum StepFactor: Sendable, Equatable {
     alternates && k.truncatingRemainder(dividingBy: 2) == 1 ? -1 : 1
   }
 }
-

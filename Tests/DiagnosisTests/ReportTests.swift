@@ -130,7 +130,9 @@ import Testing
     #expect(try ModelChoice("mlp:64,32:relu") == .mlp(hidden: [64, 32], activation: .relu))
     #expect(try ModelChoice("mlp:8") == .mlp(hidden: [8], activation: .tanh))
     #expect(try ModelChoice("mlp:8,4:gelu").name == "mlp:8,4:gelu")
-    for bad in ["", "tree", "mlp", "mlp:", "mlp:0:tanh", "mlp:8,:tanh", "mlp:8:sin", "mlp:8:tanh:x"] {
+    for bad in [
+      "", "tree", "mlp", "mlp:", "mlp:0:tanh", "mlp:8,:tanh", "mlp:8:sin", "mlp:8:tanh:x",
+    ] {
       #expect(throws: DiagnosisFailure.self, "\(bad)") { try ModelChoice(bad) }
     }
   }

@@ -34,7 +34,8 @@ import Testing
       let value = factor.value(after: Double(k))
       scale = max(abs(current), abs(previous), scale * 0.5)
       #expect(
-        abs(value - current) <= 2e-6 * scale && factor.envelope(after: Double(k)) >= abs(value) * 0.999999,
+        abs(value - current) <= 2e-6 * scale
+          && factor.envelope(after: Double(k)) >= abs(value) * 0.999999,
         "k = \(k): \(value) against \(current)")
       if (product - 1).magnitude < 0.6, momentum < 0.95 {
         #expect(abs(value - current) <= 1e-10 * scale)
