@@ -34,12 +34,15 @@ public enum ProbabilisticBound {
 
   /// The `t >= theta_max` at which `p_k(t) = 1/delta`, rounded upwards.
   ///
-  /// `betas` holds `k` positive numbers, the last being the norm that leads to `v_{k+1}`;
-  /// `largestRoot` is theta_max, the largest eigenvalue of `T_k`.
+  /// `betas` holds `k` positive numbers, the last being the norm that leads to `v_{k+1}`.
+  /// Throws when LAPACK cannot solve for the roots.
   public static func upperEnd(
-    alphas: ArraySlice<Double>, betas: ArraySlice<Double>, largestRoot: Double, delta: Double
-  ) -> Double {
+    alphas: ArraySlice<Double>, betas: ArraySlice<Double>, delta: Double
+  ) throws -> Double {
     precondition(!alphas.isEmpty && alphas.count == betas.count, "one beta goes with each alpha")
+    let roots = try TridiagonalEigensystem(
+      diagonal: Array(alphas), offDiagonal: Array(betas.dropLast()), vectors: .none)
+    let largestRoot = roots.values[roots.dimension - 1]
     let target = -log(delta)
     var gap = max(abs(largestRoot), betas.max()!) * 1e-16
     // log p_k is concave beyond its roots: Newton's method from the left climbs monotonically and

@@ -26,18 +26,30 @@ struct RitzState<Scalar: LinearMapScalar> {
     let lastBeta = lanczos.betas[k - 1]
 
     let residual = (largest + smallest).map { lastBeta * abs(ritz.last[$0]) }.max()!
-    let bounds = EndBounds(lanczos, ritz: ritz, rounding: rounding, options: options)
+    let bounds = try EndBounds(lanczos, ritz: ritz, rounding: rounding, options: options)
     let gap = max(
       options.end == .smallest ? 0 : bounds.upper.map { $0 - ritz.values[k - 1] } ?? 0,
       options.end == .largest ? 0 : bounds.lower.map { ritz.values[0] - $0 } ?? 0)
 
-    let hasAll = k >= options.count
+    let hasAll =
+      k >= options.count
+      && (options.count == 1 || lanczos.isComplete
+        || bounds.exclude(
+          aboveEnd: largest.last.map { ritz.values[$0] },
+          belowEnd: smallest.last.map { ritz.values[$0] },
+          slack: (options.boundTolerance ?? 1e-3) * scale))
     let isAccurate = residual + rounding <= options.tolerance * scale || scale == 0
     let isAtRounding = residual <= rounding
-    // A bound cannot come closer than the rounding that it allows for.
-    let isBounded =
-      options.boundTolerance.map { gap <= max($0 * scale, 4 * rounding) } ?? true
     let isComplete = lanczos.isComplete
+    let isBounded: Bool
+    if let tolerance = options.boundTolerance {
+      // A bound cannot come closer than the rounding that it allows for. Without one, an invariant
+      // subspace may hide the rest of the spectrum, which a restart can still explore.
+      let isMissing = bounds.upper == nil && lanczos.isInvariant
+      isBounded = !isMissing && gap <= max(tolerance * scale, 4 * rounding)
+    } else {
+      isBounded = true
+    }
 
     self.ritz = ritz
     self.largest = largest
@@ -60,8 +72,11 @@ struct RitzState<Scalar: LinearMapScalar> {
     convergence = Convergence(
       reason: reason, operatorApplications: k,
       advice: Self.advice(
-        reason, products: k, found: wanted, relativeResidual: residual / scale,
-        relativeRounding: rounding / scale, relativeGap: gap / scale, options: options))
+        reason, products: k, found: wanted,
+        relativeResidual: residual / max(scale, .leastNormalMagnitude),
+        relativeRounding: rounding / max(scale, .leastNormalMagnitude),
+        relativeGap: bounds.upper == nil ? nil : gap / max(scale, .leastNormalMagnitude),
+        options: options))
   }
 
   func residual(_ index: Int) -> Double {
@@ -70,14 +85,15 @@ struct RitzState<Scalar: LinearMapScalar> {
 
   private static func advice(
     _ reason: Convergence.Reason, products: Int, found: Int, relativeResidual: Double,
-    relativeRounding: Double, relativeGap: Double, options: TopEigenpairs<Scalar>.Options
+    relativeRounding: Double, relativeGap: Double?, options: TopEigenpairs<Scalar>.Options
   ) -> String {
     let reached = max(relativeResidual, relativeRounding)
     switch reason {
     case .converged:
       return
         "Converged after \(products) products: residuals are at most \(short(reached)) of the "
-        + "largest |eigenvalue|."
+        + "largest |eigenvalue|"
+        + (relativeGap == nil ? ", but a start that is not random allows no bound." : ".")
     case .invariantSubspace:
       return
         "The Krylov space became invariant after \(products) products, so the values are exact "
@@ -95,57 +111,9 @@ struct RitzState<Scalar: LinearMapScalar> {
           + "for: allow more products."
       }
       return
-        "The budget of \(products) products was spent at residuals of \(short(reached)) and a "
-        + "bound \(short(relativeGap)) away, relative to the largest |eigenvalue|: allow more "
-        + "products or a larger tolerance."
+        "The budget of \(products) products was spent at residuals of \(short(reached))"
+        + (relativeGap.map { " and a bound \(short($0)) away" } ?? "")
+        + ", relative to the largest |eigenvalue|: allow more products or a larger tolerance."
     }
-  }
-}
-
-/// The bounds at both ends, from the steps that followed a random start.
-private struct EndBounds {
-  var upper: Double?
-  var lower: Double?
-
-  init<Scalar: LinearMapScalar>(
-    _ lanczos: LanczosFactorization<Scalar>, ritz: TridiagonalEigensystem, rounding: Double,
-    options: TopEigenpairs<Scalar>.Options
-  ) {
-    let k = lanczos.count
-    let (least, greatest) = (ritz.values[0], ritz.values[k - 1])
-    if lanczos.isComplete {
-      upper = greatest + rounding
-      lower = least - rounding
-      return
-    }
-    // After a start of the caller's, only what a restart explored was entered at random; the space
-    // before it is invariant and its Ritz values are eigenvalues.
-    let first: Int
-    if options.start == nil {
-      first = 0
-    } else if lanczos.blockStarts.count > 1 {
-      first = lanczos.blockStarts[1]
-    } else {
-      return
-    }
-    guard first < k else { return }
-    let delta = ProbabilisticBound.delta(
-      dimension: lanczos.dimension - first, failureProbability: options.failureProbability)
-    guard lanczos.scale > 0 else {
-      (upper, lower) = (0, 0)
-      return
-    }
-    // At a breakdown the true norm is anything up to the level of rounding: assume the most. With
-    // it the chain is the exact Lanczos process of a map that differs by no more than that level.
-    let betas = lanczos.betas.map { max($0, lanczos.breakdownLevel) }[first..<k]
-    let alphas = lanczos.alphas[first..<k]
-    let level = rounding + lanczos.breakdownLevel
-    let upperEnd = ProbabilisticBound.upperEnd(
-      alphas: alphas, betas: betas, largestRoot: greatest, delta: delta)
-    let lowerEnd = ProbabilisticBound.upperEnd(
-      alphas: lanczos.alphas.map { -$0 }[first..<k], betas: betas, largestRoot: -least,
-      delta: delta)
-    upper = upperEnd + level
-    lower = -lowerEnd - level
   }
 }

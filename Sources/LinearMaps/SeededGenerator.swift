@@ -9,7 +9,7 @@ import Foundation
 /// Kinderman and Monahan, "Computer generation of random variables using the ratio of uniform
 /// deviates" (1977).
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
-  private var state: (UInt64, UInt64, UInt64, UInt64)
+  private(set) var state: (UInt64, UInt64, UInt64, UInt64)
 
   public init(seed: UInt64) {
     var mixer = seed
@@ -21,6 +21,10 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
       return z ^ (z >> 31)
     }
     state = (next(), next(), next(), next())
+  }
+
+  init(state: (UInt64, UInt64, UInt64, UInt64)) {
+    self.state = state
   }
 
   public mutating func next() -> UInt64 {
