@@ -54,7 +54,8 @@ let package = Package(
       ]),
     // Every primitive and random programs of them, for the tests of each executor.
     .target(
-      name: "PrimitiveTable", dependencies: ["TensorPrograms"], path: "Tests/Support/PrimitiveTable"),
+      name: "PrimitiveTable", dependencies: ["TensorPrograms"], path: "Tests/Support/PrimitiveTable"
+    ),
     .testTarget(
       name: "TensorProgramsTests", dependencies: ["TensorPrograms", "PrimitiveTable"]),
     .testTarget(name: "LinearMapsTests", dependencies: ["LinearMaps"]),

@@ -39,8 +39,9 @@ public struct Traced {
 
   /// Where `self` (bool) holds, `then`, else `otherwise`.
   public func select(_ then: Traced, _ otherwise: Traced) -> Traced {
-    let (a, b) = then.aligned(with: otherwise, for: "select")
-    let (condition, _) = aligned(with: a, for: "select")
+    let (first, _) = then.aligned(with: otherwise, for: "select")
+    let (condition, a) = aligned(with: first, for: "select")
+    let (b, _) = otherwise.aligned(with: a, for: "select")
     return condition.emit(.select, a, b)
   }
 
