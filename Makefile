@@ -14,8 +14,9 @@ ifneq ($(CPATH),)
 export CPATH
 endif
 
+# --disable-testable-imports: else `swift test` compiles everything anew with flags of its own.
 BUILD = $(SWIFT) build -c $(CONFIGURATION)
-TEST = $(SWIFT) test -c $(CONFIGURATION) --disable-xctest
+TEST = $(SWIFT) test -c $(CONFIGURATION) --disable-xctest --disable-testable-imports
 PROGRAM = .build/$(CONFIGURATION)/eigenstep
 
 .PHONY: all demo build test smoke check bench install clean bootstrap format lint snippets help
