@@ -14,9 +14,11 @@ ifneq ($(CPATH),)
 export CPATH
 endif
 
-# --disable-testable-imports: else `swift test` compiles everything anew with flags of its own.
-BUILD = $(SWIFT) build -c $(CONFIGURATION)
-TEST = $(SWIFT) test -c $(CONFIGURATION) --disable-xctest --disable-testable-imports
+# The same flags for both, so that tests reuse what the demo compiled: `swift test` alone would pass
+# -enable-testing, which @testable needs, and compile everything anew.
+FLAGS = -c $(CONFIGURATION) -Xswiftc -enable-testing
+BUILD = $(SWIFT) build $(FLAGS)
+TEST = $(SWIFT) test $(FLAGS) --disable-xctest --disable-testable-imports
 PROGRAM = .build/$(CONFIGURATION)/eigenstep
 
 .PHONY: all demo build test smoke check bench install clean bootstrap format lint snippets help
