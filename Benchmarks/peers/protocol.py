@@ -1,0 +1,71 @@
+"""What the workers share: reading a model's inputs, and the conversation with the driver.
+
+    WORKER FOLDER/MODEL THREADS
+
+A worker prints {"ready": ..., "version": ...} when warm, then answers one JSON line per command:
+    run N WHAT       {"seconds": [...]}  N calls one after the other, each to its result's end
+    write WHAT PATH  {"written": PATH}   the result, float32, flat (one row per direction)
+    quit
+WHAT is `hvp` (one direction), `hvp8` (eight at once), `gradient`, or `sgemm`.
+"""
+
+import json
+import pathlib
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+
+
+def load(path):
+    folder = pathlib.Path(path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+
+    def read(name, dtype):
+        return np.fromfile(folder / name, dtype=dtype)
+
+    return SimpleNamespace(
+        layers=manifest["layers"],
+        activation=manifest["activation"],
+        batch=manifest["batch"],
+        count=manifest["parameters"],
+        entries=manifest["entries"],
+        parameters=read("parameters.bin", "<f4"),
+        inputs=read("inputs.bin", "<f4").reshape(manifest["batch"], manifest["layers"][0]),
+        labels=read("labels.bin", "<i4"),
+        directions=read("directions.bin", "<f4").reshape(manifest["directions"], -1),
+    )
+
+
+def split(model, flat):
+    """The parameters of a flat vector (or of rows of them), each in its shape."""
+    parts = []
+    for entry in model.entries:
+        size = int(np.prod(entry["shape"]))
+        part = flat[..., entry["offset"] : entry["offset"] + size]
+        parts.append(part.reshape(*flat.shape[:-1], *entry["shape"]))
+    return parts
+
+
+def serve(runtime, version, calls, to_numpy=np.asarray):
+    """Answers the driver. `calls` maps WHAT to a function that returns when its result is there."""
+    for call in calls.values():
+        for _ in range(3):
+            call()
+    print(json.dumps(dict(ready=runtime, version=version)), flush=True)
+    for line in sys.stdin:
+        words = line.split()
+        if not words or words[0] == "quit":
+            return
+        if words[0] == "run":
+            call, seconds = calls[words[2]], []
+            for _ in range(int(words[1])):
+                start = time.perf_counter()
+                call()
+                seconds.append(time.perf_counter() - start)
+            print(json.dumps(dict(seconds=seconds)), flush=True)
+        elif words[0] == "write":
+            result = to_numpy(calls[words[1]]())
+            np.ascontiguousarray(result, dtype="<f4").tofile(words[2])
+            print(json.dumps(dict(written=words[2])), flush=True)
