@@ -68,6 +68,9 @@ struct GraphBuilder {
     return node.output
   }
 
+  /// The operator that made a value, or nil for an input or a constant.
+  func operation(of value: String) -> String? { nodeOfOutput[value].flatMap { nodes[$0]?.opType } }
+
   /// Changes the node that made `value` and moves it behind everything built so far, so that it may
   /// use newer values. Only for a value that no node reads yet.
   mutating func amendNode(of value: String, _ change: (inout Onnx_NodeProto) -> Void) {

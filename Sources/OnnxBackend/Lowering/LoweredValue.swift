@@ -1,3 +1,5 @@
+import TensorPrograms
+
 /// A program's variable as it stands in the ONNX graph: perhaps not yet broadcast or transposed.
 ///
 /// Broadcasting and transposing cost a pass over memory, and ONNX's operators can often do without:

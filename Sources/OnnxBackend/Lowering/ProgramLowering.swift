@@ -5,6 +5,7 @@ import TensorPrograms
 struct ProgramLowering {
   var builder = GraphBuilder()
   private var scalars: [String: String] = [:]
+  private var numbers: [String: Double] = [:]
   private var nodesByKey: [String: String] = [:]
   /// Matrix products that nothing reads yet and that only one equation will: they may still take
   /// in a factor or an addend.
@@ -19,7 +20,6 @@ struct ProgramLowering {
     var operations: [String]
   }
 
-  /// - Throws: `OnnxUnsupported` where a primitive has no lowering at its type.
   static func lower(_ program: Program) throws -> Model {
     var lowering = ProgramLowering()
     let inputs = program.inputTypes.map { type in
@@ -63,6 +63,8 @@ struct ProgramLowering {
         values[variable.index] = value
         if case .dot = equation.primitive, uses[variable.index] == 1 {
           openProducts.insert(value.name)
+        } else {
+          openProducts.remove(value.name)
         }
       }
     }
@@ -85,7 +87,7 @@ struct ProgramLowering {
     case .convert(let element):
       return [convert(operands[0], from: types[0].element, to: element)]
     case .stopGradient:
-      return [closed(operands[0])]
+      return operands
     case .constant(let tensor):
       return [constant(tensor)]
     case .iota(let type, let axis):
@@ -117,17 +119,18 @@ struct ProgramLowering {
     case .dot(let dimensions):
       return [dot(operands, types, dimensions, results[0])]
     case .call(let body):
-      return try lower(body, operands.map { closed($0) })
+      for operand in operands { openProducts.remove(operand.name) }
+      return try lower(body, operands)
     }
   }
 
-  /// Takes note that a product is about to be read under another variable, so it stays as it is.
-  mutating func closed(_ value: LoweredValue) -> LoweredValue {
-    openProducts.remove(value.name)
-    return value
-  }
-
   func isOpenProduct(_ value: LoweredValue) -> Bool { openProducts.contains(value.name) }
+
+  /// The product took something in; it takes no more.
+  mutating func take(_ product: LoweredValue) { openProducts.remove(product.name) }
+
+  /// The number that every element of the value is, where it is known from a constant.
+  func scalarValue(_ value: LoweredValue) -> Double? { numbers[value.name] }
 
   /// A node made once per key, for values that several equations settle in the same way.
   mutating func cached(_ key: String, _ make: (inout GraphBuilder) -> String) -> String {
@@ -145,6 +148,7 @@ struct ProgramLowering {
     if let name = scalars[key] { return name }
     let name = tensor(Tensor(scalar: value, element))
     scalars[key] = name
+    numbers[name] = value
     return name
   }
 
@@ -155,7 +159,8 @@ struct ProgramLowering {
   }
 
   private mutating func constant(_ tensor: Tensor) -> LoweredValue {
-    if tensor.shape.count > 1, let value = tensor.uniformValue, tensor.element != .int64 {
+    // An int64 may not fit the double that a uniform value is told as.
+    if tensor.element != .int64, let value = tensor.uniformValue {
       return LoweredValue(name: scalar(value, tensor.element), dimensions: [], axes: [])
     }
     return LoweredValue(
