@@ -48,7 +48,8 @@ final class OnnxExecutable: Executable {
         try OnnxResident(copying: tensor, environment: session.environment).value
       case .view(let view): try value(over: view, expected: view.type)
       case .resident(let resident):
-        try (resident as? OnnxResident
+        try
+          (resident as? OnnxResident
           ?? OnnxResident(copying: resident.tensor(), environment: session.environment)).value
       }
     }

@@ -23,8 +23,8 @@ final class ProgramCache<Value: Sendable>: @unchecked Sendable {
     lock.withLock {
       clock += 1
       entries[key] = (value, clock)
-      if entries.count > capacity, let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse })
-      {
+      if entries.count > capacity {
+        let oldest = entries.min { $0.value.lastUse < $1.value.lastUse }!
         entries[oldest.key] = nil
       }
     }
