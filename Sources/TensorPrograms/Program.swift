@@ -79,13 +79,13 @@ extension Program {
       let place = "equation \(index) (\(equation.primitive.name))"
       for operand in equation.operands { try use(operand, place) }
       if case .call(let body) = equation.primitive { try body.verify() }
+      for result in equation.results { try assign(result, place) }
       let inferred = try equation.primitive.resultTypes(equation.operands.map(type(of:)))
       guard inferred == equation.results.map({ types[$0.index] }) else {
         throw ProgramError.mismatch(
           "\(place) yields \(inferred), but its results are typed "
             + "\(equation.results.map { types[$0.index] })")
       }
-      for result in equation.results { try assign(result, place) }
     }
     for output in outputs { try use(output, "the outputs") }
   }

@@ -7,16 +7,12 @@ struct GraphBuilder {
   private static let intermediateRepresentation: Int64 = 8
 
   private var graph = Onnx_GraphProto()
-  /// In order of evaluation; a node that moved leaves nil behind.
-  private var nodes: [Onnx_NodeProto?] = []
-  private var nodeOfOutput: [String: Int] = [:]
-  private var constantNames: Set<String> = []
   private var nameCount = 0
   private var integerConstants: [[Int]: String] = [:]
   private(set) var inputNames: [String] = []
   private(set) var outputNames: [String] = []
 
-  var operations: [String] { nodes.compactMap { $0?.opType } }
+  var nodeCount: Int { graph.node.count }
 
   enum Attribute {
     case int(Int)
@@ -40,7 +36,8 @@ struct GraphBuilder {
   /// Makes `value` an output; a copy node is added where the same value leaves twice or was given.
   mutating func output(_ value: String, _ element: OnnxElement, _ shape: [Int]) {
     let isGiven =
-      inputNames.contains(value) || outputNames.contains(value) || constantNames.contains(value)
+      inputNames.contains(value) || outputNames.contains(value)
+      || graph.initializer.contains { $0.name == value }
     let name = isGiven ? node("Identity", [value]) : value
     graph.output.append(Self.valueInfo(name, element, shape))
     outputNames.append(name)
@@ -50,10 +47,10 @@ struct GraphBuilder {
     _ operation: String, _ inputs: [String], _ attributes: KeyValuePairs<String, Attribute> = [:],
     domain: String = ""
   ) -> String {
-    addNode(operation, inputs, attributes, domain: domain, outputCount: 1)[0]
+    nodes(operation, inputs, attributes, domain: domain, outputCount: 1)[0]
   }
 
-  mutating func addNode(
+  mutating func nodes(
     _ operation: String, _ inputs: [String], _ attributes: KeyValuePairs<String, Attribute> = [:],
     domain: String = "", outputCount: Int
   ) -> [String] {
@@ -63,24 +60,8 @@ struct GraphBuilder {
     node.input = inputs
     node.output = (0..<outputCount).map { _ in freshName("v") }
     node.attribute = attributes.map { name, value in Self.attribute(name, value) }
-    for name in node.output { nodeOfOutput[name] = nodes.count }
-    nodes.append(node)
+    graph.node.append(node)
     return node.output
-  }
-
-  /// The operator that made a value, or nil for an input or a constant.
-  func operation(of value: String) -> String? { nodeOfOutput[value].flatMap { nodes[$0]?.opType } }
-
-  /// Changes the node that made `value` and moves it behind everything built so far, so that it may
-  /// use newer values. Only for a value that no node reads yet.
-  mutating func amendNode(of value: String, _ change: (inout Onnx_NodeProto) -> Void) {
-    guard let index = nodeOfOutput[value], var node = nodes[index] else {
-      preconditionFailure("\(value) has no node")
-    }
-    nodes[index] = nil
-    change(&node)
-    nodeOfOutput[value] = nodes.count
-    nodes.append(node)
   }
 
   /// A constant from little-endian bytes in row-major order.
@@ -94,7 +75,6 @@ struct GraphBuilder {
     tensor.dataType = element.rawValue
     tensor.rawData = bytes
     graph.initializer.append(tensor)
-    constantNames.insert(tensor.name)
     return tensor.name
   }
 
@@ -113,7 +93,6 @@ struct GraphBuilder {
     model.producerName = "eigenstep"
     model.graph = graph
     model.graph.name = "program"
-    model.graph.node = nodes.compactMap { $0 }
     var standard = Onnx_OperatorSetIdProto()
     standard.version = Self.operatorSet
     var microsoft = Onnx_OperatorSetIdProto()
@@ -139,7 +118,7 @@ struct GraphBuilder {
     return info
   }
 
-  static func attribute(_ name: String, _ value: Attribute) -> Onnx_AttributeProto {
+  private static func attribute(_ name: String, _ value: Attribute) -> Onnx_AttributeProto {
     var attribute = Onnx_AttributeProto()
     attribute.name = name
     switch value {
