@@ -59,7 +59,7 @@ let package = Package(
     .testTarget(
       name: "TensorProgramsTests", dependencies: ["TensorPrograms", "PrimitiveTable"]),
     .testTarget(name: "LinearMapsTests", dependencies: ["LinearMaps"]),
-    .testTarget(name: "OnnxBackendTests", dependencies: ["OnnxBackend"]),
+    .testTarget(name: "OnnxBackendTests", dependencies: ["OnnxBackend", "PrimitiveTable"]),
     .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
     .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Labs", "Reports"]),
     .testTarget(name: "CommandLineTests", dependencies: ["eigenstep"]),

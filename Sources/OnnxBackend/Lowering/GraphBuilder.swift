@@ -7,12 +7,16 @@ struct GraphBuilder {
   private static let intermediateRepresentation: Int64 = 8
 
   private var graph = Onnx_GraphProto()
+  /// In order of evaluation; a node that moved leaves nil behind.
+  private var nodes: [Onnx_NodeProto?] = []
+  private var nodeOfOutput: [String: Int] = [:]
+  private var constantNames: Set<String> = []
   private var nameCount = 0
   private var integerConstants: [[Int]: String] = [:]
   private(set) var inputNames: [String] = []
   private(set) var outputNames: [String] = []
 
-  var nodeCount: Int { graph.node.count }
+  var operations: [String] { nodes.compactMap { $0?.opType } }
 
   enum Attribute {
     case int(Int)
@@ -36,8 +40,7 @@ struct GraphBuilder {
   /// Makes `value` an output; a copy node is added where the same value leaves twice or was given.
   mutating func output(_ value: String, _ element: OnnxElement, _ shape: [Int]) {
     let isGiven =
-      inputNames.contains(value) || outputNames.contains(value)
-      || graph.initializer.contains { $0.name == value }
+      inputNames.contains(value) || outputNames.contains(value) || constantNames.contains(value)
     let name = isGiven ? node("Identity", [value]) : value
     graph.output.append(Self.valueInfo(name, element, shape))
     outputNames.append(name)
@@ -47,10 +50,10 @@ struct GraphBuilder {
     _ operation: String, _ inputs: [String], _ attributes: KeyValuePairs<String, Attribute> = [:],
     domain: String = ""
   ) -> String {
-    nodes(operation, inputs, attributes, domain: domain, outputCount: 1)[0]
+    addNode(operation, inputs, attributes, domain: domain, outputCount: 1)[0]
   }
 
-  mutating func nodes(
+  mutating func addNode(
     _ operation: String, _ inputs: [String], _ attributes: KeyValuePairs<String, Attribute> = [:],
     domain: String = "", outputCount: Int
   ) -> [String] {
@@ -60,8 +63,24 @@ struct GraphBuilder {
     node.input = inputs
     node.output = (0..<outputCount).map { _ in freshName("v") }
     node.attribute = attributes.map { name, value in Self.attribute(name, value) }
-    graph.node.append(node)
+    for name in node.output { nodeOfOutput[name] = nodes.count }
+    nodes.append(node)
     return node.output
+  }
+
+  /// The operator that made a value, or nil for an input or a constant.
+  func operation(of value: String) -> String? { nodeOfOutput[value].flatMap { nodes[$0]?.opType } }
+
+  /// Changes the node that made `value` and moves it behind everything built so far, so that it may
+  /// use newer values. Only for a value that no node reads yet.
+  mutating func amendNode(of value: String, _ change: (inout Onnx_NodeProto) -> Void) {
+    guard let index = nodeOfOutput[value], var node = nodes[index] else {
+      preconditionFailure("\(value) has no node")
+    }
+    nodes[index] = nil
+    change(&node)
+    nodeOfOutput[value] = nodes.count
+    nodes.append(node)
   }
 
   /// A constant from little-endian bytes in row-major order.
@@ -75,6 +94,7 @@ struct GraphBuilder {
     tensor.dataType = element.rawValue
     tensor.rawData = bytes
     graph.initializer.append(tensor)
+    constantNames.insert(tensor.name)
     return tensor.name
   }
 
@@ -93,6 +113,7 @@ struct GraphBuilder {
     model.producerName = "eigenstep"
     model.graph = graph
     model.graph.name = "program"
+    model.graph.node = nodes.compactMap { $0 }
     var standard = Onnx_OperatorSetIdProto()
     standard.version = Self.operatorSet
     var microsoft = Onnx_OperatorSetIdProto()
@@ -118,7 +139,7 @@ struct GraphBuilder {
     return info
   }
 
-  private static func attribute(_ name: String, _ value: Attribute) -> Onnx_AttributeProto {
+  static func attribute(_ name: String, _ value: Attribute) -> Onnx_AttributeProto {
     var attribute = Onnx_AttributeProto()
     attribute.name = name
     switch value {

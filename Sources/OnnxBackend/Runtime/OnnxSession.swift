@@ -61,24 +61,30 @@ final class OnnxSession: @unchecked Sendable {
   func run(
     inputs: [OnnxValue], outputs: [OnnxValue?], options: RunOptions? = nil
   ) throws -> [OnnxValue] {
+    var results = outputs.map { $0?.handle }
+    try run(inputs: inputs.map(\.handle), outputs: &results, options: options)
+    return zip(outputs, results).map { given, result in
+      given ?? OnnxValue(owning: result!, environment: environment)
+    }
+  }
+
+  /// The same on bare handles, which the caller keeps alive.
+  func run(
+    inputs: [OpaquePointer?], outputs: inout [OpaquePointer?], options: RunOptions?
+  ) throws {
     precondition(
       inputs.count == inputNames.count && outputs.count == outputNames.count,
       "a session of \(inputNames.count) inputs and \(outputNames.count) outputs was given "
         + "\(inputs.count) and \(outputs.count)")
-    let handles: [OpaquePointer?] = inputs.map(\.handle)
-    var results: [OpaquePointer?] = outputs.map { $0?.handle }
     let status = ort_run(
       environment.library.table, handle, options?.handle,
-      inputNames.pointers, handles, handles.count,
-      outputNames.pointers, results.count, &results)
+      inputNames.pointers, inputs, inputs.count,
+      outputNames.pointers, outputs.count, &outputs)
     if status != nil, let options, options.isTerminated {
       ort_release_status(environment.library.table, status)
       throw OnnxRuntimeError.terminated
     }
     try environment.library.check(status, "running a graph")
-    return zip(outputs, results).map { given, result in
-      given ?? OnnxValue(owning: result!, environment: environment)
-    }
   }
 
   private func requireCounts(_ inputs: Int, _ outputs: Int) throws {

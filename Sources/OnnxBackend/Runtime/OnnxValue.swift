@@ -65,7 +65,8 @@ final class OnnxValue: @unchecked Sendable {
     var pointer: UnsafeMutableRawPointer?
     try environment.library.check(
       ort_tensor_mutable_data(environment.library.table, handle, &pointer), "reading a tensor")
-    return pointer!
+    // A tensor without elements may have no memory; nobody reads through this address.
+    return pointer ?? UnsafeMutableRawPointer(bitPattern: 64)!
   }
 
   /// Shape and element type as ONNX Runtime sees them; the type is nil where it has no name here.

@@ -29,4 +29,13 @@ final class RunOptions: @unchecked Sendable {
         ort_set_terminate(environment.library.table, handle), "stopping a run")
     }
   }
+
+  /// Lets runs under these options go again.
+  func resume() throws {
+    try lock.withLock {
+      terminated = false
+      try environment.library.check(
+        ort_unset_terminate(environment.library.table, handle), "allowing runs again")
+    }
+  }
 }

@@ -1,0 +1,152 @@
+import Curvature
+import LinearMaps
+import TensorPrograms
+
+/// The curvature at a point, as far as it was affordable to measure it.
+struct CurvatureSurvey<Scalar: LinearMapScalar> {
+  var largest: Double
+  var largestResidual: Double
+  var upperBound: Double
+  var failureProbability: Double
+  var smallest: Double
+  var smallestResidual: Double
+  var smallestPositive: DiagnosisReport.Eigenvalue?
+  /// Eigenvalues within this of zero count as zero.
+  var zeroThreshold: Double
+  /// Known eigenvalues, sharpest first: all of them after a dense solve, else the outermost.
+  var eigenvalues: [Double]
+  /// How many of all eigenvalues count as zero; nil without a dense solve.
+  var flatCount: Int?
+  /// The loss as descent sees it, from the gradient's spectral measure.
+  var model: QuadraticModel
+  /// The eigenvector of the largest eigenvalue.
+  var sharpest: [Scalar]
+  var operatorApplications: Int
+  var dense: SymmetricEigensystem?
+  /// The diagonal, where the matrix was written out.
+  var diagonal: [Double]?
+  /// What the eigenvalue iteration said, where it did not converge.
+  var advice: String?
+
+  /// Problems of at most this many parameters get a dense solve.
+  static var denseLimit: Int { 3000 }
+}
+
+extension CurvatureSurvey {
+  /// Measures a map at a point with this gradient.
+  ///
+  /// - Parameter memory: bytes that Krylov bases may take.
+  init<Map: LinearMap<Scalar>>(
+    of map: Map, gradient: [Scalar], seed: Int, denseLimit: Int = Self.denseLimit,
+    memory: Int = 1 << 30
+  ) throws {
+    let n = map.dimension
+    var options = TopEigenpairs<Scalar>.Options()
+    options.seed = UInt64(bitPattern: Int64(seed))
+    options.end = n <= denseLimit ? .largest : .both
+    options.tolerance = Scalar.precisionName == "float64" ? 1e-10 : 1e-5
+    let affordable = max(20, memory / (n * MemoryLayout<Scalar>.stride) / 2)
+    options.maxApplications = min(n, 300, affordable)
+    let top = try TopEigenpairs<Scalar>(of: map, options: options)
+    let pair = top.largest[0]
+    largest = pair.value
+    largestResidual = pair.residual
+    upperBound = top.upperBound ?? pair.value + pair.residual
+    failureProbability = top.failureProbability
+    sharpest = pair.vector
+    operatorApplications = top.convergence.operatorApplications
+    advice = top.convergence.isConverged ? nil : top.convergence.advice
+
+    if n <= denseLimit {
+      let matrix = try assembleDense(map)
+      let system = try SymmetricEigensystem(columnMajor: matrix.columns, dimension: n)
+      operatorApplications += matrix.operatorApplications
+      let scale = max(abs(system.values[0]), abs(system.values[n - 1]))
+      let rounding = max(
+        Double(n) * Double.ulpOfOne, matrix.asymmetry / max(scale, .leastNonzeroMagnitude),
+        Scalar.precisionName == "float64" ? 0 : 8 * Double(Scalar.ulpOfOne))
+      let threshold = rounding * scale
+      let values = system.values
+      largest = values[n - 1]
+      largestResidual = Self.residual(matrix, system, n - 1) + threshold
+      upperBound = max(upperBound, largest + threshold)
+      smallest = values[0]
+      smallestResidual = Self.residual(matrix, system, 0) + threshold
+      zeroThreshold = threshold
+      if let index = values.firstIndex(where: { $0 > threshold }) {
+        smallestPositive = .init(
+          value: values[index], residual: Self.residual(matrix, system, index) + threshold)
+      }
+      eigenvalues = values.reversed()
+      flatCount = values.count { abs($0) <= threshold }
+      let measure = SpectralMeasure(of: system, from: gradient.map(Double.init))
+      model = QuadraticModel(
+        eigenvalues: measure.nodes, weights: measure.weights, zeroThreshold: threshold)
+      sharpest = system.vector(n - 1).map { Scalar($0) }
+      dense = system
+      diagonal = (0..<n).map { matrix.columns[$0 * n + $0] }
+      return
+    }
+
+    smallest = top.smallest[0].value
+    smallestResidual = top.smallest[0].residual
+    zeroThreshold = max(Double(n) * Double.ulpOfOne * top.scale, top.rounding)
+    eigenvalues = [largest, smallest]
+    let measure = try SpectralMeasure(
+      of: map, from: gradient, maxApplications: min(n, 150, affordable))
+    operatorApplications += measure.operatorApplications
+    model = QuadraticModel(
+      eigenvalues: measure.nodes, weights: measure.weights, zeroThreshold: zeroThreshold)
+  }
+
+  private static func residual(
+    _ matrix: DenseAssembly, _ system: SymmetricEigensystem, _ index: Int
+  ) -> Double {
+    let n = matrix.dimension
+    let vector = system.vector(index)
+    var product = [Double](repeating: 0, count: n)
+    Double.gemv(
+      transposed: false, rows: n, columns: n, alpha: 1, matrix.columns, lda: n, vector, beta: 0,
+      &product)
+    Double.axpy(n, -system.values[index], vector, &product)
+    return Double.nrm2(n, product)
+  }
+
+  var curvature: LearningRateFacts.Curvature {
+    LearningRateFacts.Curvature(
+      largest: largest, upperBound: upperBound, smallest: smallest,
+      smallestPositive: smallestPositive?.value, zeroThreshold: zeroThreshold)
+  }
+
+  /// The smallest eigenvalue that matters to a thousand steps of descent at `1 / upperBound`.
+  var effectiveSmallest: Double? {
+    largest > zeroThreshold ? model.effectiveSmallest(rate: 1 / upperBound) : nil
+  }
+
+  var effectiveConditionNumber: Double? { effectiveSmallest.map { largest / $0 } }
+
+  /// `largest / smallest positive`: the spread that descent meets on a singular, convex loss.
+  var positiveConditionNumber: Double? {
+    guard !curvature.isIndefinite, let smallest = smallestPositive?.value else { return nil }
+    return largest / smallest
+  }
+
+  /// The condition number that says most: of all directions, else of the positive ones, else of those
+  /// that descent reaches.
+  var workingConditionNumber: Double? {
+    curvature.conditionNumber ?? positiveConditionNumber ?? effectiveConditionNumber
+  }
+
+  /// The names of the parameters that carry most of the sharpest direction.
+  func sharpestParameters(_ problem: TabularProblem, limit: Int = 3) -> [String] {
+    let total = sharpest.reduce(0.0) { $0 + Double($1 * $1) }
+    var names: [String] = []
+    for index in sharpest.indices.sorted(by: { abs(sharpest[$0]) > abs(sharpest[$1]) })
+      .prefix(50)
+    where Double(sharpest[index] * sharpest[index]) > 0.05 * total {
+      let name = problem.parameterName(index)
+      if !names.contains(name) { names.append(name) }
+    }
+    return Array(names.prefix(limit))
+  }
+}

@@ -1,0 +1,29 @@
+import Curvature
+import LinearMaps
+import TensorPrograms
+
+/// Measures the curvature of a problem's loss, says what it means for training, and runs the remedies.
+///
+/// - Parameters:
+///   - request: the options; its file, columns and executor choice have been acted on already.
+///   - executor: runs the tensor programs.
+///   - progress: told where the work is.
+///   - isCancelled: asked often; once true, what was measured so far is returned.
+/// - Throws: `DiagnosisFailure`; what the executor throws.
+public func diagnose(
+  _ problem: TabularProblem, request: DiagnosisRequest, executor: any Executor,
+  progress: @escaping @Sendable (DiagnosisProgress) -> Void = { _ in },
+  isCancelled: @escaping @Sendable () -> Bool = { false }
+) throws -> DiagnosisReport {
+  let precision = request.precision ?? (problem.isLinearInParameters ? .float64 : .float32)
+  switch precision {
+  case .float32:
+    return try DiagnosisSession<Float>(
+      problem, request, executor, progress: progress, isCancelled: isCancelled
+    ).report()
+  case .float64:
+    return try DiagnosisSession<Double>(
+      problem, request, executor, progress: progress, isCancelled: isCancelled
+    ).report()
+  }
+}

@@ -1,0 +1,221 @@
+import Curvature
+import LinearMaps
+
+extension DiagnosisSession {
+  /// What the measurements show, the most important first.
+  func findings(
+    _ survey: CurvatureSurvey<Scalar>, facts: LearningRateFacts, gaussNewton: Double?,
+    standardised: StandardisedVariant?, outcome: Remedies
+  ) throws -> [Finding] {
+    var findings: [Finding] = []
+    if let (done, planned) = outcome.interrupted {
+      findings.append(.interrupted(done: done, planned: planned))
+    }
+    findings += rateFindings(survey, facts)
+    findings += shapeFindings(survey, facts, gaussNewton, standardised)
+    if !outcome.hasFiniteMinimum {
+      findings.append(
+        .noFiniteMinimum(
+          reason: problem.loss == .crossEntropy
+            ? "the classes can be told apart without error"
+            : "the loss falls as the parameters grow"))
+    }
+    if !scaling.constantColumns.isEmpty {
+      findings.append(
+        .constantColumns(scaling.constantColumns.map { problem.featureNames[$0] }))
+    }
+    if problem.isLinearInParameters, problem.sampleCount <= problem.featureCount {
+      findings.append(.fewSamples(samples: problem.sampleCount, parameters: point.count))
+    }
+    if let rate = request.rate ?? safeRate(survey), let truncation = try truncation(survey, rate) {
+      findings.append(truncation)
+    }
+    if let reference = outcome.reference {
+      findings.append(.referenceLoss(reference.loss, source: reference.source))
+    }
+    return findings
+  }
+
+  private func rateFindings(
+    _ survey: CurvatureSurvey<Scalar>, _ facts: LearningRateFacts
+  ) -> [Finding] {
+    guard let rate = request.rate else { return [] }
+    guard let limit = facts.stabilityLimit else {
+      return request.optimizer == .adam
+        ? [
+          .limitUnknown(
+            optimizer: "Adam",
+            reason: "it depends on the second moments, which exist after the first step; try --at")
+        ] : []
+    }
+    let isPlain = request.optimizer == .gradientDescent
+    let contraction = EigenDirection(
+      eigenvalue: survey.largest, zeroThreshold: survey.zeroThreshold, rate: rate,
+      momentum: forecastMomentum ?? 0, tolerance: request.tolerance
+    ).contraction
+    if rate >= limit {
+      return [
+        .rateAboveLimit(
+          rate: rate, limit: limit, sharpness: survey.largest,
+          growth: request.optimizer == .adam ? rate / limit : abs(contraction ?? rate / limit),
+          direction: survey.sharpestParameters(problem), isQuadratic: problem.isQuadratic)
+      ]
+    }
+    let advised = fastestRate(survey)
+    if rate < Verdict.slowBelow * limit {
+      return [
+        .rateFarBelow(
+          rate: rate, advised: advised, sharpness: survey.largest,
+          iterations: forecastMomentum.flatMap {
+            survey.model.forecast(rate: rate, momentum: $0)
+              .iterations(toRelativeGap: request.tolerance)
+          },
+          advisedIterations: survey.model.forecast(rate: advised)
+            .iterations(toRelativeGap: request.tolerance))
+      ]
+    }
+    var findings: [Finding] = []
+    if isPlain, rate > Verdict.oscillatingAbove * limit, let contraction {
+      findings.append(.rateOscillates(rate: rate, limit: limit, contraction: contraction))
+    }
+    if !survey.curvature.isIndefinite, let flattest = flattestOfInterest(survey),
+      survey.largest / flattest >= 1e3
+    {
+      let direction = EigenDirection(
+        eigenvalue: flattest, zeroThreshold: survey.zeroThreshold, rate: rate,
+        momentum: forecastMomentum ?? 0, tolerance: request.tolerance)
+      findings.append(
+        .rateLimitedBySharpest(
+          rate: rate, sharpness: survey.largest, flattest: flattest,
+          halfLife: request.optimizer == .adam ? nil : direction.halfLife))
+    }
+    return findings
+  }
+
+  private func flattestOfInterest(_ survey: CurvatureSurvey<Scalar>) -> Double? {
+    survey.smallestPositive?.value ?? survey.effectiveSmallest
+  }
+
+  private func shapeFindings(
+    _ survey: CurvatureSurvey<Scalar>, _ facts: LearningRateFacts, _ gaussNewton: Double?,
+    _ standardised: StandardisedVariant?
+  ) -> [Finding] {
+    var findings: [Finding] = []
+    if survey.curvature.isIndefinite {
+      findings.append(
+        .negativeCurvature(
+          mostNegative: survey.smallest, largest: survey.largest,
+          gradientIsSmall: gradientNorm <= 1e-6 * max(1, abs(survey.largest)),
+          gaussNewtonConditionNumber: gaussNewton))
+    }
+    if survey.largest <= survey.zeroThreshold, !survey.curvature.isIndefinite {
+      findings.append(
+        .flatDirections(
+          count: point.count, parameters: point.count,
+          gradientShare: gradientNorm > 0 ? 1 : 0, reason: "the loss does not curve here at all"))
+      return findings
+    }
+    if let finding = conditioning(survey, standardised) { findings.append(finding) }
+
+    let hasFlat = (survey.flatCount ?? 0) > 0 && !survey.curvature.isIndefinite
+    if hasFlat, let count = survey.flatCount {
+      let share = survey.model.flatWeight / max(survey.model.squaredGradientNorm, 1e-300)
+      if let trueNumber = designConditionNumber {
+        findings.append(.illConditioned(conditionNumber: trueNumber))
+        findings.append(
+          .unresolvedEigenvalue(
+            precision: Scalar.precisionName, resolvable: survey.zeroThreshold,
+            largest: survey.largest))
+      } else {
+        findings.append(
+          .flatDirections(
+            count: count, parameters: point.count, gradientShare: share,
+            reason: flatReason(count)))
+      }
+    }
+    if Scalar.precisionName == "float32", survey.smallest < survey.zeroThreshold {
+      findings.append(
+        .unresolvedEigenvalue(
+          precision: "float32", resolvable: survey.zeroThreshold, largest: survey.largest))
+    }
+    return findings
+  }
+
+  /// Why directions are flat, where the model says so beforehand.
+  private func flatReason(_ count: Int) -> String? {
+    if problem.model == .softmax, problem.l2 == 0, count >= problem.featureCount + 1,
+      scaling.constantColumns.isEmpty
+    {
+      return "adding the same numbers to every class changes no probability"
+    }
+    if !scaling.constantColumns.isEmpty { return "a column is constant" }
+    if problem.sampleCount <= problem.featureCount { return "there are fewer rows than columns" }
+    return nil
+  }
+
+  /// The condition number of a linear model's Hessian from the singular values of its design matrix,
+  /// `(sigma_max / sigma_min)^2`, where those resolve what the Hessian's eigenvalues do not.
+  private var designConditionNumber: Double? {
+    guard problem.isQuadratic, problem.l2 == 0, problem.sampleCount > problem.featureCount else {
+      return nil
+    }
+    let (n, d) = (problem.sampleCount, problem.featureCount)
+    var columns = [Double](repeating: 1, count: n * (d + 1))
+    for row in 0..<n {
+      for column in 0..<d { columns[column * n + row] = problem.features[row * d + column] }
+    }
+    let values = try? SingularValues(columnMajor: columns, rows: n, columns: d + 1)
+    return values?.conditionNumber.map { $0 * $0 }
+  }
+
+  private func conditioning(
+    _ survey: CurvatureSurvey<Scalar>, _ standardised: StandardisedVariant?
+  ) -> Finding? {
+    // The effective numbers compare like with like where the Hessian is indefinite.
+    let isIndefinite = survey.curvature.isIndefinite
+    guard
+      let kappa = isIndefinite ? survey.effectiveConditionNumber : survey.workingConditionNumber
+    else { return nil }
+    if let standardised, kappa >= 100 {
+      let after =
+        isIndefinite || standardised.survey.curvature.isIndefinite
+        ? standardised.survey.effectiveConditionNumber : standardised.survey.workingConditionNumber
+      let sharper = survey.largest / standardised.survey.largest
+      if let after, after * 10 <= kappa || (isIndefinite && sharper >= 100) {
+        let guilty = scaling.guiltyColumns
+        let present = scaling.sizes.indices.filter { scaling.sizes[$0] > 0 }
+        func column(_ index: Int) -> Finding.ColumnScale {
+          .init(name: problem.featureNames[index], scale: scaling.sizes[index])
+        }
+        if let smallest = present.min(by: { scaling.sizes[$0] < scaling.sizes[$1] }) {
+          return .featureScales(
+            guilty: guilty.map(column), smallest: column(smallest), conditionNumber: kappa,
+            afterStandardising: after)
+        }
+      }
+    }
+    if kappa < 10, !isIndefinite { return .wellConditioned(conditionNumber: kappa) }
+    return kappa >= 10
+      ? .illConditioned(
+        conditionNumber: kappa,
+        isEffective: survey.curvature.conditionNumber == nil
+          && survey.positiveConditionNumber == nil,
+        epsilon: Double(Scalar.ulpOfOne)) : nil
+  }
+
+  /// `eta^2/2 g'Hg` against the measured shortfall of one step of plain descent.
+  private func truncation(_ survey: CurvatureSurvey<Scalar>, _ rate: Double) throws -> Finding? {
+    guard request.optimizer == .gradientDescent else { return nil }
+    var stepped = point
+    Scalar.axpy(point.count, Scalar(-rate), gradient, &stepped)
+    let value = try objective.value(at: stepped)
+    let norm = gradientNorm
+    let measured = value - (loss - rate * norm * norm)
+    // Below the rounding of the loss there is nothing to compare.
+    guard measured.isFinite, abs(measured) > 1e3 * Double(Scalar.ulpOfOne) * abs(loss) else {
+      return nil
+    }
+    return .stepTruncation(
+      rate: rate, predicted: survey.model.truncationError(rate: rate), measured: measured)
+  }
+}

@@ -1,0 +1,284 @@
+import Curvature
+import Foundation
+import LinearMaps
+import Training
+
+extension DiagnosisSession {
+  /// Prescriptions with what was predicted and measured, and how they were measured.
+  struct Remedies {
+    var prescriptions: [Prescription] = []
+    /// The loss that gaps are measured against, and where it comes from.
+    var reference: (loss: Double, source: String)?
+    var hasFiniteMinimum = true
+    var interrupted: (done: Int, planned: Int)?
+  }
+
+  /// A prescription that can be run.
+  struct Plan {
+    var prescription: Prescription
+    var run: (TrialBench<Scalar>) throws -> TrialBench<Scalar>.Outcome
+  }
+
+  func remedies(
+    _ survey: CurvatureSurvey<Scalar>, map: CurvatureMap<Scalar>,
+    standardised: StandardisedVariant?
+  ) throws -> Remedies {
+    var result = Remedies()
+    guard survey.largest > survey.zeroThreshold else { return result }
+    let plans = try self.plans(survey, map: map, standardised: standardised)
+    let newtonPlan = Prescription(
+      .newtonCG, change: "Newton's method, each step solved by conjugate gradients",
+      predicted: .init(
+        conditionNumber: 1, iterations: problem.isQuadratic ? 1 : nil))
+    result.prescriptions = plans.map(\.prescription) + [newtonPlan]
+    guard request.trials else { return result }
+
+    let planned = result.prescriptions.count
+    progress(DiagnosisProgress(stage: "finding the minimum (newton-cg)"))
+    let newton = try NewtonCG(
+      minimizing: objective, from: point, diagonal: survey.diagonal,
+      tolerance: min(1e-12, 1e-6 * request.tolerance), isCancelled: isCancelled)
+    guard newton.ending != .cancelled else {
+      result.interrupted = (0, planned)
+      return result
+    }
+    result.hasFiniteMinimum = newton.ending != .noFiniteMinimum
+    let newtonLoss = newton.path.map(\.loss).filter(\.isFinite).min() ?? loss
+    let isSettled = [.converged, .noFiniteMinimum, .stalled].contains(newton.ending)
+    let dense = try problem.isQuadratic ? denseMinimum(survey) : nil
+    let known = dense.map { min($0, newtonLoss) } ?? (isSettled ? newtonLoss : nil)
+    if let known, loss - known <= 4 * Double(Scalar.ulpOfOne) * abs(loss) {
+      result.reference = (known, "the start itself, which is the minimum")
+      return result
+    }
+    let gradientOperations = try objective.gradientOperations()
+    func bench(_ reference: Double?) -> TrialBench<Scalar> {
+      TrialBench(
+        startLoss: loss, referenceLoss: reference, tolerance: request.tolerance,
+        maxIterations: request.maxIterations, gradientOperations: gradientOperations,
+        isCancelled: isCancelled)
+    }
+
+    var outcomes: [TrialBench<Scalar>.Outcome] = []
+    for (index, plan) in plans.enumerated() {
+      progress(
+        DiagnosisProgress(
+          stage: "trial: \(plan.prescription.id)", fraction: Double(index) / Double(planned)))
+      let outcome = try plan.run(bench(known))
+      outcomes.append(outcome)
+      if outcome.wasCancelled || isCancelled() {
+        result.interrupted = (index + (outcome.wasCancelled ? 0 : 1), planned)
+        break
+      }
+    }
+    let best = min(newtonLoss, outcomes.compactMap(\.lastLoss).min() ?? newtonLoss)
+    let reference = known ?? best
+    result.reference = (
+      reference,
+      dense != nil
+        ? "a dense solve"
+        : known != nil
+          ? (result.hasFiniteMinimum ? "Newton-CG" : "Newton-CG, on its way to the infimum")
+          : "the best trial, since Newton-CG did not converge"
+    )
+    let judge = bench(reference)
+    for (index, outcome) in outcomes.enumerated() {
+      result.prescriptions[index] = plans[index].prescription
+        .with(measured: judge.measured(outcome))
+    }
+    result.prescriptions[planned - 1] = newtonPlan.with(measured: judge.measured(newton.path))
+    return result
+  }
+
+  /// The minimum of a quadratic loss by its dense eigensystem, refined until the loss stops falling.
+  private func denseMinimum(_ survey: CurvatureSurvey<Scalar>) throws -> Double? {
+    guard let system = survey.dense else { return nil }
+    let n = system.dimension
+    var x = point
+    var best = loss
+    for _ in 0..<4 {
+      let (_, gradient) = try objective.valueAndGradient(at: x)
+      for index in 0..<n where system.values[index] > survey.zeroThreshold {
+        let vector = system.vector(index)
+        let slope = zip(vector, gradient).reduce(0) { $0 + $1.0 * Double($1.1) }
+        Scalar.axpy(
+          n, Scalar(-slope / system.values[index]), vector.map { Scalar($0) }, &x)
+      }
+      let value = try objective.value(at: x)
+      guard value < best else { break }
+      best = value
+    }
+    return best
+  }
+
+  // MARK: Plans
+
+  private func plans(
+    _ survey: CurvatureSurvey<Scalar>, map: CurvatureMap<Scalar>,
+    standardised: StandardisedVariant?
+  ) throws -> [Plan] {
+    let kappa = survey.workingConditionNumber
+    var plans: [Plan] = []
+    func add(
+      _ kind: Prescription.Kind, _ change: String, _ predicted: Prescription.Predicted,
+      note: String? = nil,
+      run: @escaping (TrialBench<Scalar>) throws -> TrialBench<Scalar>.Outcome
+    ) {
+      plans.append(
+        Plan(
+          prescription: Prescription(kind, change: change, predicted: predicted, note: note),
+          run: run))
+    }
+    func descend(
+      _ optimizer: any Optimizer, _ rate: Double
+    ) -> (TrialBench<Scalar>) throws -> TrialBench<Scalar>.Outcome {
+      { try $0.run(objective, optimizer, rate: rate, from: point) }
+    }
+
+    if let rate = request.rate {
+      add(
+        .asGiven, "nothing: \(optimizer.name) at the rate you gave",
+        .init(
+          conditionNumber: kappa, rate: rate,
+          iterations: forecastMomentum.flatMap {
+            iterations(survey, rate: rate, momentum: $0)
+          }), run: descend(optimizer, rate))
+    }
+    let safe = 1 / survey.upperBound
+    add(
+      .safeRate, "gradient descent at 1 / (upper bound of the sharpness)",
+      .init(conditionNumber: kappa, rate: safe, iterations: iterations(survey, rate: safe)),
+      run: descend(GradientDescent(), safe))
+    let fastest = fastestRate(survey)
+    add(
+      .fastestRate, "gradient descent at the rate with the fewest predicted steps",
+      .init(conditionNumber: kappa, rate: fastest, iterations: iterations(survey, rate: fastest)),
+      run: descend(GradientDescent(), fastest))
+    if let standardised, standardised.survey.largest > standardised.survey.zeroThreshold {
+      let rate = fastestRate(standardised.survey)
+      add(
+        .standardiseFeatures,
+        "subtract each column's mean and divide by its standard deviation, then gradient descent",
+        .init(
+          conditionNumber: standardised.survey.workingConditionNumber, rate: rate,
+          iterations: iterations(standardised.survey, rate: rate)),
+        note: standardised.isExact ? nil : "trained afresh from the same seed"
+      ) {
+        try $0.run(
+          standardised.objective, GradientDescent(), rate: rate, from: standardised.start)
+      }
+    }
+    let (rate, beta) = tunedMomentum(survey)
+    add(
+      .momentum, "heavy-ball momentum \(Wording.number(beta))",
+      .init(
+        conditionNumber: kappa, rate: rate,
+        iterations: iterations(survey, rate: rate, momentum: beta)),
+      run: descend(Momentum(beta: beta), rate))
+    plans += try diagonalPlan(survey, map: map)
+    add(
+      .adam, "Adam at the best of the rates 1, 0.1, 0.01 and 0.001 after 100 steps each",
+      .init(), run: adamTrial)
+    return plans
+  }
+
+  /// Predicted steps to the tolerance; nil on an indefinite Hessian, whose quadratic has no minimum.
+  private func iterations(
+    _ survey: CurvatureSurvey<Scalar>, rate: Double, momentum: Double = 0
+  ) -> Int? {
+    survey.curvature.isIndefinite
+      ? nil
+      : survey.model.forecast(rate: rate, momentum: momentum)
+        .iterations(toRelativeGap: request.tolerance)
+  }
+
+  func fastestRate(_ survey: CurvatureSurvey<Scalar>) -> Double {
+    survey.model.fastestRate(upperBound: survey.upperBound, tolerance: request.tolerance)?.rate
+      ?? 1 / survey.upperBound
+  }
+
+  /// Polyak's rate and momentum for curvatures from `mu` to the upper bound, with the `mu` that needs
+  /// the fewest predicted steps: weights differ, so the flattest direction need not decide.
+  private func tunedMomentum(
+    _ survey: CurvatureSurvey<Scalar>
+  ) -> (rate: Double, momentum: Double) {
+    let modes = survey.model.reachable.map(\.eigenvalue)
+    let largest = survey.upperBound
+    let smallest = max(modes.min() ?? largest, 1e-14 * largest)
+    let candidates = (0...60).map { largest * Self.power(smallest / largest, Double($0) / 60) }
+    var best = LearningRateFacts.optimalMomentum(
+      smallest: min(survey.effectiveSmallest ?? largest, largest), largest: largest)
+    var fewest =
+      iterations(survey, rate: best.rate, momentum: best.momentum) ?? .max
+    for mu in candidates {
+      let tuned = LearningRateFacts.optimalMomentum(smallest: min(mu, largest), largest: largest)
+      if let count = iterations(survey, rate: tuned.rate, momentum: tuned.momentum),
+        count < fewest
+      {
+        (best, fewest) = (tuned, count)
+      }
+    }
+    return best
+  }
+
+  private static func power(_ base: Double, _ exponent: Double) -> Double {
+    Foundation.pow(base, exponent)
+  }
+
+  private func diagonalPlan(
+    _ survey: CurvatureSurvey<Scalar>, map: CurvatureMap<Scalar>
+  ) throws -> [Plan] {
+    let diagonal = try survey.diagonal ?? estimatedDiagonal(map)
+    let floor = 1e-12 * (diagonal.map(abs).max() ?? 0)
+    guard floor > 0 else { return [] }
+    let inverse = diagonal.map { 1 / max(abs($0), floor) }
+    let scaled = try CurvatureSurvey(
+      of: ScaledMap(map, diagonal: inverse.map { Scalar($0) }),
+      gradient: zip(gradient, inverse).map { Scalar(Double($0) * $1.squareRoot()) },
+      seed: request.seed, denseLimit: 1500, memory: request.memory / 2)
+    guard scaled.largest > scaled.zeroThreshold else { return [] }
+    let rate = fastestRate(scaled)
+    return [
+      Plan(
+        prescription: Prescription(
+          .diagonalPreconditioner,
+          change: "divide each gradient entry by the Hessian's diagonal entry",
+          predicted: .init(
+            conditionNumber: scaled.workingConditionNumber, rate: rate,
+            iterations: iterations(scaled, rate: rate)))
+      ) {
+        try $0.run(
+          objective, DiagonalDescent(), rate: rate, from: point,
+          state: [inverse.map { Scalar($0) }])
+      }
+    ]
+  }
+
+  /// Hutchinson's estimate `mean of v * (H v)` over 32 sign vectors.
+  ///
+  /// Reference: Bekas, Kokiopoulou and Saad, "An estimator for the diagonal of a matrix" (2007).
+  private func estimatedDiagonal(_ map: CurvatureMap<Scalar>) throws -> [Double] {
+    var generator = SeededGenerator(seed: UInt64(bitPattern: Int64(request.seed)) &+ 1)
+    var total = [Double](repeating: 0, count: map.dimension)
+    for _ in 0..<32 {
+      let signs: [Scalar] = generator.rademacher(map.dimension)
+      let product = try map(signs)
+      for index in total.indices { total[index] += Double(signs[index] * product[index]) / 32 }
+    }
+    return total
+  }
+
+  private func adamTrial(_ bench: TrialBench<Scalar>) throws -> TrialBench<Scalar>.Outcome {
+    let before = objective.operations
+    var chosen = (rate: 1e-3, loss: Double.infinity)
+    for rate in [1, 0.1, 0.01, 0.001] {
+      let run = try TrainingRun(objective, Adam(), rate: rate, from: point)
+      var last = Double.infinity
+      for _ in 0...100 { last = try run.step().loss }
+      if last < chosen.loss { chosen = (rate, last) }
+    }
+    let extra = objective.operations - before
+    return try bench.run(
+      objective, Adam(), rate: chosen.rate, from: point, extraOperations: extra)
+  }
+}

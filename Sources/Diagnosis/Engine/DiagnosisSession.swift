@@ -1,0 +1,284 @@
+import Curvature
+import LinearMaps
+import TensorPrograms
+import Training
+
+/// One diagnosis in the making: the objective, the point, and what was measured there.
+struct DiagnosisSession<Scalar: LinearMapScalar> {
+  let problem: TabularProblem
+  let request: DiagnosisRequest
+  let executor: any Executor
+  let progress: (DiagnosisProgress) -> Void
+  let isCancelled: () -> Bool
+  let objective: Objective<Scalar>
+  let scaling: FeatureScaling
+
+  /// The point of diagnosis, and how the optimizer's state stands there.
+  private(set) var point: [Scalar] = []
+  private(set) var secondMoments: [Scalar] = []
+  private(set) var loss = Double.nan
+  private(set) var gradient: [Scalar] = []
+  /// The step of the run up to the point at which a number stopped being finite.
+  private(set) var brokenStep: Int?
+
+  init(
+    _ problem: TabularProblem, _ request: DiagnosisRequest, _ executor: any Executor,
+    progress: @escaping (DiagnosisProgress) -> Void, isCancelled: @escaping () -> Bool
+  ) throws {
+    self.problem = problem
+    self.request = request
+    self.executor = executor
+    self.progress = progress
+    self.isCancelled = isCancelled
+    scaling = FeatureScaling(problem)
+    objective = try Objective<Scalar>(
+      problem.definition, data: problem.data(Scalar.element), executor: executor,
+      memoryBudget: request.memory)
+    try approach()
+  }
+
+  /// Runs `request.steps` steps of the given optimizer, then measures loss and gradient.
+  private mutating func approach() throws {
+    point = problem.start()
+    if request.steps > 0 {
+      guard let rate = request.rate else {
+        throw DiagnosisFailure(
+          .usage, "--at \(request.steps) runs the optimizer first, which needs a rate: add --lr.")
+      }
+      progress(DiagnosisProgress(stage: "running \(request.steps) steps first", fraction: 0))
+      let run = try TrainingRun(objective, optimizer, rate: rate, from: point)
+      for step in 0..<request.steps {
+        let (loss, _) = try run.step()
+        guard loss.isFinite else {
+          brokenStep = step
+          break
+        }
+        guard step % 256 != 0 || !isCancelled() else {
+          throw DiagnosisFailure(.interrupted, "Interrupted before anything was measured.")
+        }
+      }
+      point = run.parameters
+      if optimizer is Adam { secondMoments = run.state(1) }
+    }
+    (loss, gradient) = try objective.valueAndGradient(at: point)
+  }
+
+  var optimizer: any Optimizer {
+    switch request.optimizer {
+    case .gradientDescent: GradientDescent()
+    case .momentum: Momentum(beta: request.momentum)
+    case .adam: Adam(beta1: request.beta1, beta2: request.beta2)
+    }
+  }
+
+  private var rule: StepRule {
+    switch request.optimizer {
+    case .gradientDescent: .gradientDescent
+    case .momentum: .momentum(request.momentum)
+    case .adam: .adam(beta1: request.beta1)
+    }
+  }
+
+  /// The heavy-ball coefficient of the given optimizer; nil where no forecast exists for it.
+  var forecastMomentum: Double? {
+    switch request.optimizer {
+    case .gradientDescent: 0
+    case .momentum: request.momentum
+    case .adam: nil
+    }
+  }
+
+  var gradientNorm: Double { Scalar.nrm2(gradient.count, gradient) }
+
+  // MARK: The report
+
+  func report() throws -> DiagnosisReport {
+    guard loss.isFinite, gradientNorm.isFinite else { return brokenReport() }
+    progress(DiagnosisProgress(stage: "curvature"))
+    let map = try objective.hessian(at: point)
+    let survey: CurvatureSurvey<Scalar>
+    do {
+      survey = try CurvatureSurvey(
+        of: map, gradient: gradient, seed: request.seed, memory: request.memory / 2)
+    } catch let error as LinearMapError {
+      throw DiagnosisFailure(.badData, "The curvature could not be measured: \(error)")
+    }
+    guard !isCancelled() else {
+      throw DiagnosisFailure(.interrupted, "Interrupted before anything was measured.")
+    }
+    let gaussNewton = try gaussNewtonConditionNumber(survey)
+    let adamBound = try preconditionedBound(map)
+    let facts = LearningRateFacts(
+      survey.curvature, rule: rule, given: request.rate, preconditionedBound: adamBound)
+    let standardised = try standardisedVariant()
+    var outcome = try remedies(survey, map: map, standardised: standardised)
+    outcome.prescriptions = outcome.prescriptions.ranked()
+    return DiagnosisReport(
+      problem: problemFacts, curvature: curvatureFacts(survey, gaussNewton: gaussNewton),
+      learningRate: .init(facts, note: limitNote(facts)),
+      directions: directions(survey),
+      prediction: prediction(survey),
+      findings: try findings(
+        survey, facts: facts, gaussNewton: gaussNewton, standardised: standardised,
+        outcome: outcome),
+      prescriptions: outcome.prescriptions)
+  }
+
+  private var problemFacts: DiagnosisReport.Problem {
+    DiagnosisReport.Problem(
+      parameters: point.count, samples: problem.sampleCount, features: problem.featureCount,
+      loss: loss.isFinite ? loss : nil, gradientNorm: gradientNorm.isFinite ? gradientNorm : nil,
+      seed: request.seed, precision: Scalar.precisionName, executor: executor.name,
+      name: problem.name, model: problem.model.name, lossName: problem.loss.rawValue,
+      target: problem.targetName, optimizer: request.optimizer.rawValue, at: request.steps,
+      l2: problem.l2, notes: problem.notes)
+  }
+
+  private func brokenReport() -> DiagnosisReport {
+    let quantity = loss.isFinite ? "gradient" : "loss"
+    return DiagnosisReport(
+      problem: problemFacts,
+      curvature: .init(
+        largest: .init(value: nil, residual: nil, upperBound: nil, failureProbability: nil),
+        smallest: .init(value: nil, residual: nil), indefinite: false, operatorApplications: 0),
+      learningRate: .init(
+        LearningRateFacts(
+          .init(largest: 0, upperBound: 0, smallest: 0, zeroThreshold: 0), rule: rule,
+          given: nil), note: "nothing can be said where the \(quantity) is not finite"),
+      directions: [],
+      prediction: .init(rate: request.rate, iterations: nil, tolerance: request.tolerance),
+      findings: [.nonFinite(quantity: quantity, step: brokenStep)], prescriptions: [])
+  }
+
+  private func curvatureFacts(
+    _ survey: CurvatureSurvey<Scalar>, gaussNewton: Double?
+  ) -> DiagnosisReport.Curvature {
+    let conditionNumber = survey.curvature.conditionNumber
+    return DiagnosisReport.Curvature(
+      largest: .init(
+        value: survey.largest, residual: survey.largestResidual, upperBound: survey.upperBound,
+        failureProbability: survey.failureProbability),
+      smallest: .init(value: survey.smallest, residual: survey.smallestResidual),
+      smallestPositive: survey.smallestPositive, effectiveSmallest: survey.effectiveSmallest,
+      conditionNumber: conditionNumber,
+      effectiveConditionNumber: survey.effectiveConditionNumber,
+      gaussNewtonConditionNumber: gaussNewton, indefinite: survey.curvature.isIndefinite,
+      operatorApplications: survey.operatorApplications, zeroThreshold: survey.zeroThreshold,
+      severity: survey.curvature.isIndefinite
+        ? nil : survey.workingConditionNumber.map { Conditioning(conditionNumber: $0) })
+  }
+
+  private func directions(_ survey: CurvatureSurvey<Scalar>) -> [EigenDirection] {
+    let values = survey.eigenvalues
+    let shown = values.count <= 20 ? values : Array(values.prefix(5) + values.suffix(5))
+    return shown.map {
+      EigenDirection(
+        eigenvalue: $0, zeroThreshold: survey.zeroThreshold,
+        rate: request.rate ?? safeRate(survey),
+        momentum: request.rate == nil ? 0 : forecastMomentum ?? 0, tolerance: request.tolerance)
+    }
+  }
+
+  private func prediction(_ survey: CurvatureSurvey<Scalar>) -> DiagnosisReport.Prediction {
+    let rate = request.rate ?? safeRate(survey)
+    let momentum = request.rate == nil ? 0 : forecastMomentum
+    guard let rate, let momentum, !survey.curvature.isIndefinite else {
+      return .init(rate: rate, iterations: nil, tolerance: request.tolerance)
+    }
+    let forecast = survey.model.forecast(rate: rate, momentum: momentum)
+    let steps = (0...6).map { Int(pow10($0)) }
+    return .init(
+      rate: rate, iterations: forecast.iterations(toRelativeGap: request.tolerance),
+      tolerance: request.tolerance, momentum: momentum == 0 ? nil : momentum,
+      curve: steps.compactMap { step in
+        forecast.relativeGap(after: step).flatMap {
+          $0.isFinite ? .init(step: step, relativeGap: $0) : nil
+        }
+      })
+  }
+
+  private func pow10(_ exponent: Int) -> Double {
+    (0..<exponent).reduce(1) { value, _ in value * 10 }
+  }
+
+  /// `1 / upperBound`; nil without positive curvature.
+  func safeRate(_ survey: CurvatureSurvey<Scalar>) -> Double? {
+    survey.largest > survey.zeroThreshold ? 1 / survey.upperBound : nil
+  }
+
+  private func limitNote(_ facts: LearningRateFacts) -> String? {
+    guard facts.stabilityLimit == nil else { return nil }
+    return request.optimizer == .adam
+      ? "Adam's limit depends on its second moments: run at least one step first with --at N"
+      : "there is no positive curvature to limit the rate"
+  }
+
+  // MARK: More operators
+
+  /// `lambda_max / lambda_min` of the Gauss-Newton matrix; where it is singular, over the directions
+  /// that a thousand steps reach.
+  private func gaussNewtonConditionNumber(_ survey: CurvatureSurvey<Scalar>) throws -> Double? {
+    if problem.isLinearInParameters { return survey.workingConditionNumber }
+    guard let map = try objective.gaussNewton(at: point) else { return nil }
+    return try CurvatureSurvey(
+      of: map, gradient: gradient, seed: request.seed, denseLimit: 0, memory: request.memory / 2
+    ).effectiveConditionNumber
+  }
+
+  /// An upper bound on the largest eigenvalue of `P^-1/2 H P^-1/2`,
+  /// `P = (1 - beta1^t) (sqrt(v / (1 - beta2^t)) + eps)`, for Adam after `t >= 1` steps.
+  ///
+  /// Reference: Cohen et al., arXiv:2207.14484.
+  private func preconditionedBound(_ map: CurvatureMap<Scalar>) throws -> Double? {
+    guard !secondMoments.isEmpty, let adam = optimizer as? Adam else { return nil }
+    let first = 1 - power(adam.beta1, request.steps)
+    let second = 1 - power(adam.beta2, request.steps)
+    let inverse = secondMoments.map {
+      Scalar(1 / (first * ((Double($0) / second).squareRoot() + adam.epsilon)))
+    }
+    var options = TopEigenpairs<Scalar>.Options()
+    options.seed = UInt64(bitPattern: Int64(request.seed))
+    options.tolerance = Scalar.precisionName == "float64" ? 1e-8 : 1e-4
+    return try TopEigenpairs<Scalar>(of: ScaledMap(map, diagonal: inverse), options: options)
+      .upperBound
+  }
+
+  private func power(_ base: Double, _ exponent: Int) -> Double {
+    (0..<exponent).reduce(1) { value, _ in value * base }
+  }
+
+  /// The same problem in standardised features, measured at its own start.
+  struct StandardisedVariant {
+    var problem: TabularProblem
+    var objective: Objective<Scalar>
+    var start: [Scalar]
+    var survey: CurvatureSurvey<Scalar>
+    /// Whether it is the same function of other variables, or a training anew.
+    var isExact: Bool
+  }
+
+  /// Nil where the features are standardised already.
+  private func standardisedVariant() throws -> StandardisedVariant? {
+    let isStandard = scaling.sizes.indices.allSatisfy {
+      scaling.constantColumns.contains($0)
+        || abs(scaling.means[$0]) < 1e-6 && abs(scaling.deviations[$0] - 1) < 1e-6
+    }
+    guard !isStandard else { return nil }
+    progress(DiagnosisProgress(stage: "curvature with standardised features"))
+    let variant = scaling.applied(to: problem)
+    let objective = try Objective<Scalar>(
+      variant.definition, data: variant.data(Scalar.element), executor: executor,
+      memoryBudget: request.memory)
+    let isExact = problem.isLinearInParameters
+    let start =
+      isExact
+      ? scaling.transformed(point, outputs: problem.definition.parameters[1].shape.count)
+      : variant.start()
+    let (_, gradient) = try objective.valueAndGradient(at: start)
+    return StandardisedVariant(
+      problem: variant, objective: objective, start: start,
+      survey: try CurvatureSurvey(
+        of: objective.hessian(at: start), gradient: gradient, seed: request.seed,
+        denseLimit: 1500, memory: request.memory / 2), isExact: isExact)
+  }
+}

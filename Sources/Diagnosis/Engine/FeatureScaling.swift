@@ -1,0 +1,80 @@
+import LinearMaps
+
+/// The mean and population standard deviation of every column, and the change of variables that
+/// standardises them: `x' = (x - mean) / deviation`.
+struct FeatureScaling {
+  let means: [Double]
+  /// 1 for a column that does not vary, which is only centred.
+  let deviations: [Double]
+  /// Root mean squares: the size with which a column enters the model.
+  let sizes: [Double]
+  let constantColumns: [Int]
+
+  init(_ problem: TabularProblem) {
+    let (n, d) = (problem.sampleCount, problem.featureCount)
+    var means = [Double](repeating: 0, count: d)
+    var squares = means
+    var peaks = means
+    for row in 0..<n {
+      for column in 0..<d {
+        means[column] += (problem.features[row * d + column] - means[column]) / Double(row + 1)
+        peaks[column] = max(peaks[column], abs(problem.features[row * d + column]))
+      }
+    }
+    for row in 0..<n {
+      for column in 0..<d {
+        let difference = problem.features[row * d + column] - means[column]
+        squares[column] += difference * difference
+      }
+    }
+    let spread = squares.map { ($0 / Double(n)).squareRoot() }
+    // A column whose spread is rounding of its mean is constant.
+    let constant = (0..<d).filter { spread[$0] <= 1e-14 * peaks[$0] }
+    self.means = means
+    constantColumns = constant
+    deviations = (0..<d).map { constant.contains($0) ? 1 : spread[$0] }
+    sizes = (0..<d).map { (means[$0] * means[$0] + spread[$0] * spread[$0]).squareRoot() }
+  }
+
+  /// The problem in standardised features; for a model that is linear in its parameters the penalty is
+  /// carried over, so that the objective stays the same function.
+  func applied(to problem: TabularProblem) -> TabularProblem {
+    var result = problem
+    let d = problem.featureCount
+    for index in result.features.indices {
+      let column = index % d
+      result.features[index] = (problem.features[index] - means[column]) / deviations[column]
+    }
+    if problem.isLinearInParameters, problem.l2 > 0 {
+      result.penaltyScales = deviations.map { 1 / ($0 * $0) }
+    }
+    return result
+  }
+
+  /// The parameters of the standardised model that make the same predictions: `W' = s W`,
+  /// `b' = b + mean W`.
+  func transformed<Scalar: LinearMapScalar>(_ parameters: [Scalar], outputs: Int) -> [Scalar] {
+    let d = means.count
+    var result = parameters
+    for output in 0..<outputs {
+      var shift = 0.0
+      for column in 0..<d {
+        let weight = Double(parameters[column * outputs + output])
+        result[column * outputs + output] = Scalar(weight * deviations[column])
+        shift += weight * means[column]
+      }
+      result[d * outputs + output] = Scalar(Double(parameters[d * outputs + output]) + shift)
+    }
+    return result
+  }
+
+  /// Columns whose size is ten times off the middle one's, largest first; the largest where none is.
+  var guiltyColumns: [Int] {
+    let present = sizes.indices.filter { sizes[$0] > 0 }
+    guard !present.isEmpty else { return [] }
+    let middle = sizes[present.sorted { sizes[$0] < sizes[$1] }[present.count / 2]]
+    let order = present.sorted { sizes[$0] > sizes[$1] }
+    let guilty = order.filter { sizes[$0] >= 10 * middle || sizes[$0] <= middle / 10 }
+    return guilty.isEmpty ? [order[0]] : guilty
+  }
+}

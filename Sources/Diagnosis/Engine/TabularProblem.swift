@@ -1,0 +1,192 @@
+import Curvature
+import LinearMaps
+import TensorPrograms
+
+/// A table, a model and a loss: what is to be diagnosed.
+public struct TabularProblem: Sendable {
+  public enum Target: Sendable, Equatable {
+    case numeric([Double])
+    /// A class index per sample, counted from 0, and the number of classes.
+    case classes([Int32], count: Int)
+  }
+
+  public var name: String
+  public var targetName: String
+  /// Row-major, `sampleCount` x `featureNames.count`.
+  public var features: [Double]
+  public var featureNames: [String]
+  public var target: Target
+  public var model: ModelChoice
+  public var loss: LossChoice
+  /// The penalty `c` of `c/2 ||w||^2`, biases excluded.
+  public var l2: Double
+  public var seed: Int
+  /// Choices made for the user, in sentences.
+  public var notes: [String]
+  /// Factors `1 / s_j^2` by which the penalty weighs the first layer's row `j`, after a change of
+  /// variables; nil for equal weights.
+  var penaltyScales: [Double]?
+
+  public init(
+    name: String, targetName: String, features: [Double], featureNames: [String], target: Target,
+    model: ModelChoice, loss: LossChoice, l2: Double = 0, seed: Int = 0, notes: [String] = []
+  ) {
+    precondition(
+      features.count == featureNames.count * target.count,
+      "\(features.count) feature values for \(target.count) samples of \(featureNames.count)")
+    self.name = name
+    self.targetName = targetName
+    self.features = features
+    self.featureNames = featureNames
+    self.target = target
+    self.model = model
+    self.loss = loss
+    self.l2 = l2
+    self.seed = seed
+    self.notes = notes
+  }
+
+  public var sampleCount: Int { target.count }
+  public var featureCount: Int { featureNames.count }
+
+  /// Whether the loss is a quadratic in the parameters.
+  public var isQuadratic: Bool { model == .linear && loss != .crossEntropy }
+
+  /// Whether the model's outputs are linear in its parameters, so that the Gauss-Newton matrix is the
+  /// Hessian.
+  var isLinearInParameters: Bool {
+    if case .mlp = model { false } else { true }
+  }
+
+  private var outputCount: Int {
+    switch target {
+    case .numeric: 1
+    case .classes(_, let count): count
+    }
+  }
+
+  /// Widths from the features to the outputs.
+  private var widths: [Int] {
+    switch model {
+    case .linear, .softmax: [featureCount, outputCount]
+    case .mlp(let hidden, _): [featureCount] + hidden + [outputCount]
+    }
+  }
+}
+
+extension TabularProblem.Target {
+  public var count: Int {
+    switch self {
+    case .numeric(let values): values.count
+    case .classes(let indices, _): indices.count
+    }
+  }
+}
+
+extension TabularProblem {
+  /// The model and its loss as traced functions: weights and bias per layer; data are the features and
+  /// the target.
+  public var definition: LossDefinition {
+    let widths = widths
+    let parameters = zip(widths, widths.dropFirst()).enumerated().flatMap { index, sizes in
+      let suffix = widths.count > 2 ? "\(index + 1)" : ""
+      return [
+        LossDefinition.Parameter("weights\(suffix)", [sizes.0, sizes.1]),
+        LossDefinition.Parameter("bias\(suffix)", [sizes.1], isBias: true),
+      ]
+    }
+    var activation: ModelChoice.Activation?
+    if case .mlp(_, let chosen) = model { activation = chosen }
+    let model: LossDefinition.Function = { [activation] parameters, data in
+      var value = data[0]
+      for layer in stride(from: 0, to: parameters.count, by: 2) {
+        value = value.matmul(parameters[layer]) + parameters[layer + 1]
+        guard layer + 2 < parameters.count, let activation else { continue }
+        value =
+          switch activation {
+          case .tanh: value.tanh()
+          case .relu: value.relu()
+          case .gelu: value.gelu()
+          }
+      }
+      return value
+    }
+    return LossDefinition(
+      parameters: parameters, model: model, loss: loss.function,
+      penalty: l2 == 0 ? nil : penalty(on: parameters))
+  }
+
+  /// `c/2 sum ||w||^2` over the weights.
+  private func penalty(
+    on parameters: [LossDefinition.Parameter]
+  ) -> @Sendable ([Traced]) -> Traced {
+    { [l2, penaltyScales] traced in
+      var total: Traced?
+      for (index, parameter) in parameters.enumerated() where !parameter.isBias {
+        var squares = traced[index].square()
+        if index == 0, let penaltyScales {
+          let type = TensorType(squares.element, Shape([penaltyScales.count, 1]))
+          squares = squares * squares.builder.constant(Tensor(penaltyScales, type: type))
+        }
+        total = total.map { $0 + squares.sum() } ?? squares.sum()
+      }
+      return total! * (l2 / 2)
+    }
+  }
+
+  /// Features and target as tensors, one row per sample.
+  public func data(_ element: ElementType) -> [Tensor] {
+    let x = Tensor(features, type: TensorType(element, [sampleCount, featureCount]))
+    switch target {
+    case .numeric(let values):
+      return [x, Tensor(values, type: TensorType(element, [sampleCount, 1]))]
+    case .classes(let indices, _):
+      return [x, Tensor(indices, shape: [sampleCount])]
+    }
+  }
+
+  /// Where training starts: zeros for `linear` and `softmax`; LeCun normal weights (variance
+  /// `1 / fan_in`) and zero biases for a network.
+  public func start<Scalar: LinearMapScalar>(_: Scalar.Type = Scalar.self) -> [Scalar] {
+    let parameters = definition.parameters
+    guard case .mlp = model else {
+      return [Scalar](repeating: 0, count: parameters.reduce(0) { $0 + $1.shape.count })
+    }
+    var generator = SeededGenerator(seed: UInt64(bitPattern: Int64(seed)))
+    return parameters.flatMap { parameter -> [Scalar] in
+      if parameter.isBias { return [Scalar](repeating: 0, count: parameter.shape.count) }
+      let deviation = 1 / Double(parameter.shape[0]).squareRoot()
+      return (0..<parameter.shape.count).map { _ in Scalar(generator.nextNormal() * deviation) }
+    }
+  }
+
+  /// The parameter at a flat index, in words: the feature and the output it joins.
+  func parameterName(_ index: Int) -> String {
+    var offset = index
+    for (layer, parameter) in definition.parameters.enumerated() {
+      guard offset >= parameter.shape.count else {
+        if parameter.isBias { return parameter.name }
+        return layer == 0 ? featureNames[offset / parameter.shape[1]] : parameter.name
+      }
+      offset -= parameter.shape.count
+    }
+    preconditionFailure("there is no parameter \(index)")
+  }
+}
+
+extension LossChoice {
+  /// The mean loss of a batch of outputs: `[n, m]` against `[n, m]` numbers or `[n]` class indices.
+  var function: @Sendable (Traced, [Traced]) -> Traced {
+    switch self {
+    case .halfSquaredError:
+      { outputs, data in (outputs - data[1]).square().sum() * (0.5 / Double(outputs.shape[0])) }
+    case .meanSquaredError:
+      { outputs, data in (outputs - data[1]).square().mean() }
+    case .crossEntropy:
+      { outputs, data in
+        let picked = outputs.gather(data[1].expanded(at: 1), axis: 1, batch: 1)
+        return (outputs.logSumExp(axis: 1) - picked.reshaped([outputs.shape[0]])).mean()
+      }
+    }
+  }
+}

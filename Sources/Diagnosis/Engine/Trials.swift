@@ -1,0 +1,106 @@
+import Curvature
+import LinearMaps
+import Training
+
+/// Runs optimizers until the relative loss gap `(f_k - f*) / (f_0 - f*)` reaches a tolerance.
+struct TrialBench<Scalar: LinearMapScalar> {
+  /// The loss at the start of the original problem.
+  let startLoss: Double
+  /// The loss that gaps are measured against; nil where it is only known after all trials, which then
+  /// run to their budgets and are judged by their records.
+  let referenceLoss: Double?
+  let tolerance: Double
+  let maxIterations: Int
+  /// Operations of one gradient of the original problem.
+  let gradientOperations: Double
+  let isCancelled: () -> Bool
+
+  /// What a trial did.
+  struct Outcome {
+    /// The loss before each step, where there was no reference to stop at; else the last one only.
+    var losses: [Double]
+    /// Steps before the first entry of `losses`.
+    var offset: Int
+    var isDiverged: Bool
+    var wasCancelled: Bool
+    var operationsPerStep: Double
+    var extraOperations: Double
+
+    var lastLoss: Double? { losses.last.flatMap { $0.isFinite ? $0 : nil } }
+  }
+
+  private func relativeGap(_ loss: Double) -> Double? {
+    referenceLoss.map { (loss - $0) / (startLoss - $0) }
+  }
+
+  /// Dispatch costs time even where there is nothing to compute: the price of a step in operations.
+  private static var stepPrice: Double { 4e5 }
+  /// Operations that one trial may take, dispatch included: a count, so that every run of the same
+  /// command stops at the same step.
+  private static var budget: Double { 3e11 }
+
+  func run(
+    _ objective: Objective<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
+    state: [[Scalar]]? = nil, extraOperations: Double = 0
+  ) throws -> Outcome {
+    let spent = objective.operations
+    let run = try TrainingRun(objective, optimizer, rate: rate, from: start, state: state)
+    var losses: [Double] = []
+    var last = startLoss
+    var limit = maxIterations
+    func outcome(diverged: Bool = false, cancelled: Bool = false) -> Outcome {
+      let steps = run.stepCount - 1
+      return Outcome(
+        losses: referenceLoss == nil ? losses : [last],
+        offset: referenceLoss == nil ? 0 : steps, isDiverged: diverged, wasCancelled: cancelled,
+        operationsPerStep: (objective.operations - spent) / Double(max(1, run.stepCount)),
+        extraOperations: extraOperations)
+    }
+    // The loss at a point is known when the step away from it has run.
+    var step = 0
+    while true {
+      last = try run.step().loss
+      if referenceLoss == nil { losses.append(last) }
+      if step == 0 {
+        let price = objective.operations - spent + Self.stepPrice
+        limit = min(limit, max(1000, Int(Self.budget / price)))
+      }
+      if !last.isFinite || last - startLoss > 1e8 * max(abs(startLoss), 1e-300) {
+        return outcome(diverged: true)
+      }
+      if let gap = relativeGap(last), gap <= tolerance { return outcome() }
+      if step >= limit { return outcome() }
+      if step % 256 == 0, isCancelled() { return outcome(cancelled: true) }
+      step += 1
+    }
+  }
+
+  /// The figures of a trial against the reference loss.
+  /// - Precondition: `referenceLoss` is known.
+  func measured(_ outcome: Outcome) -> Prescription.Measured {
+    let hit = outcome.losses.firstIndex { relativeGap($0)! <= tolerance }
+    let end = hit ?? outcome.losses.count - 1
+    let steps = outcome.offset + end
+    let loss = outcome.losses[end]
+    return Prescription.Measured(
+      iterations: hit.map { outcome.offset + $0 }, reached: hit != nil,
+      diverged: outcome.isDiverged, loss: loss.isFinite ? loss : nil,
+      relativeGap: loss.isFinite ? relativeGap(loss) : nil,
+      gradientEquivalents: (Double(steps + 1) * outcome.operationsPerStep
+        + outcome.extraOperations) / gradientOperations,
+      stepsRun: steps)
+  }
+
+  /// The figures of a Newton run, read off its path.
+  /// - Precondition: `referenceLoss` is known.
+  func measured(_ path: [NewtonCG<Scalar>.Point]) -> Prescription.Measured {
+    let first = path.firstIndex { relativeGap($0.loss)! <= tolerance }
+    let end = path[first ?? path.count - 1]
+    return Prescription.Measured(
+      iterations: first, reached: first != nil, diverged: !end.loss.isFinite,
+      loss: end.loss.isFinite ? end.loss : nil,
+      relativeGap: end.loss.isFinite ? relativeGap(end.loss) : nil,
+      gradientEquivalents: end.operations / gradientOperations,
+      stepsRun: first ?? path.count - 1)
+  }
+}

@@ -1,0 +1,203 @@
+import Foundation
+import TensorPrograms
+
+/// Turns a program into an ONNX graph, one primitive after the other.
+struct ProgramLowering {
+  var builder = GraphBuilder()
+  private var scalars: [String: String] = [:]
+  private var numbers: [String: Double] = [:]
+  private var nodesByKey: [String: String] = [:]
+  /// Matrix products that nothing reads yet and that only one equation will: they may still take
+  /// in a factor or an addend.
+  private var openProducts: Set<String> = []
+
+  /// An ONNX model with what is needed to bind its inputs and outputs.
+  struct Model {
+    var bytes: Data
+    var inputNames: [String]
+    var outputNames: [String]
+    /// The operators in order of evaluation.
+    var operations: [String]
+  }
+
+  static func lower(_ program: Program) throws -> Model {
+    var lowering = ProgramLowering()
+    let inputs = program.inputTypes.map { type in
+      LoweredValue(
+        name: lowering.builder.input(OnnxElement(type.element), type.shape.dimensions),
+        dimensions: type.shape.dimensions, axes: type.shape.wideAxes)
+    }
+    let outputs = try lowering.lower(program, inputs)
+    for (value, type) in zip(outputs, program.outputTypes) {
+      let settled =
+        type.shape.count == 0 ? lowering.empty(type) : lowering.exact(value, type.shape)
+      lowering.builder.output(settled.name, OnnxElement(type.element), type.shape.dimensions)
+    }
+    return Model(
+      bytes: try lowering.builder.model(), inputNames: lowering.builder.inputNames,
+      outputNames: lowering.builder.outputNames, operations: lowering.builder.operations)
+  }
+
+  private mutating func lower(
+    _ program: Program, _ inputs: [LoweredValue]
+  ) throws -> [LoweredValue] {
+    var values = [LoweredValue?](repeating: nil, count: program.types.count)
+    var uses = [Int](repeating: 0, count: program.types.count)
+    for variable in program.equations.flatMap(\.operands) + program.outputs {
+      uses[variable.index] += 1
+    }
+    for (variable, value) in zip(program.inputs, inputs) { values[variable.index] = value }
+    for equation in program.equations {
+      let operands = equation.operands.map { values[$0.index]! }
+      let types = equation.operands.map(program.type(of:))
+      let resultTypes = equation.results.map(program.type(of:))
+      let results =
+        if case .call = equation.primitive {
+          try lower(equation.primitive, operands, types, resultTypes)
+        } else if resultTypes.allSatisfy({ $0.shape.count == 0 }) {
+          resultTypes.map { empty($0) }
+        } else {
+          try lower(equation.primitive, operands, types, resultTypes)
+        }
+      for (variable, value) in zip(equation.results, results) {
+        values[variable.index] = value
+        if case .dot = equation.primitive, uses[variable.index] == 1 {
+          openProducts.insert(value.name)
+        } else {
+          openProducts.remove(value.name)
+        }
+      }
+    }
+    return program.outputs.map { values[$0.index]! }
+  }
+
+  private mutating func lower(
+    _ primitive: Primitive, _ operands: [LoweredValue], _ types: [TensorType],
+    _ results: [TensorType]
+  ) throws -> [LoweredValue] {
+    switch primitive {
+    case .unary(let function):
+      return [unary(function, operands[0], types[0].element)]
+    case .binary(let function):
+      return [binary(function, operands, types[0])]
+    case .compare(let comparison):
+      return [compare(comparison, operands, types[0])]
+    case .select:
+      return [select(operands, types[1])]
+    case .convert(let element):
+      return [convert(operands[0], from: types[0].element, to: element)]
+    case .stopGradient:
+      return operands
+    case .constant(let tensor):
+      return [constant(tensor)]
+    case .iota(let type, let axis):
+      return [iota(type, axis)]
+    case .reshape(let shape):
+      return [reshape(operands[0], types[0].shape, shape)]
+    case .transpose(let permutation):
+      return [relabelled(operands[0]) { permutation.firstIndex(of: $0)! }]
+    case .broadcast(_, let axes):
+      return [relabelled(operands[0]) { axes[$0] }]
+    case .slice(let start, let limit, let stride):
+      return [slice(operands[0], types[0].shape, start, limit, stride, results[0].shape)]
+    case .split(let sizes, let axis):
+      return split(operands[0], types[0], sizes, axis)
+    case .pad(let low, let high, let interior, let value):
+      return [pad(operands[0], types[0], low, high, interior, value, results[0].shape)]
+    case .concatenate(let axis):
+      return [concatenate(operands, types, axis, results[0].shape)]
+    case .reverse(let axes):
+      return [reverse(operands[0], types[0].shape, axes)]
+    case .gather(let axis, let batch):
+      return [gather(operands, types, axis, batch, results[0])]
+    case .scatterAdd(let axis, let batch, let size):
+      return [scatterAdd(operands, types, axis, batch, size, results[0])]
+    case .reduceSum(let axes):
+      return [reduceSum(operands[0], types[0], axes)]
+    case .reduceMax(let axes):
+      return [reduceMax(operands[0], types[0], axes)]
+    case .dot(let dimensions):
+      return [dot(operands, types, dimensions, results[0])]
+    case .call(let body):
+      for operand in operands { openProducts.remove(operand.name) }
+      return try lower(body, operands)
+    }
+  }
+
+  func isOpenProduct(_ value: LoweredValue) -> Bool { openProducts.contains(value.name) }
+
+  /// The product took something in; it takes no more.
+  mutating func take(_ product: LoweredValue) { openProducts.remove(product.name) }
+
+  /// The number that every element of the value is, where it is known from a constant.
+  func scalarValue(_ value: LoweredValue) -> Double? { numbers[value.name] }
+
+  /// A node made once per key, for values that several equations settle in the same way.
+  mutating func cached(_ key: String, _ make: (inout GraphBuilder) -> String) -> String {
+    if let name = nodesByKey[key] { return name }
+    let name = make(&builder)
+    nodesByKey[key] = name
+    return name
+  }
+
+  // MARK: Values from nothing
+
+  mutating func scalar(_ value: Double, _ element: ElementType) -> String {
+    // The bit pattern tells -0 from 0 and one NaN from another.
+    let key = "\(element) \(value.bitPattern)"
+    if let name = scalars[key] { return name }
+    let name = tensor(Tensor(scalar: value, element))
+    scalars[key] = name
+    numbers[name] = value
+    return name
+  }
+
+  private mutating func tensor(_ tensor: Tensor) -> String {
+    builder.constant(
+      OnnxElement(tensor.element), tensor.shape.dimensions,
+      bytes: tensor.withUnsafeBytes { Data($0) })
+  }
+
+  private mutating func constant(_ tensor: Tensor) -> LoweredValue {
+    // An int64 may not fit the double that a uniform value is told as.
+    if tensor.element != .int64, let value = tensor.uniformValue {
+      return LoweredValue(name: scalar(value, tensor.element), dimensions: [], axes: [])
+    }
+    return LoweredValue(
+      name: self.tensor(tensor), dimensions: tensor.shape.dimensions, axes: tensor.shape.wideAxes)
+  }
+
+  mutating func uniform(_ value: Double, _ element: ElementType) -> LoweredValue {
+    LoweredValue(name: scalar(value, element), dimensions: [], axes: [])
+  }
+
+  mutating func empty(_ type: TensorType) -> LoweredValue {
+    LoweredValue(
+      name: tensor(Tensor(repeating: 0, type: type)), dimensions: type.shape.dimensions, axes: [])
+  }
+
+  private mutating func iota(_ type: TensorType, _ axis: Int) -> LoweredValue {
+    let count = type.shape[axis]
+    let values = Tensor((0..<count).map(Double.init), type: TensorType(type.element, [count]))
+    return LoweredValue(
+      name: tensor(values), dimensions: [count], axes: count > 1 ? [axis] : [])
+  }
+}
+
+extension Shape {
+  /// The axes with more than one entry.
+  var wideAxes: [Int] { dimensions.indices.filter { dimensions[$0] != 1 } }
+}
+
+extension OnnxElement {
+  init(_ element: ElementType) {
+    self =
+      switch element {
+      case .float32: .float32
+      case .float64: .float64
+      case .int32: .int32
+      case .int64: .int64
+      case .bool: .bool
+      }
+  }
+}

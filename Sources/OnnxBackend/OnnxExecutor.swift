@@ -1,0 +1,45 @@
+import Foundation
+import TensorPrograms
+
+/// Runs programs on ONNX Runtime's CPU kernels.
+///
+/// A compiled program is one session; equal programs share it. Views and resident values are read and
+/// written where they lie. Indices are not checked below zero: ONNX counts those from the end.
+public final class OnnxExecutor: Executor {
+  public let name = "onnxruntime"
+  private let environment: OnnxEnvironment
+  private let options: RunOptions
+  private let cache: ProgramCache<OnnxSession>
+
+  /// - Parameter cacheCapacity: how many compiled programs are remembered, the latest used.
+  /// - Throws: `OnnxRuntimeError`, where the library is missing, broken or too old.
+  public init(cacheCapacity: Int = 64) throws {
+    environment = try OnnxRuntime.environment()
+    options = try RunOptions(environment: environment)
+    cache = ProgramCache(capacity: cacheCapacity)
+  }
+
+  /// - Throws: `ProgramError` where the program does not verify; `OnnxRuntimeError` where ONNX Runtime
+  ///   refuses the graph, in its words.
+  public func compile(_ program: Program) throws -> any Executable {
+    let session = try cache.value(for: program) {
+      try program.verify()
+      let model = try ProgramLowering.lower(program)
+      return try OnnxSession(
+        environment: environment, model: model.bytes, inputs: model.inputNames,
+        outputs: model.outputNames)
+    }
+    return OnnxExecutable(program: program, session: session, options: options)
+  }
+
+  public func keep(_ tensor: Tensor) throws -> any ResidentValue {
+    try OnnxResident(copying: tensor, environment: environment)
+  }
+
+  /// Stops every run of this executor, and those to come until `resume()`, from any thread: they throw
+  /// `CancellationError`.
+  public func cancel() { try? options.terminate() }
+
+  /// Allows runs again after `cancel()`.
+  public func resume() { try? options.resume() }
+}
