@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Diagnosis
+import Diagnosis
 
 @Suite struct ForecastTests {
   /// Condition number, steps of descent until `||g|| < 1e-6` with the gradient before the update.

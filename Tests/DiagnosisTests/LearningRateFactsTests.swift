@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Diagnosis
+import Diagnosis
 
 @Suite struct LearningRateFactsTests {
   /// The Hessian `[[802, -400], [-400, 200]]` of the Rosenbrock function at its minimum.

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Diagnosis
+import Diagnosis
 
 @Suite struct OrderedJSONTests {
   struct Sample: Codable, Equatable {

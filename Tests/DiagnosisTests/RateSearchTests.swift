@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Diagnosis
+import Diagnosis
 
 @Suite struct RateSearchTests {
   @Test func `the fastest rate beats a dense scan`() {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Diagnosis
+import Diagnosis
 
 @Suite struct ReportTests {
   /// The shape that `docs/json.md` promises: every key, in this order, ahead of any extra ones.

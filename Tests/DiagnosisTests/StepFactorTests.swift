@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Diagnosis
+import Diagnosis
 
 @Suite struct StepFactorTests {
   /// Products `eta lambda` of every shape, for each momentum: overdamped, nearly and exactly

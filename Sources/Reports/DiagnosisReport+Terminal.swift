@@ -1,0 +1,124 @@
+import Diagnosis
+
+extension DiagnosisReport {
+  /// The report as text for people: the answer first, then the numbers behind it.
+  public func terminalText(_ style: TerminalStyle) -> String {
+    let sections = [
+      [style.paint(subject, .bold)], answer(style), curvatureLines(style), rateLines(style),
+      directionLines(style), prescriptionLines(style), findingLines(style),
+    ]
+    return sections.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") }
+      .joined(separator: "\n\n") + "\n"
+  }
+
+  private var subject: String {
+    let data =
+      "\(Wording.count(problem.samples, "row")), \(Wording.count(problem.features, "feature"))"
+    let model = [problem.model, problem.lossName].compactMap { $0 }.joined(separator: ", ")
+    let place = problem.at == 0 ? "at the start" : "after \(Wording.count(problem.at, "step"))"
+    return "\(problem.name.map { "\($0): " } ?? "")\(data); "
+      + "\(model.isEmpty ? "" : "\(model), ")\(Wording.count(problem.parameters, "parameter")), "
+      + "\(problem.precision); \(place)"
+  }
+
+  private func curvatureLines(_ style: TerminalStyle) -> [String] {
+    var rows: [[String]] = []
+    func row(_ name: String, _ value: Double?, _ remark: String) {
+      rows.append([name, value.map { Wording.number($0, digits: 4) } ?? "-", remark])
+    }
+    let bound = curvature.largest.upperBound.map { "at most \(Wording.number($0, digits: 4))" }
+    let risk = curvature.largest.failureProbability.flatMap {
+      $0 > 0 ? ", but for a chance of \(Wording.number($0))" : nil
+    }
+    row("sharpest (largest eigenvalue)", curvature.largest.value, (bound ?? "") + (risk ?? ""))
+    row("flattest (smallest eigenvalue)", curvature.smallest.value, "")
+    if let positive = curvature.smallestPositive, positive.value != curvature.smallest.value {
+      row("smallest that is not zero", positive.value, "")
+    }
+    row(
+      "smallest that matters", curvature.effectiveSmallest,
+      "99 % of what 1,000 steps can gain lies above")
+    row(
+      "condition number", curvature.conditionNumber,
+      curvature.severity?.meaning
+        ?? (curvature.conditionNumber == nil
+          ? curvature.indefinite
+            ? "none: the loss curves downwards somewhere" : "none: some directions are flat"
+          : ""))
+    row("effective condition number", curvature.effectiveConditionNumber, "")
+    if curvature.gaussNewtonConditionNumber != nil {
+      row("of the convex part (Gauss-Newton)", curvature.gaussNewtonConditionNumber, "")
+    }
+    let text = TextTable(columns: ["", "", ""], rows: rows, leftAligned: [0, 2]).lines()
+    return [style.paint("Curvature", .bold)] + text.rows.flatMap { cut($0, style) }
+  }
+
+  private func rateLines(_ style: TerminalStyle) -> [String] {
+    var rows: [[String]] = []
+    func row(_ name: String, _ value: Double?, _ remark: String) {
+      guard let value else { return }
+      rows.append([name, Wording.number(value), remark])
+    }
+    row("stability limit", learningRate.stabilityLimit, "training diverges above")
+    row("minimax rate", learningRate.minimax, "best for the worst direction, at the edge")
+    if let verdict = learningRate.verdict {
+      row("your rate", learningRate.given, verdict.rawValue)
+    }
+    if let iterations = prediction.iterations, let rate = prediction.rate {
+      rows.append([
+        "steps predicted", Wording.count(iterations),
+        "at \(Wording.number(rate)), to a relative gap of \(Wording.number(prediction.tolerance))",
+      ])
+    }
+    guard !rows.isEmpty else { return [] }
+    let text = TextTable(columns: ["", "", ""], rows: rows, leftAligned: [0, 2]).lines()
+    return [style.paint("Learning rate", .bold)] + text.rows.flatMap { cut($0, style) }
+  }
+
+  private func directionLines(_ style: TerminalStyle) -> [String] {
+    var lines: [String] = []
+    var marks: [RateAxis.Mark] = []
+    if let given = learningRate.given { marks.append(.init(label: "your rate", rate: given)) }
+    if let limit = learningRate.stabilityLimit { marks.append(.init(label: "limit", rate: limit)) }
+    if let axis = RateAxis(directions: directions, marks: marks) {
+      lines += [style.paint("The learning rate that each direction wants", .bold)]
+      lines += axis.lines(width: style.width)
+    }
+    let shown = directions.count <= 8 ? directions : directions.prefix(4) + directions.suffix(4)
+    guard !shown.isEmpty else { return lines }
+    let table = TextTable(
+      columns: ["curvature", "ideal rate", "error kept per step", "steps", ""],
+      rows: shown.map { row in
+        [
+          Wording.number(row.eigenvalue), row.idealRate.map { Wording.number($0) } ?? "-",
+          row.contraction.map { Wording.number($0, digits: 4) } ?? "-",
+          row.iterations.map { Wording.count($0) } ?? "never", row.regime?.rawValue ?? "",
+        ]
+      }, leftAligned: [4]
+    ).lines()
+    lines.append(style.paint(table.heading, .dim))
+    lines += table.rows
+    if shown.count < directions.count {
+      lines.append("  (the 4 sharpest and the 4 flattest of \(directions.count))")
+    }
+    return lines
+  }
+
+  private func findingLines(_ style: TerminalStyle) -> [String] {
+    let rest = findings.map(\.sentence).filter { $0 != headline } + problem.notes
+    guard !rest.isEmpty else { return [] }
+    return [style.paint("Also", .bold)]
+      + rest.flatMap { style.wrap("- \($0)", indent: 2, hanging: 4) }
+  }
+
+  /// A table line that is too wide loses its remark to the next lines.
+  private func cut(_ line: String, _ style: TerminalStyle) -> [String] {
+    guard line.count > style.width, let split = line.range(of: "  ", options: .backwards) else {
+      return [line]
+    }
+    let remark = String(line[split.upperBound...])
+    var head = String(line[..<split.lowerBound])
+    while head.hasSuffix(" ") { head.removeLast() }
+    return [head] + style.wrap(remark, indent: 6)
+  }
+}
