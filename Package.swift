@@ -49,8 +49,8 @@ let package = Package(
     .executableTarget(
       name: "eigenstep",
       dependencies: [
-        "Reports", "Labs", "Diagnosis", "OnnxBackend", "TensorFiles",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Reports", "Labs", "Diagnosis", "OnnxBackend", "TensorFiles", "LinearMaps",
+        "TensorPrograms", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     // Every primitive and random programs of them, for the tests of each executor.
     .target(
@@ -61,8 +61,12 @@ let package = Package(
     .testTarget(name: "LinearMapsTests", dependencies: ["LinearMaps"]),
     .testTarget(name: "OnnxBackendTests", dependencies: ["OnnxBackend", "PrimitiveTable"]),
     .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
-    .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "Labs", "Reports"]),
-    .testTarget(name: "CommandLineTests", dependencies: ["eigenstep"]),
+    .testTarget(
+      name: "DiagnosisTests", dependencies: ["Diagnosis", "Labs", "Reports"],
+      exclude: ["Snapshots"]),
+    .testTarget(
+      name: "CommandLineTests", dependencies: ["eigenstep", "Diagnosis", "Reports"],
+      exclude: ["Snapshots"]),
   ],
   swiftLanguageModes: [.v6]
 )

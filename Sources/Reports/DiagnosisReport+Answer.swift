@@ -10,11 +10,10 @@ extension DiagnosisReport {
   func answer(_ style: TerminalStyle) -> [String] {
     var lines: [String] = []
     func paragraph(_ word: String, _ text: String, _ ink: TerminalStyle.Ink) {
-      let label = word.padding(toLength: 6, withPad: " ", startingAt: 0)
-      var wrapped = style.wrap("\(word) \(text)", hanging: 6)
+      var wrapped = style.wrap(text, indent: 6)
       guard !wrapped.isEmpty else { return }
-      wrapped = style.wrap(text, indent: 6)
-      wrapped[0] = style.paint(label, .bold, ink) + wrapped[0].dropFirst(6)
+      let space = String(repeating: " ", count: 6 - word.count)
+      wrapped[0] = style.paint(word, .bold, ink) + space + wrapped[0].dropFirst(6)
       lines += wrapped
     }
     paragraph("Why", headline, .yellow)

@@ -1,0 +1,70 @@
+import Diagnosis
+import Foundation
+import Reports
+
+/// One diagnosis from request to output, with everything around it handed in.
+package struct DiagnoseSession {
+  package let request: DiagnosisRequest
+  package let json: JSONDestination?
+  package let style: TerminalStyle
+  package let run: DiagnosisRun
+  package let progress: @Sendable (DiagnosisProgress) -> Void
+  /// Called when the run is over, before anything is printed.
+  package let finished: () -> Void
+  package let isCancelled: @Sendable () -> Bool
+  package let print: (String) -> Void
+
+  package init(
+    request: DiagnosisRequest, json: JSONDestination?, style: TerminalStyle,
+    run: @escaping DiagnosisRun, progress: @escaping @Sendable (DiagnosisProgress) -> Void,
+    finished: @escaping () -> Void, isCancelled: @escaping @Sendable () -> Bool,
+    print: @escaping (String) -> Void
+  ) {
+    self.request = request
+    self.json = json
+    self.style = style
+    self.run = run
+    self.progress = progress
+    self.finished = finished
+    self.isCancelled = isCancelled
+    self.print = print
+  }
+
+  /// Checks the paths, runs, and prints; with JSON on standard output, that alone.
+  package func perform() throws -> ExitStatus {
+    try checkInput()
+    try json?.probe()
+    let report: DiagnosisReport
+    do {
+      report = try run(request, progress, isCancelled)
+    } catch {
+      finished()
+      if isCancelled() {
+        throw DiagnosisFailure(.interrupted, "Interrupted before anything was measured.")
+      }
+      throw error
+    }
+    finished()
+    if json != .standardOutput { print(report.terminalText(style)) }
+    if let json {
+      let text = try report.json() + "\n"
+      if json == .standardOutput { print(text) } else { try json.write(text) }
+    }
+    return isCancelled() ? .interrupted : .done
+  }
+
+  private func checkInput() throws {
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: request.file, isDirectory: &isDirectory) else {
+      throw DiagnosisFailure(.noInput, "There is no file '\(request.file)'; check the path.")
+    }
+    if isDirectory.boolValue {
+      throw DiagnosisFailure(
+        .noInput, "'\(request.file)' is a folder; give the path of a CSV file in it.")
+    }
+    guard FileManager.default.isReadableFile(atPath: request.file) else {
+      throw DiagnosisFailure(
+        .noInput, "The file '\(request.file)' may not be read; check its permissions.")
+    }
+  }
+}

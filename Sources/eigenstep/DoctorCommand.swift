@@ -1,0 +1,30 @@
+import ArgumentParser
+import Diagnosis
+
+/// `eigenstep doctor`.
+struct DoctorCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "doctor",
+    abstract: "Say what was found where, in which version, and whether it works.",
+    discussion: "Exits with 0 if all is well, and with 69 if a library is missing or broken.",
+    version: Eigenstep.version)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
+  var json: String?
+
+  func run() throws {
+    try reporting {
+      let destination = json.map(JSONDestination.init)
+      try destination?.probe()
+      let examination = Examination()
+      if destination != .standardOutput {
+        StandardOutput.write(examination.text(StandardOutput.style))
+      }
+      try destination?.write(OrderedJSON.string(examination) + "\n")
+      return examination.isWell ? .done : .unavailable
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import ArgumentParser
+import Diagnosis
+import Foundation
+import OnnxBackend
+
+/// The exit codes of `docs/cli.md`, those of BSD's `sysexits.h`.
+package enum ExitStatus: Int32, Sendable {
+  case done = 0
+  case usage = 64
+  case badData = 65
+  case noInput = 66
+  case unavailable = 69
+  case software = 70
+  case cannotCreate = 73
+  case interrupted = 130
+
+  package init(_ kind: DiagnosisFailure.Kind) {
+    self =
+      switch kind {
+      case .usage: .usage
+      case .badData: .badData
+      case .noInput: .noInput
+      case .unavailable: .unavailable
+      case .software: .software
+      case .cannotCreate: .cannotCreate
+      case .interrupted: .interrupted
+      }
+  }
+
+  package init(of error: any Error) {
+    switch error {
+    case let failure as DiagnosisFailure: self.init(failure.kind)
+    case is CancellationError: self = .interrupted
+    case let error as OnnxRuntimeError:
+      self =
+        switch error {
+        case .notFound, .notLoadable, .tooOld: .unavailable
+        case .terminated: .interrupted
+        case .failed, .configuredTooLate: .software
+        }
+    default: self = .software
+    }
+  }
+}
+
+/// Runs a command's work; an error becomes one line on standard error and its exit code.
+func reporting(_ work: () throws -> ExitStatus) throws {
+  let status: ExitStatus
+  do {
+    status = try work()
+  } catch let error as ExitCode {
+    throw error
+  } catch {
+    StandardError.write("Error: \(error)\n")
+    status = ExitStatus(of: error)
+  }
+  if status != .done { throw ExitCode(status.rawValue) }
+}

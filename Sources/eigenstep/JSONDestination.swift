@@ -1,0 +1,104 @@
+import Diagnosis
+import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Where `--json` sends a result: standard output (`-`) or a file.
+package enum JSONDestination: Equatable, Sendable {
+  case standardOutput
+  case file(String)
+
+  package init(_ argument: String) {
+    self = argument == "-" ? .standardOutput : .file(argument)
+  }
+
+  /// Fails before a long run where the file could not be written after it.
+  ///
+  /// - Throws: ``DiagnosisFailure`` of kind `cannotCreate`.
+  package func probe() throws {
+    guard case .file(let path) = self else { return }
+    var isDirectory: ObjCBool = false
+    if path.isEmpty { throw Self.failure(path, "the path is empty") }
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) {
+      if isDirectory.boolValue { throw Self.failure(path, "it is a folder") }
+      if access(path, W_OK) != 0 { throw Self.failure(path, reason()) }
+    }
+    if Self.isSpecial(path) { return }
+    let temporary = Self.temporaryPath(beside: path)
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0o644)
+    guard descriptor >= 0 else { throw Self.failure(path, reason()) }
+    close(descriptor)
+    unlink(temporary)
+  }
+
+  /// Writes all of `text` or nothing: a reader never sees half a file.
+  package func write(_ text: String) throws {
+    guard case .file(let path) = self else {
+      StandardOutput.write(text)
+      return
+    }
+    if Self.isSpecial(path) {
+      try Self.put(text, into: path, flags: O_WRONLY, named: path)
+      return
+    }
+    let temporary = Self.temporaryPath(beside: path)
+    do {
+      try Self.put(text, into: temporary, flags: O_WRONLY | O_CREAT | O_TRUNC, named: path)
+      guard rename(temporary, path) == 0 else { throw Self.failure(path, reason()) }
+    } catch {
+      unlink(temporary)
+      throw error
+    }
+  }
+
+  private static func put(
+    _ text: String, into path: String, flags: Int32, named shown: String
+  ) throws {
+    let descriptor = open(path, flags, 0o644)
+    guard descriptor >= 0 else { throw failure(shown, reason()) }
+    defer { close(descriptor) }
+    let bytes = Array(text.utf8)
+    var written = 0
+    while written < bytes.count {
+      let count = bytes[written...].withUnsafeBytes {
+        #if canImport(Darwin)
+          Darwin.write(descriptor, $0.baseAddress, $0.count)
+        #elseif canImport(Musl)
+          Musl.write(descriptor, $0.baseAddress, $0.count)
+        #else
+          Glibc.write(descriptor, $0.baseAddress, $0.count)
+        #endif
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw failure(shown, reason()) }
+      written += count
+    }
+  }
+
+  /// Devices and pipes are written in place: a rename would replace them.
+  private static func isSpecial(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
+  }
+
+  private static func temporaryPath(beside path: String) -> String {
+    let url = URL(fileURLWithPath: path)
+    let name = ".\(url.lastPathComponent).\(getpid()).tmp"
+    return url.deletingLastPathComponent().appendingPathComponent(name).path
+  }
+
+  private static func failure(_ path: String, _ reason: String) -> DiagnosisFailure {
+    DiagnosisFailure(
+      .cannotCreate,
+      "The JSON file '\(path)' cannot be written (\(reason)); give a path in a folder that you may "
+        + "write to, or - for standard output.")
+  }
+}
+
+private func reason() -> String { String(cString: strerror(errno)).lowercased() }

@@ -1,0 +1,86 @@
+import ArgumentParser
+import Diagnosis
+import Foundation
+
+extension LossChoice: ExpressibleByArgument {}
+extension OptimizerChoice: ExpressibleByArgument {}
+extension PrecisionChoice: ExpressibleByArgument {}
+extension ExecutorChoice: ExpressibleByArgument {}
+extension MissingValues: ExpressibleByArgument {}
+
+/// Readings of option values; each refusal names the value and says what would do.
+package enum OptionValue {
+  /// `2GiB`, `512MiB`, `1.5GB`, `4096`: bytes.
+  package static func bytes(_ text: String) throws -> Int {
+    let units: [(String, Double)] = [
+      ("kib", 1024), ("mib", 1_048_576), ("gib", 1_073_741_824), ("tib", 1_099_511_627_776),
+      ("kb", 1e3), ("mb", 1e6), ("gb", 1e9), ("tb", 1e12), ("b", 1), ("", 1),
+    ]
+    let lower = text.lowercased()
+    for (suffix, factor) in units where lower.hasSuffix(suffix) {
+      let digits = lower.dropLast(suffix.count).trimmingCharacters(in: .whitespaces)
+      guard digits.allSatisfy({ $0.isNumber || $0 == "." }), let value = Double(digits),
+        value > 0, value * factor < 9e18, value * factor >= 1
+      else { break }
+      return Int(value * factor)
+    }
+    throw ValidationError("The memory size '\(text)' is not a size such as 2GiB, 512MiB or 1.5GB.")
+  }
+
+  /// Column names between commas; quotes keep a comma inside a name.
+  package static func names(_ text: String) throws -> [String] {
+    var names: [String] = []
+    var current = ""
+    var isQuoted = false
+    for character in text {
+      if character == "\"" {
+        isQuoted.toggle()
+      } else if character == ",", !isQuoted {
+        names.append(current)
+        current = ""
+      } else {
+        current.append(character)
+      }
+    }
+    names.append(current)
+    names = names.map { $0.trimmingCharacters(in: .whitespaces) }
+    guard !isQuoted, names.allSatisfy({ !$0.isEmpty }) else {
+      throw ValidationError("The column list '\(text)' must be names between commas, such as a,b,c.")
+    }
+    return names
+  }
+
+  /// `init`, or a whole number of steps.
+  package static func steps(_ text: String) throws -> Int {
+    if text == "init" { return 0 }
+    guard let steps = Int(text), steps >= 0 else {
+      throw ValidationError("The point '\(text)' must be init or a number of steps such as 100.")
+    }
+    return steps
+  }
+
+  package static func model(_ text: String) throws -> ModelChoice {
+    do {
+      return try ModelChoice(text)
+    } catch {
+      throw ValidationError("\(error)")
+    }
+  }
+
+  /// - Parameter requirement: what the value must be, to be read after "must be".
+  package static func check(
+    _ value: Double, _ option: String, _ requirement: String, _ holds: (Double) -> Bool
+  ) throws {
+    guard value.isFinite, holds(value) else {
+      throw ValidationError("\(option) is \(value), but it must be \(requirement).")
+    }
+  }
+
+  package static func check(
+    _ value: Int, _ option: String, atLeast least: Int
+  ) throws {
+    guard value >= least else {
+      throw ValidationError("\(option) is \(value), but it must be at least \(least).")
+    }
+  }
+}

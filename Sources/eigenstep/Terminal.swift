@@ -1,0 +1,57 @@
+import Diagnosis
+import Foundation
+import Reports
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Standard error, unbuffered.
+enum StandardError {
+  static var isTerminal: Bool { isatty(2) == 1 }
+
+  static func write(_ text: String) {
+    FileHandle.standardError.write(Data(text.utf8))
+  }
+}
+
+/// Standard output, unbuffered.
+enum StandardOutput {
+  static func write(_ text: String) {
+    FileHandle.standardOutput.write(Data(text.utf8))
+  }
+
+  /// Colours only on a terminal that knows them and whose user wants them (https://no-color.org).
+  static var style: TerminalStyle {
+    let environment = ProcessInfo.processInfo.environment
+    let isTerminal = isatty(1) == 1
+    let wanted = (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
+    return TerminalStyle(
+      colours: isTerminal && wanted, width: isTerminal ? min(width ?? 80, 100) : 80)
+  }
+
+  private static var width: Int? {
+    var size = winsize()
+    guard ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return Int(size.ws_col)
+  }
+}
+
+/// One line on standard error that says what is being done; nothing where that is not a terminal.
+struct ProgressLine: Sendable {
+  private let isShown = StandardError.isTerminal
+
+  func show(_ progress: DiagnosisProgress) {
+    guard isShown else { return }
+    let percent = progress.fraction.map { " \(Int(($0 * 100).rounded())) %" } ?? ""
+    StandardError.write("\r\u{1B}[K\(progress.stage)\(percent)")
+  }
+
+  func clear() {
+    if isShown { StandardError.write("\r\u{1B}[K") }
+  }
+}

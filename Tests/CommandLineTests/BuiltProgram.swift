@@ -1,0 +1,72 @@
+import Foundation
+
+/// The `eigenstep` that was built beside these tests.
+enum BuiltProgram {
+  struct Outcome {
+    let status: Int32
+    let output: String
+    let errors: String
+  }
+
+  static let url: URL = {
+    let places =
+      CommandLine.arguments.filter { $0.contains(".xctest") }.map { URL(fileURLWithPath: $0) }
+      + Bundle.allBundles.map(\.bundleURL)
+      + [URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()]
+    for place in places {
+      var folder = place
+      for _ in 0..<6 {
+        folder.deleteLastPathComponent()
+        let candidate = folder.appendingPathComponent("eigenstep")
+        if FileManager.default.isExecutableFile(atPath: candidate.path),
+          (try? candidate.resourceValues(forKeys: [.isRegularFileKey]))?.isRegularFile == true
+        {
+          return candidate
+        }
+      }
+    }
+    preconditionFailure("eigenstep was not built beside the tests")
+  }()
+
+  static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
+    let process = Process()
+    process.executableURL = url
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+    let printed = output.fileHandleForReading.readDataToEndOfFile()
+    let complained = errors.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return Outcome(
+      status: process.terminationStatus, output: String(decoding: printed, as: UTF8.self),
+      errors: String(decoding: complained, as: UTF8.self))
+  }
+}
+
+/// A folder that is gone when the test is.
+final class TemporaryFolder {
+  let url: URL
+
+  init() throws {
+    url = FileManager.default.temporaryDirectory
+      .appendingPathComponent("eigenstep-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(at: url) }
+
+  func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+
+  func write(_ text: String, to name: String) throws -> String {
+    try text.write(toFile: path(name), atomically: true, encoding: .utf8)
+    return path(name)
+  }
+
+  var contents: [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
+  }
+}

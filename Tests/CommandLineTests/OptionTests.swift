@@ -1,0 +1,74 @@
+import Diagnosis
+import Foundation
+import Testing
+import eigenstep
+
+@Suite struct OptionTests {
+  @Test(arguments: [[], ["diagnose"], ["doctor"], ["lab"]])
+  func `help and version everywhere`(command: [String]) throws {
+    let version = try BuiltProgram.run(command + ["--version"])
+    #expect(version.status == 0 && version.output == "0.1.0\n" && version.errors.isEmpty)
+    let help = try BuiltProgram.run(command + ["--help"], environment: ["COLUMNS": "80"])
+    #expect(help.status == 0 && help.errors.isEmpty && !help.output.contains("\u{1B}"))
+    try expectSnapshot(help.output, named: "help-\(command.first ?? "eigenstep").txt")
+  }
+
+  /// What is wrong, and a word of the complaint.
+  static let refusals: [([String], String)] = [
+    (["--lr", "0"], "--lr"), (["--lr", "-1"], "above 0"), (["--lr", "nan"], "--lr"),
+    (["--lr", "inf"], "--lr"), (["--lr", "fast"], "fast"), (["--model", "tree"], "tree"),
+    (["--model", "mlp:64:sin"], "sin"), (["--model", "mlp:0"], "widths"),
+    (["--precision", "float16"], "float32"), (["--executor", "tpu"], "onnxruntime"),
+    (["--optimizer", "lion"], "momentum"), (["--loss", "hinge"], "mse"),
+    (["--tolerance", "0"], "--tolerance"), (["--tolerance", "1"], "--tolerance"),
+    (["--tolerance", "nan"], "--tolerance"), (["--momentum", "1"], "--momentum"),
+    (["--beta1", "-0.1"], "--beta1"), (["--beta2", "1.5"], "--beta2"), (["--l2", "-1"], "--l2"),
+    (["--threads", "0"], "--threads"), (["--max-iterations", "0"], "--max-iterations"),
+    (["--memory", "much"], "2GiB"), (["--memory", "0"], "2GiB"), (["--memory", "-1GiB"], "2GiB"),
+    (["--at", "10"], "--lr"), (["--at", "-1", "--lr", "1"], "init"),
+    (["--features", "a,y"], "target"), (["--drop", "y"], "--drop"), (["--features", "a,,b"], "a,,b"),
+    (["--model", "softmax", "--loss", "mse"], "cross-entropy"),
+    (["--model", "linear", "--loss", "cross-entropy"], "softmax"), (["--missing", "zero"], "mean"),
+    (["--wrong"], "--wrong"), (["--seed", "-4"], "--seed"),
+  ]
+
+  @Test(arguments: refusals)
+  func `a wrong option is named`(options: [String], word: String) throws {
+    let folder = try TemporaryFolder()
+    let file = try folder.write("a,y\n1,2\n2,3\n", to: "t.csv")
+    let outcome = try BuiltProgram.run(["diagnose", file, "--target", "y"] + options)
+    #expect(outcome.status == 64)
+    #expect(outcome.output.isEmpty && outcome.errors.contains(word), "\(outcome.errors)")
+  }
+
+  @Test func `what is missing is named`() throws {
+    let bare = try BuiltProgram.run(["diagnose"])
+    #expect(bare.status == 64 && bare.errors.contains("<file>"))
+    let untargeted = try BuiltProgram.run(["diagnose", "x.csv"])
+    #expect(untargeted.status == 64 && untargeted.errors.contains("--target"))
+    let absent = try BuiltProgram.run(["diagnose", "/no/such.csv", "--target", "y"])
+    #expect(absent.status == 66 && absent.errors.contains("/no/such.csv"))
+    let folder = try BuiltProgram.run(["diagnose", "/tmp", "--target", "y"])
+    #expect(folder.status == 66 && folder.errors.contains("folder"))
+    #expect(absent.output.isEmpty && folder.output.isEmpty)
+  }
+
+  @Test func `memory sizes`() throws {
+    #expect(try OptionValue.bytes("2GiB") == 2_147_483_648)
+    #expect(try OptionValue.bytes("512 MiB") == 536_870_912)
+    #expect(try OptionValue.bytes("1.5GB") == 1_500_000_000)
+    #expect(try OptionValue.bytes("4096") == 4096)
+    #expect(try OptionValue.bytes("10kb") == 10_000)
+    for bad in ["", "GiB", "-1", "0.1", "1e9GiB", "nan", "2XB", "9999999999TiB"] {
+      #expect(throws: (any Error).self, "\(bad)") { try OptionValue.bytes(bad) }
+    }
+  }
+
+  @Test func `column lists`() throws {
+    #expect(try OptionValue.names("a, b,c d") == ["a", "b", "c d"])
+    #expect(try OptionValue.names("\"a,b\",c") == ["a,b", "c"])
+    for bad in ["", ",", "a,", "\"a"] {
+      #expect(throws: (any Error).self, "\(bad)") { try OptionValue.names(bad) }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import Diagnosis
+import Foundation
+import Reports
+import Testing
+import eigenstep
+
+@Suite struct SessionTests {
+  /// A session around `run`, and what it printed.
+  static func perform(
+    json: JSONDestination? = nil, file: String? = nil, isCancelled: Bool = false,
+    run: @escaping DiagnosisRun
+  ) throws -> (status: ExitStatus, printed: String) {
+    let folder = try TemporaryFolder()
+    let table = try file ?? folder.write("a,y\n1,2\n", to: "t.csv")
+    var printed = ""
+    let status = try DiagnoseSession(
+      request: DiagnosisRequest(file: table, target: "y"), json: json,
+      style: TerminalStyle(colours: false), run: run, progress: { _ in }, finished: {},
+      isCancelled: { isCancelled }, print: { printed += $0 }
+    ).perform()
+    return (status, printed)
+  }
+
+  static let report = DiagnosisReport(
+    problem: .init(
+      parameters: 2, samples: 1, features: 1, loss: 1, gradientNorm: 2, seed: 0,
+      precision: "float64", executor: "reference"),
+    curvature: .init(
+      largest: .init(value: 4, residual: 0, upperBound: 4, failureProbability: 0),
+      smallest: .init(value: 1, residual: 0), conditionNumber: 4, indefinite: false,
+      operatorApplications: 2),
+    learningRate: .init(
+      LearningRateFacts(.init(largest: 4, upperBound: 4, smallest: 1, zeroThreshold: 0))),
+    directions: [], prediction: .init(rate: 0.25, iterations: 20, tolerance: 1e-6),
+    findings: [.wellConditioned(conditionNumber: 4)], prescriptions: [])
+
+  @Test func `JSON on standard output stands alone`() throws {
+    let outcome = try Self.perform(json: .standardOutput) { _, _, _ in Self.report }
+    #expect(outcome.status == .done)
+    let back = try JSONDecoder().decode(DiagnosisReport.self, from: Data(outcome.printed.utf8))
+    #expect(back == Self.report)
+  }
+
+  @Test func `JSON in a file comes beside the text`() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("r.json")
+    let outcome = try Self.perform(json: .file(path)) { _, _, _ in Self.report }
+    #expect(outcome.printed == Self.report.terminalText(TerminalStyle(colours: false)))
+    let data = try Data(contentsOf: URL(fileURLWithPath: path))
+    #expect(try JSONDecoder().decode(DiagnosisReport.self, from: data) == Self.report)
+    #expect(folder.contents == ["r.json"])
+  }
+
+  @Test(arguments: ["/no/such/folder/r.json", "/tmp", "", "/proc/r.json"])
+  func `a path that cannot be written is refused before the run`(path: String) throws {
+    do {
+      _ = try Self.perform(json: .file(path)) { _, _, _ in
+        Issue.record("the run was started")
+        return Self.report
+      }
+      Issue.record("\(path) was accepted")
+    } catch let failure as DiagnosisFailure {
+      #expect(failure.kind == .cannotCreate && failure.description.contains("'\(path)'"))
+    }
+  }
+
+  @Test func `a device is written in place`() throws {
+    let outcome = try Self.perform(json: .file("/dev/null")) { _, _, _ in Self.report }
+    #expect(outcome.status == .done)
+    #if os(Linux)
+      #expect(throws: DiagnosisFailure.self) {
+        try Self.perform(json: .file("/dev/full")) { _, _, _ in Self.report }
+      }
+    #endif
+  }
+
+  @Test func `an interrupted run prints what was measured`() throws {
+    let outcome = try Self.perform(json: .standardOutput, isCancelled: true) { _, _, isCancelled in
+      #expect(isCancelled())
+      return Self.report
+    }
+    #expect(outcome.status == .interrupted && outcome.printed.contains("eigenstep.diagnosis/1"))
+    do {
+      _ = try Self.perform(isCancelled: true) { _, _, _ in throw CancellationError() }
+      Issue.record("nothing was thrown")
+    } catch let failure as DiagnosisFailure {
+      #expect(failure.kind == .interrupted && ExitStatus(failure.kind).rawValue == 130)
+    }
+  }
+
+  @Test func `failures keep their exit codes`() {
+    let codes: [(DiagnosisFailure.Kind, Int32)] = [
+      (.usage, 64), (.badData, 65), (.noInput, 66), (.unavailable, 69), (.software, 70),
+      (.cannotCreate, 73), (.interrupted, 130),
+    ]
+    for (kind, code) in codes {
+      #expect(ExitStatus(of: DiagnosisFailure(kind, "")).rawValue == code)
+    }
+    #expect(ExitStatus(of: CancellationError()) == .interrupted)
+    #expect(ExitStatus(of: CocoaError(.fileReadUnknown)) == .software)
+  }
+}
