@@ -95,7 +95,7 @@ public struct Bowls: LabResult {
     let (sharp, flat, rate) = (100.0, 0.01, 0.005)
     let minimax = 2 / (sharp + flat)
     func example(_ question: String, _ lambda: Double, _ rate: Double, steps: Int) -> Example {
-      let factor = pow(abs(1 - rate * lambda), Double(steps))
+      let factor = abs(StepFactor(rate: rate, eigenvalue: lambda).value(after: Double(steps)))
       return Example(
         question: question, eigenvalue: lambda, rate: rate, steps: steps, factor: factor,
         answer: factor)

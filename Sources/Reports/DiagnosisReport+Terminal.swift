@@ -4,7 +4,8 @@ extension DiagnosisReport {
   /// The report as text for people: the answer first, then the numbers behind it.
   public func terminalText(_ style: TerminalStyle) -> String {
     let sections = [
-      [style.paint(subject, .bold)], answer(style), curvatureLines(style), rateLines(style),
+      style.wrap(subject).map { style.paint($0, .bold) }, answer(style), curvatureLines(style),
+      rateLines(style),
       directionLines(style), prescriptionLines(style), findingLines(style),
     ]
     return sections.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") }
@@ -87,11 +88,11 @@ extension DiagnosisReport {
     let shown = directions.count <= 8 ? directions : directions.prefix(4) + directions.suffix(4)
     guard !shown.isEmpty else { return lines }
     let table = TextTable(
-      columns: ["curvature", "ideal rate", "error kept per step", "steps", ""],
+      columns: ["curvature", "ideal rate", "error kept", "steps", ""],
       rows: shown.map { row in
         [
           Wording.number(row.eigenvalue), row.idealRate.map { Wording.number($0) } ?? "-",
-          row.contraction.map { Wording.number($0, digits: 4) } ?? "-",
+          row.contraction.map(kept) ?? "-",
           row.iterations.map { Wording.count($0) } ?? "never", row.regime?.rawValue ?? "",
         ]
       }, leftAligned: [4]
@@ -102,6 +103,15 @@ extension DiagnosisReport {
       lines.append("  (the 4 sharpest and the 4 flattest of \(directions.count))")
     }
     return lines
+  }
+
+  /// A factor next to one as its distance from one, which is what counts.
+  private func kept(_ factor: Double) -> String {
+    let lost = 1 - abs(factor)
+    guard lost != 0, abs(lost) < 1e-4 else { return Wording.number(factor, digits: 4) }
+    let sign = lost > 0 ? "-" : "+"
+    return "\(factor < 0 ? "-(" : "")1 \(sign) \(Wording.number(abs(lost), digits: 2))"
+      + (factor < 0 ? ")" : "")
   }
 
   private func findingLines(_ style: TerminalStyle) -> [String] {

@@ -31,7 +31,7 @@ package struct DiagnoseSession {
   }
 
   /// Checks the paths, runs, and prints; with JSON on standard output, that alone.
-  package func perform() throws -> ExitStatus {
+  package func perform() throws -> ProgramExit {
     try checkInput()
     try json?.probe()
     let report: DiagnosisReport

@@ -13,7 +13,7 @@ final class Interruption: @unchecked Sendable {
     source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
     source.setEventHandler { [weak self] in
       guard let self, self.noted() > 1 else { return }
-      exit(ExitStatus.interrupted.rawValue)
+      exit(ProgramExit.interrupted.rawValue)
     }
     source.resume()
   }

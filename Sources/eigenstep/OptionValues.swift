@@ -45,7 +45,8 @@ package enum OptionValue {
     names.append(current)
     names = names.map { $0.trimmingCharacters(in: .whitespaces) }
     guard !isQuoted, names.allSatisfy({ !$0.isEmpty }) else {
-      throw ValidationError("The column list '\(text)' must be names between commas, such as a,b,c.")
+      throw ValidationError(
+        "The column list '\(text)' must be names between commas, such as a,b,c.")
     }
     return names
   }

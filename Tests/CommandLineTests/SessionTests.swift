@@ -9,7 +9,7 @@ import eigenstep
   static func perform(
     json: JSONDestination? = nil, file: String? = nil, isCancelled: Bool = false,
     run: @escaping DiagnosisRun
-  ) throws -> (status: ExitStatus, printed: String) {
+  ) throws -> (status: ProgramExit, printed: String) {
     let folder = try TemporaryFolder()
     let table = try file ?? folder.write("a,y\n1,2\n", to: "t.csv")
     var printed = ""
@@ -84,7 +84,7 @@ import eigenstep
       _ = try Self.perform(isCancelled: true) { _, _, _ in throw CancellationError() }
       Issue.record("nothing was thrown")
     } catch let failure as DiagnosisFailure {
-      #expect(failure.kind == .interrupted && ExitStatus(failure.kind).rawValue == 130)
+      #expect(failure.kind == .interrupted && ProgramExit(failure.kind).rawValue == 130)
     }
   }
 
@@ -94,9 +94,9 @@ import eigenstep
       (.cannotCreate, 73), (.interrupted, 130),
     ]
     for (kind, code) in codes {
-      #expect(ExitStatus(of: DiagnosisFailure(kind, "")).rawValue == code)
+      #expect(ProgramExit(of: DiagnosisFailure(kind, "")).rawValue == code)
     }
-    #expect(ExitStatus(of: CancellationError()) == .interrupted)
-    #expect(ExitStatus(of: CocoaError(.fileReadUnknown)) == .software)
+    #expect(ProgramExit(of: CancellationError()) == .interrupted)
+    #expect(ProgramExit(of: CocoaError(.fileReadUnknown)) == .software)
   }
 }

@@ -139,8 +139,9 @@ import Diagnosis
     #expect(close(factor(100, 0.005, 5), 0.03125, 1e-12))
     #expect(close(factor(0.01, 0.005, 10_000), 0.606523077874078, 1e-12))
     let minimax = 2 / (100 + 0.01)
-    #expect(close(factor(100, minimax, 10_000), 0.1353352833, 1e-8))
-    #expect(close(factor(0.01, minimax, 10_000), 0.1353352833, 1e-8))
+    let both = exp(-2 * 10_000 * atanh(1e-4))
+    #expect(close(factor(100, minimax, 10_000), both, 1e-11))
+    #expect(close(factor(0.01, minimax, 10_000), both, 1e-11))
     for (rate, steps) in [(0.005, 69313), (minimax, 17329)] {
       let model = QuadraticModel(eigenvalues: [0.01], weights: [1])
       #expect(model.forecast(rate: rate).iterations(toGradientFraction: 0.03125) == steps)

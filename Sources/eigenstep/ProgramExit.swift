@@ -3,8 +3,8 @@ import Diagnosis
 import Foundation
 import OnnxBackend
 
-/// The exit codes of `docs/cli.md`, those of BSD's `sysexits.h`.
-package enum ExitStatus: Int32, Sendable {
+/// The exit codes of `docs/json.md`, those of BSD's `sysexits.h`.
+package enum ProgramExit: Int32, Sendable {
   case done = 0
   case usage = 64
   case badData = 65
@@ -44,15 +44,15 @@ package enum ExitStatus: Int32, Sendable {
 }
 
 /// Runs a command's work; an error becomes one line on standard error and its exit code.
-func reporting(_ work: () throws -> ExitStatus) throws {
-  let status: ExitStatus
+func reporting(_ work: () throws -> ProgramExit) throws {
+  let status: ProgramExit
   do {
     status = try work()
   } catch let error as ExitCode {
     throw error
   } catch {
     StandardError.write("Error: \(error)\n")
-    status = ExitStatus(of: error)
+    status = ProgramExit(of: error)
   }
   if status != .done { throw ExitCode(status.rawValue) }
 }
