@@ -9,7 +9,6 @@ kept, and each product is one backward pass through it. See protocol.py.
 import pathlib
 import sys
 
-import numpy as np
 import torch
 
 import protocol
@@ -64,10 +63,8 @@ def main():
         return
 
     left = torch.randn(2048, 2048)
-    shaped = [
-        (torch.randn(model.batch, fan_in), torch.randn(fan_in, fan_out))
-        for fan_in, fan_out in [model.layers[0:2]]
-    ][0]
+    rows = torch.randn(model.batch, model.layers[0])
+    columns = torch.randn(model.layers[0], model.layers[1])
     calls = {
         "hvp": lambda: product(one),
         "hvp8": lambda: torch.autograd.grad(
@@ -75,7 +72,7 @@ def main():
         ),
         "gradient": lambda: torch.autograd.grad(loss(parameters), parameters),
         "sgemm": lambda: left @ left,
-        "sgemm-layer": lambda: shaped[0] @ shaped[1],
+        "sgemm-layer": lambda: rows @ columns,
     }
 
     def to_numpy(parts):
