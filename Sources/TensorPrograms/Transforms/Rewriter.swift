@@ -99,7 +99,8 @@ struct Rewriter {
     case .convert(let element):
       if x[0].element == element { return x }
       if let value = uniform(x[0]), x[0].rank > 0 {
-        return full(value, TensorType(element, x[0].shape))
+        let scalar = one(.constant(Tensor(scalar: value, x[0].element)))[0]
+        return one(.broadcast(x[0].shape, axes: []), one(primitive, scalar)[0])
       }
       return nil
 
@@ -175,7 +176,9 @@ struct Rewriter {
       if axes.isEmpty { return x }
       guard let value = uniform(x[0]), x[0].element.isFloating else { return nil }
       let count = axes.reduce(1) { $0 * x[0].shape[$1] }
-      return full(value * Double(count), TensorType(x[0].element, x[0].shape.removing(axes)))
+      return full(
+        count == 0 ? 0 : value * Double(count),
+        TensorType(x[0].element, x[0].shape.removing(axes)))
 
     case .reduceMax(let axes):
       return axes.isEmpty ? x : nil
@@ -236,9 +239,10 @@ struct Rewriter {
       inner.primitive == .binary(.multiply)
     else { return nil }
     for (index, other) in [(0, 1), (1, 0)] {
-      guard let first = uniform(operand(inner, index)), (first * factor).isNormal else { continue }
-      return one(
-        .binary(.multiply), operand(inner, other), full(first * factor, x.type)[0])
+      guard let first = uniform(operand(inner, index)) else { continue }
+      let product = first * factor
+      guard x.element == .float32 ? Float(product).isNormal : product.isNormal else { continue }
+      return one(.binary(.multiply), operand(inner, other), full(product, x.type)[0])
     }
     return nil
   }
