@@ -18,7 +18,7 @@ extension ProgramLowering {
 
   mutating func dot(
     _ operands: [LoweredValue], _ types: [TensorType], _ dimensions: DotDimensions,
-    _ result: TensorType
+    _ result: TensorType, leading: Int?
   ) -> LoweredValue {
     if types[0].shape.count == 0 || types[1].shape.count == 0 {
       return uniform(0, result.element)
@@ -48,7 +48,9 @@ extension ProgramLowering {
       dimensions.rightContracting, dimensions.rightBatch, rightFree, batch + leftFree.count)
     left.axes = left.axes.map { leftLabels[$0]! }
     right.axes = right.axes.map { rightLabels[$0]! }
-    return product(Factor(value: left), Factor(value: right), result)
+    // A batch axis that only the right factor really has leads the result all the same.
+    let alone = right.axes.first.flatMap { $0 >= 0 && $0 < batch ? $0 : nil }
+    return product(Factor(value: left), Factor(value: right), leading ?? alone)
   }
 
   private func isPending(_ axis: Int, _ value: LoweredValue, _ shape: Shape) -> Bool {
@@ -56,7 +58,7 @@ extension ProgramLowering {
   }
 
   private mutating func product(
-    _ left: Factor, _ right: Factor, _ result: TensorType
+    _ left: Factor, _ right: Factor, _ leading: Int?
   ) -> LoweredValue {
     let common = Set(left.labels).intersection(right.labels)
     let shared = left.labels.filter { $0 >= 0 && common.contains($0) }
@@ -67,7 +69,14 @@ extension ProgramLowering {
     if !shared.isEmpty, leftFree.isEmpty, rightFree.isEmpty {
       return innerProducts(left, right, shared, contracted)
     }
-    if shared.isEmpty, let value = interleaved(left, right, leftFree, rightFree) { return value }
+    if shared.isEmpty {
+      if let value = interleaved(left, right, leftFree, rightFree) { return value }
+      if let leading,
+        let value = led(by: leading, left, right, leftFree, rightFree, contracted)
+      {
+        return value
+      }
+    }
     return matrixProduct(left, right, shared, leftFree, rightFree)
   }
 
@@ -127,6 +136,23 @@ extension ProgramLowering {
         groups: [(outer, left.value), (inner, left.value), (rightFree, right.value)])
     }
     return nil
+  }
+
+  /// A right factor `[n1, n2, k]` whose axis n1 comes first in the result: a product per entry of n1
+  /// puts it there at once; for `[n1, k]` the factors change places. Nil for any other factor.
+  private mutating func led(
+    by leading: Int, _ left: Factor, _ right: Factor, _ leftFree: [Int], _ rightFree: [Int],
+    _ contracted: [Int]
+  ) -> LoweredValue? {
+    let rest = Array(rightFree.dropFirst())
+    if rightFree == [leading] { return matrixProduct(right, left, [], rightFree, leftFree) }
+    guard right.labels == [leading] + rest + contracted,
+      let (a, transposed) = matrix(left, [], leftFree, contracted, freeFirst: true)
+    else { return nil }
+    let b = viewed(right.value, grouped(right.value, [[leading], rest, contracted]))
+    return assembled(
+      "FusedMatMul", a.name, transposed, b.name, true,
+      groups: [([leading], right.value), (leftFree, left.value), (rest, right.value)])
   }
 
   /// Free axes, contracted axes, free axes: the two runs of free axes and the contracted one.
@@ -232,41 +258,12 @@ extension ProgramLowering {
       axes: [])
     let needsView = used.contains { $0.axes.count > 1 }
     let value = needsView ? viewed(matrix, sizes) : matrix
-    return LoweredValue(name: value.name, dimensions: value.dimensions, axes: axes)
-  }
-
-  // MARK: What a product takes in
-
-  /// `product + addend` as the third operand of the product, where nothing else reads the product.
-  mutating func addedToProduct(_ operands: [LoweredValue], _ shape: Shape) -> LoweredValue? {
-    for (product, addend) in [(operands[0], operands[1]), (operands[1], operands[0])] {
-      // Only where the addend is smaller: adding a whole matrix is faster on its own.
-      guard isOpenProduct(product), builder.operation(of: product.name) == "Gemm",
-        product.axes.count == product.dimensions.count, addend.axes.count < product.axes.count,
-        addend.axes.allSatisfy(product.axes.contains)
-      else { continue }
-      let addendView = aligned(addend, to: product.axes, shape)
-      builder.amendNode(of: product.name) { $0.input.append(addendView.name) }
-      take(product)
-      return product
+    let result = LoweredValue(name: value.name, dimensions: value.dimensions, axes: axes)
+    if !isPlain {
+      self[openProduct: result] = OpenProduct(
+        nodes: needsView ? [result.name, name] : [name], takesFactor: true,
+        matrix: isGemm ? used.map(\.axes) : nil, sizes: matrix.dimensions)
     }
-    return nil
-  }
-
-  /// `product * factor` as the product's `alpha`, where nothing else reads the product and the factor
-  /// is one number that float32, ONNX's type of attributes, holds exactly.
-  mutating func scaledProduct(_ operands: [LoweredValue], _ type: TensorType) -> LoweredValue? {
-    for (product, factor) in [(operands[0], operands[1]), (operands[1], operands[0])] {
-      guard isOpenProduct(product), let value = scalarValue(factor),
-        Double(Float(value)) == value,
-        ["Gemm", "FusedMatMul"].contains(builder.operation(of: product.name))
-      else { continue }
-      builder.amendNode(of: product.name) { node in
-        node.attribute.append(GraphBuilder.attribute("alpha", .float(Float(value))))
-      }
-      take(product)
-      return product
-    }
-    return nil
+    return result
   }
 }

@@ -7,9 +7,8 @@ struct ProgramLowering {
   private var scalars: [String: String] = [:]
   private var numbers: [String: Double] = [:]
   private var nodesByKey: [String: String] = [:]
-  /// Matrix products that nothing reads yet and that only one equation will: they may still take
-  /// in a factor or an addend.
-  private var openProducts: Set<String> = []
+  /// Matrix products that nothing reads yet and that only one equation will.
+  private var openProducts: [String: OpenProduct] = [:]
 
   /// An ONNX model with what is needed to bind its inputs and outputs.
   struct Model {
@@ -42,10 +41,7 @@ struct ProgramLowering {
     _ program: Program, _ inputs: [LoweredValue]
   ) throws -> [LoweredValue] {
     var values = [LoweredValue?](repeating: nil, count: program.types.count)
-    var uses = [Int](repeating: 0, count: program.types.count)
-    for variable in program.equations.flatMap(\.operands) + program.outputs {
-      uses[variable.index] += 1
-    }
+    let readers = Readers(program)
     for (variable, value) in zip(program.inputs, inputs) { values[variable.index] = value }
     for equation in program.equations {
       let operands = equation.operands.map { values[$0.index]! }
@@ -56,16 +52,24 @@ struct ProgramLowering {
           try lower(equation.primitive, operands, types, resultTypes)
         } else if resultTypes.allSatisfy({ $0.shape.count == 0 }) {
           resultTypes.map { empty($0) }
+        } else if case .dot(let dimensions) = equation.primitive {
+          [
+            dot(
+              operands, types, dimensions, resultTypes[0],
+              leading: readers.leadingAxis(of: equation.results[0]))
+          ]
         } else {
           try lower(equation.primitive, operands, types, resultTypes)
         }
       for (variable, value) in zip(equation.results, results) {
         values[variable.index] = value
-        if case .dot = equation.primitive, uses[variable.index] == 1 {
-          openProducts.insert(value.name)
-        } else {
-          openProducts.remove(value.name)
-        }
+        // Under another variable the product may be read again, so only what made it keeps it open.
+        let isMade =
+          switch equation.primitive {
+          case .dot, .binary(.add), .binary(.multiply): readers.hasOne(variable)
+          default: false
+          }
+        if !isMade { openProducts[value.name] = nil }
       }
     }
     return program.outputs.map { values[$0.index]! }
@@ -117,17 +121,17 @@ struct ProgramLowering {
     case .reduceMax(let axes):
       return [reduceMax(operands[0], types[0], axes)]
     case .dot(let dimensions):
-      return [dot(operands, types, dimensions, results[0])]
+      return [dot(operands, types, dimensions, results[0], leading: nil)]
     case .call(let body):
-      for operand in operands { openProducts.remove(operand.name) }
+      for operand in operands { openProducts[operand.name] = nil }
       return try lower(body, operands)
     }
   }
 
-  func isOpenProduct(_ value: LoweredValue) -> Bool { openProducts.contains(value.name) }
-
-  /// The product took something in; it takes no more.
-  mutating func take(_ product: LoweredValue) { openProducts.remove(product.name) }
+  subscript(openProduct value: LoweredValue) -> OpenProduct? {
+    get { openProducts[value.name] }
+    set { openProducts[value.name] = newValue }
+  }
 
   /// The number that every element of the value is, where it is known from a constant.
   func scalarValue(_ value: LoweredValue) -> Double? { numbers[value.name] }
@@ -181,6 +185,33 @@ struct ProgramLowering {
     let values = Tensor((0..<count).map(Double.init), type: TensorType(type.element, [count]))
     return LoweredValue(
       name: tensor(values), dimensions: [count], axes: count > 1 ? [axis] : [])
+  }
+}
+
+/// Who reads each variable of a program.
+private struct Readers {
+  private var counts: [Int]
+  private var lastReader: [Program.Equation?]
+
+  init(_ program: Program) {
+    counts = [Int](repeating: 0, count: program.types.count)
+    lastReader = [Program.Equation?](repeating: nil, count: program.types.count)
+    for equation in program.equations {
+      for operand in equation.operands {
+        counts[operand.index] += 1
+        lastReader[operand.index] = equation
+      }
+    }
+    for output in program.outputs { counts[output.index] += 1 }
+  }
+
+  func hasOne(_ variable: Program.Variable) -> Bool { counts[variable.index] == 1 }
+
+  /// The axis that the variable's only reader transposes to the front.
+  func leadingAxis(of variable: Program.Variable) -> Int? {
+    guard hasOne(variable), case .transpose(let permutation) = lastReader[variable.index]?.primitive
+    else { return nil }
+    return permutation.first
   }
 }
 
