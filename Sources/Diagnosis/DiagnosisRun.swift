@@ -17,8 +17,8 @@ public struct DiagnosisProgress: Sendable, Equatable {
 /// a ``DiagnosisFailure`` of kind `interrupted`.
 public typealias DiagnosisRun =
   @Sendable (
-    _ request: DiagnosisRequest, _ progress: @Sendable (DiagnosisProgress) -> Void,
-    _ isCancelled: @Sendable () -> Bool
+    _ request: DiagnosisRequest, _ progress: @escaping @Sendable (DiagnosisProgress) -> Void,
+    _ isCancelled: @escaping @Sendable () -> Bool
   ) throws -> DiagnosisReport
 
 /// Why there is no diagnosis, in one sentence with the offending name and the next step.

@@ -1,9 +1,79 @@
 import Diagnosis
+import LinearMaps
+import OnnxBackend
+import TensorFiles
+import TensorPrograms
 
-/// The engine behind `diagnose`.
+/// The engine behind `diagnose`: reads the table, chooses an executor, and measures.
 enum Engine {
-  static let run: DiagnosisRun = { _, _, _ in
-    throw DiagnosisFailure(
-      .unavailable, "This build of eigenstep has no diagnosis engine; build a later version.")
+  static let run: DiagnosisRun = { request, progress, isCancelled in
+    progress(DiagnosisProgress(stage: "reading \(request.file)"))
+    var problem = try TabularProblem(request)
+    let executor = try executor(for: request, notes: &problem.notes)
+    do {
+      return try diagnose(
+        problem, request: request, executor: executor, progress: progress,
+        isCancelled: isCancelled)
+    } catch let error as ProgramError {
+      throw DiagnosisFailure(.software, "The model could not be built: \(error)")
+    }
+  }
+
+  /// One pool of threads owns the cores: while ONNX Runtime's spins, linear algebra takes one thread.
+  private static func executor(
+    for request: DiagnosisRequest, notes: inout [String]
+  ) throws -> any Executor {
+    if request.executor != .reference {
+      do {
+        try OnnxRuntime.configure(threads: request.threads)
+        let executor = try OnnxExecutor()
+        LinearAlgebraThreads.set(1)
+        return executor
+      } catch let error as OnnxRuntimeError {
+        // A library that is merely absent has a substitute; a broken one that was asked for has not.
+        guard request.executor == .automatic, case .notFound = error else { throw error }
+        notes.append(
+          "ONNX Runtime was not found, so the slower reference interpreter ran the model; "
+            + "'eigenstep doctor' says where it was looked for.")
+      }
+    }
+    if let threads = request.threads { LinearAlgebraThreads.set(threads) }
+    return ReferenceExecutor()
+  }
+}
+
+extension TabularProblem {
+  /// The problem that the request describes.
+  ///
+  /// - Throws: `TableError` for a table that cannot be used, `DiagnosisFailure` for options that do not
+  ///   go with it.
+  fileprivate init(_ request: DiagnosisRequest) throws {
+    let kind: TabularData.TargetKind =
+      switch request.model {
+      case .linear: .numeric
+      case .softmax: .classes
+      case .mlp, nil:
+        switch request.loss {
+        case .crossEntropy: .classes
+        case .halfSquaredError, .meanSquaredError: .numeric
+        case nil: .automatic
+        }
+      }
+    let data = try TabularData(
+      table: Table(contentsOfCSV: request.file), target: request.target,
+      features: request.features.isEmpty ? nil : request.features, drop: request.dropped,
+      missing: request.missing == .mean ? .mean : .refuse, targetKind: kind)
+    let target: Target
+    switch data.target {
+    case .numeric(_, let values): target = .numeric(values)
+    case .classes(_, let labels, let indices): target = .classes(indices, count: labels.count)
+    }
+    let isClasses = if case .classes = target { true } else { false }
+    self.init(
+      name: request.file.split(separator: "/").last.map(String.init) ?? request.file,
+      targetName: request.target, features: data.features, featureNames: data.featureNames,
+      target: target, model: request.model ?? (isClasses ? .softmax : .linear),
+      loss: request.loss ?? (isClasses ? .crossEntropy : .halfSquaredError), l2: request.l2,
+      seed: request.seed, notes: data.notes)
   }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Diagnosis
 import Foundation
 import OnnxBackend
+import TensorFiles
 
 /// The exit codes of `docs/json.md`, those of BSD's `sysexits.h`.
 package enum ProgramExit: Int32, Sendable {
@@ -31,6 +32,7 @@ package enum ProgramExit: Int32, Sendable {
     switch error {
     case let failure as DiagnosisFailure: self.init(failure.kind)
     case is CancellationError: self = .interrupted
+    case is TableError: self = .badData
     case let error as OnnxRuntimeError:
       self =
         switch error {
