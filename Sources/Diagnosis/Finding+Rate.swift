@@ -87,8 +87,9 @@ extension Finding {
       id: "rate-limited-by-sharpest",
       sentence:
         "The learning rate is not simply too small: \(Wording.number(rate)) already suits the "
-        + "sharpest direction, while the flattest one that matters wants \(wish), "
-        + "\(Wording.number(sharpness / flattest)) times more. No single rate serves both." + pace,
+        + "sharpest direction, while the flattest one that matters wants \(wish). Their wishes lie "
+        + "a factor of \(Wording.number(sharpness / flattest)) apart, and no single rate serves both."
+        + pace,
       evidence: [
         "rate": .number(rate), "sharpness": .number(sharpness), "flattest": .number(flattest),
         "flattestIdealRate": .number(1 / flattest),

@@ -90,7 +90,8 @@ struct Examination: Encodable {
 
   private static func onnxRuntime() throws -> String {
     let library = try OnnxRuntime.library()
-    return "version \(library.version) at \(library.path)"
+    let verdict = try selfTest(OnnxExecutor(), tolerance: 1e-13)
+    return "version \(library.version) at \(library.path); \(verdict)"
   }
 
   /// The gradient of `sum exp(2 x)` at (0, 1) is `2 exp(2 x)`.

@@ -1,0 +1,74 @@
+import Diagnosis
+import Foundation
+import Testing
+
+@Suite struct FindingTests {
+  static let all: [Finding] = [
+    .rateAboveLimit(
+      rate: 0.3, limit: 0.2, sharpness: 10, growth: 2, direction: ["w.proline", "b"],
+      isQuadratic: true),
+    .rateAboveLimit(rate: 0.3, limit: 0.2, sharpness: 10, growth: 2, isQuadratic: false),
+    .rateOscillates(rate: 0.15, limit: 0.2, contraction: -0.5),
+    .rateFarBelow(
+      rate: 1e-4, advised: 0.1, sharpness: 10, iterations: 69_075, advisedIterations: 66),
+    .rateFarBelow(
+      rate: 1e-9, advised: 0.1, sharpness: 10, iterations: nil, advisedIterations: nil),
+    .rateLimitedBySharpest(rate: 0.15, sharpness: 10, flattest: 1e-3, halfLife: 4620.6),
+    .rateLimitedBySharpest(rate: 0.15, sharpness: 10, flattest: 1e-3, halfLife: nil),
+    .stepTruncation(rate: 0.01, predicted: 0.5, measured: 0.5001),
+    .stepTruncation(rate: 0.01, predicted: 0.5, measured: 0.7),
+    .limitUnknown(optimizer: "Adam", reason: "it has no preconditioner before its first step"),
+    .featureScales(
+      guilty: [.init(name: "proline", scale: 810.1), .init(name: "magnesium", scale: 100.8)],
+      smallest: .init(name: "hue", scale: 0.98), conditionNumber: 4.5886892e8,
+      afterStandardising: 45.520838),
+    .illConditioned(conditionNumber: 99828.068),
+    .illConditioned(conditionNumber: 2.4e7, isEffective: true),
+    .illConditioned(conditionNumber: 2.36e19),
+    .wellConditioned(conditionNumber: 3.7),
+    .negativeCurvature(
+      mostNegative: -1, largest: 1, gradientIsSmall: true, gaussNewtonConditionNumber: nil),
+    .negativeCurvature(
+      mostNegative: -0.31, largest: 12.5, gradientIsSmall: false,
+      gaussNewtonConditionNumber: 297.1),
+    .flatDirections(
+      count: 14, parameters: 42, gradientShare: 0, reason: "the classes share shifts"),
+    .flatDirections(count: nil, parameters: 42, gradientShare: 0.25),
+    .noFiniteMinimum(reason: "the classes are separable"),
+    .nonFinite(quantity: "loss", step: 17), .nonFinite(quantity: "gradient", step: nil),
+    .unresolvedEigenvalue(precision: "float32", resolvable: 1e-4, largest: 12),
+    .unresolvedEigenvalue(precision: "float64", resolvable: 2e-9, largest: 665841),
+    .fewSamples(samples: 10, parameters: 31),
+    .constantColumns(["unit"]), .constantColumns(["unit", "source"]),
+    .targetTakenForClasses(column: "class", classes: 3),
+    .oneHotColumns(["region"], columns: 5),
+    .referenceLoss(0.0298386936, source: "a dense solve"),
+    .interrupted(done: 2, planned: 6),
+  ]
+
+  @Test func `sentences read as recorded`() throws {
+    try expectSnapshot(
+      Self.all.map { "\($0.id): \($0.sentence)\n" }.joined(), named: "findings.txt")
+  }
+
+  @Test(arguments: all)
+  func `a finding is a sentence with evidence that is valid JSON`(finding: Finding) throws {
+    #expect(finding.sentence.hasSuffix(".") && !finding.sentence.contains("  "))
+    #expect(!finding.sentence.contains("nan") && !finding.sentence.contains("Optional"))
+    #expect(!finding.evidence.items.isEmpty)
+    let text = try OrderedJSON.string(finding)
+    let back = try JSONDecoder().decode(Finding.self, from: Data(text.utf8))
+    #expect(back == finding)
+  }
+
+  @Test func `every documented id is made, and every one made is documented`() throws {
+    let docs = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("docs/json.md")
+    let text = try String(contentsOf: docs, encoding: .utf8)
+    for id in Set(Self.all.map(\.id)) { #expect(text.contains("`\(id)`"), "\(id)") }
+    for kind in Prescription.Kind.allCases { #expect(text.contains("`\(kind.rawValue)`")) }
+    for verdict in Verdict.allCases { #expect(text.contains("`\(verdict.rawValue)`")) }
+    for band in Conditioning.allCases { #expect(text.contains("`\(band.rawValue)`")) }
+  }
+}
