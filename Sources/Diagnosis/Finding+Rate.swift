@@ -82,7 +82,8 @@ extension Finding {
   ) -> Finding {
     let wish = Wording.number(1 / flattest)
     let pace =
-      halfLife.map { " There it takes \(Wording.number($0)) steps to halve the error." } ?? ""
+      halfLife.map { " In the flattest it takes \(Wording.number($0)) steps to halve the error." }
+      ?? ""
     return Finding(
       id: "rate-limited-by-sharpest",
       sentence:
