@@ -1,0 +1,131 @@
+import TensorPrograms
+import Testing
+
+@testable import OnnxBackend
+
+/// What a program becomes in ONNX: the operators, in order.
+@Suite struct LoweringTests {
+  struct Case: Sendable, CustomStringConvertible {
+    var description: String
+    var inputs: [TensorType]
+    var operations: [String]
+    var body: @Sendable ([Traced]) -> [Traced]
+
+    init(
+      _ description: String, _ inputs: [TensorType], _ operations: [String],
+      _ body: @escaping @Sendable ([Traced]) -> [Traced]
+    ) {
+      self.description = description
+      self.inputs = inputs
+      self.operations = operations
+      self.body = body
+    }
+  }
+
+  static let cases: [Case] = [
+    Case(
+      "a broadcast that only elementwise operators read is left to them",
+      [.float32(4, 3), .float32(3)], ["Mul", "Tanh"]
+    ) { [($0[0] * $0[1]).tanh()] },
+    Case(
+      "a broadcast along trailing axes is a view", [.float32(4, 3), .float32(4)],
+      ["Reshape", "Mul"]
+    ) { [$0[0] * $0[1].reshaped([4, 1])] },
+    Case(
+      "a number needs no broadcast", [.float32(4, 3)], ["Mul"]
+    ) { [$0[0] * 3] },
+    Case(
+      "transpositions fold into the product", [.float32(3, 4), .float32(5, 3)], ["Gemm"]
+    ) { [$0[0].transposed([1, 0]).matmul($0[1].transposed([1, 0]))] },
+    Case(
+      "two transpositions cancel", [.float32(3, 4)], ["Tanh"]
+    ) { [$0[0].transposed([1, 0]).tanh().transposed([1, 0])] },
+    Case(
+      "a bias is part of the product", [.float32(4, 3), .float32(3, 5), .float32(5)], ["Gemm"]
+    ) { [$0[0].matmul($0[1]) + $0[2]] },
+    Case(
+      "a number multiplies within the product", [.float32(4, 3), .float32(3, 5)], ["Gemm"]
+    ) { [$0[0].matmul($0[1]) * 0.1] },
+    Case(
+      "float64 keeps a factor that float32 cannot hold", [.float64(4, 3), .float64(3, 5)],
+      ["Gemm", "Mul"]
+    ) { [$0[0].matmul($0[1]) * 0.1] },
+    Case(
+      "sums of products and biases are a chain of products",
+      [.float32(4, 3), .float32(3, 5), .float32(4, 2), .float32(2, 5), .float32(5)],
+      ["Gemm", "Gemm", "Tanh"]
+    ) { [($0[0].matmul($0[1]) + $0[2].matmul($0[3]) + $0[4]).tanh()] },
+    Case(
+      "a product that is read twice takes nothing in",
+      [.float32(4, 3), .float32(3, 5), .float32(5)], ["Gemm", "Add", "Mul"]
+    ) {
+      let product = $0[0].matmul($0[1])
+      return [(product + $0[2]) * product]
+    },
+    Case(
+      "a stack of matrices against one weight is one product",
+      [.float32(6, 4, 3), .float32(3, 5)], ["Reshape", "Gemm", "Reshape"]
+    ) { [$0[0].matmul($0[1])] },
+    Case(
+      "one matrix against a stack is not repeated", [.float32(4, 3), .float32(6, 3, 5)],
+      ["MatMul"]
+    ) {
+      let product = $0[0].dot($0[1], DotDimensions(contracting: [1], [1]))
+      return [product.transposed([1, 0, 2])]
+    },
+    Case(
+      "a batch of products keeps its transposition", [.float32(6, 4, 3), .float32(6, 5, 3)],
+      ["FusedMatMul"]
+    ) { [$0[0].dot($0[1], DotDimensions(contracting: [2], [2], batch: [0], [0]))] },
+    Case(
+      "a batch of inner products is a sum", [.float32(6, 3), .float32(6, 3)],
+      ["Mul", "ReduceSum"]
+    ) { [$0[0].dot($0[1], DotDimensions(contracting: [1], [1], batch: [0], [0]))] },
+    Case(
+      "an outer product is a multiplication", [.float32(4), .float32(3)], ["Reshape", "Mul"]
+    ) { [$0[0].dot($0[1], DotDimensions(contracting: [], []))] },
+    Case(
+      "the sum of a broadcast is a multiple", [.float32(3)], ["Mul"]
+    ) { [$0[0].broadcast(to: [4, 3]).sum([0])] },
+    Case(
+      "axes of one entry come and go", [.float32(4, 1, 3)], ["Exp", "Reshape"]
+    ) { [$0[0].reshaped([4, 3]).exp().reshaped([1, 4, 3])] },
+  ]
+
+  @Test(arguments: cases)
+  func operations(_ row: Case) throws {
+    let program = try Program.trace(row.inputs) { row.body($0) }
+    let model = try ProgramLowering.lower(program)
+    #expect(model.operations == row.operations, "\(program)")
+    // Whatever it became, it computes what the interpreter computes.
+    let inputs = row.inputs.enumerated().map { index, type in
+      Tensor((0..<type.shape.count).map { Double($0 % 5 - index) / 4 }, type: type)
+    }
+    let expected = try ReferenceExecutor().compile(program).run(inputs)
+    let results = try OnnxExecutor().compile(program).run(inputs)
+    for (result, reference) in zip(results, expected) {
+      #expect(zip(result.doubles, reference.doubles).allSatisfy { abs($0 - $1) < 1e-5 })
+    }
+  }
+
+  /// Eight Hessian products of a network at once: no transposition of anything.
+  @Test func batchedHessianProductsTransposeNothing() throws {
+    let types: [TensorType] = [
+      .float32(16, 6), .float32(16, 3), .float32(6, 5), .float32(5), .float32(5, 3), .float32(3),
+    ]
+    let loss = try Program.trace(types) { inputs in
+      let hidden = (inputs[0].matmul(inputs[2]) + inputs[3]).tanh()
+      let scores = hidden.matmul(inputs[4]) + inputs[5]
+      return [(scores.logSoftmax(axis: 1) * inputs[1]).sum() * -0.0625]
+    }
+    let linear = try loss.hessianProduct(withRespectTo: [2, 3, 4, 5])
+    let residuals = linear.residualTypes.count
+    let eight = linear.linear.vmap(
+      batched: linear.linear.inputs.indices.map { $0 >= residuals }, size: 8)
+    for program in [linear.linear, eight, eight.simplified()] {
+      let operations = try ProgramLowering.lower(program).operations
+      #expect(!operations.contains("Transpose"), "\(operations)\n\(program)")
+      #expect(!operations.contains("Expand"), "\(operations)\n\(program)")
+    }
+  }
+}
