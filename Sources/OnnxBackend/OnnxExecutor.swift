@@ -4,7 +4,11 @@ import TensorPrograms
 /// Runs programs on ONNX Runtime's CPU kernels.
 ///
 /// A compiled program is one session; equal programs share it. Views and resident values are read and
-/// written where they lie. Indices are not checked below zero: ONNX counts those from the end.
+/// written where they lie.
+///
+/// It differs from the interpreter in corners only: negative indices count from the end instead of
+/// throwing, integers divided by zero give 0 instead of throwing, and a maximum over an axis may pass
+/// over a NaN.
 public final class OnnxExecutor: Executor {
   public let name = "onnxruntime"
   private let environment: OnnxEnvironment

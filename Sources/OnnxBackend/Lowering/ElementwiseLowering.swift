@@ -118,8 +118,22 @@ extension ProgramLowering {
   ) -> LoweredValue {
     if from == element { return x }
     let type = Int(OnnxElement(element).rawValue)
-    let name = builder.node("Cast", [x.name], ["to": .int(type)])
+    var name = builder.node("Cast", [x.name], ["to": .int(type)])
+    if from.isFloating, element == .int32 || element == .int64 {
+      // C leaves open what becomes of NaN and of numbers beyond the type's greatest.
+      let bound = scalar(element == .int32 ? 0x1p31 : 0x1p63, from)
+      let isBeyond = builder.node("GreaterOrEqual", [x.name, bound])
+      name = builder.node("Where", [isBeyond, greatest(element), name])
+      let isNumber = builder.node("Equal", [x.name, x.name])
+      name = builder.node("Where", [isNumber, name, scalar(0, element)])
+    }
     return LoweredValue(name: name, dimensions: x.dimensions, axes: x.axes)
+  }
+
+  private mutating func greatest(_ element: ElementType) -> String {
+    tensor(
+      element == .int32
+        ? Tensor([Int32.max], shape: .scalar) : Tensor([Int64.max], shape: .scalar))
   }
 
   /// The first operation on the operands, each further one on the result.

@@ -156,7 +156,7 @@ struct ProgramLowering {
     return name
   }
 
-  private mutating func tensor(_ tensor: Tensor) -> String {
+  mutating func tensor(_ tensor: Tensor) -> String {
     builder.constant(
       OnnxElement(tensor.element), tensor.shape.dimensions,
       bytes: tensor.withUnsafeBytes { Data($0) })
