@@ -56,13 +56,21 @@ extension Objective {
         return [values[0], squaredNorm(gradients)]
           + updated(parameters, state, rest[0], rest[1], gradients)
       }.simplified()
-      let executable = try executor.compile(program)
+      // What depends on the data alone is computed once for all steps.
+      let dataCount = gradient.inputs.count - types.count
+      let parts = program.partiallyEvaluated(
+        unknown: program.inputs.indices.map { $0 < program.inputs.count - dataCount })
+      precondition(
+        parts.outputIsUnknown.allSatisfy { $0 }, "a loss that no parameter enters has no steps")
+      let step = parts.unknown.simplified()
+      let hoisted = try executor.compile(parts.known.simplified()).run(
+        keptData(batch: 0), into: parts.residualTypes.map { _ in .resident })
+      let executable = try executor.compile(step)
       let runs = try (0..<2).map { block in
         try executable.prepare(
-          (blocks(block) + control).arguments + keptData(batch: 0),
-          into: report + blocks(1 - block))
+          hoisted + (blocks(block) + control).arguments, into: report + blocks(1 - block))
       }
-      return (runs, program.operationCount)
+      return (runs, step.operationCount)
     }
 
     let program = try Program.trace(types + stateTypes + [scalar, scalar] + types) { arguments in
