@@ -62,7 +62,10 @@ let package = Package(
     .testTarget(name: "OnnxBackendTests", dependencies: ["OnnxBackend", "PrimitiveTable"]),
     .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
     .testTarget(
-      name: "DiagnosisTests", dependencies: ["Diagnosis", "Labs", "Reports"],
+      name: "DiagnosisTests",
+      dependencies: [
+        "Diagnosis", "Labs", "Reports", "Training", "Curvature", "LinearMaps", "TensorPrograms",
+      ],
       exclude: ["Snapshots"]),
     .testTarget(
       name: "CommandLineTests", dependencies: ["eigenstep", "Diagnosis", "Reports"],
