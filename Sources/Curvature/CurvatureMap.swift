@@ -62,6 +62,7 @@ public final class CurvatureMap<Scalar: LinearMapScalar>: LinearMap {
   }
 
   public func apply(_ x: UnsafePointer<Scalar>, into y: UnsafeMutablePointer<Scalar>) throws {
+    if objective.isCancelled() { throw CancellationError() }
     let direction = objective.layout.views(x).arguments
     func run(_ batch: Int, into target: UnsafePointer<Scalar>) throws {
       let executable = try objective.linearExecutable(kind, batch: batch, columns: 1)
@@ -92,6 +93,7 @@ public final class CurvatureMap<Scalar: LinearMapScalar>: LinearMap {
   /// `blockWidth` directions through the batched linear program; each parameter's directions are
   /// gathered next to each other for it.
   private func applyBlock(_ x: UnsafePointer<Scalar>, into y: UnsafeMutablePointer<Scalar>) throws {
+    if objective.isCancelled() { throw CancellationError() }
     let (width, layout) = (Self.blockWidth, objective.layout)
     let stacked = ParameterLayout(
       layout.types.map { TensorType($0.element, $0.shape.inserting(width, at: 0)) })

@@ -14,6 +14,9 @@ public final class Objective<Scalar: LinearMapScalar> {
   /// Samples per micro-batch.
   public let batchSize: Int
 
+  /// Asked before each curvature product; once true, products throw `CancellationError`.
+  public var isCancelled: () -> Bool = { false }
+
   let layout: ParameterLayout
   private let batches: [SampleBatches.Batch]
   private let kept: [[Argument]]

@@ -25,6 +25,19 @@ extension DiagnosisSession {
   ) throws -> Remedies {
     var result = Remedies()
     guard survey.largest > survey.zeroThreshold else { return result }
+    do {
+      try remedies(survey, map: map, standardised: standardised, into: &result)
+    } catch is CancellationError {
+      // What was measured before the interruption is in the result already.
+      result.interrupted = result.interrupted ?? (0, result.prescriptions.count)
+    }
+    return result
+  }
+
+  private func remedies(
+    _ survey: CurvatureSurvey<Scalar>, map: CurvatureMap<Scalar>,
+    standardised: StandardisedVariant?, into result: inout Remedies
+  ) throws {
     let plans = try self.plans(survey, map: map, standardised: standardised)
     let newtonPlan = Prescription(
       .newtonCG, change: "Newton's method, each step solved by conjugate gradients",
@@ -40,7 +53,7 @@ extension DiagnosisSession {
       tolerance: min(1e-12, 1e-6 * request.tolerance), isCancelled: isCancelled)
     guard newton.ending != .cancelled else {
       result.interrupted = (0, planned)
-      return result
+      return
     }
     result.hasFiniteMinimum = newton.ending != .noFiniteMinimum
     let newtonLoss = newton.path.map(\.loss).filter(\.isFinite).min() ?? loss
@@ -49,7 +62,7 @@ extension DiagnosisSession {
     let known = dense.map { min($0, newtonLoss) } ?? (isSettled ? newtonLoss : nil)
     if let known, loss - known <= 4 * Double(Scalar.ulpOfOne) * abs(loss) {
       result.reference = (known, "the start itself, which is the minimum")
-      return result
+      return
     }
     let gradientOperations = try objective.gradientOperations()
     func bench(_ reference: Double?) -> TrialBench<Scalar> {
@@ -87,7 +100,6 @@ extension DiagnosisSession {
         .with(measured: judge.measured(outcome))
     }
     result.prescriptions[planned - 1] = newtonPlan.with(measured: judge.measured(newton.path))
-    return result
   }
 
   /// The minimum of a quadratic loss by its dense eigensystem, refined until the loss stops falling.

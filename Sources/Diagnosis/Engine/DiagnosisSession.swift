@@ -34,6 +34,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     objective = try Objective<Scalar>(
       problem.definition, data: problem.data(Scalar.element), executor: executor,
       memoryBudget: request.memory)
+    objective.isCancelled = isCancelled
     try approach()
   }
 
