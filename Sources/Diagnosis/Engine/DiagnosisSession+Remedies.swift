@@ -44,7 +44,7 @@ extension DiagnosisSession {
       predicted: .init(
         conditionNumber: 1, iterations: problem.isQuadratic ? 1 : nil))
     result.prescriptions = plans.map(\.prescription) + [newtonPlan]
-    guard request.trials else { return result }
+    guard request.trials else { return }
 
     let planned = result.prescriptions.count
     progress(DiagnosisProgress(stage: "finding the minimum (newton-cg)"))
