@@ -22,13 +22,15 @@ as_root() {
   fi
 }
 
+apt_install() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
 install_packages() { # apt | dnf | pacman | apk, one argument each, words split on purpose
   # shellcheck disable=SC2086
   if command -v apt-get >/dev/null; then
-    if ! apt-cache policy ${1%% *} 2>/dev/null | grep -q 'Candidate: [0-9]'; then
-      as_root apt-get update
-    fi
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $1
+    # The lists of a new machine are missing or out of date.
+    apt_install $1 2>/dev/null || { as_root apt-get update && apt_install $1; }
   elif command -v dnf >/dev/null; then
     as_root dnf install -y $2
   elif command -v pacman >/dev/null; then

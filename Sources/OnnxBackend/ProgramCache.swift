@@ -43,6 +43,8 @@ final class ProgramCache<Value: Sendable>: @unchecked Sendable {
   private struct Key: Hashable {
     let program: Program
 
+    static func == (left: Key, right: Key) -> Bool { left.program.isIdentical(to: right.program) }
+
     func hash(into hasher: inout Hasher) {
       hasher.combine(program.types)
       hasher.combine(program.outputs)
@@ -50,6 +52,37 @@ final class ProgramCache<Value: Sendable>: @unchecked Sendable {
         hasher.combine(equation.primitive.name)
         hasher.combine(equation.operands)
       }
+    }
+  }
+}
+
+extension Program {
+  /// Equal down to the bits of its constants: 0 and -0 make different programs, one NaN the same.
+  fileprivate func isIdentical(to other: Program) -> Bool {
+    types == other.types && inputs == other.inputs && outputs == other.outputs
+      && equations.count == other.equations.count
+      && zip(equations, other.equations).allSatisfy { left, right in
+        left.operands == right.operands && left.results == right.results
+          && left.primitive.isIdentical(to: right.primitive)
+      }
+  }
+}
+
+extension Primitive {
+  fileprivate func isIdentical(to other: Primitive) -> Bool {
+    switch (self, other) {
+    case (.constant(let left), .constant(let right)):
+      left.type == right.type
+        && left.withUnsafeBytes { a in
+          right.withUnsafeBytes { b in
+            a.count == 0 || a.baseAddress == b.baseAddress
+              || memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0
+          }
+        }
+    case (.pad(let low, let high, let interior, let fill), .pad(let l, let h, let i, let f)):
+      low == l && high == h && interior == i && fill.bitPattern == f.bitPattern
+    case (.call(let left), .call(let right)): left.isIdentical(to: right)
+    default: self == other
     }
   }
 }

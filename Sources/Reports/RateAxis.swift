@@ -14,7 +14,7 @@ struct RateAxis {
 
   /// Nil where fewer than two directions have an ideal rate.
   init?(directions: [EigenDirection], marks: [Mark]) {
-    let rates = directions.compactMap(\.idealRate)
+    let rates = directions.compactMap(\.idealRate).filter { $0.isFinite && $0 > 0 }
     guard rates.count > 1, let low = rates.min(), let high = rates.max(), high / low > 1.05 else {
       return nil
     }

@@ -91,16 +91,19 @@ public struct Tensor: Hashable, Sendable {
   /// The same elements under another shape of equal count.
   public func reshaped(_ shape: Shape) -> Tensor { Tensor(storage, shape: shape) }
 
-  /// The common value of all elements, or nil where they differ, where there are none, or where it is
-  /// an integer that a double cannot hold.
+  /// The common value of all elements, or nil where they differ (0 and -0 do), where there are none, or
+  /// where it is an integer that a double cannot hold.
   public var uniformValue: Double? {
     func common<T: Equatable>(_ values: [T], _ convert: (T) -> Double?) -> Double? {
       guard let first = values.first, values.allSatisfy({ $0 == first }) else { return nil }
       return convert(first)
     }
+    func signed<T: BinaryFloatingPoint>(_ values: [T]) -> Double? {
+      values.allSatisfy { $0.sign == values[0].sign } ? common(values) { Double($0) } : nil
+    }
     return switch storage {
-    case .float32(let values): common(values) { Double($0) }
-    case .float64(let values): common(values) { $0 }
+    case .float32(let values): signed(values)
+    case .float64(let values): signed(values)
     case .int32(let values): common(values) { Double($0) }
     case .int64(let values): common(values) { Double(exactly: $0) }
     case .bool(let values): common(values) { $0 ? 1 : 0 }

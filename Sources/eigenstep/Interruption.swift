@@ -13,7 +13,8 @@ final class Interruption: @unchecked Sendable {
     source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
     source.setEventHandler { [weak self] in
       guard let self, self.noted() > 1 else { return }
-      exit(ProgramExit.interrupted.rawValue)
+      // Not `exit`: what it tears down may still be in use by other threads.
+      _exit(ProgramExit.interrupted.rawValue)
     }
     source.resume()
   }

@@ -15,7 +15,8 @@ package enum JSONDestination: Equatable, Sendable {
   case file(String)
 
   package init(_ argument: String) {
-    self = argument == "-" ? .standardOutput : .file(argument)
+    let names = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
+    self = names.contains(argument) ? .standardOutput : .file(argument)
   }
 
   /// Fails before a long run where the file could not be written after it.
@@ -30,7 +31,7 @@ package enum JSONDestination: Equatable, Sendable {
       if access(path, W_OK) != 0 { throw Self.failure(path, reason()) }
     }
     if Self.isSpecial(path) { return }
-    let temporary = Self.temporaryPath(beside: path)
+    let temporary = Self.temporaryPath(beside: Self.target(of: path))
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0o644)
     guard descriptor >= 0 else { throw Self.failure(path, reason()) }
     close(descriptor)
@@ -44,13 +45,15 @@ package enum JSONDestination: Equatable, Sendable {
       return
     }
     if Self.isSpecial(path) {
-      try Self.put(text, into: path, flags: O_WRONLY, named: path)
+      try Self.put(text, into: path, flags: O_WRONLY | O_APPEND, named: path)
       return
     }
-    let temporary = Self.temporaryPath(beside: path)
+    let target = Self.target(of: path)
+    let temporary = Self.temporaryPath(beside: target)
     do {
-      try Self.put(text, into: temporary, flags: O_WRONLY | O_CREAT | O_TRUNC, named: path)
-      guard rename(temporary, path) == 0 else { throw Self.failure(path, reason()) }
+      try Self.put(
+        text, into: temporary, flags: O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, named: path)
+      guard rename(temporary, target) == 0 else { throw Self.failure(path, reason()) }
     } catch {
       unlink(temporary)
       throw error
@@ -81,10 +84,19 @@ package enum JSONDestination: Equatable, Sendable {
     }
   }
 
-  /// Devices and pipes are written in place: a rename would replace them.
+  /// Devices, pipes and open descriptors are written in place: a rename would replace them.
   private static func isSpecial(_ path: String) -> Bool {
     var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
+    guard stat(path, &status) == 0 else { return false }
+    return status.st_mode & S_IFMT != S_IFREG || path.hasPrefix("/dev/fd/")
+      || path == "/dev/stderr" || path.hasPrefix("/proc/")
+  }
+
+  /// The file behind a link, so that the link itself stays.
+  private static func target(of path: String) -> String {
+    guard let resolved = realpath(path, nil) else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
   }
 
   private static func temporaryPath(beside path: String) -> String {

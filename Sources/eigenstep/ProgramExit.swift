@@ -33,7 +33,6 @@ package enum ProgramExit: Int32, Sendable {
     case let failure as DiagnosisFailure: self.init(failure.kind)
     case is TableError: self = .badData
     case is CancellationError: self = .interrupted
-    case is TableError: self = .badData
     case let error as OnnxRuntimeError:
       self =
         switch error {

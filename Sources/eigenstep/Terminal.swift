@@ -15,14 +15,21 @@ enum StandardError {
   static var isTerminal: Bool { isatty(2) == 1 }
 
   static func write(_ text: String) {
-    FileHandle.standardError.write(Data(text.utf8))
+    // Nobody is left to tell where this fails.
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
   }
 }
 
 /// Standard output, unbuffered.
 enum StandardOutput {
+  /// Ends the program where standard output is full or closed.
   static func write(_ text: String) {
-    FileHandle.standardOutput.write(Data(text.utf8))
+    do {
+      try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+    } catch {
+      StandardError.write("Error: Standard output cannot be written; is the disk full?\n")
+      exit(ProgramExit.cannotCreate.rawValue)
+    }
   }
 
   /// Colours only on a terminal that knows them and whose user wants them (https://no-color.org).

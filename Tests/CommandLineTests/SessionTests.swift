@@ -51,6 +51,18 @@ import eigenstep
     #expect(folder.contents == ["r.json"])
   }
 
+  @Test func `a link stays a link, and its file gets the JSON`() throws {
+    let folder = try TemporaryFolder()
+    let (link, file) = (folder.path("link.json"), folder.path("r.json"))
+    try Data("old".utf8).write(to: URL(fileURLWithPath: file))
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "r.json")
+    _ = try Self.perform(json: .file(link)) { _, _, _ in Self.report }
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "r.json")
+    let data = try Data(contentsOf: URL(fileURLWithPath: file))
+    #expect(try JSONDecoder().decode(DiagnosisReport.self, from: data) == Self.report)
+    #expect(JSONDestination("/dev/stdout") == .standardOutput)
+  }
+
   @Test(arguments: ["/no/such/folder/r.json", "/tmp", "", "/proc/r.json"])
   func `a path that cannot be written is refused before the run`(path: String) throws {
     do {

@@ -86,6 +86,17 @@ import Testing
     #expect(made == [5, 6, 7, 6])
   }
 
+  @Test func zerosOfBothSignsAreDifferentConstants() throws {
+    let executor = try OnnxExecutor()
+    for zeros in [[0.0, 0], [-0.0, -0.0], [0, -0.0], [-0.0, 0]] {
+      let program = try Program.trace(.float64(2)) { input in
+        input / input.builder.constant(Tensor(zeros, type: .float64(2)))
+      }
+      let result = try executor.compile(program).run([Tensor([1, 1], type: .float64(2))])
+      #expect(result[0].doubles == zeros.map { 1 / $0 }, "\(zeros)")
+    }
+  }
+
   @Test func cancelledRunsThrowUntilResumed() async throws {
     let executor = try OnnxExecutor()
     let executable = try executor.compile(Program.trace(.float64(2)) { $0.tanh() })

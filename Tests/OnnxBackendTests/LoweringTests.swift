@@ -32,6 +32,10 @@ import Testing
       ["Reshape", "Mul"]
     ) { [$0[0] * $0[1].reshaped([4, 1])] },
     Case(
+      "updates that may meet are added one after the other", [.float32(4, 3), .int64(4)],
+      ["Reshape", "Reshape", "Expand", "Expand", "ScatterElements", "Reshape"]
+    ) { [$0[0].scatterAdd($0[1], axis: 0, size: 2)] },
+    Case(
       "a number needs no broadcast", [.float32(4, 3)], ["Mul"]
     ) { [$0[0] * 3] },
     Case(

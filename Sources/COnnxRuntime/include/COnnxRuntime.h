@@ -110,11 +110,6 @@ static inline OrtStatus *ort_create_session_options(OrtTable table, OrtSessionOp
   return ((Function)table[10])(out);
 }
 
-static inline OrtStatus *ort_disable_memory_pattern(OrtTable table, OrtSessionOptions *options) {
-  typedef OrtStatus *(*Function)(OrtSessionOptions *);
-  return ((Function)table[17])(options);
-}
-
 static inline OrtStatus *ort_set_session_log_level(
     OrtTable table, OrtSessionOptions *options, int level) {
   typedef OrtStatus *(*Function)(OrtSessionOptions *, int);
@@ -137,18 +132,6 @@ static inline OrtStatus *ort_add_session_config_entry(
     OrtTable table, OrtSessionOptions *options, const char *key, const char *value) {
   typedef OrtStatus *(*Function)(OrtSessionOptions *, const char *, const char *);
   return ((Function)table[130])(options, key, value);
-}
-
-static inline OrtStatus *ort_set_optimized_model_path(
-    OrtTable table, OrtSessionOptions *options, const char *path) {
-  typedef OrtStatus *(*Function)(OrtSessionOptions *, const char *);
-  return ((Function)table[11])(options, path);
-}
-
-static inline OrtStatus *ort_enable_profiling(
-    OrtTable table, OrtSessionOptions *options, const char *prefix) {
-  typedef OrtStatus *(*Function)(OrtSessionOptions *, const char *);
-  return ((Function)table[14])(options, prefix);
 }
 
 static inline void ort_release_session_options(OrtTable table, OrtSessionOptions *options) {

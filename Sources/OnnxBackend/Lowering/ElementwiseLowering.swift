@@ -49,11 +49,11 @@ extension ProgramLowering {
   ) -> LoweredValue {
     switch function {
     case .add:
-      if let fused = addedToProduct(operands, type.shape) { return fused }
+      if let fused = addedToProduct(operands) { return fused }
       return combined(["Add"], operands, type.shape)
     case .subtract: return combined(["Sub"], operands, type.shape)
     case .multiply:
-      if let fused = scaledProduct(operands, type) { return fused }
+      if let fused = scaledProduct(operands) { return fused }
       return combined(["Mul"], operands, type.shape)
     case .divide:
       return type.element.isFloating

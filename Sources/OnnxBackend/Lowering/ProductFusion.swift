@@ -18,10 +18,10 @@ struct OpenProduct {
 /// `alpha A B + C` in one pass.
 extension ProgramLowering {
   /// `product + addend` as the product's C.
-  mutating func addedToProduct(_ operands: [LoweredValue], _ shape: Shape) -> LoweredValue? {
+  mutating func addedToProduct(_ operands: [LoweredValue]) -> LoweredValue? {
     for (product, addend) in [(operands[1], operands[0]), (operands[0], operands[1])] {
       guard let open = self[openProduct: product],
-        let view = asAddend(addend, of: product, open, shape)
+        let view = asAddend(addend, of: product, open)
       else { continue }
       let inner = self[openProduct: addend]
       builder.amendNode(of: open.nodes.last!) { $0.input.append(view.name) }
@@ -43,7 +43,7 @@ extension ProgramLowering {
 
   /// The addend as `Gemm` broadcasts it: a matrix, a row, a column or a number.
   private mutating func asAddend(
-    _ addend: LoweredValue, of product: LoweredValue, _ open: OpenProduct, _ shape: Shape
+    _ addend: LoweredValue, of product: LoweredValue, _ open: OpenProduct
   ) -> LoweredValue? {
     guard let matrix = open.matrix, addend.axes.allSatisfy(product.axes.contains) else {
       return nil
@@ -58,10 +58,12 @@ extension ProgramLowering {
 
   /// `product * factor` as the product's alpha, where the factor is one number that float32, ONNX's
   /// type of attributes, holds exactly.
-  mutating func scaledProduct(_ operands: [LoweredValue], _ type: TensorType) -> LoweredValue? {
+  mutating func scaledProduct(_ operands: [LoweredValue]) -> LoweredValue? {
     for (product, factor) in [(operands[0], operands[1]), (operands[1], operands[0])] {
       guard var open = self[openProduct: product], open.takesFactor,
-        let value = scalarValue(factor), Double(Float(value)) == value
+        let value = scalarValue(factor), Double(Float(value)) == value,
+        // A product that is infinite or NaN keeps what these make of it.
+        value != 0, value.isFinite
       else { continue }
       builder.amendNode(of: open.nodes.last!) { node in
         node.attribute.append(GraphBuilder.attribute("alpha", .float(Float(value))))

@@ -157,24 +157,35 @@ extension ProgramLowering {
     if types[0].shape.count == 0 { return uniform(0, result.element) }
     let layout = IndexLayout(
       whole: result.shape, indices: types[1].shape, axis: axis, batch: batch)
-    let count = layout.batchCount * layout.ownCount
-    let updates = laidOut(
-      operands[0], types[0].shape, layout.partOrder, [count, layout.rest])
+    let updateSizes = [layout.batchCount, layout.ownCount, layout.rest]
+    let updates = laidOut(operands[0], types[0].shape, layout.partOrder, updateSizes)
     let indices = viewed(
-      convert(exact(operands[1], types[1].shape), from: types[1].element, to: .int64), [count, 1])
-    var target = [size, layout.rest]
-    var positions = indices.name
-    if layout.batchCount > 1 {
-      target = [layout.batchCount] + target
-      let owner = (0..<count).map { $0 / layout.ownCount }
-      let column = builder.node(
-        "Reshape", [builder.integers(owner), builder.integers([count, 1])])
-      positions = builder.node("Concat", [column, positions], ["axis": .int(1)])
-    }
+      convert(exact(operands[1], types[1].shape), from: types[1].element, to: .int64),
+      [layout.batchCount, layout.ownCount, 1])
     let zeros = builder.node(
-      "Expand", [scalar(0, result.element), builder.integers(target)])
-    let name = builder.node(
-      "ScatterND", [zeros, positions, updates.name], ["reduction": .string("add")])
+      "Expand",
+      [
+        scalar(0, result.element),
+        builder.integers([layout.batchCount, size, layout.rest]),
+      ])
+    let name: String
+    if layout.ownCount == 1 {
+      let owners = builder.node(
+        "Reshape",
+        [
+          builder.integers(Array(0..<layout.batchCount)),
+          builder.integers([layout.batchCount, 1, 1]),
+        ])
+      let positions = builder.node("Concat", [owners, indices.name], ["axis": .int(2)])
+      name = builder.node(
+        "ScatterND", [zeros, positions, updates.name], ["reduction": .string("add")])
+    } else {
+      // ScatterND adds from several threads at once and loses updates that meet.
+      let everywhere = builder.node("Expand", [indices.name, builder.integers(updateSizes)])
+      name = builder.node(
+        "ScatterElements", [zeros, everywhere, updates.name],
+        ["axis": .int(1), "reduction": .string("add")])
+    }
     return unpacked(name, layout.wholeOrder, result.shape)
   }
 
