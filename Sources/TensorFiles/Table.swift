@@ -51,9 +51,10 @@ public struct Table: Sendable {
     if let column = columns.first(where: { $0.name == name }) { return column }
     let names = columns.map(\.name)
     let list = names.prefix(30).joined(separator: ", ") + (names.count > 30 ? ", ..." : "")
-    let meant = closestName(to: name, among: names).map { "did you mean `\($0)`? " } ?? ""
+    let meant =
+      closestName(to: name, among: names).map { "did you mean `\($0)`? The" } ?? "the"
     throw TableError(
-      "there is no column `\(name)` to take as \(role); \(meant)The columns are: \(list).",
+      "there is no column `\(name)` to take as \(role); \(meant) columns are: \(list).",
       path: path)
   }
 }
@@ -69,7 +70,11 @@ extension Table {
     }
     let data: Data
     do {
-      data = try Data(contentsOf: URL(fileURLWithPath: path))
+      // A handle reads pipes too, where `Data(contentsOf:)` wants a file.
+      guard let handle = FileHandle(forReadingAtPath: path) else {
+        throw CocoaError(.fileReadNoPermission)
+      }
+      data = try handle.readToEnd() ?? Data()
     } catch {
       throw TableError("the file cannot be read; check its permissions.", path: path)
     }

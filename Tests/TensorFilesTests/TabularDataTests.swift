@@ -118,7 +118,7 @@ struct TabularDataTests {
       column: nil, says: ["no column `masss`", "did you mean `mass`?"]),
     Refusal(
       name: "dropped not there", text: "mass,t\n1,2\n3,4\n", drop: ["zebra"], line: nil,
-      column: nil, says: ["no column `zebra` to take as a column to drop; The columns are: mass, t"]
+      column: nil, says: ["no column `zebra` to take as a column to drop; the columns are: mass, t"]
     ),
     Refusal(
       name: "target dropped", text: "a,t\n1,2\n3,4\n", drop: ["t"], line: nil, column: "t",
