@@ -16,6 +16,7 @@ public final class CurvatureMap<Scalar: LinearMapScalar>: LinearMap {
   private let objective: Objective<Scalar>
   private let point: [Scalar]
   private let kept: [[Argument]]?
+  private let hasRoomForBlocks: Bool
   private var scratch: [Scalar]
 
   /// Directions that one run of the batched program takes in a block product.
@@ -40,6 +41,8 @@ public final class CurvatureMap<Scalar: LinearMapScalar>: LinearMap {
           try objective.residuals(kind, batch: $0, at: point.baseAddress!)
         }
       } : nil
+    let product = try objective.linearization(kind, batch: 0).linear.valueBytes
+    hasRoomForBlocks = Self.blockWidth * product <= objective.memoryBudget
     scratch = objective.batchCount > 1 ? [Scalar](repeating: 0, count: point.count) : []
   }
 
@@ -83,7 +86,7 @@ public final class CurvatureMap<Scalar: LinearMapScalar>: LinearMap {
   ) throws {
     let width = Self.blockWidth
     var column = 0
-    while columns - column >= width {
+    while hasRoomForBlocks, columns - column >= width {
       try applyBlock(x + column * dimension, into: y + column * dimension)
       column += width
     }

@@ -60,15 +60,18 @@ extension Objective {
       let dataCount = gradient.inputs.count - types.count
       let parts = program.partiallyEvaluated(
         unknown: program.inputs.indices.map { $0 < program.inputs.count - dataCount })
-      precondition(
-        parts.outputIsUnknown.allSatisfy { $0 }, "a loss that no parameter enters has no steps")
-      let step = parts.unknown.simplified()
-      let hoisted = try executor.compile(parts.known.simplified()).run(
-        keptData(batch: 0), into: parts.residualTypes.map { _ in .resident })
+      // An output that the data alone decide, as the gradient of a linear loss, is left in place.
+      let hoists = parts.outputIsUnknown.allSatisfy { $0 }
+      let step = hoists ? parts.unknown.simplified() : program
+      let hoisted =
+        hoists && !parts.residualTypes.isEmpty
+        ? try executor.compile(parts.known.simplified()).run(
+          keptData(batch: 0), into: parts.residualTypes.map { _ in .resident }) : []
       let executable = try executor.compile(step)
       let runs = try (0..<2).map { block in
         try executable.prepare(
-          hoisted + (blocks(block) + control).arguments, into: report + blocks(1 - block))
+          hoisted + (blocks(block) + control).arguments + (hoists ? [] : keptData(batch: 0)),
+          into: report + blocks(1 - block))
       }
       return (runs, step.operationCount)
     }

@@ -39,10 +39,13 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
   ///   - diagonal: of the Hessian at the start, to precondition CG with; nil for none.
   ///   - tolerance: stops where half the Newton decrement, the decrease still to be had, falls to this
   ///     share of the decrease made.
+  ///   - forcing: the loosest relative residual that CG may stop at; on a quadratic a small one makes
+  ///     the first step the last.
   /// - Throws: what the executor throws.
   public init(
     minimizing objective: Objective<Scalar>, from start: [Scalar], diagonal: [Double]? = nil,
-    tolerance: Double = 1e-12, maxSteps: Int = 100, isCancelled: () -> Bool = { false }
+    tolerance: Double = 1e-12, forcing: Double = 1e-3, maxSteps: Int = 100,
+    isCancelled: () -> Bool = { false }
   ) throws {
     let n = start.count
     let spent = objective.operations
@@ -76,16 +79,27 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
         ending = .cancelled
         break
       }
-      let map = try objective.hessian(at: x)
-      let solved = try conjugateGradients(
-        map, rhs: gradient.map { -$0 }, preconditioner: preconditioner,
-        tolerance: Swift.max(1e-12, Swift.min(1e-3, 0.1 * norm / firstNorm)),
-        maxIterations: Swift.min(4 * n + 20, 1000))
+      let solved: ConjugateGradientsResult<Scalar>
+      do {
+        solved = try conjugateGradients(
+          objective.hessian(at: x), rhs: gradient.map { -$0 }, preconditioner: preconditioner,
+          tolerance: Swift.max(1e-12, Swift.min(forcing, 0.1 * norm / firstNorm)),
+          maxIterations: Swift.min(4 * n + 20, 1000))
+      } catch is CancellationError {
+        ending = .cancelled
+        break
+      } catch LinearMapError.nonFiniteProduct {
+        ending = .nonFinite
+        break
+      }
       products += solved.convergence.operatorApplications
       var direction = solved.solution
-      if Scalar.dot(n, direction, gradient) >= 0 {
+      if !(Scalar.dot(n, direction, gradient) < 0) {
+        // Along the gradient, by its curvature where that says anything, but not out of sight.
         let curvature = abs(solved.negativeCurvature?.curvature ?? 1)
-        direction = gradient.map { Scalar(-Double($0) / Swift.max(curvature, 1e-30)) }
+        let farthest = 1e3 * Swift.max(1, Scalar.nrm2(n, x)) / norm
+        let length = Swift.min(1 / Swift.max(curvature, 1e-300), farthest)
+        direction = gradient.map { Scalar(-Double($0) * length) }
       }
       let slope = Scalar.dot(n, direction, gradient)
       let rounding = Double(Scalar.ulpOfOne) * abs(loss)

@@ -46,8 +46,16 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
         }
       }
     }
-    (steps, operationsPerStep) = try objective.preparedSteps(
-      stateCount: optimizer.stateCount, memory: memory, scalars: scalars, update: optimizer.update)
+    do {
+      (steps, operationsPerStep) = try objective.preparedSteps(
+        stateCount: optimizer.stateCount, memory: memory, scalars: scalars,
+        update: optimizer.update)
+    } catch {
+      // An initialiser that throws runs no deinit.
+      for copy in memory { copy.deallocate() }
+      scalars.deallocate()
+      throw error
+    }
   }
 
   deinit {
