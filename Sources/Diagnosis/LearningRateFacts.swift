@@ -15,22 +15,27 @@ public struct LearningRateFacts: Sendable, Equatable {
     public let smallestPositive: Double?
     /// Eigenvalues within this of zero count as zero.
     public let zeroThreshold: Double
+    /// How far off `smallest` may be, where an iteration found it; 0 after a dense solve.
+    public let smallestUncertainty: Double
 
     public init(
       largest: Double, upperBound: Double, smallest: Double, smallestPositive: Double? = nil,
-      zeroThreshold: Double
+      zeroThreshold: Double, smallestUncertainty: Double = 0
     ) {
       self.largest = largest
       self.upperBound = upperBound
       self.smallest = smallest
       self.smallestPositive = smallestPositive
       self.zeroThreshold = zeroThreshold
+      self.smallestUncertainty = smallestUncertainty
     }
 
     /// Whether some direction curves downwards: an eigenvalue below `-zeroThreshold`.
     public var isIndefinite: Bool { smallest < -zeroThreshold }
-    /// Whether no eigenvalue counts as zero or negative.
-    public var isPositiveDefinite: Bool { smallest > zeroThreshold }
+    /// Whether no eigenvalue counts as zero or negative, and the smallest is known to 1 %.
+    public var isPositiveDefinite: Bool {
+      smallest > zeroThreshold && smallestUncertainty <= 0.01 * smallest
+    }
     /// `lambda_max / lambda_min`, the spread of the ideal rates; nil unless positive definite.
     public var conditionNumber: Double? { isPositiveDefinite ? largest / smallest : nil }
   }
@@ -77,7 +82,8 @@ public struct LearningRateFacts: Sendable, Equatable {
     givenTimesSharpness = given.map { $0 * curvature.largest }
     let limit = stabilityLimit
     verdict = given.flatMap {
-      Verdict(rate: $0, limit: limit, indefinite: curvature.isIndefinite)
+      Verdict(
+        rate: $0, limit: limit, indefinite: curvature.isIndefinite, slowBelow: rule.slowBelow)
     }
   }
 

@@ -24,6 +24,17 @@ public enum StepRule: Sendable, Equatable {
     }
   }
 
+  /// The share of the limit below which a rate is too small for every direction: there even the
+  /// sharpest keeps more than 90 % of its error per step. 0.05 for descent; momentum, which adds up
+  /// `1 / (1 - b)` steps, gets as far with less.
+  public var slowBelow: Double {
+    switch self {
+    case .gradientDescent: Verdict.slowBelow
+    case .momentum(let b), .averagedMomentum(let b), .adam(let b):
+      Verdict.slowBelow * (1 - b) / (1 + b)
+    }
+  }
+
   /// The rates below this are stable along curvature `curvature`; nil unless it is positive.
   public func limit(curvature: Double) -> Double? {
     curvature > 0 ? criticalProduct / curvature : nil

@@ -7,6 +7,8 @@
 /// | `oscillating` | above 0.5 | above 1: the sharpest direction is overshot at every step |
 /// | `stable` | 0.05 to 0.5 | 0.1 to 1 |
 /// | `slow` | below 0.05 | below 0.1: too small for every direction |
+///
+/// With momentum `b`, Adam's `beta1` included, `slow` begins below `0.05 (1 - b) / (1 + b)`.
 public enum Verdict: String, Sendable, Codable, CaseIterable {
   case slow
   case stable
@@ -14,13 +16,15 @@ public enum Verdict: String, Sendable, Codable, CaseIterable {
   case unstable
   case noStableRate = "no-stable-rate"
 
-  /// Below this fraction of the limit a rate is slow.
+  /// Below this fraction of the limit a rate of plain descent is slow.
   public static let slowBelow = 0.05
   /// Above this fraction of the limit a rate oscillates.
   public static let oscillatingAbove = 0.5
 
   /// Nil where the limit is not known and no curvature is negative.
-  public init?(rate: Double, limit: Double?, indefinite: Bool) {
+  public init?(
+    rate: Double, limit: Double?, indefinite: Bool, slowBelow: Double = Verdict.slowBelow
+  ) {
     guard let limit else {
       if indefinite {
         self = .noStableRate
@@ -36,7 +40,7 @@ public enum Verdict: String, Sendable, Codable, CaseIterable {
     } else if fraction > Self.oscillatingAbove {
       self = .oscillating
     } else {
-      self = fraction < Self.slowBelow ? .slow : .stable
+      self = fraction < slowBelow ? .slow : .stable
     }
   }
 }

@@ -70,6 +70,7 @@ extension CurvatureSurvey {
       largest = values[n - 1]
       largestResidual = Self.residual(matrix, system, n - 1) + threshold
       upperBound = max(upperBound, largest + threshold)
+      failureProbability = 0
       smallest = values[0]
       smallestResidual = Self.residual(matrix, system, 0) + threshold
       zeroThreshold = threshold
@@ -115,7 +116,8 @@ extension CurvatureSurvey {
   var curvature: LearningRateFacts.Curvature {
     LearningRateFacts.Curvature(
       largest: largest, upperBound: upperBound, smallest: smallest,
-      smallestPositive: smallestPositive?.value, zeroThreshold: zeroThreshold)
+      smallestPositive: smallestPositive?.value, zeroThreshold: zeroThreshold,
+      smallestUncertainty: dense == nil ? smallestResidual : 0)
   }
 
   /// The smallest eigenvalue that matters to a thousand steps of descent at `1 / upperBound`.

@@ -24,7 +24,9 @@ extension DiagnosisSession {
       findings.append(
         .constantColumns(scaling.constantColumns.map { problem.featureNames[$0] }))
     }
-    if problem.isLinearInParameters, problem.sampleCount <= problem.featureCount {
+    if problem.isLinearInParameters, problem.l2 == 0,
+      problem.sampleCount <= problem.featureCount
+    {
       findings.append(.fewSamples(samples: problem.sampleCount, parameters: point.count))
     }
     if let rate = request.rate ?? safeRate(survey), let truncation = try truncation(survey, rate) {
@@ -41,44 +43,38 @@ extension DiagnosisSession {
   ) -> [Finding] {
     guard let rate = request.rate else { return [] }
     guard let limit = facts.stabilityLimit else {
-      return request.optimizer == .adam
+      return request.optimizer == .adam && secondMoments.isEmpty
         ? [
           .limitUnknown(
             optimizer: "Adam",
             reason: "it depends on the second moments, which exist after the first step; try --at")
         ] : []
     }
-    let isPlain = request.optimizer == .gradientDescent
+    let (isPlain, isAdam) = (request.optimizer == .gradientDescent, request.optimizer == .adam)
     let contraction = EigenDirection(
       eigenvalue: survey.largest, zeroThreshold: survey.zeroThreshold, rate: rate,
       momentum: forecastMomentum ?? 0, tolerance: request.tolerance
     ).contraction
     if rate >= limit {
+      // Adam's step is heavy-ball on its preconditioned curvature, which moves along with it.
+      let beta = request.beta1
+      let growth =
+        isAdam
+        ? StepFactor(rate: rate / limit, eigenvalue: 2 + 2 * beta, momentum: beta).perStep
+        : contraction ?? rate / limit
       return [
         .rateAboveLimit(
-          rate: rate, limit: limit, sharpness: survey.largest,
-          growth: request.optimizer == .adam ? rate / limit : abs(contraction ?? rate / limit),
-          direction: survey.sharpestParameters(problem), isQuadratic: problem.isQuadratic)
+          rate: rate, limit: limit, sharpness: survey.largest, growth: abs(growth),
+          direction: isAdam ? [] : survey.sharpestParameters(problem),
+          isQuadratic: problem.isQuadratic && !isAdam)
       ]
     }
-    let advised = fastestRate(survey)
-    if rate < Verdict.slowBelow * limit {
-      return [
-        .rateFarBelow(
-          rate: rate, advised: advised, sharpness: survey.largest,
-          iterations: forecastMomentum.flatMap {
-            survey.model.forecast(rate: rate, momentum: $0)
-              .iterations(toRelativeGap: request.tolerance)
-          },
-          advisedIterations: survey.model.forecast(rate: advised)
-            .iterations(toRelativeGap: request.tolerance))
-      ]
-    }
+    if rate < rule.slowBelow * limit { return [rateFarBelow(survey, rate: rate, limit: limit)] }
     var findings: [Finding] = []
     if isPlain, rate > Verdict.oscillatingAbove * limit, let contraction {
       findings.append(.rateOscillates(rate: rate, limit: limit, contraction: contraction))
     }
-    if !survey.curvature.isIndefinite, let flattest = flattestOfInterest(survey),
+    if !isAdam, !survey.curvature.isIndefinite, let flattest = flattestOfInterest(survey),
       survey.largest / flattest >= 1e3
     {
       let direction = EigenDirection(
@@ -86,10 +82,31 @@ extension DiagnosisSession {
         momentum: forecastMomentum ?? 0, tolerance: request.tolerance)
       findings.append(
         .rateLimitedBySharpest(
-          rate: rate, sharpness: survey.largest, flattest: flattest,
-          halfLife: request.optimizer == .adam ? nil : direction.halfLife))
+          rate: rate, sharpness: survey.largest, flattest: flattest, halfLife: direction.halfLife))
     }
     return findings
+  }
+
+  /// A rate that loses next to nothing even along the sharpest direction, against one that is safe for
+  /// the same optimizer.
+  private func rateFarBelow(
+    _ survey: CurvatureSurvey<Scalar>, rate: Double, limit: Double
+  ) -> Finding {
+    let isPlain = request.optimizer == .gradientDescent
+    let advised = isPlain ? fastestRate(survey) : limit / 2
+    func iterations(_ rate: Double) -> Int? {
+      guard !survey.curvature.isIndefinite else { return nil }
+      return forecastMomentum.flatMap {
+        survey.model.forecast(rate: rate, momentum: $0)
+          .iterations(toRelativeGap: request.tolerance)
+      }
+    }
+    // Far below the limit momentum acts as descent at `1 / (1 - b)` times the rate: what a step loses
+    // is counted in shares of the rate that is slow no longer.
+    return .rateFarBelow(
+      rate: rate, advised: advised,
+      sharpness: isPlain ? survey.largest : 2 * Verdict.slowBelow / (rule.slowBelow * limit),
+      iterations: iterations(rate), advisedIterations: iterations(advised))
   }
 
   private func flattestOfInterest(_ survey: CurvatureSurvey<Scalar>) -> Double? {
@@ -133,7 +150,9 @@ extension DiagnosisSession {
             reason: flatReason(count)))
       }
     }
-    if Scalar.precisionName == "float32", survey.smallest < survey.zeroThreshold {
+    if Scalar.precisionName == "float32", abs(survey.smallest) <= survey.zeroThreshold,
+      !findings.contains(where: { $0.id == "precision-too-low" })
+    {
       findings.append(
         .unresolvedEigenvalue(
           precision: "float32", resolvable: survey.zeroThreshold, largest: survey.largest))
@@ -182,15 +201,14 @@ extension DiagnosisSession {
         ? standardised.survey.effectiveConditionNumber : standardised.survey.workingConditionNumber
       let sharper = survey.largest / standardised.survey.largest
       if let after, after * 10 <= kappa || (isIndefinite && sharper >= 100) {
-        let guilty = scaling.guiltyColumns
-        let present = scaling.sizes.indices.filter { scaling.sizes[$0] > 0 }
         func column(_ index: Int) -> Finding.ColumnScale {
           .init(name: problem.featureNames[index], scale: scaling.sizes[index])
         }
-        if let smallest = present.min(by: { scaling.sizes[$0] < scaling.sizes[$1] }) {
+        if let (guilty, innocent) = scaling.culprits {
           return .featureScales(
-            guilty: guilty.map(column), smallest: column(smallest), conditionNumber: kappa,
-            afterStandardising: after)
+            guilty: guilty.map(column),
+            smallest: innocent.map(column) ?? .init(name: "the bias", scale: 1),
+            conditionNumber: kappa, afterStandardising: after)
         }
       }
     }

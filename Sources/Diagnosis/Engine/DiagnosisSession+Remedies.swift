@@ -50,12 +50,15 @@ extension DiagnosisSession {
     progress(DiagnosisProgress(stage: "finding the minimum (newton-cg)"))
     let newton = try NewtonCG(
       minimizing: objective, from: point, diagonal: survey.diagonal,
-      tolerance: min(1e-12, 1e-6 * request.tolerance), isCancelled: isCancelled)
+      tolerance: min(1e-12, 1e-6 * request.tolerance), forcing: problem.isQuadratic ? 1e-8 : 1e-3,
+      isCancelled: isCancelled)
     guard newton.ending != .cancelled else {
       result.interrupted = (0, planned)
       return
     }
-    result.hasFiniteMinimum = newton.ending != .noFiniteMinimum
+    // Least squares and penalised losses have a minimum, however long the way to it.
+    result.hasFiniteMinimum =
+      newton.ending != .noFiniteMinimum || problem.isQuadratic || problem.l2 > 0
     let newtonLoss = newton.path.map(\.loss).filter(\.isFinite).min() ?? loss
     let isSettled = [.converged, .noFiniteMinimum, .stalled].contains(newton.ending)
     let dense = try problem.isQuadratic ? denseMinimum(survey) : nil
@@ -99,7 +102,10 @@ extension DiagnosisSession {
       result.prescriptions[index] = plans[index].prescription
         .with(measured: judge.measured(outcome))
     }
-    result.prescriptions[planned - 1] = newtonPlan.with(measured: judge.measured(newton.path))
+    result.prescriptions[planned - 1] = newtonPlan.with(
+      measured: judge.measured(
+        newton.path,
+        extraOperations: survey.diagonal == nil ? 0 : try diagonalOperations(survey, map: map)))
   }
 
   /// The minimum of a quadratic loss by its dense eigensystem, refined until the loss stops falling.
@@ -151,7 +157,7 @@ extension DiagnosisSession {
       add(
         .asGiven, "nothing: \(optimizer.name) at the rate you gave",
         .init(
-          conditionNumber: kappa, rate: rate,
+          conditionNumber: forecastMomentum == nil ? nil : kappa, rate: rate,
           iterations: forecastMomentum.flatMap {
             iterations(survey, rate: rate, momentum: $0)
           }), run: descend(optimizer, rate))
@@ -244,12 +250,18 @@ extension DiagnosisSession {
     let floor = 1e-12 * (diagonal.map(abs).max() ?? 0)
     guard floor > 0 else { return [] }
     let inverse = diagonal.map { 1 / max(abs($0), floor) }
-    let scaled = try CurvatureSurvey(
-      of: ScaledMap(map, diagonal: inverse.map { Scalar($0) }),
-      gradient: zip(gradient, inverse).map { Scalar(Double($0) * $1.squareRoot()) },
-      seed: request.seed, denseLimit: 1500, memory: request.memory / 2)
+    let scaled: CurvatureSurvey<Scalar>
+    do {
+      scaled = try CurvatureSurvey(
+        of: ScaledMap(map, diagonal: inverse.map { Scalar($0) }),
+        gradient: zip(gradient, inverse).map { Scalar(Double($0) * $1.squareRoot()) },
+        seed: request.seed, denseLimit: 1500, memory: request.memory / 2)
+    } catch is LinearMapError {
+      return []
+    }
     guard scaled.largest > scaled.zeroThreshold else { return [] }
     let rate = fastestRate(scaled)
+    let extra = try diagonalOperations(survey, map: map)
     return [
       Plan(
         prescription: Prescription(
@@ -261,21 +273,33 @@ extension DiagnosisSession {
       ) {
         try $0.run(
           objective, DiagonalDescent(), rate: rate, from: point,
-          state: [inverse.map { Scalar($0) }])
+          state: [inverse.map { Scalar($0) }], extraOperations: extra)
       }
     ]
   }
 
-  /// Hutchinson's estimate `mean of v * (H v)` over 32 sign vectors.
+  /// What the Hessian's diagonal cost: a product per column where the matrix was written out.
+  private func diagonalOperations(
+    _ survey: CurvatureSurvey<Scalar>, map: CurvatureMap<Scalar>
+  ) throws -> Double {
+    try Double(survey.diagonal?.count ?? Self.probes) * map.productOperations()
+  }
+
+  /// Sign vectors that a diagonal is estimated from.
+  private static var probes: Int { 32 }
+
+  /// Hutchinson's estimate `mean of v * (H v)` over sign vectors.
   ///
   /// Reference: Bekas, Kokiopoulou and Saad, "An estimator for the diagonal of a matrix" (2007).
   private func estimatedDiagonal(_ map: CurvatureMap<Scalar>) throws -> [Double] {
     var generator = SeededGenerator(seed: UInt64(bitPattern: Int64(request.seed)) &+ 1)
     var total = [Double](repeating: 0, count: map.dimension)
-    for _ in 0..<32 {
+    for _ in 0..<Self.probes {
       let signs: [Scalar] = generator.rademacher(map.dimension)
       let product = try map(signs)
-      for index in total.indices { total[index] += Double(signs[index] * product[index]) / 32 }
+      for index in total.indices {
+        total[index] += Double(signs[index] * product[index]) / Double(Self.probes)
+      }
     }
     return total
   }
@@ -286,7 +310,7 @@ extension DiagnosisSession {
     for rate in [1, 0.1, 0.01, 0.001] {
       let run = try TrainingRun(objective, Adam(), rate: rate, from: point)
       var last = Double.infinity
-      for _ in 0...100 { last = try run.step().loss }
+      for _ in 0...100 where !isCancelled() { last = try run.step().loss }
       if last < chosen.loss { chosen = (rate, last) }
     }
     let extra = objective.operations - before

@@ -62,6 +62,9 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       if optimizer is Adam { secondMoments = run.state(1) }
     }
     (loss, gradient) = try objective.valueAndGradient(at: point)
+    if !loss.isFinite || !gradientNorm.isFinite, brokenStep == nil, request.steps > 0 {
+      brokenStep = request.steps
+    }
   }
 
   var optimizer: any Optimizer {
@@ -72,7 +75,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     }
   }
 
-  private var rule: StepRule {
+  var rule: StepRule {
     switch request.optimizer {
     case .gradientDescent: .gradientDescent
     case .momentum: .momentum(request.momentum)
@@ -94,24 +97,27 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   // MARK: The report
 
   func report() throws -> DiagnosisReport {
-    guard loss.isFinite, gradientNorm.isFinite else { return brokenReport() }
+    guard loss.isFinite else { return brokenReport("loss") }
+    guard gradientNorm.isFinite else { return brokenReport("gradient") }
     progress(DiagnosisProgress(stage: "curvature"))
     let map = try objective.hessian(at: point)
     let survey: CurvatureSurvey<Scalar>
     do {
       survey = try CurvatureSurvey(
         of: map, gradient: gradient, seed: request.seed, memory: request.memory / 2)
+    } catch LinearMapError.nonFiniteProduct {
+      return brokenReport("curvature")
     } catch let error as LinearMapError {
       throw DiagnosisFailure(.badData, "The curvature could not be measured: \(error)")
     }
     guard !isCancelled() else {
       throw DiagnosisFailure(.interrupted, "Interrupted before anything was measured.")
     }
-    let gaussNewton = try gaussNewtonConditionNumber(survey)
-    let adamBound = try preconditionedBound(map)
+    let gaussNewton = try ifMeasurable { try gaussNewtonConditionNumber(survey) }
+    let adamBound = try ifMeasurable { try preconditionedBound(map) }
     let facts = LearningRateFacts(
       survey.curvature, rule: rule, given: request.rate, preconditionedBound: adamBound)
-    let standardised = try standardisedVariant()
+    let standardised = try ifMeasurable { try standardisedVariant() }
     var outcome = try remedies(survey, map: map, standardised: standardised)
     outcome.prescriptions = outcome.prescriptions.ranked()
     return DiagnosisReport(
@@ -125,6 +131,14 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       prescriptions: outcome.prescriptions)
   }
 
+  /// Nil where an operator beside the Hessian cannot be measured, or was interrupted: what is known
+  /// already is told all the same.
+  private func ifMeasurable<R>(_ measure: () throws -> R?) throws -> R? {
+    do { return try measure() } catch is LinearMapError { return nil } catch is CancellationError {
+      return nil
+    }
+  }
+
   private var problemFacts: DiagnosisReport.Problem {
     DiagnosisReport.Problem(
       parameters: point.count, samples: problem.sampleCount, features: problem.featureCount,
@@ -135,9 +149,8 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       l2: problem.l2, notes: problem.notes)
   }
 
-  private func brokenReport() -> DiagnosisReport {
-    let quantity = loss.isFinite ? "gradient" : "loss"
-    return DiagnosisReport(
+  private func brokenReport(_ quantity: String) -> DiagnosisReport {
+    DiagnosisReport(
       problem: problemFacts,
       curvature: .init(
         largest: .init(value: nil, residual: nil, upperBound: nil, failureProbability: nil),
@@ -166,16 +179,21 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       gaussNewtonConditionNumber: gaussNewton, indefinite: survey.curvature.isIndefinite,
       operatorApplications: survey.operatorApplications, zeroThreshold: survey.zeroThreshold,
       severity: survey.curvature.isIndefinite
-        ? nil : survey.workingConditionNumber.map { Conditioning(conditionNumber: $0) })
+        ? nil
+        : survey.workingConditionNumber.map {
+          Conditioning(conditionNumber: $0, epsilon: Double(Scalar.ulpOfOne))
+        })
   }
 
   private func directions(_ survey: CurvatureSurvey<Scalar>) -> [EigenDirection] {
     let values = survey.eigenvalues
     let shown = values.count <= 20 ? values : Array(values.prefix(5) + values.suffix(5))
+    // Adam's rate acts on its preconditioned curvature: along these directions it means nothing.
+    let given = forecastMomentum == nil ? nil : request.rate
     return shown.map {
       EigenDirection(
         eigenvalue: $0, zeroThreshold: survey.zeroThreshold,
-        rate: request.rate ?? safeRate(survey),
+        rate: request.rate == nil ? safeRate(survey) : given,
         momentum: request.rate == nil ? 0 : forecastMomentum ?? 0, tolerance: request.tolerance)
     }
   }
@@ -209,7 +227,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
 
   private func limitNote(_ facts: LearningRateFacts) -> String? {
     guard facts.stabilityLimit == nil else { return nil }
-    return request.optimizer == .adam
+    return request.optimizer == .adam && secondMoments.isEmpty
       ? "Adam's limit depends on its second moments: run at least one step first with --at N"
       : "there is no positive curvature to limit the rate"
   }
@@ -270,6 +288,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     let objective = try Objective<Scalar>(
       variant.definition, data: variant.data(Scalar.element), executor: executor,
       memoryBudget: request.memory)
+    objective.isCancelled = isCancelled
     let isExact = problem.isLinearInParameters
     let start =
       isExact

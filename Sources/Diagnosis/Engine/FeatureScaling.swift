@@ -68,13 +68,19 @@ struct FeatureScaling {
     return result
   }
 
-  /// Columns whose size is ten times off the middle one's, largest first; the largest where none is.
-  var guiltyColumns: [Int] {
-    let present = sizes.indices.filter { sizes[$0] > 0 }
-    guard !present.isEmpty else { return [] }
-    let middle = sizes[present.sorted { sizes[$0] < sizes[$1] }[present.count / 2]]
-    let order = present.sorted { sizes[$0] > sizes[$1] }
-    let guilty = order.filter { sizes[$0] >= 10 * middle || sizes[$0] <= middle / 10 }
-    return guilty.isEmpty ? [order[0]] : guilty
+  /// Columns whose size is ten times off the middle one's, largest first, and the smallest of the
+  /// others, to compare them with; the bias counts as a column of ones. Where none is, those ten times
+  /// off the bias; nil where all sizes agree.
+  var culprits: (guilty: [Int], innocent: Int?)? {
+    let order = sizes.indices.filter { sizes[$0] > 0 }.sorted { sizes[$0] > sizes[$1] }
+    guard !order.isEmpty else { return nil }
+    func farFrom(_ size: Double) -> [Int] {
+      order.filter { sizes[$0] >= 10 * size || sizes[$0] <= size / 10 }
+    }
+    let withBias = (order.map { sizes[$0] } + [1]).sorted(by: >)
+    let guilty = farFrom(withBias[withBias.count / 2])
+    if !guilty.isEmpty { return (guilty, order.last { !guilty.contains($0) }) }
+    let offBias = farFrom(1)
+    return offBias.isEmpty ? nil : (offBias, nil)
   }
 }

@@ -29,8 +29,13 @@ struct TrialBench<Scalar: LinearMapScalar> {
     var lastLoss: Double? { losses.last.flatMap { $0.isFinite ? $0 : nil } }
   }
 
+  /// Nil without a reference, or where it is not below the start.
   private func relativeGap(_ loss: Double) -> Double? {
-    referenceLoss.map { (loss - $0) / (startLoss - $0) }
+    referenceLoss.flatMap { $0 < startLoss ? (loss - $0) / (startLoss - $0) : nil }
+  }
+
+  private func isReached(_ loss: Double) -> Bool {
+    relativeGap(loss).map { $0 <= tolerance } ?? false
   }
 
   /// Dispatch costs time even where there is nothing to compute: the price of a step in operations.
@@ -68,9 +73,8 @@ struct TrialBench<Scalar: LinearMapScalar> {
       if !last.isFinite || last - startLoss > 1e8 * max(abs(startLoss), 1e-300) {
         return outcome(diverged: true)
       }
-      if let gap = relativeGap(last), gap <= tolerance { return outcome() }
-      if step >= limit { return outcome() }
-      if step % 256 == 0, isCancelled() { return outcome(cancelled: true) }
+      if isReached(last) || step >= limit { return outcome() }
+      if isCancelled() { return outcome(cancelled: true) }
       step += 1
     }
   }
@@ -78,7 +82,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
   /// The figures of a trial against the reference loss.
   /// - Precondition: `referenceLoss` is known.
   func measured(_ outcome: Outcome) -> Prescription.Measured {
-    let hit = outcome.losses.firstIndex { relativeGap($0)! <= tolerance }
+    let hit = outcome.losses.firstIndex(where: isReached)
     let end = hit ?? outcome.losses.count - 1
     let steps = outcome.offset + end
     let loss = outcome.losses[end]
@@ -93,14 +97,16 @@ struct TrialBench<Scalar: LinearMapScalar> {
 
   /// The figures of a Newton run, read off its path.
   /// - Precondition: `referenceLoss` is known.
-  func measured(_ path: [NewtonCG<Scalar>.Point]) -> Prescription.Measured {
-    let first = path.firstIndex { relativeGap($0.loss)! <= tolerance }
+  func measured(
+    _ path: [NewtonCG<Scalar>.Point], extraOperations: Double
+  ) -> Prescription.Measured {
+    let first = path.firstIndex { isReached($0.loss) }
     let end = path[first ?? path.count - 1]
     return Prescription.Measured(
       iterations: first, reached: first != nil, diverged: !end.loss.isFinite,
       loss: end.loss.isFinite ? end.loss : nil,
       relativeGap: end.loss.isFinite ? relativeGap(end.loss) : nil,
-      gradientEquivalents: end.operations / gradientOperations,
+      gradientEquivalents: (end.operations + extraOperations) / gradientOperations,
       stepsRun: first ?? path.count - 1)
   }
 }
