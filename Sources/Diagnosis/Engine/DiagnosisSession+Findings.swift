@@ -167,6 +167,9 @@ extension DiagnosisSession {
     {
       return "adding the same numbers to every class changes no probability"
     }
+    if problem.model == .softmax, problem.l2 > 0, count == 1 {
+      return "adding the same number to every bias changes no probability"
+    }
     if !scaling.constantColumns.isEmpty { return "a column is constant" }
     if problem.sampleCount <= problem.featureCount { return "there are fewer rows than columns" }
     return nil
@@ -212,6 +215,8 @@ extension DiagnosisSession {
         }
       }
     }
+    // Where most of a network is flat, the round rest says nothing of how well it trains.
+    if survey.flatCount.map({ 2 * $0 > point.count }) ?? false, kappa < 10 { return nil }
     if kappa < 10, !isIndefinite { return .wellConditioned(conditionNumber: kappa) }
     return kappa >= 10
       ? .illConditioned(

@@ -16,6 +16,9 @@ extension DiagnosisSession {
   /// A prescription that can be run.
   struct Plan {
     var prescription: Prescription
+    /// Whether it trains another function anew: that may pass the reference loss at once, and shows
+    /// what it is worth only by running on.
+    var isAfresh = false
     var run: (TrialBench<Scalar>) throws -> TrialBench<Scalar>.Outcome
   }
 
@@ -80,7 +83,7 @@ extension DiagnosisSession {
       progress(
         DiagnosisProgress(
           stage: "trial: \(plan.prescription.id)", fraction: Double(index) / Double(planned)))
-      let outcome = try plan.run(bench(known))
+      let outcome = try plan.run(bench(plan.isAfresh ? nil : known))
       outcomes.append(outcome)
       if outcome.wasCancelled || isCancelled() {
         result.interrupted = (index + (outcome.wasCancelled ? 0 : 1), planned)
@@ -88,15 +91,21 @@ extension DiagnosisSession {
       }
     }
     let best = min(newtonLoss, outcomes.compactMap(\.lastLoss).min() ?? newtonLoss)
-    let reference = known ?? best
-    result.reference = (
-      reference,
-      dense != nil
-        ? "a dense solve"
-        : known != nil
-          ? (result.hasFiniteMinimum ? "Newton-CG" : "Newton-CG, on its way to the infimum")
-          : "the best trial, since Newton-CG did not converge"
-    )
+    let reference: Double
+    if let known, best >= known - request.tolerance * (loss - known) {
+      reference = known
+      let newtonSource =
+        result.hasFiniteMinimum ? "Newton-CG" : "Newton-CG, on its way to the infimum"
+      result.reference = (known, dense != nil ? "a dense solve" : newtonSource)
+    } else {
+      reference = best
+      result.reference = (
+        best,
+        known == nil
+          ? "the best trial, since Newton-CG did not converge"
+          : "the best trial, which went below the minimum that Newton-CG found"
+      )
+    }
     let judge = bench(reference)
     for (index, outcome) in outcomes.enumerated() {
       result.prescriptions[index] = plans[index].prescription
@@ -185,6 +194,7 @@ extension DiagnosisSession {
         try $0.run(
           standardised.objective, GradientDescent(), rate: rate, from: standardised.start)
       }
+      plans[plans.count - 1].isAfresh = !standardised.isExact
     }
     let (rate, beta) = tunedMomentum(survey)
     add(
@@ -247,7 +257,8 @@ extension DiagnosisSession {
     _ survey: CurvatureSurvey<Scalar>, map: CurvatureMap<Scalar>
   ) throws -> [Plan] {
     let diagonal = try survey.diagonal ?? estimatedDiagonal(map)
-    let floor = 1e-12 * (diagonal.map(abs).max() ?? 0)
+    // An entry within the zero threshold is rounding, and so is what it would be divided into.
+    let floor = max(1e-12 * (diagonal.map(abs).max() ?? 0), survey.zeroThreshold)
     guard floor > 0 else { return [] }
     let inverse = diagonal.map { 1 / max(abs($0), floor) }
     let scaled: CurvatureSurvey<Scalar>
