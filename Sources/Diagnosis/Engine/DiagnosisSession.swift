@@ -54,7 +54,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
           brokenStep = step
           break
         }
-        guard step % 256 != 0 || !isCancelled() else {
+        guard !isCancelled() else {
           throw DiagnosisFailure(.interrupted, "Interrupted before anything was measured.")
         }
       }
@@ -106,12 +106,10 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       survey = try CurvatureSurvey(
         of: map, gradient: gradient, seed: request.seed, memory: request.memory / 2)
     } catch LinearMapError.nonFiniteProduct {
+      if let failure = unsquarableColumn { throw failure }
       return brokenReport("curvature")
     } catch let error as LinearMapError {
       throw DiagnosisFailure(.badData, "The curvature could not be measured: \(error)")
-    }
-    guard !isCancelled() else {
-      throw DiagnosisFailure(.interrupted, "Interrupted before anything was measured.")
     }
     let gaussNewton = try ifMeasurable { try gaussNewtonConditionNumber(survey) }
     let adamBound = try ifMeasurable { try preconditionedBound(map) }
@@ -139,6 +137,18 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     }
   }
 
+  /// The complaint about the largest column, where its squares overflow.
+  private var unsquarableColumn: DiagnosisFailure? {
+    guard let peak = scaling.peaks.max(), let column = scaling.peaks.firstIndex(of: peak),
+      peak > 0.01 * Double(Scalar.greatestFiniteMagnitude).squareRoot()
+    else { return nil }
+    let name = problem.featureNames[column]
+    return DiagnosisFailure(
+      .badData,
+      "The column '\(name)' reaches \(Wording.number(peak)), too large to be squared in "
+        + "\(Scalar.precisionName); give it in a larger unit, or leave it out with --drop \(name).")
+  }
+
   private var problemFacts: DiagnosisReport.Problem {
     DiagnosisReport.Problem(
       parameters: point.count, samples: problem.sampleCount, features: problem.featureCount,
@@ -150,15 +160,17 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   }
 
   private func brokenReport(_ quantity: String) -> DiagnosisReport {
-    DiagnosisReport(
+    var learningRate = DiagnosisReport.LearningRate(
+      LearningRateFacts(
+        .init(largest: 0, upperBound: 0, smallest: 0, zeroThreshold: 0), rule: rule, given: nil),
+      note: "nothing can be said where the \(quantity) is not finite")
+    learningRate.given = request.rate
+    return DiagnosisReport(
       problem: problemFacts,
       curvature: .init(
         largest: .init(value: nil, residual: nil, upperBound: nil, failureProbability: nil),
         smallest: .init(value: nil, residual: nil), indefinite: false, operatorApplications: 0),
-      learningRate: .init(
-        LearningRateFacts(
-          .init(largest: 0, upperBound: 0, smallest: 0, zeroThreshold: 0), rule: rule,
-          given: nil), note: "nothing can be said where the \(quantity) is not finite"),
+      learningRate: learningRate,
       directions: [],
       prediction: .init(rate: request.rate, iterations: nil, tolerance: request.tolerance),
       findings: [.nonFinite(quantity: quantity, step: brokenStep)], prescriptions: [])

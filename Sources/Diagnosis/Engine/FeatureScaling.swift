@@ -6,34 +6,46 @@ struct FeatureScaling {
   let means: [Double]
   /// 1 for a column that does not vary, which is only centred.
   let deviations: [Double]
+  /// Largest absolute values.
+  let peaks: [Double]
   /// Root mean squares: the size with which a column enters the model.
   let sizes: [Double]
   let constantColumns: [Int]
 
   init(_ problem: TabularProblem) {
     let (n, d) = (problem.sampleCount, problem.featureCount)
+    var peaks = [Double](repeating: 0, count: d)
+    for index in problem.features.indices {
+      peaks[index % d] = max(peaks[index % d], abs(problem.features[index]))
+    }
+    // In units of a power of two near its peak, no column's squares overflow or vanish.
+    let units = peaks.map {
+      $0 > 0 ? Double(sign: .plus, exponent: $0.exponent, significand: 1) : 1
+    }
     var means = [Double](repeating: 0, count: d)
     var squares = means
-    var peaks = means
     for row in 0..<n {
       for column in 0..<d {
-        means[column] += (problem.features[row * d + column] - means[column]) / Double(row + 1)
-        peaks[column] = max(peaks[column], abs(problem.features[row * d + column]))
+        let value = problem.features[row * d + column] / units[column]
+        means[column] += (value - means[column]) / Double(row + 1)
       }
     }
     for row in 0..<n {
       for column in 0..<d {
-        let difference = problem.features[row * d + column] - means[column]
+        let difference = problem.features[row * d + column] / units[column] - means[column]
         squares[column] += difference * difference
       }
     }
     let spread = squares.map { ($0 / Double(n)).squareRoot() }
     // A column whose spread is rounding of its mean is constant.
-    let constant = (0..<d).filter { spread[$0] <= 1e-14 * peaks[$0] }
-    self.means = means
+    let constant = (0..<d).filter { spread[$0] * units[$0] <= 1e-14 * peaks[$0] }
+    self.peaks = peaks
+    self.means = (0..<d).map { means[$0] * units[$0] }
     constantColumns = constant
-    deviations = (0..<d).map { constant.contains($0) ? 1 : spread[$0] }
-    sizes = (0..<d).map { (means[$0] * means[$0] + spread[$0] * spread[$0]).squareRoot() }
+    deviations = (0..<d).map { constant.contains($0) ? 1 : spread[$0] * units[$0] }
+    sizes = (0..<d).map {
+      (means[$0] * means[$0] + spread[$0] * spread[$0]).squareRoot() * units[$0]
+    }
   }
 
   /// The problem in standardised features; for a model that is linear in its parameters the penalty is

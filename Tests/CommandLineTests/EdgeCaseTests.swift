@@ -1,0 +1,157 @@
+import Diagnosis
+import Foundation
+import Testing
+
+/// Tables and options that are odd but must work, through the built program.
+@Suite struct EdgeCaseTests {
+  struct Row: Sendable, CustomTestStringConvertible {
+    let name: String
+    let table: String
+    let options: [String]
+    /// Findings that must be there.
+    let findings: [String]
+    var testDescription: String { name }
+
+    init(_ name: String, _ table: String, options: [String] = [], findings: [String] = []) {
+      self.name = name
+      self.table = table
+      self.options = options
+      self.findings = findings
+    }
+  }
+
+  /// Numbers from a linear congruence: the same on every platform.
+  static func table(_ rows: Int, target: (Double, Double, Int) -> String) -> String {
+    var state: UInt64 = 7
+    func number() -> Double {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return (Double(state >> 40) / 16_777_216 * 2000).rounded() / 500 - 2
+    }
+    return "a,b,y\n"
+      + (0..<rows).map { row -> String in
+        let (a, b) = (number(), number())
+        return "\(a),\(b),\(target(a, b, row))\n"
+      }.joined()
+  }
+
+  static let numeric = table(25) { a, b, row in "\(a - 2 * b + 0.1 * Double(row % 5))" }
+  static let classes = table(24) { a, b, row in a + b > Double(row % 3) - 1 ? "yes" : "no" }
+
+  static let rows: [Row] = [
+    Row("a constant column", "a,b,y\n1,7,3.5\n2,7,4.5\n3,7,6.5\n", findings: ["constant-columns"]),
+    Row(
+      "more features than samples", "a,b,c,d,y\n1,7,1,3,1.5\n3,1,5,2,2.5\n",
+      findings: ["few-samples"]
+    ),
+    Row("tiny values", "a,b,y\n1e-300,7,1.5\n3e-300,1,2.5\n2e-300,2,3.5\n"),
+    Row(
+      "a huge target", "a,b,y\n1,7,1.5e100\n3,1,2.5e100\n2,2,3.5e100\n",
+      options: ["--model", "linear"]),
+    Row(
+      "a target too huge to square", "a,b,y\n1,7,1.5e300\n3,1,2.5e300\n2,2,3.5e300\n",
+      options: ["--model", "linear"], findings: ["non-finite"]),
+    Row(
+      "a hundred identical rows", "a,b,y\n" + String(repeating: "1,2,3.5\n", count: 100),
+      findings: ["constant-columns", "flat-directions"]),
+    Row("a constant target", "a,b,y\n1,2,3.5\n2,3,3.5\n4,1,3.5\n"),
+    Row("a zero target", "a,b,y\n1,2,0\n2,3,0\n4,1,0\n", options: ["--model", "linear"]),
+    Row(
+      "zero features", "a,b,y\n0,0,3.5\n0,0,4.5\n0,0,5.5\n",
+      findings: ["constant-columns", "flat-directions"]),
+    Row("the target among the features", "a,b,y\n1.5,0,1.5\n2.5,1,2.5\n4.5,0,4.5\n"),
+    Row("a column twice", "a,b,y\n1,1,0.5\n2,2,1.5\n4,4,1.25\n", findings: ["flat-directions"]),
+    Row("a huge penalty", numeric, options: ["--l2", "1e6"]),
+    Row("a huge penalty on classes", classes, options: ["--l2", "1e6"]),
+    Row(
+      "Adam after five steps", numeric,
+      options: ["--optimizer", "adam", "--lr", "0.01", "--at", "5"]),
+    Row(
+      "momentum after three steps", numeric,
+      options: ["--optimizer", "momentum", "--lr", "0.1", "--at", "3"]),
+    Row(
+      "a rate that diverges", numeric, options: ["--lr", "1e3", "--at", "500"],
+      findings: ["non-finite"]),
+    Row("a rate far above", numeric, options: ["--lr", "1e300"], findings: ["rate-above-limit"]),
+    Row("a rate far below", numeric, options: ["--lr", "1e-300"], findings: ["rate-far-below"]),
+    Row("relu in float32", numeric, options: ["--model", "mlp:4:relu", "--precision", "float32"]),
+    Row("gelu in float64", classes, options: ["--model", "mlp:3:gelu", "--precision", "float64"]),
+    Row("one thread", numeric, options: ["--threads", "1"]),
+    Row("softmax of words", classes),
+    Row("micro-batches", numeric, options: ["--memory", "2kb"]),
+    Row("float32", numeric, options: ["--precision", "float32"]),
+    Row("mse", numeric, options: ["--loss", "mse"]),
+    Row("a loose tolerance", numeric, options: ["--tolerance", "0.9"]),
+    Row("one iteration", numeric, options: ["--max-iterations", "1"]),
+    Row("semicolons and quotes", "\"a\";\"the b\";y\n1;2;0.5\n2;1;0.75\n3;5;1.5\n"),
+    Row("a text column", "a,c,y\n1,u,0.5\n2,v,1.5\n3,u,0.25\n2,v,1.75\n"),
+    Row(
+      "missing cells filled in", "a,b,y\n1,2,0.5\n2,?,1.5\n3,1,0.25\n",
+      options: ["--missing", "mean"]),
+  ]
+
+  static func report(_ row: Row, _ options: [String] = []) throws -> (DiagnosisReport, String) {
+    let folder = try TemporaryFolder()
+    let path = try folder.write(row.table, to: "t.csv")
+    let outcome = try BuiltProgram.run(
+      [
+        "diagnose", path, "--target", "y", "--json", "-", "--executor", "reference",
+      ] + (row.options.contains("--max-iterations") ? [] : ["--max-iterations", "100"])
+        + row.options + options)
+    #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(row.name): \(outcome.errors)")
+    // Foundation's reader refuses NaN and infinities, as JSON does.
+    let report = try JSONDecoder().decode(
+      DiagnosisReport.self, from: Data(outcome.output.utf8))
+    #expect(folder.contents == ["t.csv"])
+    return (report, outcome.output)
+  }
+
+  @Test(arguments: rows)
+  func `works and prints JSON alone`(row: Row) throws {
+    let (report, text) = try Self.report(row)
+    for id in row.findings {
+      #expect(report.findings.contains { $0.id == id }, "\(report.findings.map(\.id))")
+    }
+    for word in ["nan", "NaN", "inf,", "Infinity"] { #expect(!text.contains(": \(word)")) }
+    if row.options.contains("--at"), !row.findings.contains("non-finite") {
+      #expect(report.learningRate.stabilityLimit != nil)
+    }
+    for prescription in report.prescriptions {
+      guard let measured = prescription.measured else { continue }
+      #expect((measured.iterations != nil) == measured.reached, "\(prescription)")
+    }
+  }
+
+  @Test func `the given rate stays in the JSON of a run that broke`() throws {
+    let row = try #require(Self.rows.first { $0.name == "a rate that diverges" })
+    let (report, _) = try Self.report(row)
+    #expect(report.learningRate.given == 1000 && report.learningRate.verdict == nil)
+    #expect(report.problem.loss == nil && report.prescriptions.isEmpty)
+  }
+
+  @Test(arguments: [0, 13, 19])
+  func `the same command gives the same bytes`(index: Int) throws {
+    let row = Self.rows[index]
+    #expect(try Self.report(row).1 == Self.report(row).1)
+  }
+
+  /// Names and verdicts do not depend on who ran the model; figures agree to rounding.
+  @Test(arguments: [["--lr", "0.2"], ["--lr", "2"], ["--optimizer", "momentum", "--lr", "1e-3"]])
+  func `both executors say the same`(options: [String]) throws {
+    guard try BuiltProgram.run(["doctor"]).status == 0 else { return }
+    let row = Row("numbers", Self.numeric, options: options)
+    let (reference, _) = try Self.report(row)
+    let (onnx, _) = try Self.report(row, ["--executor", "onnxruntime"])
+    #expect(onnx.problem.executor == "onnxruntime" && reference.problem.executor == "reference")
+    #expect(onnx.learningRate.verdict == reference.learningRate.verdict)
+    #expect(onnx.findings.map(\.id) == reference.findings.map(\.id))
+    #expect(onnx.prescriptions.map(\.id) == reference.prescriptions.map(\.id))
+    #expect(
+      onnx.prescriptions.map(\.measured?.iterations)
+        == reference.prescriptions.map(\.measured?.iterations))
+    let (a, b) = (
+      try #require(onnx.curvature.conditionNumber),
+      try #require(reference.curvature.conditionNumber)
+    )
+    #expect(abs(a - b) <= 1e-10 * b)
+  }
+}

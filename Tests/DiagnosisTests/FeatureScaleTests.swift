@@ -1,0 +1,89 @@
+import TensorPrograms
+import Testing
+
+@testable import Diagnosis
+
+/// Bad scaling is found, the guilty columns are named, and standardising is worth what is claimed.
+@Suite struct FeatureScaleTests {
+  struct Row: Sendable, CustomTestStringConvertible {
+    let name: String
+    let problem: TabularProblem
+    let guilty: [String]
+    let tolerance: Double
+    var testDescription: String { name }
+  }
+
+  static let rows: [Row] = [
+    Row(
+      name: "raw wine",
+      problem: try! TestTable.wine(.linear, standardised: false, numeric: true),
+      guilty: ["proline", "magnesium"], tolerance: 1e-2),
+    Row(
+      name: "one large column",
+      problem: TestTable.linear(
+        60, scales: [1, 1000, 1.5, 0.7], seed: 51),
+      guilty: ["x1"], tolerance: 1e-3),
+    Row(
+      name: "a large and a small column",
+      problem: TestTable.linear(
+        50, scales: [1, 2, 0.005, 1, 400], means: [0, 1, 0, -1, 100], seed: 52),
+      guilty: ["x4", "x2"], tolerance: 1e-3),
+  ]
+
+  @Test(arguments: rows)
+  func `bad scales are found and mended`(row: Row) throws {
+    let report = try diagnose(
+      row.problem,
+      request: .test {
+        $0.tolerance = row.tolerance
+        $0.maxIterations = 3000
+      }, executor: ReferenceExecutor())
+    let finding = try #require(report.finding("ill-conditioned-feature-scales"))
+    guard case .list(let names) = finding.evidence["columns"] else {
+      Issue.record("no columns in \(finding.evidence)")
+      return
+    }
+    #expect(names == row.guilty)
+    #expect(names.allSatisfy { finding.sentence.contains($0) })
+    let standardised = try #require(report.prescription(.standardiseFeatures)?.measured)
+    let iterations = try #require(standardised.iterations)
+    let raw = try #require(report.prescription(.safeRate)?.measured)
+    #expect((raw.iterations ?? 3000) >= 100 * iterations, "\(raw) | \(iterations)")
+    #expect(report.curvature.conditionNumber! >= 100)
+    // The advice on top is not the raw rate.
+    #expect(report.prescriptions.first?.id != Prescription.Kind.safeRate.rawValue)
+  }
+
+  @Test func `standardised wine is not accused`() throws {
+    let report = try diagnose(
+      TestTable.wine(.linear, standardised: true, numeric: true),
+      request: .test { $0.trials = false }, executor: ReferenceExecutor())
+    #expect(report.finding("ill-conditioned-feature-scales") == nil)
+    #expect(report.finding("ill-conditioned") != nil)
+    #expect(report.prescription(.standardiseFeatures) == nil)
+  }
+
+  /// The figures of a column do not depend on its unit, however extreme.
+  @Test(arguments: [1e-300, 1e-160, 1, 1e150, 1e300])
+  func `means and deviations neither overflow nor vanish`(unit: Double) {
+    let values = [1.0, 2, 4, 9].map { $0 * unit }
+    let problem = TestTable.problem(
+      values, columns: 1, target: .numeric([1, 2, 3, 4]), model: .linear)
+    let scaling = FeatureScaling(problem)
+    #expect(scaling.constantColumns.isEmpty)
+    #expect(close(scaling.means[0], 4 * unit, 1e-14))
+    #expect(close(scaling.deviations[0], 9.5.squareRoot() * unit, 1e-14))
+    #expect(close(scaling.sizes[0], 25.5.squareRoot() * unit, 1e-14))
+    let applied = scaling.applied(to: problem).features
+    #expect(close(applied[3], 5 / 9.5.squareRoot(), 1e-14))
+  }
+
+  @Test(arguments: [0, .leastNonzeroMagnitude, 3.7, 1e300])
+  func `a column that does not vary is constant`(value: Double) {
+    let problem = TestTable.problem(
+      .init(repeating: value, count: 7), columns: 1,
+      target: .numeric(.init(repeating: 1, count: 7)),
+      model: .linear)
+    #expect(FeatureScaling(problem).constantColumns == [0])
+  }
+}
