@@ -8,13 +8,13 @@ extension Objective {
   ///   - memory: two blocks, each the flat parameters, then the flat state slots.
   ///   - scalars: rate and step, read; loss and squared gradient norm before the step, written.
   /// - Returns: the run that reads block 0 and writes block 1, the one that goes back, and the
-  ///   operations of one step.
+  ///   operations and equations of one step.
   package func preparedSteps(
     stateCount: Int, memory: [UnsafeMutablePointer<Scalar>], scalars: UnsafeMutablePointer<Scalar>,
     update: (
       _ parameter: Traced, _ gradient: Traced, _ state: [Traced], _ rate: Traced, _ step: Traced
     ) -> (parameter: Traced, state: [Traced])
-  ) throws -> (runs: [any PreparedRun], operations: Double) {
+  ) throws -> (runs: [any PreparedRun], operations: Double, equations: Int) {
     let types = layout.types
     let scalar = TensorType(Scalar.element, .scalar)
     let stateTypes = (0..<stateCount).flatMap { _ in types }
@@ -73,7 +73,7 @@ extension Objective {
           hoisted + (blocks(block) + control).arguments + (hoists ? [] : keptData(batch: 0)),
           into: report + blocks(1 - block))
       }
-      return (runs, step.operationCount)
+      return (runs, step.operationCount, step.equations.count)
     }
 
     let program = try Program.trace(types + stateTypes + [scalar, scalar] + types) { arguments in
@@ -96,7 +96,7 @@ extension Objective {
         }
       }
     }
-    return (runs, program.operationCount)
+    return (runs, program.operationCount, program.equations.count)
   }
 }
 

@@ -25,7 +25,8 @@ public struct DiagnosisRequest: Sendable, Equatable {
   public var executor: ExecutorChoice = .automatic
   /// The relative loss gap at which trials stop.
   public var tolerance: Double = 1e-6
-  public var maxIterations: Int = 200_000
+  /// Nil: 200,000, fewer where a step takes long.
+  public var maxIterations: Int?
   /// Bytes that residuals kept for Hessian products may take.
   public var memory: Int = 2 << 30
   /// Nil: as many as the machine has.

@@ -20,7 +20,10 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
   /// rate, step, loss, squared gradient norm.
   private let scalars: UnsafeMutablePointer<Scalar>
   private let steps: [any PreparedRun]
-  private let operationsPerStep: Double
+  /// Floating-point operations of one step, counted from shapes.
+  public let operationsPerStep: Double
+  /// Equations that one step dispatches.
+  public let equationsPerStep: Int
 
   /// - Parameter state: one flat vector per state slot; zeros by default.
   /// - Throws: what tracing and compiling throw.
@@ -47,7 +50,7 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
       }
     }
     do {
-      (steps, operationsPerStep) = try objective.preparedSteps(
+      (steps, operationsPerStep, equationsPerStep) = try objective.preparedSteps(
         stateCount: optimizer.stateCount, memory: memory, scalars: scalars,
         update: optimizer.update)
     } catch {

@@ -70,8 +70,10 @@ struct DiagnoseCommand: ParsableCommand {
     parsing: .unconditional, help: "The relative loss gap at which a run counts as finished.")
   var tolerance: Double = 1e-6
 
-  @Option(parsing: .unconditional, help: "Steps after which a run is given up.")
-  var maxIterations: Int = 200_000
+  @Option(
+    parsing: .unconditional,
+    help: "Steps after which a run is given up. (default: 200000, fewer where steps take long)")
+  var maxIterations: Int?
 
   @Option(
     parsing: .unconditional, help: "Memory for Hessian products. (default: 2GiB)",
@@ -102,7 +104,7 @@ struct DiagnoseCommand: ParsableCommand {
     }
     try OptionValue.check(l2, "--l2", "0 or more") { $0 >= 0 }
     try OptionValue.check(tolerance, "--tolerance", "between 0 and 1") { $0 > 0 && $0 < 1 }
-    try OptionValue.check(maxIterations, "--max-iterations", atLeast: 1)
+    if let maxIterations { try OptionValue.check(maxIterations, "--max-iterations", atLeast: 1) }
     try OptionValue.check(seed, "--seed", atLeast: 0)
     if let threads { try OptionValue.check(threads, "--threads", atLeast: 1) }
     if at > 0, rate == nil {

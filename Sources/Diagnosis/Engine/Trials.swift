@@ -10,7 +10,8 @@ struct TrialBench<Scalar: LinearMapScalar> {
   /// run to their budgets and are judged by their records.
   let referenceLoss: Double?
   let tolerance: Double
-  let maxIterations: Int
+  /// Steps that a trial may take; nil for as many as its work budget allows, 200,000 at most.
+  let maxIterations: Int?
   /// Operations of one gradient of the original problem.
   let gradientOperations: Double
   let isCancelled: () -> Bool
@@ -38,11 +39,13 @@ struct TrialBench<Scalar: LinearMapScalar> {
     relativeGap(loss).map { $0 <= tolerance } ?? false
   }
 
-  /// Dispatch costs time even where there is nothing to compute: the price of a step in operations.
-  private static var stepPrice: Double { 4e5 }
-  /// Operations that one trial may take, dispatch included: a count, so that every run of the same
-  /// command stops at the same step.
-  private static var budget: Double { 3e11 }
+  /// Steps that a trial of several seconds has time for, at most 200,000.
+  ///
+  /// Counted from operations and a price per equation for its dispatch, not from a clock, so that every
+  /// run of the same command stops at the same step.
+  private static func affordableSteps(operations: Double, equations: Int) -> Int {
+    min(200_000, max(1000, Int(1.2e11 / (operations + 3e4 * Double(equations)))))
+  }
 
   func run(
     _ objective: Objective<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
@@ -52,7 +55,11 @@ struct TrialBench<Scalar: LinearMapScalar> {
     let run = try TrainingRun(objective, optimizer, rate: rate, from: start, state: state)
     var losses: [Double] = []
     var last = startLoss
-    var limit = maxIterations
+    let limit =
+      maxIterations
+      ?? Self.affordableSteps(
+        operations: max(run.operationsPerStep, gradientOperations),
+        equations: run.equationsPerStep)
     func outcome(diverged: Bool = false, cancelled: Bool = false) -> Outcome {
       let steps = run.stepCount - 1
       return Outcome(
@@ -66,10 +73,6 @@ struct TrialBench<Scalar: LinearMapScalar> {
     while true {
       last = try run.step().loss
       if referenceLoss == nil { losses.append(last) }
-      if step == 0 {
-        let price = objective.operations - spent + Self.stepPrice
-        limit = min(limit, max(1000, Int(Self.budget / price)))
-      }
       if !last.isFinite || last - startLoss > 1e8 * max(abs(startLoss), 1e-300) {
         return outcome(diverged: true)
       }
