@@ -15,23 +15,47 @@ extension Finding {
   /// - Parameters:
   ///   - guilty: the columns to blame, largest first.
   ///   - smallest: the smallest column, for comparison.
+  ///   - isEffective: whether the numbers are effective condition numbers.
   public static func featureScales(
     guilty: [ColumnScale], smallest: ColumnScale, conditionNumber: Double,
-    afterStandardising: Double
+    afterStandardising: Double, isEffective: Bool = false
   ) -> Finding {
     let names = guilty.map { "\($0.name) (about \(Wording.number($0.scale)))" }
     return Finding(
       id: "ill-conditioned-feature-scales",
       sentence:
         "Training is slow because the columns have very different sizes: \(Wording.list(names)) "
-        + "against \(smallest.name) (about \(Wording.number(smallest.scale))). The condition number "
-        + "is \(Wording.number(conditionNumber)); after standardising every column it is "
-        + "\(Wording.number(afterStandardising)).",
+        + "against \(smallest.name) (about \(Wording.number(smallest.scale))). The "
+        + "\(isEffective ? "effective " : "")condition number is \(Wording.number(conditionNumber)); after "
+        + "standardising every column it is \(Wording.number(afterStandardising)).",
       evidence: [
         "columns": .list(guilty.map(\.name)), "largestScale": .number(guilty.first?.scale ?? 0),
         "smallestColumn": .text(smallest.name), "smallestScale": .number(smallest.scale),
         "conditionNumber": .number(conditionNumber),
         "conditionNumberAfterStandardising": .number(afterStandardising),
+      ])
+  }
+
+  /// A network fed with standardised columns comes to a lower loss than one fed with the raw ones.
+  ///
+  /// - Parameters:
+  ///   - guilty: the columns to blame, largest first.
+  ///   - rawLoss: the lowest that a trial on the raw columns came to.
+  public static func featureScales(
+    guilty: [ColumnScale], smallest: ColumnScale, rawLoss: Double, standardisedLoss: Double
+  ) -> Finding {
+    let names = guilty.map { "\($0.name) (about \(Wording.number($0.scale)))" }
+    return Finding(
+      id: "ill-conditioned-feature-scales",
+      sentence:
+        "The columns have very different sizes: \(Wording.list(names)) against \(smallest.name) "
+        + "(about \(Wording.number(smallest.scale))). The lowest loss of any run on them was "
+        + "\(Wording.number(rawLoss)); on standardised columns it was "
+        + "\(Wording.number(standardisedLoss)).",
+      evidence: [
+        "columns": .list(guilty.map(\.name)), "largestScale": .number(guilty.first?.scale ?? 0),
+        "smallestColumn": .text(smallest.name), "smallestScale": .number(smallest.scale),
+        "rawLoss": .number(rawLoss), "standardisedLoss": .number(standardisedLoss),
       ])
   }
 
@@ -100,18 +124,19 @@ extension Finding {
   public static func flatDirections(
     count: Int?, parameters: Int, gradientShare: Double, reason: String? = nil
   ) -> Finding {
-    let number = count.map { "\($0) of \(parameters) directions are" } ?? "Some directions are"
+    let number =
+      count.map { "\($0) of \(parameters) directions \($0 == 1 ? "is" : "are")" }
+      ?? "Some directions are"
     let effect =
       gradientShare > 1e-12
-      ? "\(Wording.number(gradientShare * 100)) % of the squared gradient points along them, and on "
-        + "a quadratic that slope would never end"
-      : "they do no harm: the gradient has nothing along them"
+      ? "\(Wording.number(gradientShare * 100)) % of the squared gradient points along them, a slope "
+        + "that never ends on a quadratic."
+      : "Descent does not move along them."
     return Finding(
       id: "flat-directions",
       sentence:
-        "\(number) flat\(reason.map { " (\($0))" } ?? ""): the curvature there is zero to rounding. "
-        + "The condition number is infinite, so the smallest curvature that matters is used; "
-        + "\(effect).",
+        "\(number) flat\(reason.map { " (\($0))" } ?? ""): the curvature there is zero to rounding, "
+        + "and only the others count for condition numbers. \(effect)",
       evidence: [
         "count": .integer(orMissing: count), "parameters": .integer(parameters),
         "gradientShare": .number(gradientShare), "reason": reason.map { .text($0) } ?? .missing,

@@ -104,11 +104,11 @@ extension Finding {
     return Finding(
       id: "step-truncation",
       sentence:
-        "One step at \(Wording.number(rate)) falls short of its slope by "
-        + "\(Wording.number(measured)); the curvature predicts \(Wording.number(predicted)), "
+        "One step at \(Wording.number(rate)) ends \(Wording.number(measured)) above what the slope "
+        + "alone promises; the curvature foretold \(Wording.number(predicted))"
         + (share < 0.01
-          ? "so the loss is as good as quadratic over a step."
-          : "\(Wording.number(share * 100)) % off: the curvature changes within a step."),
+          ? ", so the loss is as good as quadratic over a step."
+          : " (\(Wording.number(share * 100)) % off): the curvature changes within a step."),
       evidence: [
         "rate": .number(rate), "predicted": .number(predicted), "measured": .number(measured),
       ])

@@ -76,13 +76,14 @@ public struct Prescription: Sendable, Equatable, Codable {
     self.note = note
   }
 
-  public func with(measured: Measured?) -> Prescription {
-    Prescription(copying: self, measured: measured)
+  /// With what the run gave, and the change in other words where only the run decided it.
+  public func with(measured: Measured?, change: String? = nil) -> Prescription {
+    Prescription(copying: self, measured: measured, change: change)
   }
 
-  private init(copying other: Prescription, measured: Measured?) {
+  private init(copying other: Prescription, measured: Measured?, change: String?) {
     id = other.id
-    change = other.change
+    self.change = change ?? other.change
     predicted = other.predicted
     self.measured = measured
     note = other.note

@@ -18,6 +18,15 @@ package enum Wording {
     return String(trimmed)
   }
 
+  /// A number in `0...1` with as many digits as tell it from 1: `0.9`, `0.99995`.
+  package static func share(_ value: Double) -> String {
+    let rest = 1 - value
+    guard rest > 0, rest < 0.1 else { return number(value) }
+    var text = String(format: "%.\(1 - Int(log10(rest).rounded(.down)))f", value)
+    while text.hasSuffix("0") { text.removeLast() }
+    return text
+  }
+
   /// A whole number with separators: `12,345`; above a billion `4.6e9`.
   package static func count(_ value: Int) -> String {
     abs(value) >= 1_000_000_000 ? scientific(Double(value), digits: 2) : count(Double(value))

@@ -5,8 +5,7 @@ extension DiagnosisReport {
   public func terminalText(_ style: TerminalStyle) -> String {
     let sections = [
       style.wrap(subject).map { style.paint($0, .bold) }, answer(style), curvatureLines(style),
-      rateLines(style),
-      directionLines(style), prescriptionLines(style), findingLines(style),
+      rateLines(style), directionLines(style), prescriptionLines(style), findingLines(style),
     ]
     return sections.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") }
       .joined(separator: "\n\n") + "\n"
@@ -32,27 +31,44 @@ extension DiagnosisReport {
       $0 > 0 ? ", but for a chance of \(Wording.number($0))" : nil
     }
     row("sharpest (largest eigenvalue)", curvature.largest.value, (bound ?? "") + (risk ?? ""))
-    row("flattest (smallest eigenvalue)", curvature.smallest.value, "")
-    if let positive = curvature.smallestPositive, positive.value != curvature.smallest.value {
-      row("smallest that is not zero", positive.value, "")
-    }
+    row(
+      "flattest (smallest eigenvalue)", curvature.smallest.value.map(rounded),
+      curvature.smallest.value.map { isZero($0) && $0 != 0 ? "to rounding" : "" } ?? "")
+    let positive = curvature.smallestPositive?.value
+    if positive != curvature.smallest.value { row("smallest above zero", positive, "") }
     row(
       "smallest that matters", curvature.effectiveSmallest,
       "99 % of what 1,000 steps can gain lies above")
-    row(
-      "condition number", curvature.conditionNumber,
-      curvature.severity?.meaning
-        ?? (curvature.conditionNumber == nil
-          ? curvature.indefinite
-            ? "none: the loss curves downwards somewhere" : "none: some directions are flat"
-          : ""))
+    let severity = curvature.severity?.meaning ?? ""
+    // The spread of the curvatures that are not zero.
+    var spread = curvature.conditionNumber
+    if let known = spread {
+      row("condition number", known, severity)
+    } else if curvature.indefinite {
+      row("condition number", nil, "none: the loss curves downwards somewhere")
+    } else if let largest = curvature.largest.value, let positive {
+      spread = largest / positive
+      row("condition number", nil, "infinite: some directions are flat")
+      row("condition number of the others", spread, severity)
+    } else {
+      row("condition number", nil, curvature.largest.value == nil ? "" : "not resolved")
+    }
     row("effective condition number", curvature.effectiveConditionNumber, "")
-    if curvature.gaussNewtonConditionNumber != nil {
-      row("of the convex part (Gauss-Newton)", curvature.gaussNewtonConditionNumber, "")
+    if let other = curvature.gaussNewtonConditionNumber,
+      spread.map({ abs(other - $0) > 1e-6 * $0 }) ?? true
+    {
+      row("of the convex part (Gauss-Newton)", other, "")
     }
     let text = TextTable(columns: ["", "", ""], rows: rows, leftAligned: [0, 2]).lines()
     return [style.paint("Curvature", .bold)] + text.rows.flatMap { cut($0, style) }
   }
+
+  /// Whether an eigenvalue counts as zero.
+  private func isZero(_ eigenvalue: Double) -> Bool {
+    abs(eigenvalue) <= curvature.zeroThreshold ?? 0
+  }
+
+  private func rounded(_ eigenvalue: Double) -> Double { isZero(eigenvalue) ? 0 : eigenvalue }
 
   private func rateLines(_ style: TerminalStyle) -> [String] {
     var rows: [[String]] = []
@@ -60,8 +76,10 @@ extension DiagnosisReport {
       guard let value else { return }
       rows.append([name, Wording.number(value), remark])
     }
-    row("stability limit", learningRate.stabilityLimit, "training diverges above")
-    row("minimax rate", learningRate.minimax, "best for the worst direction, at the edge")
+    row(
+      "stability limit", learningRate.stabilityLimit,
+      isQuadratic ? "training diverges above" : "training is locally unstable above")
+    row("minimax rate", learningRate.minimax, "best for the worst direction, near the limit")
     if let verdict = learningRate.verdict {
       row("your rate", learningRate.given, verdict.rawValue)
     }
@@ -91,12 +109,17 @@ extension DiagnosisReport {
       columns: ["curvature", "ideal rate", "error kept", "steps", ""],
       rows: shown.map { row in
         [
-          Wording.number(row.eigenvalue), row.idealRate.map { Wording.number($0) } ?? "-",
-          row.contraction.map(kept) ?? "-",
+          Wording.number(rounded(row.eigenvalue)), row.idealRate.map { Wording.number($0) } ?? "-",
+          isZero(row.eigenvalue) ? "1" : row.contraction.map(kept) ?? "-",
           row.iterations.map { Wording.count($0) } ?? "never", row.regime?.rawValue ?? "",
         ]
       }, leftAligned: [4]
     ).lines()
+    if let rate = prediction.rate {
+      lines += style.wrap(
+        "At \(Wording.number(rate)): the error kept per step, and steps until the direction's part of "
+          + "the gap is \(Wording.number(prediction.tolerance)) of what it was.", indent: 2)
+    }
     lines.append(style.paint(table.heading, .dim))
     lines += table.rows
     if shown.count < directions.count {
@@ -115,7 +138,9 @@ extension DiagnosisReport {
   }
 
   private func findingLines(_ style: TerminalStyle) -> [String] {
-    let rest = findings.map(\.sentence).filter { $0 != headline } + problem.notes
+    let rest =
+      findings.filter { !isInHeadline($0) && $0.id != "interrupted" || prescriptions.isEmpty }
+      .map(\.sentence) + problem.notes
     guard !rest.isEmpty else { return [] }
     return [style.paint("Also", .bold)]
       + rest.flatMap { style.wrap("- \($0)", indent: 2, hanging: 4) }

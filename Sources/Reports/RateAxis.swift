@@ -40,8 +40,10 @@ struct RateAxis {
     let left = Wording.number(idealRates.min() ?? 0)
     let right = Wording.number(idealRates.max() ?? 0)
     var ends = [Character](repeating: " ", count: length)
-    write(right, at: place(idealRates.max() ?? 0) - right.count + 1, into: &ends)
-    write(left, at: place(idealRates.min() ?? 0), into: &ends)
+    let end = max(left.count + right.count + 1, place(idealRates.max() ?? 0) + 1)
+    write(right, at: end - right.count, into: &ends)
+    write(
+      left, at: min(place(idealRates.min() ?? 0), end - right.count - left.count - 1), into: &ends)
     var lines = [margin + trimmed(ends), margin + line]
     for mark in marks.sorted(by: { $0.rate < $1.rate }) {
       var row = [Character](repeating: " ", count: length)

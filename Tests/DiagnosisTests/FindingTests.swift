@@ -22,6 +22,12 @@ import Testing
       guilty: [.init(name: "proline", scale: 810.1), .init(name: "magnesium", scale: 100.8)],
       smallest: .init(name: "hue", scale: 0.98), conditionNumber: 4.5886892e8,
       afterStandardising: 45.520838),
+    .featureScales(
+      guilty: [.init(name: "proline", scale: 810.1)], smallest: .init(name: "hue", scale: 0.98),
+      conditionNumber: 130_731, afterStandardising: 42.9, isEffective: true),
+    .featureScales(
+      guilty: [.init(name: "proline", scale: 810.1)], smallest: .init(name: "hue", scale: 0.98),
+      rawLoss: 1.086, standardisedLoss: 0.342),
     .illConditioned(conditionNumber: 99828.068),
     .illConditioned(conditionNumber: 2.4e7, isEffective: true),
     .illConditioned(conditionNumber: 2.36e19),
@@ -33,6 +39,7 @@ import Testing
       gaussNewtonConditionNumber: 297.1),
     .flatDirections(
       count: 14, parameters: 42, gradientShare: 0, reason: "the classes share shifts"),
+    .flatDirections(count: 1, parameters: 42, gradientShare: 0),
     .flatDirections(count: nil, parameters: 42, gradientShare: 0.25),
     .noFiniteMinimum(reason: "the classes are separable"),
     .nonFinite(quantity: "loss", step: 17), .nonFinite(quantity: "gradient", step: nil),

@@ -116,6 +116,11 @@ import Diagnosis
       (-1234.4, "-1,234"), (0.001, "0.001"),
     ]
     for (value, text) in cases { #expect(Wording.number(value) == text) }
+    let shares: [(Double, String)] = [
+      (0.9, "0.9"), (0.99, "0.99"), (0.99995, "0.99995"), (0.999_812_3, "0.99981"), (1, "1"),
+      (0.5, "0.5"), (0, "0"), (0.970_4, "0.97"),
+    ]
+    for (value, text) in shares { #expect(Wording.share(value) == text) }
     #expect(Wording.count(1, "step") == "1 step")
     #expect(Wording.count(115131, "step") == "115,131 steps")
     #expect(Wording.count(4_600_000_000, "step") == "4.6e9 steps")

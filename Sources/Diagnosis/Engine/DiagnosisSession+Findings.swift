@@ -2,17 +2,18 @@ import Curvature
 import LinearMaps
 
 extension DiagnosisSession {
-  /// What the measurements show, the most important first.
+  /// What the measurements show, the most important first: a rate that diverges, then a cause that can be
+  /// mended in the table, then the rate, then the shape of the loss.
   func findings(
     _ survey: CurvatureSurvey<Scalar>, facts: LearningRateFacts, gaussNewton: Double?,
     standardised: StandardisedVariant?, outcome: Remedies
   ) throws -> [Finding] {
-    var findings: [Finding] = []
-    if let (done, planned) = outcome.interrupted {
-      findings.append(.interrupted(done: done, planned: planned))
-    }
-    findings += rateFindings(survey, facts)
-    findings += shapeFindings(survey, facts, gaussNewton, standardised)
+    let rate = rateFindings(survey, facts)
+    let scales = featureScales(survey, standardised) ?? settledByScales(outcome)
+    let shape = shapeFindings(survey, facts, gaussNewton, hasScales: scales != nil)
+    let isUnstable = facts.verdict == .unstable
+    var findings = (isUnstable ? rate : []) + (scales.map { [$0] } ?? [])
+    findings += (isUnstable ? [] : rate) + shape
     if !outcome.hasFiniteMinimum {
       findings.append(
         .noFiniteMinimum(
@@ -34,6 +35,9 @@ extension DiagnosisSession {
     }
     if let reference = outcome.reference {
       findings.append(.referenceLoss(reference.loss, source: reference.source))
+    }
+    if let (done, planned) = outcome.interrupted {
+      findings.append(.interrupted(done: done, planned: planned))
     }
     return findings
   }
@@ -115,7 +119,7 @@ extension DiagnosisSession {
 
   private func shapeFindings(
     _ survey: CurvatureSurvey<Scalar>, _ facts: LearningRateFacts, _ gaussNewton: Double?,
-    _ standardised: StandardisedVariant?
+    hasScales: Bool
   ) -> [Finding] {
     var findings: [Finding] = []
     if survey.curvature.isIndefinite {
@@ -132,7 +136,7 @@ extension DiagnosisSession {
           gradientShare: gradientNorm > 0 ? 1 : 0, reason: "the loss does not curve here at all"))
       return findings
     }
-    if let finding = conditioning(survey, standardised) { findings.append(finding) }
+    if !hasScales, let finding = conditioning(survey) { findings.append(finding) }
 
     let hasFlat = (survey.flatCount ?? 0) > 0 && !survey.curvature.isIndefinite
     if hasFlat, let count = survey.flatCount {
@@ -190,40 +194,74 @@ extension DiagnosisSession {
     return values?.conditionNumber.map { $0 * $0 }
   }
 
-  private func conditioning(
+  /// The table's columns are to blame, if standardising them lowers the condition number tenfold.
+  private func featureScales(
     _ survey: CurvatureSurvey<Scalar>, _ standardised: StandardisedVariant?
   ) -> Finding? {
-    // The effective numbers compare like with like where the Hessian is indefinite.
+    guard let standardised, let blame, survey.largest > survey.zeroThreshold else { return nil }
+    let other = standardised.survey
+    let isIndefinite = survey.curvature.isIndefinite || other.curvature.isIndefinite
+    func finding(_ before: Double?, _ after: Double?, isEffective: Bool) -> Finding? {
+      guard let before, let after, before >= 100 else { return nil }
+      // An indefinite Hessian may only lose sharpness.
+      guard
+        after * 10 <= before
+          || (survey.curvature.isIndefinite && survey.largest >= 100 * other.largest)
+      else { return nil }
+      return .featureScales(
+        guilty: blame.guilty, smallest: blame.innocent, conditionNumber: before,
+        afterStandardising: after, isEffective: isEffective)
+    }
+    let working =
+      isIndefinite
+      ? nil
+      : finding(survey.workingConditionNumber, other.workingConditionNumber, isEffective: false)
+    // A penalty carried over leaves directions flat that descent never enters.
+    return working
+      ?? finding(
+        survey.effectiveConditionNumber, other.effectiveConditionNumber, isEffective: true)
+  }
+
+  /// A network that large columns saturate curves little, and trains to a higher loss.
+  private func settledByScales(_ outcome: Remedies) -> Finding? {
+    guard !problem.isLinearInParameters, let blame else { return nil }
+    let id = Prescription.Kind.standardiseFeatures.rawValue
+    func lowest(_ isStandardised: Bool) -> Double? {
+      outcome.prescriptions.filter { ($0.id == id) == isStandardised }
+        .compactMap(\.measured?.loss).min()
+    }
+    guard let raw = lowest(false), let standardised = lowest(true),
+      raw - standardised > 0.01 * (loss - standardised)
+    else { return nil }
+    return .featureScales(
+      guilty: blame.guilty, smallest: blame.innocent, rawLoss: raw, standardisedLoss: standardised)
+  }
+
+  /// The columns whose size is out of the ordinary, and one to compare them with.
+  private var blame: (guilty: [Finding.ColumnScale], innocent: Finding.ColumnScale)? {
+    func column(_ index: Int) -> Finding.ColumnScale {
+      .init(name: problem.featureNames[index], scale: scaling.sizes[index])
+    }
+    return scaling.culprits.map { guilty, innocent in
+      (guilty.map(column), innocent.map(column) ?? .init(name: "the bias", scale: 1))
+    }
+  }
+
+  private func conditioning(_ survey: CurvatureSurvey<Scalar>) -> Finding? {
     let isIndefinite = survey.curvature.isIndefinite
     guard
       let kappa = isIndefinite ? survey.effectiveConditionNumber : survey.workingConditionNumber
     else { return nil }
-    if let standardised, kappa >= 100 {
-      let after =
-        isIndefinite || standardised.survey.curvature.isIndefinite
-        ? standardised.survey.effectiveConditionNumber : standardised.survey.workingConditionNumber
-      let sharper = survey.largest / standardised.survey.largest
-      if let after, after * 10 <= kappa || (isIndefinite && sharper >= 100) {
-        func column(_ index: Int) -> Finding.ColumnScale {
-          .init(name: problem.featureNames[index], scale: scaling.sizes[index])
-        }
-        if let (guilty, innocent) = scaling.culprits {
-          return .featureScales(
-            guilty: guilty.map(column),
-            smallest: innocent.map(column) ?? .init(name: "the bias", scale: 1),
-            conditionNumber: kappa, afterStandardising: after)
-        }
-      }
+    if kappa < 10 {
+      // Where most of a network is flat, the round rest says nothing of how well it trains.
+      let isMostlyFlat = survey.flatCount.map { 2 * $0 > point.count } ?? false
+      return isIndefinite || isMostlyFlat ? nil : .wellConditioned(conditionNumber: kappa)
     }
-    // Where most of a network is flat, the round rest says nothing of how well it trains.
-    if survey.flatCount.map({ 2 * $0 > point.count }) ?? false, kappa < 10 { return nil }
-    if kappa < 10, !isIndefinite { return .wellConditioned(conditionNumber: kappa) }
-    return kappa >= 10
-      ? .illConditioned(
-        conditionNumber: kappa,
-        isEffective: survey.curvature.conditionNumber == nil
-          && survey.positiveConditionNumber == nil,
-        epsilon: Double(Scalar.ulpOfOne)) : nil
+    return .illConditioned(
+      conditionNumber: kappa,
+      isEffective: isIndefinite
+        || (survey.curvature.conditionNumber == nil && survey.positiveConditionNumber == nil),
+      epsilon: Double(Scalar.ulpOfOne))
   }
 
   /// `eta^2/2 g'Hg` against the measured shortfall of one step of plain descent.

@@ -109,7 +109,7 @@ extension DiagnosisSession {
     let judge = bench(reference)
     for (index, outcome) in outcomes.enumerated() {
       result.prescriptions[index] = plans[index].prescription
-        .with(measured: judge.measured(outcome))
+        .with(measured: judge.measured(outcome), change: outcome.change)
     }
     result.prescriptions[planned - 1] = newtonPlan.with(
       measured: judge.measured(
@@ -164,7 +164,7 @@ extension DiagnosisSession {
 
     if let rate = request.rate {
       add(
-        .asGiven, "nothing: \(optimizer.name) at the rate you gave",
+        .asGiven, "as you have it: \(givenOptimizer) at \(Wording.number(rate))",
         .init(
           conditionNumber: forecastMomentum == nil ? nil : kappa, rate: rate,
           iterations: forecastMomentum.flatMap {
@@ -173,19 +173,23 @@ extension DiagnosisSession {
     }
     let safe = 1 / survey.upperBound
     add(
-      .safeRate, "gradient descent at 1 / (upper bound of the sharpness)",
+      .safeRate,
+      "gradient descent at \(Wording.number(safe)), one over the upper bound of the sharpness",
       .init(conditionNumber: kappa, rate: safe, iterations: iterations(survey, rate: safe)),
       run: descend(GradientDescent(), safe))
     let fastest = fastestRate(survey)
     add(
-      .fastestRate, "gradient descent at the rate with the fewest predicted steps",
+      .fastestRate,
+      "gradient descent at \(Wording.number(fastest)), the rate with the fewest predicted steps"
+        + (survey.curvature.isIndefinite ? " along the directions that curve upwards" : ""),
       .init(conditionNumber: kappa, rate: fastest, iterations: iterations(survey, rate: fastest)),
       run: descend(GradientDescent(), fastest))
     if let standardised, standardised.survey.largest > standardised.survey.zeroThreshold {
       let rate = fastestRate(standardised.survey)
       add(
         .standardiseFeatures,
-        "subtract each column's mean and divide by its standard deviation, then gradient descent",
+        "subtract each column's mean and divide by its standard deviation, then gradient descent at "
+          + Wording.number(rate),
         .init(
           conditionNumber: standardised.survey.workingConditionNumber, rate: rate,
           iterations: iterations(standardised.survey, rate: rate)),
@@ -198,16 +202,24 @@ extension DiagnosisSession {
     }
     let (rate, beta) = tunedMomentum(survey)
     add(
-      .momentum, "heavy-ball momentum \(Wording.number(beta))",
+      .momentum, "heavy-ball momentum \(Wording.share(beta)) at rate \(Wording.number(rate))",
       .init(
         conditionNumber: kappa, rate: rate,
         iterations: iterations(survey, rate: rate, momentum: beta)),
       run: descend(Momentum(beta: beta), rate))
     plans += try diagonalPlan(survey, map: map)
     add(
-      .adam, "Adam at the best of the rates 1, 0.1, 0.01 and 0.001 after 100 steps each",
+      .adam, "Adam at the best of the rates 1, 0.1, 0.01 and 0.001 after 100 steps of each",
       .init(), run: adamTrial)
     return plans
+  }
+
+  private var givenOptimizer: String {
+    switch request.optimizer {
+    case .gradientDescent: "gradient descent"
+    case .momentum: "heavy-ball momentum \(Wording.share(request.momentum))"
+    case .adam: "Adam"
+    }
   }
 
   /// Predicted steps to the tolerance; nil on an indefinite Hessian, whose quadratic has no minimum.
@@ -277,7 +289,9 @@ extension DiagnosisSession {
       Plan(
         prescription: Prescription(
           .diagonalPreconditioner,
-          change: "divide each gradient entry by the Hessian's diagonal entry",
+          change:
+            "gradient descent at \(Wording.number(rate)) with each entry of the gradient divided "
+            + "by the Hessian's diagonal entry",
           predicted: .init(
             conditionNumber: scaled.workingConditionNumber, rate: rate,
             iterations: iterations(scaled, rate: rate)))
@@ -325,7 +339,11 @@ extension DiagnosisSession {
       if last < chosen.loss { chosen = (rate, last) }
     }
     let extra = objective.operations - before
-    return try bench.run(
+    var outcome = try bench.run(
       objective, Adam(), rate: chosen.rate, from: point, extraOperations: extra)
+    outcome.change =
+      "Adam at \(Wording.number(chosen.rate)), the best of 1, 0.1, 0.01 and 0.001 after 100 steps of "
+      + "each"
+    return outcome
   }
 }

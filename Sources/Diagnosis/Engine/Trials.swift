@@ -26,6 +26,8 @@ struct TrialBench<Scalar: LinearMapScalar> {
     var wasCancelled: Bool
     var operationsPerStep: Double
     var extraOperations: Double
+    /// The change in words, where the trial itself chose a rate.
+    var change: String?
 
     var lastLoss: Double? { losses.last.flatMap { $0.isFinite ? $0 : nil } }
   }

@@ -1,0 +1,59 @@
+import Diagnosis
+
+extension DiagnosisReport {
+  /// The remedies, best first: what was predicted, what was measured.
+  func prescriptionLines(_ style: TerminalStyle) -> [String] {
+    guard !prescriptions.isEmpty else { return [] }
+    let wasRun = prescriptions.contains { $0.measured != nil }
+    let table = TextTable(
+      columns: ["", "predicted", "measured", "work", "gap left"],
+      rows: prescriptions.map { item in
+        [
+          (item.measured?.reached == true && item == prescriptions.first ? "* " : "  ") + item.id,
+          item.predicted.iterations.map { Wording.count($0) } ?? "-", measuredSteps(item),
+          item.measured?.gradientEquivalents.map { Wording.number($0) } ?? "-",
+          item.measured?.relativeGap.map { Wording.number($0, digits: 2) } ?? "-",
+        ]
+      }
+    ).lines()
+    var lines = [
+      style.paint(
+        wasRun ? "What was tried, best first" : "What could be tried, by predicted steps", .bold),
+      style.paint(table.heading, .dim),
+    ]
+    for (item, row) in zip(prescriptions, table.rows) {
+      let isBest = row.hasPrefix("  *")
+      let failed = item.measured?.diverged == true
+      lines.append(isBest ? style.paint(row, .green) : failed ? style.paint(row, .red) : row)
+      let words = item.change + (item.note.map { " (\($0))" } ?? "")
+      lines += style.wrap(words, indent: 6).map { style.paint($0, .dim) }
+    }
+    return lines + footnotes.flatMap { style.wrap($0, indent: 2) }
+  }
+
+  /// How the table is to be read.
+  private var footnotes: [String] {
+    var notes = [
+      "Steps until the loss gap is \(Wording.number(prediction.tolerance)) of its first value; "
+        + "work counts evaluations of the gradient."
+    ]
+    if finding("no-finite-minimum") != nil {
+      notes.append(
+        "This loss has no minimum at finite parameters: gaps are to its infimum, which no step "
+          + "reaches, and the predictions, made for a bowl, are far too small.")
+    } else if !isQuadratic, prescriptions.contains(where: { $0.predicted.iterations != nil }) {
+      notes.append(
+        "Predictions are for the bowl that fits the loss here; this loss is none, and they hold only "
+          + "as far as its curvature stays the same.")
+    }
+    if let interrupted = finding("interrupted") { notes.append(interrupted.sentence) }
+    return notes
+  }
+
+  private func measuredSteps(_ item: Prescription) -> String {
+    guard let measured = item.measured else { return "not run" }
+    if measured.diverged { return "diverged" }
+    if let iterations = measured.iterations { return Wording.count(iterations) }
+    return measured.stepsRun.map { "> \(Wording.count($0))" } ?? "not reached"
+  }
+}
