@@ -48,9 +48,9 @@ extension DiagnosisReport {
     }
     let steps = Wording.count(iterations, "step")
     if case .text(let source)? = finding("reference-loss")?.evidence["source"],
-      source.hasPrefix("the best trial")
+      source.hasPrefix("the best trial"), let loss = measured.loss
     {
-      return "\(steps) to the lowest loss that any run came to"
+      return "\(steps) to \(Wording.number(loss)), the lowest loss of any run"
     }
     guard let work = measured.gradientEquivalents, work > 1.1 * Double(iterations) + 5 else {
       return "\(steps) when run"

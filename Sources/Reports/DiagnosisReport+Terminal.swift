@@ -35,7 +35,9 @@ extension DiagnosisReport {
       "flattest (smallest eigenvalue)", curvature.smallest.value.map(rounded),
       curvature.smallest.value.map { isZero($0) && $0 != 0 ? "to rounding" : "" } ?? "")
     let positive = curvature.smallestPositive?.value
-    if positive != curvature.smallest.value { row("smallest above zero", positive, "") }
+    if let positive, positive != curvature.smallest.value {
+      row("smallest above zero", positive, "")
+    }
     row(
       "smallest that matters", curvature.effectiveSmallest,
       "99 % of what 1,000 steps can gain lies above")
