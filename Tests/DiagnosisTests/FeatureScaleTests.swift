@@ -36,7 +36,7 @@ import Testing
       row.problem,
       request: .test {
         $0.tolerance = row.tolerance
-        $0.maxIterations = 3000
+        $0.maxIterations = 1200
       }, executor: ReferenceExecutor())
     let finding = try #require(report.finding("ill-conditioned-feature-scales"))
     guard case .list(let names) = finding.evidence["columns"] else {
@@ -48,7 +48,7 @@ import Testing
     let standardised = try #require(report.prescription(.standardiseFeatures)?.measured)
     let iterations = try #require(standardised.iterations)
     let raw = try #require(report.prescription(.safeRate)?.measured)
-    #expect((raw.iterations ?? 3000) >= 100 * iterations, "\(raw) | \(iterations)")
+    #expect((raw.iterations ?? 1200) >= 100 * iterations, "\(raw) | \(iterations)")
     #expect(report.curvature.conditionNumber! >= 100)
     // The advice on top is not the raw rate.
     #expect(report.prescriptions.first?.id != Prescription.Kind.safeRate.rawValue)
