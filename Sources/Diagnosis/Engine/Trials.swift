@@ -46,7 +46,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
   /// Counted from operations and a price per equation for its dispatch, not from a clock, so that every
   /// run of the same command stops at the same step.
   private static func affordableSteps(operations: Double, equations: Int) -> Int {
-    min(200_000, max(1000, Int(1.2e11 / (operations + 3e4 * Double(equations)))))
+    min(200_000, max(1000, Int(1.5e11 / (operations + 3e4 * Double(equations)))))
   }
 
   func run(
