@@ -208,7 +208,8 @@ extension TabularData.Target {
         throw Self.missingTarget(row: cells.firstIndex(of: nil)!, column, table)
       }
       let distinct = Set(values).sorted()
-      let integral = distinct.allSatisfy { $0 == $0.rounded() }
+      // Beyond 2^53 every double is whole.
+      let integral = distinct.allSatisfy { $0 == $0.rounded() && abs($0) < 0x1p53 }
       let fewIntegers = integral && distinct.count <= TabularData.integerClassLimit
       guard kind == .classes || (kind == .automatic && fewIntegers) else {
         if distinct.count == 1 {

@@ -20,6 +20,9 @@ import Testing
     process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: err))
     try process.run()
     Thread.sleep(forTimeInterval: delay)
+    // Twice, as a terminal and a wrapper would.
+    process.interrupt()
+    Thread.sleep(forTimeInterval: 0.01)
     process.interrupt()
     process.waitUntilExit()
     #expect(process.terminationReason == .exit)
