@@ -12,6 +12,7 @@ In expected output `...` stands for any text within a line, and a line `...` for
 The package must have been built: `make build`. Needs only the standard library.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -87,7 +88,15 @@ def package_objects():
     """Object files of the package's library targets and of the libraries they use."""
     skip = re.compile(r"(Tests|PackageTests|^eigenstep|-tool|protoc|SwiftProtobufPlugin)")
     for folder in sorted(BUILD.glob("*.build")):
-        if not skip.search(folder.name[: -len(".build")]):
+        if skip.search(folder.name[: -len(".build")]):
+            continue
+        listed = folder / "output-file-map.json"
+        if listed.exists():
+            # An object whose source is gone stays in the folder, but not in this list.
+            files = json.loads(listed.read_text()).values()
+            objects = {file["object"] for file in files if "object" in file}
+            yield from sorted(path for path in objects if os.path.exists(path))
+        else:
             yield from sorted(str(path) for path in folder.rglob("*.o"))
 
 
