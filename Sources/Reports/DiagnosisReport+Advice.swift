@@ -47,15 +47,21 @@ extension DiagnosisReport {
       return "\(gap) of the loss gap is left\(steps)"
     }
     let steps = Wording.count(iterations, "step")
-    if case .text(let source)? = finding("reference-loss")?.evidence["source"],
-      source.hasPrefix("the best trial"), let loss = measured.loss
-    {
+    if isJudgedByBestTrial, let loss = measured.loss {
       return "\(steps) to \(Wording.number(loss)), the lowest loss of any run"
     }
     guard let work = measured.gradientEquivalents, work > 1.1 * Double(iterations) + 5 else {
       return "\(steps) when run"
     }
     return "\(steps) when run, the work of \(Wording.number(work)) gradients"
+  }
+
+  /// Whether the loss that gaps are measured against is only the lowest that was seen.
+  private var isJudgedByBestTrial: Bool {
+    guard case .text(let source)? = finding("reference-loss")?.evidence["source"] else {
+      return false
+    }
+    return source.hasPrefix("the best trial")
   }
 
   /// The rate that was given, or else the safe one, beside the remedy.
@@ -67,6 +73,9 @@ extension DiagnosisReport {
     let name = plain.id == Prescription.Kind.asGiven.rawValue ? "your rate" : "the safe rate"
     if let steps = before.iterations { return ", against \(Wording.count(steps)) at \(name)" }
     if before.diverged { return "; \(name) diverged" }
+    if isJudgedByBestTrial, let loss = before.loss, let steps = before.stepsRun {
+      return "; \(name) had come to \(Wording.number(loss)) after \(Wording.count(steps))"
+    }
     return before.stepsRun.map { "; \(name) was not there after \(Wording.count($0))" } ?? ""
   }
 

@@ -1,0 +1,99 @@
+import Diagnosis
+import Reports
+import Testing
+
+/// What the terminal text tells people to do.
+@Suite struct AdviceTests {
+  /// A trial: how much work it took, and whether it got there.
+  struct Trial {
+    let kind: Prescription.Kind
+    let work: Double
+    var isReached = true
+    var loss = 0.5
+  }
+
+  static func text(
+    _ trials: [Trial], source: String = "Newton-CG", findings: [Finding] = []
+  ) -> String {
+    let prescriptions = trials.map { trial in
+      Prescription(
+        trial.kind, change: "try \(trial.kind.rawValue)",
+        measured: .init(
+          iterations: trial.isReached ? Int(trial.work) : nil, reached: trial.isReached,
+          diverged: false, loss: trial.loss, relativeGap: trial.isReached ? 1e-7 : 0.25,
+          gradientEquivalents: trial.work, stepsRun: Int(trial.work)))
+    }.ranked()
+    let report = DiagnosisReport(
+      problem: .init(
+        parameters: 2, samples: 3, features: 1, loss: 1, gradientNorm: 1, seed: 0,
+        precision: "float64", executor: "reference"),
+      curvature: .init(
+        largest: .init(value: 2, residual: 0, upperBound: 2, failureProbability: 0),
+        smallest: .init(value: 1, residual: 0), indefinite: false, operatorApplications: 2),
+      learningRate: .init(
+        LearningRateFacts(.init(largest: 2, upperBound: 2, smallest: 1, zeroThreshold: 0))),
+      directions: [], prediction: .init(rate: 0.5, iterations: nil, tolerance: 1e-6),
+      findings: findings + [.referenceLoss(0.4, source: source)], prescriptions: prescriptions)
+    let words = report.terminalText(TerminalStyle(colours: false, width: 10_000))
+    return words.split(separator: "\n").first { $0.hasPrefix("Do ") }.map(String.init) ?? ""
+  }
+
+  static let cases: [(trials: [Trial], says: [String])] = [
+    // Newton's method is cheaper, but the ordinary change comes first.
+    (
+      [
+        Trial(kind: .newtonCG, work: 25), Trial(kind: .standardiseFeatures, work: 93),
+        Trial(kind: .safeRate, work: 200_000, isReached: false),
+      ],
+      [
+        "Try standardise-features: 93 steps when run; the safe rate was not there after 200,000.",
+        "Less work still, that of 25 gradients: try newton-cg.",
+      ]
+    ),
+    // More than a hundred times its work: Newton's method leads.
+    (
+      [
+        Trial(kind: .newtonCG, work: 25), Trial(kind: .adam, work: 2501),
+        Trial(kind: .safeRate, work: 9000, isReached: false),
+      ],
+      ["Try newton-cg: 25 steps when run", "Without products by the Hessian, try adam: 2,501 steps"]
+    ),
+    // Twice the work of the best is near enough for the simpler change.
+    (
+      [
+        Trial(kind: .standardiseFeatures, work: 30), Trial(kind: .fastestRate, work: 59),
+        Trial(kind: .asGiven, work: 70),
+      ],
+      ["Try fastest-rate: 59 steps when run, against 70 at your rate."]
+    ),
+    // Nothing got there.
+    (
+      [Trial(kind: .safeRate, work: 10, isReached: false)],
+      ["Try safe-rate came closest: 0.25 of the loss gap is left after 10 steps."]
+    ),
+  ]
+
+  @Test(arguments: cases.indices)
+  func `the advice leads with the simplest change that comes near the best`(index: Int) {
+    let text = Self.text(Self.cases[index].trials)
+    for words in Self.cases[index].says { #expect(text.contains(words), "\(text)") }
+  }
+
+  @Test func `losses are told where only the best trial judges`() {
+    let text = Self.text(
+      [
+        Trial(kind: .standardiseFeatures, work: 40, loss: 0.4),
+        Trial(kind: .asGiven, work: 20, isReached: false, loss: 1.09),
+      ], source: "the best trial, since Newton-CG did not converge")
+    #expect(
+      text.contains(
+        "40 steps to 0.4, the lowest loss of any run; your rate had come to 1.09 after 20."))
+  }
+
+  @Test func `a loss without a minimum wants a penalty first`() {
+    let text = Self.text(
+      [Trial(kind: .newtonCG, work: 20)],
+      findings: [.noFiniteMinimum(reason: "the classes can be told apart without error")])
+    #expect(text.hasSuffix("add a penalty first, such as --l2 1e-3, and diagnose again."))
+  }
+}
