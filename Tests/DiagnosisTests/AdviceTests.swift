@@ -56,7 +56,10 @@ import Testing
         Trial(kind: .newtonCG, work: 25), Trial(kind: .adam, work: 2501),
         Trial(kind: .safeRate, work: 9000, isReached: false),
       ],
-      ["Try newton-cg: 25 steps when run", "Without products by the Hessian, try adam: 2,501 steps"]
+      [
+        "Try newton-cg: 25 steps when run",
+        "Without products by the Hessian, try adam: 2,501 steps",
+      ]
     ),
     // Twice the work of the best is near enough for the simpler change.
     (
