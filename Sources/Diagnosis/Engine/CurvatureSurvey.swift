@@ -25,8 +25,6 @@ struct CurvatureSurvey<Scalar: LinearMapScalar> {
   var dense: SymmetricEigensystem?
   /// The diagonal, where the matrix was written out.
   var diagonal: [Double]?
-  /// What the eigenvalue iteration said, where it did not converge.
-  var advice: String?
 
   /// Problems of at most this many parameters get a dense solve.
   static var denseLimit: Int { 3000 }
@@ -55,7 +53,6 @@ extension CurvatureSurvey {
     failureProbability = top.failureProbability
     sharpest = pair.vector
     operatorApplications = top.convergence.operatorApplications
-    advice = top.convergence.isConverged ? nil : top.convergence.advice
 
     if n <= denseLimit {
       let matrix = try assembleDense(map)

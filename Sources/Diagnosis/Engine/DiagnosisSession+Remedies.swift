@@ -245,7 +245,7 @@ extension DiagnosisSession {
     let modes = survey.model.reachable.map(\.eigenvalue)
     let largest = survey.upperBound
     let smallest = max(modes.min() ?? largest, 1e-14 * largest)
-    let candidates = (0...60).map { largest * Self.power(smallest / largest, Double($0) / 60) }
+    let candidates = (0...60).map { largest * pow(smallest / largest, Double($0) / 60) }
     var best = LearningRateFacts.optimalMomentum(
       smallest: min(survey.effectiveSmallest ?? largest, largest), largest: largest)
     var fewest =
@@ -259,10 +259,6 @@ extension DiagnosisSession {
       }
     }
     return best
-  }
-
-  private static func power(_ base: Double, _ exponent: Double) -> Double {
-    Foundation.pow(base, exponent)
   }
 
   private func diagonalPlan(

@@ -217,7 +217,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       return .init(rate: rate, iterations: nil, tolerance: request.tolerance)
     }
     let forecast = survey.model.forecast(rate: rate, momentum: momentum)
-    let steps = (0...6).map { Int(pow10($0)) }
+    let steps = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
     return .init(
       rate: rate, iterations: forecast.iterations(toRelativeGap: request.tolerance),
       tolerance: request.tolerance, momentum: momentum == 0 ? nil : momentum,
@@ -226,10 +226,6 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
           $0.isFinite ? .init(step: step, relativeGap: $0) : nil
         }
       })
-  }
-
-  private func pow10(_ exponent: Int) -> Double {
-    (0..<exponent).reduce(1) { value, _ in value * 10 }
   }
 
   /// `1 / upperBound`; nil without positive curvature.
