@@ -60,7 +60,9 @@ let package = Package(
       name: "TensorProgramsTests", dependencies: ["TensorPrograms", "PrimitiveTable"]),
     .testTarget(name: "LinearMapsTests", dependencies: ["LinearMaps"]),
     .testTarget(name: "OnnxBackendTests", dependencies: ["OnnxBackend", "PrimitiveTable"]),
-    .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
+    .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "TensorPrograms"]),
+    .testTarget(
+      name: "CurvatureTests", dependencies: ["Curvature", "LinearMaps", "TensorPrograms"]),
     .testTarget(
       name: "DiagnosisTests",
       dependencies: [

@@ -1,20 +1,24 @@
 import LinearMaps
 import TensorPrograms
 
-/// Which second-order matrix of a loss.
-public enum CurvatureKind: String, Hashable, Sendable, Codable, CaseIterable {
-  case hessian
-  case gaussNewton = "gauss-newton"
-}
-
-/// The Hessian or Gauss-Newton matrix of an objective at a point, known by its products.
+/// A curvature matrix of an objective at a point, known by its products: all of it, or its principal
+/// submatrix on some of the parameters.
 ///
 /// What does not depend on the direction is computed once and kept in the executor's memory while it
 /// fits half the memory budget, else recomputed for each micro-batch of each product.
+///
+/// Products throw `CurvatureError` where NaN or an infinity arises, and `CancellationError`.
 public final class CurvatureMap<Scalar: LinearMapScalar>: LinearMap {
   public let kind: CurvatureKind
+  /// Positions in `LossDefinition.parameters` of what the vectors are made of, ascending.
+  public let parameters: [Int]
   private let objective: Objective<Scalar>
   private let point: [Scalar]
+  private let layout: ParameterLayout
+  /// Which micro-batches, and their shares in the mean over them.
+  private let batches: Range<Int>
+  private let weights: [Scalar]
+  private let noise: [Argument]
   private let kept: [[Argument]]?
   private let hasRoomForBlocks: Bool
   private var scratch: [Scalar]
@@ -22,63 +26,105 @@ public final class CurvatureMap<Scalar: LinearMapScalar>: LinearMap {
   /// Directions that one run of the batched program takes in a block product.
   private static var blockWidth: Int { 8 }
 
-  init(_ objective: Objective<Scalar>, _ kind: CurvatureKind, at point: [Scalar]) throws {
+  init(
+    _ objective: Objective<Scalar>, _ kind: CurvatureKind, at point: [Scalar],
+    parameters: [Int]? = nil, batches: Range<Int>? = nil, seed: UInt64 = 0
+  ) throws {
     precondition(
       point.count == objective.parameterCount,
       "\(point.count) numbers for \(objective.parameterCount) parameters")
+    let chosen = parameters ?? Array(objective.definition.parameters.indices)
+    precondition(
+      !chosen.isEmpty && zip(chosen, chosen.dropFirst()).allSatisfy(<),
+      "the parameters \(chosen) are not ascending positions")
+    let batches = batches ?? 0..<objective.batchCount
+    let noise = kind == .sampledFisher ? try objective.noise(seed: seed) : []
     self.objective = objective
     self.kind = kind
     self.point = point
+    self.parameters = chosen
+    self.batches = batches
+    self.noise = noise
+    layout = ParameterLayout(chosen.map { objective.layout.types[$0] })
+    let total = batches.reduce(0) { $0 + objective.weight($1) }
+    weights = batches.map { Scalar(objective.weight($0) / total) }
+    // Maps over parts of the samples share the budget, so that all batches count.
     let bytes = try (0..<objective.batchCount).reduce(0) {
       try $0
-        + objective.linearization(kind, batch: $1).residualTypes.reduce(0) { $0 + $1.byteCount }
+        + objective.linearization(kind, chosen, batch: $1).residualTypes.reduce(0) {
+          $0 + $1.byteCount
+        }
     }
     let fits = objective.batchCount == 1 || bytes <= objective.memoryBudget / 2
     kept =
       fits
       ? try point.withUnsafeBufferPointer { point in
-        try (0..<objective.batchCount).map {
-          try objective.residuals(kind, batch: $0, at: point.baseAddress!)
+        try batches.map {
+          try objective.residuals(
+            kind, chosen, batch: $0, at: point.baseAddress!, noise: noise.at($0))
         }
       } : nil
-    let product = try objective.linearization(kind, batch: 0).linear.valueBytes
+    let product = try objective.linearization(kind, chosen, batch: batches.lowerBound).linear
+      .valueBytes
     hasRoomForBlocks = Self.blockWidth * product <= objective.memoryBudget
-    scratch = objective.batchCount > 1 ? [Scalar](repeating: 0, count: point.count) : []
+    scratch = batches.count > 1 ? [Scalar](repeating: 0, count: layout.count) : []
   }
 
-  public var dimension: Int { point.count }
+  public var dimension: Int { layout.count }
 
-  /// Operations of one product over all samples, to be divided by `Objective.gradientOperations`.
+  /// Operations of one product over all its samples, to be divided by `Objective.gradientOperations`.
   public func productOperations() throws -> Double {
-    try (0..<objective.batchCount).reduce(0) {
-      let linearization = try objective.linearization(kind, batch: $1)
+    try batches.reduce(0) {
+      let linearization = try objective.linearization(kind, parameters, batch: $1)
       return $0 + linearization.linear.operationCount
         + (kept == nil ? linearization.primal.operationCount : 0)
     }
   }
 
   private func residuals(_ batch: Int) throws -> [Argument] {
-    if let kept { return kept[batch] }
+    if let kept { return kept[batch - batches.lowerBound] }
     return try point.withUnsafeBufferPointer {
-      try objective.residuals(kind, batch: batch, at: $0.baseAddress!)
+      try objective.residuals(
+        kind, parameters, batch: batch, at: $0.baseAddress!, noise: noise.at(batch))
     }
   }
 
   public func apply(_ x: UnsafePointer<Scalar>, into y: UnsafeMutablePointer<Scalar>) throws {
     if objective.isCancelled() { throw CancellationError() }
-    let direction = objective.layout.views(x).arguments
+    let direction = layout.views(x).arguments
     func run(_ batch: Int, into target: UnsafePointer<Scalar>) throws {
-      let executable = try objective.linearExecutable(kind, batch: batch, columns: 1)
+      let executable = try objective.linearExecutable(kind, parameters, batch: batch, columns: 1)
       objective.count(executable.program.operationCount)
       _ = try executable.run(
-        try residuals(batch) + direction, into: objective.layout.views(target).destinations)
+        try residuals(batch) + direction, into: layout.views(target).destinations)
+      if let index = Scalar.firstNonFinite(dimension, target) {
+        throw failure(layout.parameter(at: index), batch, x, dimension)
+      }
     }
-    if objective.batchCount == 1 { return try run(0, into: y) }
+    if batches.count == 1 { return try run(batches.lowerBound, into: y) }
     y.update(repeating: 0, count: dimension)
-    for batch in 0..<objective.batchCount {
+    for (batch, weight) in zip(batches, weights) {
       try scratch.withUnsafeMutableBufferPointer { try run(batch, into: $0.baseAddress!) }
-      Scalar.axpy(dimension, Scalar(objective.weight(batch)), scratch, y)
+      Scalar.axpy(dimension, weight, scratch, y)
     }
+  }
+
+  /// What to blame for a product of `batch` that is not finite in `parameter` (a position in `layout`).
+  private func failure(
+    _ parameter: Int, _ batch: Int, _ direction: UnsafePointer<Scalar>, _ count: Int
+  ) -> any Error {
+    let names = objective.definition.parameters.map(\.name)
+    if let index = Scalar.firstNonFinite(point.count, point) {
+      return CurvatureError.nonFinitePoint(parameter: names[objective.layout.parameter(at: index)])
+    }
+    if let (array, sample) = objective.nonFiniteSample(batch: batch) {
+      return CurvatureError.nonFiniteData(array: array, sample: sample)
+    }
+    if let index = Scalar.firstNonFinite(count, direction) {
+      return LinearMapError.nonFiniteVector(role: "direction", index: index)
+    }
+    return CurvatureError.nonFiniteProduct(
+      parameter: names[parameters[parameter]], batch: batch + 1)
   }
 
   public func apply(
@@ -97,7 +143,7 @@ public final class CurvatureMap<Scalar: LinearMapScalar>: LinearMap {
   /// gathered next to each other for it.
   private func applyBlock(_ x: UnsafePointer<Scalar>, into y: UnsafeMutablePointer<Scalar>) throws {
     if objective.isCancelled() { throw CancellationError() }
-    let (width, layout) = (Self.blockWidth, objective.layout)
+    let width = Self.blockWidth
     let stacked = ParameterLayout(
       layout.types.map { TensorType($0.element, $0.shape.inserting(width, at: 0)) })
     var input = [Scalar](repeating: 0, count: width * dimension)
@@ -111,8 +157,9 @@ public final class CurvatureMap<Scalar: LinearMapScalar>: LinearMap {
       }
     }
     y.update(repeating: 0, count: width * dimension)
-    for batch in 0..<objective.batchCount {
-      let executable = try objective.linearExecutable(kind, batch: batch, columns: width)
+    for (batch, weight) in zip(batches, weights) {
+      let executable = try objective.linearExecutable(
+        kind, parameters, batch: batch, columns: width)
       objective.count(executable.program.operationCount)
       let kept = try residuals(batch)
       try input.withUnsafeBufferPointer { input in
@@ -122,7 +169,9 @@ public final class CurvatureMap<Scalar: LinearMapScalar>: LinearMap {
             into: stacked.views(UnsafePointer(output.baseAddress!)).destinations)
         }
       }
-      let weight = Scalar(objective.weight(batch))
+      if let index = Scalar.firstNonFinite(width * dimension, output) {
+        throw failure(stacked.parameter(at: index), batch, x, width * dimension)
+      }
       for (type, (offset, start)) in zip(layout.types, zip(layout.offsets, stacked.offsets)) {
         let count = type.shape.count
         for column in 0..<width {
@@ -134,4 +183,9 @@ public final class CurvatureMap<Scalar: LinearMapScalar>: LinearMap {
       }
     }
   }
+}
+
+extension [Argument] {
+  /// The argument of one micro-batch, or none where there are none.
+  fileprivate func at(_ batch: Int) -> [Argument] { isEmpty ? [] : [self[batch]] }
 }

@@ -34,6 +34,9 @@ public struct LossDefinition: Sendable {
     /// The mean loss of a batch of outputs; convex in the outputs.
     public var loss: @Sendable (_ outputs: Traced, _ data: [Traced]) -> Traced
     public var penalty: (@Sendable (_ parameters: [Traced]) -> Traced)?
+    /// The distribution of targets that the loss is the likelihood of; nil where there is none, and
+    /// then no Fisher matrix but the empirical one.
+    public var distribution: OutputDistribution?
   }
 
   /// A loss with no model output.
@@ -46,10 +49,11 @@ public struct LossDefinition: Sendable {
   public init(
     parameters: [Parameter], model: @escaping Function,
     loss: @escaping @Sendable (Traced, [Traced]) -> Traced,
-    penalty: (@Sendable ([Traced]) -> Traced)? = nil
+    penalty: (@Sendable ([Traced]) -> Traced)? = nil, distribution: OutputDistribution? = nil
   ) {
     self.parameters = parameters
-    composite = Composite(model: model, loss: loss, penalty: penalty)
+    composite = Composite(
+      model: model, loss: loss, penalty: penalty, distribution: distribution)
     objective = { parameters, data in
       let value = loss(model(parameters, data), data)
       guard let penalty else { return value }
@@ -67,59 +71,11 @@ public struct LossDefinition: Sendable {
     try traced(dataTypes: dataTypes, element: element) { [objective($0, $1)] }
   }
 
-  /// The Gauss-Newton product `J' H_loss J v`, plus the penalty's own curvature, in the form of
-  /// `Program.hessianProduct`; nil without a model output.
-  ///
-  /// `primal` yields residuals only.
-  /// Reference: Schraudolph, "Fast curvature matrix-vector products", Neural Computation 14 (2002).
-  public func gaussNewtonProduct(
-    dataTypes: [TensorType], element: ElementType
-  ) throws -> Linearization? {
-    guard let composite else { return nil }
-    let indices = Array(parameters.indices)
-    let model = try traced(dataTypes: dataTypes, element: element) { [composite.model($0, $1)] }
-    let loss = try Program.trace([model.outputTypes[0]] + dataTypes) {
-      [composite.loss($0[0], Array($0.dropFirst()))]
-    }
-    let jacobian = model.linearized(withRespectTo: indices)
-    let hessian = try loss.hessianProduct(withRespectTo: [0])
-    let penalty = try composite.penalty.map { penalty in
-      try traced(dataTypes: [], element: element) { parameters, _ in [penalty(parameters)] }
-        .hessianProduct(withRespectTo: indices)
-    }
-    let transposed = jacobian.transposed
-    let primal = try traced(dataTypes: dataTypes, element: element) { parameters, data in
-      let builder = parameters[0].builder
-      let forward = builder.inline(jacobian.primal, parameters + data)
-      let atOutput = builder.inline(hessian.primal, [forward[0]] + data)
-      var residuals = Array(forward.dropFirst()) + atOutput.dropFirst(2)
-      if let penalty {
-        residuals += builder.inline(penalty.primal, parameters).dropFirst(1 + parameters.count)
-      }
-      return residuals
-    }
-    let types = parameterTypes(element)
-    let linear = try Program.trace(primal.outputTypes + types) { arguments in
-      let builder = arguments[0].builder
-      let j = arguments.prefix(jacobian.residualTypes.count)
-      let h = arguments.dropFirst(j.count).prefix(hessian.residualTypes.count)
-      let p = arguments.dropFirst(j.count + h.count).dropLast(types.count)
-      let direction = Array(arguments.suffix(types.count))
-      let output = builder.inline(jacobian.linear, j + direction)
-      let curved = builder.inline(hessian.linear, h + output)
-      let product = builder.inline(transposed, j + curved)
-      guard let penalty else { return product }
-      return zip(product, builder.inline(penalty.linear, p + direction)).map { $0 + $1 }
-    }
-    return Linearization(
-      primal: primal.simplified(), linear: linear.simplified(), residualTypes: primal.outputTypes)
-  }
-
   public func parameterTypes(_ element: ElementType) -> [TensorType] {
     parameters.map { TensorType(element, $0.shape) }
   }
 
-  private func traced(
+  func traced(
     dataTypes: [TensorType], element: ElementType, _ body: ([Traced], [Traced]) -> [Traced]
   ) throws -> Program {
     try Program.trace(parameterTypes(element) + dataTypes) { arguments in

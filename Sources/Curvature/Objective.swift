@@ -34,17 +34,18 @@ public final class Objective<Scalar: LinearMapScalar> {
 
   private enum Kind: Hashable {
     case value, gradient
-    case primal(CurvatureKind), linear(CurvatureKind, columns: Int)
+    case primal(CurvatureKind, [Int]), linear(CurvatureKind, [Int], columns: Int)
   }
 
   /// - Parameters:
   ///   - data: arrays whose leading axes all run over the samples.
   ///   - memoryBudget: bytes that one run's values and the kept residuals may take.
+  ///   - maxBatchSize: samples that a micro-batch has at most, whatever memory there is.
   /// - Throws: `ProgramError` where the loss does not fit the data or is not scalar; what the executor
   ///   throws on compiling.
   public init(
     _ definition: LossDefinition, data: [Tensor], executor: any Executor,
-    memoryBudget: Int = 2 << 30
+    memoryBudget: Int = 2 << 30, maxBatchSize: Int? = nil
   ) throws {
     self.definition = definition
     self.data = data
@@ -56,13 +57,15 @@ public final class Objective<Scalar: LinearMapScalar> {
       dataTypes: data.map(\.type), element: Scalar.element
     ).hessianProduct(withRespectTo: Array(definition.parameters.indices))
     let bytes = whole.primal.valueBytes + whole.linear.valueBytes
-    batchSize =
+    let affordable =
       bytes <= memoryBudget
       ? samples
       : max(1, min(samples, Int(Double(samples) * Double(memoryBudget) / Double(bytes))))
+    batchSize = min(affordable, max(1, maxBatchSize ?? samples))
     batches = SampleBatches(data, size: batchSize).batches
     kept = try batches.map { try $0.data.map { .resident(try executor.keep($0)) } }
-    linearizations[ProgramKey(kind: .primal(.hessian), count: batches[0].count)] =
+    let all = Array(definition.parameters.indices)
+    linearizations[ProgramKey(kind: .primal(.hessian, all), count: batches[0].count)] =
       batches.count == 1 ? whole : nil
   }
 
@@ -78,21 +81,19 @@ public final class Objective<Scalar: LinearMapScalar> {
       dataTypes: SampleBatches.types(of: data, count: count), element: Scalar.element)
   }
 
-  func linearization(_ kind: CurvatureKind, batch: Int) throws -> Linearization {
-    let key = ProgramKey(kind: .primal(kind), count: batches[batch].count)
+  func linearization(
+    _ kind: CurvatureKind, _ parameters: [Int], batch: Int
+  ) throws -> Linearization {
+    let key = ProgramKey(kind: .primal(kind, parameters), count: batches[batch].count)
     if let known = linearizations[key] { return known }
-    let types = SampleBatches.types(of: data, count: key.count)
-    let made: Linearization
-    switch kind {
-    case .hessian:
-      made = try program(count: key.count)
-        .hessianProduct(withRespectTo: Array(definition.parameters.indices))
-    case .gaussNewton:
-      guard
-        let product = try definition.gaussNewtonProduct(dataTypes: types, element: Scalar.element)
-      else { preconditionFailure("a loss without a model output has no Gauss-Newton matrix") }
-      made = product
+    var types = SampleBatches.types(of: data, count: key.count)
+    if kind == .sampledFisher,
+      let outputs = try definition.outputType(dataTypes: types, element: Scalar.element)
+    {
+      types.append(outputs)
     }
+    let made = try definition.curvatureProduct(
+      kind, withRespectTo: parameters, dataTypes: types, element: Scalar.element)
     linearizations[key] = made
     return made
   }
@@ -182,43 +183,57 @@ public final class Objective<Scalar: LinearMapScalar> {
 
   // MARK: Curvature
 
-  /// The Hessian at a point, linearised once.
-  public func hessian(at parameters: [Scalar]) throws -> CurvatureMap<Scalar> {
-    try CurvatureMap(self, .hessian, at: parameters)
-  }
-
-  /// The Gauss-Newton matrix `J' H_loss J` at a point, or nil for a loss without a model output.
-  public func gaussNewton(at parameters: [Scalar]) throws -> CurvatureMap<Scalar>? {
-    definition.composite == nil ? nil : try CurvatureMap(self, .gaussNewton, at: parameters)
-  }
-
   /// The residuals of one micro-batch at a point, in the executor's memory.
+  ///
+  /// - Parameter noise: what draws the batch's targets, for `sampledFisher` only.
   func residuals(
-    _ kind: CurvatureKind, batch: Int, at point: UnsafePointer<Scalar>
+    _ kind: CurvatureKind, _ parameters: [Int], batch: Int, at point: UnsafePointer<Scalar>,
+    noise: [Argument]
   ) throws -> [Argument] {
-    let linearization = try linearization(kind, batch: batch)
+    let linearization = try linearization(kind, parameters, batch: batch)
     let primal = linearization.primal
     let count = linearization.residualTypes.count
-    let executable = try executable(.primal(kind), count: batches[batch].count) {
+    let executable = try executable(.primal(kind, parameters), count: batches[batch].count) {
       primal.selectingResults(primal.outputs.count - count..<primal.outputs.count)
     }
     operations += executable.program.operationCount
     return try executable.run(
-      layout.views(point).arguments + kept[batch],
+      layout.views(point).arguments + kept[batch] + noise,
       into: linearization.residualTypes.map { _ in .resident })
   }
 
   /// The linear program of one micro-batch for a number of directions at once.
   func linearExecutable(
-    _ kind: CurvatureKind, batch: Int, columns: Int
+    _ kind: CurvatureKind, _ parameters: [Int], batch: Int, columns: Int
   ) throws -> any Executable {
-    try executable(.linear(kind, columns: columns), count: batches[batch].count) {
-      let linearization = try linearization(kind, batch: batch)
+    try executable(.linear(kind, parameters, columns: columns), count: batches[batch].count) {
+      let linearization = try linearization(kind, parameters, batch: batch)
       guard columns > 1 else { return linearization.linear }
       let isDirection =
-        linearization.residualTypes.map { _ in false } + layout.types.map { _ in true }
+        linearization.residualTypes.map { _ in false } + parameters.map { _ in true }
       return linearization.linear.vmap(batched: isDirection, size: columns).simplified()
     }
+  }
+
+  /// The noise that draws targets from the model, cut into the micro-batches: the same for each sample
+  /// whatever the cut.
+  func noise(seed: UInt64) throws -> [Argument] {
+    guard let distribution = definition.composite?.distribution,
+      let type = try definition.outputType(dataTypes: data.map(\.type), element: Scalar.element)
+    else { return [] }
+    return try SampleBatches([distribution.noise(type, seed: seed)], size: batchSize).batches
+      .map { .resident(try executor.keep($0.data[0])) }
+  }
+
+  /// The first sample of a micro-batch that holds NaN or an infinity, counted over all samples.
+  func nonFiniteSample(batch: Int) -> (array: Int, sample: Int)? {
+    for (array, tensor) in batches[batch].data.enumerated() where tensor.element.isFloating {
+      if let index = tensor.doubles.firstIndex(where: { !$0.isFinite }) {
+        let row = tensor.shape.removing([0]).count
+        return (array, batch * batchSize + index / row)
+      }
+    }
+    return nil
   }
 
   /// Adds to the operations spent, for runs that are driven from outside.

@@ -6,7 +6,7 @@ extension LinearMapScalar {
   package static var element: ElementType { Self.precisionName == "float32" ? .float32 : .float64 }
 }
 
-/// Where each parameter lies in the flat vector.
+/// Where each of some parameters lies in the flat vector of them.
 struct ParameterLayout {
   private(set) var types: [TensorType] = []
   private(set) var offsets: [Int] = []
@@ -19,6 +19,9 @@ struct ParameterLayout {
       count += type.shape.count
     }
   }
+
+  /// The position in `types` of the parameter that holds entry `index`.
+  func parameter(at index: Int) -> Int { offsets.lastIndex { $0 <= index }! }
 
   /// One view per parameter onto a flat vector, which is read or written in place.
   func views<Scalar: LinearMapScalar>(_ flat: UnsafePointer<Scalar>) -> [TensorView] {

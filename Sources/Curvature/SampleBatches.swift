@@ -33,18 +33,23 @@ struct SampleBatches {
 
 extension Tensor {
   /// The entries `range` of the leading axis.
-  public func samples(_ range: Range<Int>) -> Tensor {
+  public func samples(_ range: Range<Int>) -> Tensor { samples(at: Array(range)) }
+
+  /// The entries at `indices` of the leading axis, in that order.
+  public func samples(at indices: [Int]) -> Tensor {
     var shape = self.shape
-    shape[0] = range.count
+    shape[0] = indices.count
     let row = self.shape.removing([0]).count
-    let part = range.lowerBound * row..<range.upperBound * row
+    func rows<T>(_ values: [T]) -> [T] {
+      indices.flatMap { values[$0 * row..<($0 + 1) * row] }
+    }
     let storage: Storage =
       switch self.storage {
-      case .float32(let values): .float32(Array(values[part]))
-      case .float64(let values): .float64(Array(values[part]))
-      case .int32(let values): .int32(Array(values[part]))
-      case .int64(let values): .int64(Array(values[part]))
-      case .bool(let values): .bool(Array(values[part]))
+      case .float32(let values): .float32(rows(values))
+      case .float64(let values): .float64(rows(values))
+      case .int32(let values): .int32(rows(values))
+      case .int64(let values): .int64(rows(values))
+      case .bool(let values): .bool(rows(values))
       }
     return Tensor(storage, shape: shape)
   }

@@ -88,7 +88,7 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
       } catch is CancellationError {
         ending = .cancelled
         break
-      } catch LinearMapError.nonFiniteProduct {
+      } catch  where error.isNonFinite {
         ending = .nonFinite
         break
       }

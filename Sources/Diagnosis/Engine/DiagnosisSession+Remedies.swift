@@ -277,6 +277,8 @@ extension DiagnosisSession {
         seed: request.seed, denseLimit: 1500, memory: request.memory / 2)
     } catch is LinearMapError {
       return []
+    } catch is CurvatureError {
+      return []
     }
     guard scaled.largest > scaled.zeroThreshold else { return [] }
     let rate = fastestRate(scaled)

@@ -105,7 +105,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     do {
       survey = try CurvatureSurvey(
         of: map, gradient: gradient, seed: request.seed, memory: request.memory / 2)
-    } catch LinearMapError.nonFiniteProduct {
+    } catch  where error.isNonFinite {
       if let failure = unsquarableColumn { throw failure }
       return brokenReport("curvature")
     } catch let error as LinearMapError {
@@ -132,7 +132,9 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   /// Nil where an operator beside the Hessian cannot be measured, or was interrupted: what is known
   /// already is told all the same.
   private func ifMeasurable<R>(_ measure: () throws -> R?) throws -> R? {
-    do { return try measure() } catch is LinearMapError { return nil } catch is CancellationError {
+    do { return try measure() } catch is LinearMapError { return nil } catch is CurvatureError {
+      return nil
+    } catch is CancellationError {
       return nil
     }
   }

@@ -113,7 +113,8 @@ extension TabularProblem {
     }
     return LossDefinition(
       parameters: parameters, model: model, loss: loss.function,
-      penalty: l2 == 0 ? nil : penalty(on: parameters))
+      penalty: l2 == 0 ? nil : penalty(on: parameters),
+      distribution: loss.distribution(outputs: outputCount))
   }
 
   /// `c/2 sum ||w||^2` over the weights.
@@ -187,6 +188,15 @@ extension LossChoice {
         let picked = outputs.gather(data[1].expanded(at: 1), axis: 1, batch: 1)
         return (outputs.logSumExp(axis: 1) - picked.reshaped([outputs.shape[0]])).mean()
       }
+    }
+  }
+
+  /// The likelihood that the loss is, up to a constant; see `OutputDistribution`.
+  fileprivate func distribution(outputs: Int) -> OutputDistribution {
+    switch self {
+    case .halfSquaredError: OutputDistribution(.gaussian)
+    case .meanSquaredError: OutputDistribution(.gaussian, scale: 2 / Double(outputs))
+    case .crossEntropy: OutputDistribution(.categorical)
     }
   }
 }
