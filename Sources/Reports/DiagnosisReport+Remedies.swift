@@ -40,11 +40,12 @@ extension DiagnosisReport {
     if finding("no-finite-minimum") != nil {
       notes.append(
         "This loss has no minimum at finite parameters: gaps are to its infimum, which no step "
-          + "reaches, and the predictions, made for a bowl, are far too small.")
+          + "reaches, and predictions made for a bowl are far too small.")
     } else if !isQuadratic, prescriptions.contains(where: { $0.predicted.iterations != nil }) {
       notes.append(
-        "Predictions are for the bowl that fits the loss here; this loss is none, and they hold only "
-          + "as far as its curvature stays the same.")
+        "Predictions for gradient descent follow the curvature as it changes on the way; those for "
+          + "momentum and the diagonal are for the bowl that fits the loss here, and hold only as far "
+          + "as its curvature stays the same.")
     }
     if let interrupted = finding("interrupted") { notes.append(interrupted.sentence) }
     return notes

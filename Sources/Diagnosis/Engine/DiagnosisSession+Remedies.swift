@@ -167,22 +167,28 @@ extension DiagnosisSession {
         .asGiven, "as you have it: \(givenOptimizer) at \(Wording.number(rate))",
         .init(
           conditionNumber: forecastMomentum == nil ? nil : kappa, rate: rate,
-          iterations: forecastMomentum.flatMap {
-            iterations(survey, rate: rate, momentum: $0)
+          iterations: try forecastMomentum.flatMap {
+            try $0 == 0
+              ? descentIterations(objective, from: point, rate: rate, survey)
+              : iterations(survey, rate: rate, momentum: $0)
           }), run: descend(optimizer, rate))
     }
     let safe = 1 / survey.upperBound
     add(
       .safeRate,
       "gradient descent at \(Wording.number(safe)), one over the upper bound of the sharpness",
-      .init(conditionNumber: kappa, rate: safe, iterations: iterations(survey, rate: safe)),
+      .init(
+        conditionNumber: kappa, rate: safe,
+        iterations: try descentIterations(objective, from: point, rate: safe, survey)),
       run: descend(GradientDescent(), safe))
     let fastest = fastestRate(survey)
     add(
       .fastestRate,
       "gradient descent at \(Wording.number(fastest)), the rate with the fewest predicted steps"
         + (survey.curvature.isIndefinite ? " along the directions that curve upwards" : ""),
-      .init(conditionNumber: kappa, rate: fastest, iterations: iterations(survey, rate: fastest)),
+      .init(
+        conditionNumber: kappa, rate: fastest,
+        iterations: try descentIterations(objective, from: point, rate: fastest, survey)),
       run: descend(GradientDescent(), fastest))
     if let standardised, standardised.survey.largest > standardised.survey.zeroThreshold {
       let rate = fastestRate(standardised.survey)
@@ -192,7 +198,8 @@ extension DiagnosisSession {
           + Wording.number(rate),
         .init(
           conditionNumber: standardised.survey.workingConditionNumber, rate: rate,
-          iterations: iterations(standardised.survey, rate: rate)),
+          iterations: try descentIterations(
+            standardised.objective, from: standardised.start, rate: rate, standardised.survey)),
         note: standardised.isExact ? nil : "trained afresh from the same seed"
       ) {
         try $0.run(
@@ -230,6 +237,20 @@ extension DiagnosisSession {
       ? nil
       : survey.model.forecast(rate: rate, momentum: momentum)
         .iterations(toRelativeGap: request.tolerance)
+  }
+
+  /// Predicted steps of plain descent to the tolerance: by the quadratic model where the loss is one,
+  /// else by following the model from point to point. Nil where that comes to no end.
+  private func descentIterations(
+    _ objective: Objective<Scalar>, from start: [Scalar], rate: Double,
+    _ survey: CurvatureSurvey<Scalar>
+  ) throws -> Int? {
+    guard !problem.isQuadratic else { return iterations(survey, rate: rate) }
+    do {
+      return try piecewiseForecast(objective, from: start, rate: rate, survey).iterations
+    } catch is LinearMapError {
+      return nil
+    }
   }
 
   func fastestRate(_ survey: CurvatureSurvey<Scalar>) -> Double {

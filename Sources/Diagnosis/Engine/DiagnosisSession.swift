@@ -122,7 +122,8 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       problem: problemFacts, curvature: curvatureFacts(survey, gaussNewton: gaussNewton),
       learningRate: .init(facts, note: limitNote(facts)),
       directions: directions(survey),
-      prediction: prediction(survey),
+      prediction: try ifMeasurable { try prediction(survey) }
+        ?? .init(rate: request.rate, iterations: nil, tolerance: request.tolerance),
       findings: try findings(
         survey, facts: facts, gaussNewton: gaussNewton, standardised: standardised,
         outcome: outcome),
@@ -212,22 +213,41 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     }
   }
 
-  private func prediction(_ survey: CurvatureSurvey<Scalar>) -> DiagnosisReport.Prediction {
+  private func prediction(_ survey: CurvatureSurvey<Scalar>) throws -> DiagnosisReport.Prediction {
     let rate = request.rate ?? safeRate(survey)
     let momentum = request.rate == nil ? 0 : forecastMomentum
+    let steps = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
+    func curve(_ relativeGap: (Int) -> Double?) -> [DiagnosisReport.CurvePoint] {
+      steps.compactMap { step in
+        relativeGap(step).flatMap { $0.isFinite ? .init(step: step, relativeGap: $0) : nil }
+      }
+    }
+    if let rate, momentum == 0, !problem.isQuadratic {
+      let forecast = try piecewiseForecast(objective, from: point, rate: rate, survey)
+      return .init(
+        rate: rate, iterations: forecast.iterations, tolerance: request.tolerance,
+        curve: curve(forecast.relativeGap(after:)))
+    }
     guard let rate, let momentum, !survey.curvature.isIndefinite else {
       return .init(rate: rate, iterations: nil, tolerance: request.tolerance)
     }
     let forecast = survey.model.forecast(rate: rate, momentum: momentum)
-    let steps = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
     return .init(
       rate: rate, iterations: forecast.iterations(toRelativeGap: request.tolerance),
       tolerance: request.tolerance, momentum: momentum == 0 ? nil : momentum,
-      curve: steps.compactMap { step in
-        forecast.relativeGap(after: step).flatMap {
-          $0.isFinite ? .init(step: step, relativeGap: $0) : nil
-        }
-      })
+      curve: curve(forecast.relativeGap(after:)))
+  }
+
+  /// The course of plain descent on a loss that is no quadratic, within a tenth of what a trial may
+  /// cost.
+  func piecewiseForecast(
+    _ objective: Objective<Scalar>, from start: [Scalar], rate: Double,
+    _ survey: CurvatureSurvey<Scalar>
+  ) throws -> PiecewiseForecast<Scalar> {
+    try PiecewiseForecast(
+      objective, from: start, rate: rate, to: .relativeGap(request.tolerance),
+      zeroThreshold: survey.zeroThreshold,
+      maxOperations: min(1.5e10, 1000 * objective.gradientOperations()))
   }
 
   /// `1 / upperBound`; nil without positive curvature.
