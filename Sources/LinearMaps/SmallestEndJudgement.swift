@@ -1,0 +1,59 @@
+/// How a search for the smallest eigenpairs ended, in a reason and a sentence.
+struct SmallestEndJudgement {
+  let convergence: Convergence
+
+  init<Scalar: LinearMapScalar>(
+    pairs: [(value: Double, residual: Double)], products: Int, _ end: LanczosSmallEnd<Scalar>,
+    method: SmallestEigenpairs<Scalar>.Method, options: SmallestEigenpairs<Scalar>.Options
+  ) {
+    let scale = max(end.scale, .leastNormalMagnitude)
+    let residual = pairs.map(\.residual).max()! / scale
+    let reachable = end.resolution / scale
+    let isAccurate = residual <= options.tolerance
+    let unresolved = end.scale == 0 ? 0 : pairs.count { abs($0.value) <= end.resolution }
+    let isFound = method != .lanczos || end.isFinished
+    let reason: Convergence.Reason
+    let advice: String
+    let higher =
+      Scalar.self == Float.self ? "use float64 or accept that accuracy" : "accept that accuracy"
+    if pairs.count < options.count {
+      reason = .budget
+      advice =
+        "\(products) products can show only \(pairs.count) of the \(options.count) eigenpairs "
+        + "asked for: allow more products."
+    } else if isFound && isAccurate && unresolved > 0 {
+      reason = .stagnatedAtRounding
+      advice =
+        "\(unresolved) of the \(pairs.count) values found cannot be told from zero: products and "
+        + "arithmetic in \(Scalar.precisionName) resolve \(short(reachable)) of the largest "
+        + "|eigenvalue|, so that neither their sign nor a condition number is known."
+    } else if isFound && isAccurate {
+      reason = .converged
+      let blurred = end.scale == 0 ? 0 : pairs.count { abs($0.value) <= $0.residual }
+      advice =
+        "Converged after \(products) products: residuals are at most \(short(residual)) of the "
+        + "largest |eigenvalue|"
+        + (blurred == 0
+          ? "."
+          : ", which exceeds \(blurred) of the values: a smaller tolerance would tell them from "
+            + "zero.")
+    } else if isFound && residual <= 2 * reachable {
+      reason = .stagnatedAtRounding
+      advice =
+        "Rounding in \(Scalar.precisionName) limits residuals to \(short(max(residual, reachable))) "
+        + "of the largest |eigenvalue|, above the tolerance \(short(options.tolerance)): \(higher)."
+    } else if method == .lanczos || products + options.count + 7 > options.maxApplications {
+      reason = .budget
+      advice =
+        "The budget of \(options.maxApplications) products was spent at residuals of "
+        + "\(short(residual)) of the largest |eigenvalue|: allow more products or a larger "
+        + "tolerance."
+    } else {
+      reason = .stagnatedAtRounding
+      advice =
+        "Residuals stay at \(short(residual)) of the largest |eigenvalue| after \(products) "
+        + "products: \(higher), or ask for a larger tolerance."
+    }
+    convergence = Convergence(reason: reason, operatorApplications: products, advice: advice)
+  }
+}
