@@ -29,14 +29,15 @@ struct SmallestEndJudgement {
         + "|eigenvalue|, so that neither their sign nor a condition number is known."
     } else if isFound && isAccurate {
       reason = .converged
-      let blurred = end.scale == 0 ? 0 : pairs.count { abs($0.value) <= $0.residual }
+      let blurred =
+        end.scale == 0 ? 0 : pairs.count { abs($0.value) <= options.tolerance * end.scale }
       advice =
         "Converged after \(products) products: residuals are at most \(short(residual)) of the "
         + "largest |eigenvalue|"
         + (blurred == 0
           ? "."
-          : ", which exceeds \(blurred) of the values: a smaller tolerance would tell them from "
-            + "zero.")
+          : "; \(blurred) of the values are below the tolerance, and a smaller one would tell them "
+            + "from zero.")
     } else if isFound && residual <= 2 * reachable {
       reason = .stagnatedAtRounding
       advice =

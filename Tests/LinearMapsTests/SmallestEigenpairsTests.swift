@@ -27,7 +27,8 @@ import Testing
         y[i] = 2 * x[i] - (i > 0 ? x[i - 1] : 0) - (i + 1 < n ? x[i + 1] : 0)
       }
     }
-    if n == 1000 && method == .lanczos { return }  // `automatic` takes that route.
+    // Lanczos needs all thousand columns there, which takes seconds.
+    if n == 1000 && (method == .lanczos || method == .automatic) { return }
     let count = n == 1000 ? 1 : 3
     let found = try SmallestEigenpairs(of: map, options: options(method, count: count))
     #expect(found.convergence.isConverged, "\(method) \(n) \(found.convergence)")
@@ -66,8 +67,8 @@ import Testing
   /// Every method, on spectra of known character, finds LAPACK's values in order.
   @Test(arguments: ["wishart", "wigner", "network", "decaying", "low rank", "copies", "clustered"])
   func agreesWithLAPACK(_ kind: String) throws {
-    let n = 90
-    for seed in 0..<3 {
+    let n = 60
+    for seed in 0..<2 {
       var generator = SeededGenerator(seed: UInt64(seed))
       let a: [Double]
       switch kind {
@@ -108,12 +109,12 @@ import Testing
   /// Some eigenvalue lies within every residual, whatever the method, the budget and the precision.
   @Test(arguments: TestMatrices.Family.allCases)
   func residualsAreTrueBounds(_ family: TestMatrices.Family) throws {
-    for (index, n) in [1, 2, 3, 7, 20, 45, 80].enumerated() {
+    for (index, n) in [1, 2, 3, 7, 20, 45].enumerated() {
       for repetition in 0..<3 {
         var generator = SeededGenerator(seed: UInt64(100 * index + repetition))
         let matrix = family.matrix(n, &generator)
         for method in Self.methods {
-          for budget in [3, 30, 150, 3000] {
+          for budget in [3, 40, 400] {
             try check(matrix, n, method, budget, seed: repetition, as: Double.self)
             if repetition == 0 {
               try check(matrix, n, method, budget, seed: repetition, as: Float.self)
@@ -151,10 +152,8 @@ import Testing
     if found.convergence.isConverged {
       #expect(found.pairs.allSatisfy { $0.residual <= options.tolerance * found.scale }, label)
     }
-    // Eigenvalues that decay through the tolerance have no gap: only a whole basis ends there.
-    let isSettled = n < 45 || method == .lanczos || method == .automatic
-    if budget == 3000 {
-      #expect(found.convergence.reason != .budget || !isSettled, label)
+    if budget == 400 && n <= 20 {
+      #expect(found.convergence.reason != .budget, label)
     }
   }
 
