@@ -10,7 +10,7 @@
 /// network's (ten outliers, a bulk at 0, a small negative tail): Lanczos 31, filter 136,
 /// shift-and-invert 91; Wishart: 121, 179, 167; 1-D Laplacian, n = 1000: 1,001, 1,354, 1,118.
 /// Beyond the basis, or where one start cannot tell copies apart: shift-and-invert if flattening the
-/// top of the spectrum leaves less than half of the work (1/k² at 1e-9: 2,009 against more than
+/// top of the spectrum leaves less than half of the work (1/k² at 1e-9, after 200 columns: 2,009 against more than
 /// 10,000 of the filter), else the filter, which keeps `2 count + 18` columns.
 ///
 /// Cost of the subspace methods: those columns twice, and the sketch. Where more eigenvalues lie within
