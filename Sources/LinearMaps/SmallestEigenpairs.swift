@@ -2,16 +2,16 @@
 ///
 /// Every residual is `‖A v - theta v‖`, measured by a product with `A` itself (or, where the budget
 /// leaves none for that, taken from the products made); some eigenvalue lies within it of `value`.
-/// That it is the smallest, only `lowerBound` says. Of `count` > 1 values the later ones may skip an
-/// eigenvalue nearer than the tolerance.
+/// That it is the smallest, only `lowerBound` says. Of `count` > 1 values the later ones may skip a
+/// neighbour, by a few times the tolerance.
 ///
 /// The rule of `automatic`: Lanczos as long as its basis fits, since no other method gets more out of
 /// a product. Products to a residual of 1e-6 |lambda|_max, one pair: 400 values like a trained
 /// network's (ten outliers, a bulk at 0, a small negative tail): Lanczos 31, filter 136,
 /// shift-and-invert 91; Wishart: 121, 179, 167; 1-D Laplacian, n = 1000: 1,001, 1,354, 1,118.
 /// Beyond the basis, or where one start cannot tell copies apart: shift-and-invert if flattening the
-/// top of the spectrum leaves less than half of the work (1/k² at 1e-9, after 200 columns: 2,009 against more than
-/// 10,000 of the filter), else the filter, which keeps `2 count + 18` columns.
+/// top of the spectrum leaves less than half of the work (1/k² at 1e-9, after 200 columns: 2,009
+/// against more than 10,000 of the filter), else the filter, which keeps `2 count + 18` columns.
 ///
 /// Cost of the subspace methods: those columns twice, and the sketch. Where more eigenvalues lie within
 /// the tolerance than columns are held, they converge slowly or not at all: `budget` says so.
