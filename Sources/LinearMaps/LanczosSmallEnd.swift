@@ -82,11 +82,12 @@ struct LanczosSmallEnd<Scalar: LinearMapScalar> {
     isFinished = hasAll && isBounded && isAccurate
   }
 
-  /// Whether the weights say that the first of the wanted Ritz values stand for more eigenvalues than
-  /// themselves: `n` times the weight of `j` eigenvalues is chi-squared of `j` degrees, and a sum
-  /// beyond its 99 % point belongs to a multiple eigenvalue or a cluster.
+  /// Whether the weights say that the first of the wanted Ritz values stand for more eigenvalues
+  /// than themselves: `n` times the weight of `j` eigenvalues is chi-squared of `j` degrees, and a
+  /// sum beyond its 99 % point belongs to a multiple eigenvalue or a cluster.
   ///
-  /// Reference: Laurent and Massart, "Adaptive estimation of a quadratic functional" (2000), lemma 1.
+  /// Reference: Laurent and Massart, "Adaptive estimation of a quadratic functional" (2000), lemma
+  /// 1.
   private static func isCrowded(_ ritz: TridiagonalEigensystem, _ count: Int, _ n: Int) -> Bool {
     var sum = 0.0
     for j in 0..<min(count, ritz.dimension) - 1 {

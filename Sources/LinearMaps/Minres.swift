@@ -4,8 +4,8 @@ public struct MinresResult<Scalar: LinearMapScalar>: Sendable {
   /// `‖b - A x‖`, from the iteration's own recurrence or, at the end, recomputed.
   public let residualNorm: Double
   public let iterations: Int
-  /// `flatDirection` where `A` is singular and `b` has a part outside its range: the solution is then
-  /// one of least squares.
+  /// `flatDirection` where `A` is singular and `b` has a part outside its range: the solution is
+  /// then one of least squares.
   public let convergence: Convergence
 }
 

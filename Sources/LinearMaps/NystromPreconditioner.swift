@@ -1,11 +1,13 @@
-/// `P^{-1} = (lambda_l + mu) U (Lambda + mu)^{-1} U' + (I - U U')`, from a randomised low-rank picture
-/// `U Lambda U'` of a positive semidefinite map `A`: it flattens the top of the spectrum of `A + mu I`.
+/// `P^{-1} = (lambda_l + mu) U (Lambda + mu)^{-1} U' + (I - U U')`, from a randomised low-rank
+/// picture `U Lambda U'` of a positive semidefinite map `A`: it flattens the top of the spectrum of
+/// `A + mu I`.
 ///
 /// A sketch `Y = A Omega` of `columns` random orthonormal directions, one block of products, gives
-/// `(Y + nu Omega) (Omega'Y + nu I)^{-1} (Y + nu Omega)'`, with a shift `nu` at rounding level that is
-/// taken off its eigenvalues again. With twice the effective dimension `tr A (A + mu)^{-1}` in columns
-/// the preconditioned condition number is expected below 28; a slowly decaying spectrum gains
-/// little: `lambda_l / mu` stays.
+/// `(Y + nu Omega) (Omega'Y + nu I)^{-1} (Y + nu Omega)'`, with a shift `nu` at rounding level that
+/// is taken off its eigenvalues again; computed as `Q (R C^{-1} R') Q'` with `Y + nu Omega = Q R`
+/// and the core `C`, so that `U` is orthonormal to rounding. With twice the effective dimension `tr
+/// A (A + mu)^{-1}` in columns the preconditioned condition number is expected below 28; a slowly
+/// decaying spectrum gains little: `lambda_l / mu` stays.
 ///
 /// Where `A` has negative eigenvalues the core matrix is not positive: the directions of the sketch
 /// that show it are left out (`dropped` counts them), and what remains is a positive definite

@@ -1,13 +1,13 @@
 /// The correction `(I - QQ')(A - sigma I)(I - QQ') t = -r` of the lowest open pair, for the Ritz
-/// vectors `Q` up to it: a step of inverse iteration, since `(A - sigma I)^{-1} v` and
-/// `(A - sigma I)^{-1} r` span the same with `v`, whose system stays well-conditioned as `sigma` closes
-/// in on the eigenvalue.
+/// vectors `Q` up to it: a step of inverse iteration, since `(A - sigma I)^{-1} v` and `(A - sigma
+/// I)^{-1} r` span the same with `v`, whose system stays well-conditioned as `sigma` closes in on
+/// the eigenvalue.
 ///
-/// Solved to three tenths of `r`: the inner accuracy follows the outer residual, and more of it costs
-/// more products than the subspace gives back. `sigma` stays below the pair by its residual, within
-/// which there is an eigenvalue. Where conjugate gradients meet negative curvature, the direction shows
-/// an eigenvalue below `sigma` and joins the subspace. A given shift above the lowest Ritz value makes
-/// the system indefinite, and MINRES solves it.
+/// Solved to three tenths of `r`: the inner accuracy follows the outer residual, and more of it
+/// costs more products than the subspace gives back. `sigma` stays below the pair by its residual,
+/// within which there is an eigenvalue. Where conjugate gradients meet negative curvature, the
+/// direction shows an eigenvalue below `sigma` and joins the subspace. A given shift above the
+/// lowest Ritz value makes the system indefinite, and MINRES solves it.
 ///
 /// Reference: Notay, "Combination of Jacobi-Davidson and conjugate gradients for the partial
 /// symmetric eigenproblem" (2002), sections 2 and 3.

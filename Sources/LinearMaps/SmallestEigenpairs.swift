@@ -5,16 +5,18 @@
 /// That it is the smallest, only `lowerBound` says. Of `count` > 1 values the later ones may skip a
 /// neighbour, by a few times the tolerance.
 ///
-/// The rule of `automatic`: Lanczos as long as its basis fits, since no other method gets more out of
-/// a product. Products to a residual of 1e-6 |lambda|_max, one pair: 400 values like a trained
+/// The rule of `automatic`: Lanczos as long as its basis fits, since no other method gets more out
+/// of a product. Products to a residual of 1e-6 |lambda|_max, one pair: 400 values like a trained
 /// network's (ten outliers, a bulk at 0, a small negative tail): Lanczos 31, filter 136,
 /// shift-and-invert 91; Wishart: 121, 179, 167; 1-D Laplacian, n = 1000: 1,001, 1,354, 1,118.
-/// Beyond the basis, or where one start cannot tell copies apart: shift-and-invert if flattening the
-/// top of the spectrum leaves less than half of the work (1/k² at 1e-9, after 200 columns: 2,009
-/// against more than 10,000 of the filter), else the filter, which keeps `2 count + 18` columns.
+/// Beyond the basis, or where one start cannot tell copies apart: shift-and-invert if flattening
+/// the top of the spectrum leaves less than half of the work (1/k² at 1e-9, after 200 columns:
+/// 2,009 against more than 10,000 of the filter), else the filter, which keeps `2 count + 18`
+/// columns.
 ///
-/// Cost of the subspace methods: those columns twice, and the sketch. Where more eigenvalues lie within
-/// the tolerance than columns are held, they converge slowly or not at all: `budget` says so.
+/// Cost of the subspace methods: those columns twice, and the sketch. Where more eigenvalues lie
+/// within the tolerance than columns are held, they converge slowly or not at all: `budget` says
+/// so.
 ///
 /// Reference: Zhou and Saad, "A Chebyshev-Davidson algorithm for large symmetric eigenproblems"
 /// (2007); Notay, "Combination of Jacobi-Davidson and conjugate gradients for the partial symmetric
@@ -52,7 +54,8 @@ public struct SmallestEigenpairs<Scalar: LinearMapScalar>: Sendable {
     /// fits in 1 GiB and at most 1,000.
     public var basisColumns: Int?
     /// Columns of the Nyström sketch of `shiftInvert`, 0 for none; nil to weigh its cost against
-    /// its gain, and to take the top Ritz pairs of a long Lanczos basis instead, which cost nothing.
+    /// its gain, and to take the top Ritz pairs of a long Lanczos basis instead, which cost
+    /// nothing.
     public var sketchColumns: Int?
     /// Chance, over random starts, that the lower bound is wrong.
     public var failureProbability = 1e-6
@@ -72,8 +75,8 @@ public struct SmallestEigenpairs<Scalar: LinearMapScalar>: Sendable {
   public let choice: String
   /// The largest `|lambda|` seen.
   public let scale: Double
-  /// Values nearer to zero than this are not told from zero: `n eps |lambda|_max`, or the rounding of
-  /// the products.
+  /// Values nearer to zero than this are not told from zero: `n eps |lambda|_max`, or the rounding
+  /// of the products.
   public let resolution: Double
   public let seed: UInt64
   /// `stagnatedAtRounding` also where a value is within `resolution` of zero.
@@ -90,8 +93,8 @@ public struct SmallestEigenpairs<Scalar: LinearMapScalar>: Sendable {
 
   /// Finds the pairs of `map` by the options.
   ///
-  /// Throws `tooManyEigenpairs`, `nonFiniteProduct`, `nonFiniteVector`, `zeroStart`, and what the map
-  /// throws.
+  /// Throws `tooManyEigenpairs`, `nonFiniteProduct`, `nonFiniteVector`, `zeroStart`, and what the
+  /// map throws.
   public init<Map: LinearMap<Scalar>>(of map: Map, options: Options = Options()) throws {
     let n = map.dimension
     guard options.count <= n else {

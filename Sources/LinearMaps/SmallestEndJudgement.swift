@@ -41,8 +41,8 @@ struct SmallestEndJudgement {
     } else if isFound && residual <= 2 * reachable {
       reason = .stagnatedAtRounding
       advice =
-        "Rounding in \(Scalar.precisionName) limits residuals to \(short(max(residual, reachable))) "
-        + "of the largest |eigenvalue|, above the tolerance \(short(options.tolerance)): \(higher)."
+        "Rounding in \(Scalar.precisionName) limits residuals to "
+        + "\(short(max(residual, reachable))) of the largest |eigenvalue|, above the tolerance \(short(options.tolerance)): \(higher)."
     } else if method == .lanczos || products + options.count + 7 > options.maxApplications {
       reason = .budget
       advice =

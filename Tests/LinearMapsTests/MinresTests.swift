@@ -61,7 +61,8 @@ import Testing
     #expect(result.convergence.operatorApplications >= result.iterations + 1)
   }
 
-  /// The residual of every iterate is the least over the Krylov space, by a dense least-squares fit.
+  /// The residual of every iterate is the least over the Krylov space, by a dense least-squares
+  /// fit.
   @Test func residualsAreMinimal() throws {
     let system = try System(Self.spectra[5], seed: 3)
     let n = system.n

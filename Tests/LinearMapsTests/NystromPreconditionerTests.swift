@@ -4,7 +4,8 @@ import Testing
 @testable import LinearMaps
 
 @Suite struct NystromPreconditionerTests {
-  /// Extreme eigenvalues of `P^{-1/2} (A + mu I) P^{-1/2}`, as those of `C' P^{-1} C` with `C C' = A + mu I`.
+  /// Extreme eigenvalues of `P^{-1/2} (A + mu I) P^{-1/2}`, as those of `C' P^{-1} C` with `C C' =
+  /// A + mu I`.
   func condition(
     _ values: [Double], _ a: [Double], _ preconditioner: NystromPreconditioner<Double>, mu: Double
   ) throws -> Double {
