@@ -1,13 +1,16 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
+let eigenstep = Target.Dependency.product(name: "Eigenstep", package: "Eigenstep")
+
 let package = Package(
   name: "EigenstepBenchmarks",
   platforms: [.macOS(.v14)],
   dependencies: [.package(name: "Eigenstep", path: "..")],
   targets: [
-    .executableTarget(
-      name: "hvp-worker", dependencies: [.product(name: "Eigenstep", package: "Eigenstep")])
+    .target(name: "BenchmarkNetwork", dependencies: [eigenstep]),
+    .executableTarget(name: "hvp-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
+    .executableTarget(name: "spectrum-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
   ],
   swiftLanguageModes: [.v6]
 )

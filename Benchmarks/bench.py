@@ -11,8 +11,6 @@ calls alternate; medians are compared; every product is compared with PyTorch's 
 import argparse
 import json
 import os
-import pathlib
-import shlex
 import statistics
 import subprocess
 import sys
@@ -20,10 +18,7 @@ import time
 
 import numpy as np
 
-HERE = pathlib.Path(__file__).resolve().parent
-DATA = HERE.parent / ".eigenstep" / "bench"
-OURS = HERE / ".build" / "release" / "hvp-worker"
-PEERS = HERE / "peers"
+from driver import DATA, PEERS, Worker, add_options, claim, make_inputs, ours, peer, save
 
 # (model, what is measured, the figure, its bound): a claim holds if the figure is within the bound.
 CLAIMS = [
@@ -40,44 +35,20 @@ CLAIMS = [
 ]
 
 
-class Worker:
-    """A runtime in a process of its own, silent until asked."""
+def block(worker, what, seconds, pause):
+    """The median call of a block of about so many seconds, after calls that wake the threads."""
+    time.sleep(pause)
+    first = statistics.median(worker.ask(f"run 3 {what}")["seconds"])
+    count = max(3, min(400, int(seconds / first)))
+    return statistics.median(worker.ask(f"run {count} {what}")["seconds"])
 
-    def __init__(self, command):
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PEERS
-        )
-        first = self.answer()
-        self.name, self.version = first["ready"], first["version"]
 
-    def answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the worker {shlex.join(self.process.args)} ended")
-        return json.loads(line)
-
-    def ask(self, command):
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
-        return self.answer()
-
-    def block(self, what, seconds, pause):
-        """The median call of a block of about so many seconds, after calls that wake the threads."""
-        time.sleep(pause)
-        first = statistics.median(self.ask(f"run 3 {what}")["seconds"])
-        count = max(3, min(400, int(seconds / first)))
-        return statistics.median(self.ask(f"run {count} {what}")["seconds"])
-
-    def result(self, what, count):
-        path = DATA / f"result-{os.getpid()}.bin"
-        self.ask(f"write {what} {path}")
-        values = np.fromfile(path, dtype="<f4").astype(float).reshape(-1, count)
-        path.unlink()
-        return values
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait(timeout=30)
+def result(worker, what, count):
+    path = DATA / f"result-{os.getpid()}.bin"
+    worker.ask(f"write {what} {path}")
+    values = np.fromfile(path, dtype="<f4").astype(float).reshape(-1, count)
+    path.unlink()
+    return values
 
 
 def flops_of_product(manifest):
@@ -106,14 +77,9 @@ def measure(model, arguments):
     exact = np.fromfile(folder / "reference.bin", dtype="<f8").reshape(-1, manifest["parameters"])
     exact_gradient = np.fromfile(folder / "reference-gradient.bin", dtype="<f8")[None, :]
 
-    commands = [
-        [sys.executable, f"{script}.py", str(folder), threads]
-        for script in ("hvp_torch", "hvp_jax", "sgemm_numpy")
+    commands = ours("hvp-worker", folder, threads) + [
+        peer(script, folder, threads) for script in ("hvp_torch", "hvp_jax", "sgemm_numpy")
     ]
-    if OURS.exists():
-        commands.insert(0, [str(OURS), str(folder), threads])
-    else:
-        print(f"no {OURS}: the peers alone are measured", file=sys.stderr)
     workers = [Worker(command) for command in commands]
     wanted = {
         worker.name: ["sgemm", "sgemm-layer"] if worker.name == "numpy"
@@ -130,14 +96,14 @@ def measure(model, arguments):
         for what in wanted[worker.name]:
             reference = {"hvp": exact[:1], "hvp8": exact, "gradient": exact_gradient}.get(what)
             if reference is not None:
-                got = worker.result(what, manifest["parameters"])
+                got = result(worker, what, manifest["parameters"])
                 errors[worker.name, what] = relative_error(got, reference)
 
     times = {}
     for _ in range(arguments.rounds):
         for worker in workers:
             for what in wanted[worker.name]:
-                median = worker.block(what, arguments.seconds, arguments.pause)
+                median = block(worker, what, arguments.seconds, arguments.pause)
                 times.setdefault((worker.name, what), []).append(median)
     versions = {worker.name: worker.version for worker in workers}
     for worker in workers:
@@ -170,19 +136,14 @@ def figures(manifest, times):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0))
-                        if hasattr(os, "sched_getaffinity") else os.cpu_count())
-    parser.add_argument("--rounds", type=int, default=7, help="blocks of each runtime")
+    add_options(parser, "mnist-tanh,mnist-relu,small-tanh", "results.json")
     parser.add_argument("--seconds", type=float, default=0.6, help="length of a block")
-    parser.add_argument("--pause", type=float, default=0.4, help="seconds before a block")
-    parser.add_argument("--models", default="mnist-tanh,mnist-relu,small-tanh")
-    parser.add_argument("--json", type=pathlib.Path, default=DATA / "results.json")
-    parser.add_argument("--strict", action="store_true", help="exit status 1 if a claim fails")
     arguments = parser.parse_args()
 
-    subprocess.run([sys.executable, str(PEERS / "make_inputs.py"), str(DATA)], check=True)
+    models = arguments.models.split(",")
+    make_inputs(models)
     results, failed = {}, 0
-    for model in arguments.models.split(","):
+    for model in models:
         manifest, times, errors, versions = measure(model, arguments)
         rate, table = figures(manifest, times)
         shape = "-".join(map(str, manifest["layers"]))
@@ -198,25 +159,17 @@ def main():
                 f"{f'{1e3 * min(values):.3f}-{1e3 * max(values):.3f}':>20}"
                 f"{'' if error is None else f'{error:.1e}':>18}"
             )
-        ours = table.get("Eigenstep", {})
+        measured = table.get("Eigenstep", {})
         for claimed, figure, bound in CLAIMS:
-            if claimed != model or figure not in ours:
-                continue
-            least = figure == "sgemm share"
-            holds = ours[figure] >= bound if least else ours[figure] <= bound
-            failed += not holds
-            print(
-                f"  {figure:<26} {ours[figure]:.2f}  (claim: at {'least' if least else 'most'} "
-                f"{bound})  {'holds' if holds else 'FAILS'}"
-            )
+            if claimed == model and figure in measured:
+                failed += not claim(
+                    figure, measured[figure], bound, least=figure == "sgemm share")
         results[model] = dict(
             threads=arguments.threads, versions=versions, sgemmRate=rate, figures=table,
             medians={f"{name} {what}": values for (name, what), values in times.items()},
             errors={f"{name} {what}": value for (name, what), value in errors.items()},
         )
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"\nall blocks: {arguments.json}")
+    save(arguments.json, results)
     return 1 if arguments.strict and failed else 0
 
 

@@ -2,11 +2,20 @@
 
     WORKER FOLDER/MODEL THREADS
 
-A worker prints {"ready": ..., "version": ...} when warm, then answers one JSON line per command:
+A worker prints {"ready": ..., "version": ...} when warm, then answers one JSON line per command.
+Of calls that are repeated:
     run N WHAT       {"seconds": [...]}  N calls one after the other, each to its result's end
     write WHAT PATH  {"written": PATH}   the result, float32, flat (one row per direction)
-    quit
 WHAT is `hvp` (one direction), `hvp8` (eight at once), `gradient`, or `sgemm`.
+Of spectra, each solved once, from the parameters on, with what the runtime compiles ahead ready:
+    largest TOLERANCE SEED         {"seconds": s, "products": p, "values": [...], ...}
+    bound TOLERANCE SEED           the same with "bound", above the largest eigenvalue
+    top COUNT TOLERANCE SEED       descending
+    smallest TOLERANCE SEED
+    both TOLERANCE SEED            largest, then smallest
+    density ... SEED               "nodes" and "weights", a list of each per probe
+What a runtime does not have it answers with {"unsupported": WHAT}.
+An empty line or `quit` ends it.
 """
 
 import json
@@ -32,9 +41,10 @@ def load(path):
         count=manifest["parameters"],
         entries=manifest["entries"],
         parameters=read("parameters.bin", "<f4"),
+        folder=folder,
         inputs=read("inputs.bin", "<f4").reshape(manifest["batch"], manifest["layers"][0]),
         labels=read("labels.bin", "<i4"),
-        directions=read("directions.bin", "<f4").reshape(manifest["directions"], -1),
+        directions=read("directions.bin", "<f4").reshape(-1, manifest["parameters"]),
     )
 
 
@@ -69,3 +79,21 @@ def serve(runtime, version, calls, to_numpy=np.asarray):
             result = to_numpy(calls[words[1]]())
             np.ascontiguousarray(result, dtype="<f4").tofile(words[2])
             print(json.dumps(dict(written=words[2])), flush=True)
+
+
+def serve_spectra(runtime, version, calls, products):
+    """Answers questions about spectra. `calls` maps the first word to a function of the others, as
+    numbers, that gives the rest of the answer; `products` counts the Hessian products so far."""
+    print(json.dumps(dict(ready=runtime, version=version)), flush=True)
+    for line in sys.stdin:
+        words = line.split()
+        if not words or words[0] == "quit":
+            return
+        if words[0] not in calls:
+            print(json.dumps(dict(unsupported=words[0])), flush=True)
+            continue
+        arguments = [float(word) if "." in word or "e" in word else int(word) for word in words[1:]]
+        before, start = products(), time.perf_counter()
+        answer = calls[words[0]](*arguments)
+        seconds = time.perf_counter() - start
+        print(json.dumps(dict(answer, seconds=seconds, products=products() - before)), flush=True)

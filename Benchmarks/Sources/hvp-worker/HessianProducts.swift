@@ -1,3 +1,4 @@
+import BenchmarkNetwork
 import OnnxBackend
 import TensorPrograms
 
