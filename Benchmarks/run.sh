@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the peers in .eigenstep/bench-venv, builds our worker, and runs bench.py with the
-# arguments given.
+# Installs the peers in .eigenstep/bench-venv, builds our workers, and runs bench.py (products) and
+# then spectra.py with the arguments given; `run.sh products ...` or `run.sh spectra ...` runs one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 VENV=.eigenstep/bench-venv
@@ -10,19 +10,34 @@ install_peers() {
   if "${pip[@]}" -r Benchmarks/requirements.txt; then return; fi
   # PyTorch's wheel needs its CUDA libraries to import on x86-64 Linux, but not what those need.
   echo "the plain install failed; installing PyTorch without resolving its dependencies" >&2
-  "${pip[@]}" numpy jax filelock typing-extensions sympy mpmath networkx jinja2 fsspec
+  "${pip[@]}" numpy scipy scikit-learn jax filelock typing-extensions sympy mpmath networkx jinja2 \
+    fsspec tqdm einops
   "${pip[@]}" --no-deps torch nvidia-cuda-runtime nvidia-cuda-cupti nvidia-cudnn-cu13 \
     nvidia-cublas nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvshmem-cu13 nvidia-cufft \
     nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-nvjitlink nvidia-cufile \
     nvidia-cuda-nvrtc nvidia-nvtx
+  "${pip[@]}" --no-deps 'pyhessian>=0.1' 'hessian-eigenthings>=1.0.0a5' \
+    'curvlinops-for-pytorch>=3' backpack-for-pytorch einconv linear_operator jaxtyping wadler-lindig
 }
 
-if ! "$VENV/bin/python" -c 'import torch, jax, numpy' 2>/dev/null; then
-  echo "installing PyTorch and JAX into $VENV (several gigabytes on Linux)" >&2
+if ! "$VENV/bin/python" -W ignore -c \
+  'import torch, jax, numpy, sklearn, pyhessian, curvlinops, hessian_eigenthings' 2>/dev/null; then
+  echo "installing PyTorch, JAX and the peers into $VENV (several gigabytes on Linux)" >&2
   python3 -m venv "$VENV"
   install_peers
 fi
 # SwiftPM does not look for new files in a package that is depended on by path: plan anew.
 touch Benchmarks/Package.swift
 "${SWIFT:-swift}" build -c release --package-path Benchmarks
-exec "$VENV/bin/python" Benchmarks/bench.py "$@"
+
+case "${1:-}" in
+  products | spectra) parts=("$1") && shift ;;
+  *) parts=(products spectra) ;;
+esac
+status=0
+for part in "${parts[@]}"; do
+  script=spectra.py
+  [ "$part" = products ] && script=bench.py
+  "$VENV/bin/python" "Benchmarks/$script" "$@" || status=$?
+done
+exit "$status"

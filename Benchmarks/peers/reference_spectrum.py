@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """What the answers are compared with, from PyTorch's products in float64.
 
-    reference_spectrum.py FOLDER/MODEL THREADS [density]
+    reference_spectrum.py FOLDER/MODEL THREADS [smallest] [density]
 
 Writes into the folder
-    reference-spectrum.json   the ten largest eigenvalues and the two smallest, by ARPACK to 1e-8
+    reference-spectrum.json   the ten largest eigenvalues and, where asked for, the two smallest, by
+                              ARPACK to 1e-8
     reference-density.npz     nodes and weights of the spectral density, and its own error
 
 The density is exact in its 100 largest |eigenvalues|; the rest is the mean of 60 runs of 200 Lanczos
@@ -81,13 +82,13 @@ def main():
 
     path = f"{folder}/reference-spectrum.json"
     if not os.path.exists(path):
-        largest = eigsh(
-            operator, k=10, which="LA", tol=1e-8, ncv=60, v0=start, return_eigenvectors=False)
-        smallest = eigsh(
-            operator, k=2, which="SA", tol=1e-8, ncv=200, v0=start, return_eigenvectors=False)
+        found = dict(largest=sorted(
+            eigsh(operator, k=10, which="LA", tol=1e-8, ncv=40, v0=start)[0], reverse=True))
+        if "smallest" in sys.argv:
+            found["smallest"] = sorted(
+                eigsh(operator, k=2, which="SA", tol=1e-8, ncv=200, v0=start)[0])
         with open(path, "w") as file:
-            json.dump(
-                dict(largest=sorted(largest, reverse=True), smallest=sorted(smallest)), file)
+            json.dump(found, file)
     if "density" in sys.argv and not os.path.exists(f"{folder}/reference-density.npz"):
         density(operator, f"{folder}/reference-density.npz")
 

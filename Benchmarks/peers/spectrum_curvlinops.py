@@ -59,7 +59,6 @@ def main():
     calls = {
         "largest": lambda tolerance, seed: solve(1, "LA", tolerance, seed),
         "top": lambda count, tolerance, seed: solve(count, "LA", tolerance, seed),
-        "smallest": lambda tolerance, seed: solve(1, "SA", tolerance, seed),
         "density": density,
     }
     solve(1, "LA", 1e-1, 0)

@@ -1,5 +1,10 @@
 /// One line of our side of the conversation about spectra.
 struct Answer: Encodable {
+  struct Stage: Encodable {
+    var name: String
+    var bytes: Int
+  }
+
   var seconds = 0.0
   var products = 0
   var values: [Double]?
@@ -13,4 +18,6 @@ struct Answer: Encodable {
   var weights: [[Double]]?
   /// What the density says of its own distance from the truth.
   var error: Double?
+  /// The most memory held resident, up to and with each stage.
+  var memory: [Stage]?
 }

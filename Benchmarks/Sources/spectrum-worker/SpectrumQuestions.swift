@@ -4,18 +4,25 @@ import LinearMaps
 import OnnxBackend
 
 /// The questions of the conversation about spectra, each answered from the parameters on: linearised
-/// anew, with the programs compiled before.
+/// anew, with the programs compiled at the first question.
 final class SpectrumQuestions {
   private let network: NetworkInputs
-  private let objective: Objective<Float>
+  private var memory = ResidentMemory()
+  private lazy var objective = Result { try Self.objective(network) }
 
-  init(_ network: NetworkInputs) throws {
+  init(_ network: NetworkInputs) {
     self.network = network
     // ONNX Runtime's threads spin between products; two pools would fight for the cores.
     LinearAlgebraThreads.set(1)
-    objective = try Objective(
-      network.definition, data: [network.inputs, network.labels], executor: OnnxExecutor())
-    _ = try objective.hessian(at: network.parameters)(network.parameters)
+    memory.note("model and data read")
+  }
+
+  private static func objective(
+    _ network: NetworkInputs, memoryBudget: Int = 2 << 30
+  ) throws -> Objective<Float> {
+    try Objective(
+      network.definition, data: [network.inputs, network.labels], executor: OnnxExecutor(),
+      memoryBudget: memoryBudget)
   }
 
   /// The answer without its seconds; nil for a question that is none.
@@ -24,38 +31,58 @@ final class SpectrumQuestions {
     guard let seed = numbers.last.map({ UInt64($0) }), numbers.count == words.count - 1 else {
       return nil
     }
+    var options = TopEigenpairs<Float>.Options()
+    options.boundTolerance = nil
+    options.seed = seed
     switch (words[0], numbers.count) {
     case ("largest", 2):
-      return try eigenpairs(.largest, tolerance: numbers[0], seed: seed)
+      options.tolerance = numbers[0]
     case ("bound", 2):
-      return try eigenpairs(
-        .largest, tolerance: numbers[0], boundTolerance: numbers[0], seed: seed)
+      options.tolerance = numbers[0]
+      options.boundTolerance = numbers[0]
     case ("top", 3):
-      return try eigenpairs(
-        .largest, count: Int(numbers[0]), tolerance: numbers[1], seed: seed)
+      options.count = Int(numbers[0])
+      options.tolerance = numbers[1]
     case ("smallest", 2):
-      return try eigenpairs(.smallest, tolerance: numbers[0], seed: seed)
+      options.end = .smallest
+      options.tolerance = numbers[0]
     case ("both", 2):
-      return try eigenpairs(.both, tolerance: numbers[0], seed: seed)
+      options.end = .both
+      options.tolerance = numbers[0]
+    case ("memory", 4):
+      options.count = Int(numbers[1])
+      options.tolerance = numbers[2]
+      return try inMemory(of: Int(numbers[0]), options)
     default: return nil
     }
+    return try eigenpairs(of: objective.get().hessian(at: network.parameters), options)
   }
 
   private func eigenpairs(
-    _ end: TopEigenpairs<Float>.End, count: Int = 1, tolerance: Double,
-    boundTolerance: Double? = nil, seed: UInt64
+    of map: CurvatureMap<Float>, _ options: TopEigenpairs<Float>.Options
   ) throws -> Answer {
-    var options = TopEigenpairs<Float>.Options()
-    options.end = end
-    options.count = count
-    options.tolerance = tolerance
-    options.boundTolerance = boundTolerance
-    options.seed = seed
-    let found = try TopEigenpairs(of: objective.hessian(at: network.parameters), options: options)
+    let found = try TopEigenpairs(of: map, options: options)
     let pairs = found.largest + found.smallest
     return Answer(
       products: found.convergence.operatorApplications, values: pairs.map(\.value),
       residuals: pairs.map { $0.residual / found.scale },
       bound: found.upperBound, reason: found.convergence.reason.rawValue)
+  }
+
+  /// The same within so many bytes beside model and data, half of them for the basis; to be the first
+  /// question of its process.
+  private func inMemory(
+    of bytes: Int, _ options: TopEigenpairs<Float>.Options
+  ) throws -> Answer {
+    let objective = try Self.objective(network, memoryBudget: bytes / 2)
+    memory.note("programs differentiated, data kept")
+    let map = try objective.hessian(at: network.parameters)
+    memory.note("linearised")
+    _ = try map(network.parameters)
+    memory.note("first product")
+    var answer = try eigenpairs(of: map, options)
+    memory.note("solved")
+    answer.memory = memory.stages
+    return answer
   }
 }

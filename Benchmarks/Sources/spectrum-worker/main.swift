@@ -2,7 +2,7 @@
 import BenchmarkNetwork
 import Foundation
 
-let questions = try SpectrumQuestions(Conversation.begin())
+let questions = SpectrumQuestions(try Conversation.begin())
 Conversation.ready()
 
 while let line = readLine() {
