@@ -44,8 +44,7 @@ final class SpectrumQuestions {
       options.count = Int(numbers[0])
       options.tolerance = numbers[1]
     case ("smallest", 2):
-      options.end = .smallest
-      options.tolerance = numbers[0]
+      return try smallest(tolerance: numbers[0], seed: seed)
     case ("both", 2):
       options.end = .both
       options.tolerance = numbers[0]
@@ -67,6 +66,19 @@ final class SpectrumQuestions {
       products: found.convergence.operatorApplications, values: pairs.map(\.value),
       residuals: pairs.map { $0.residual / found.scale },
       bound: found.upperBound, reason: found.convergence.reason.rawValue)
+  }
+
+  private func smallest(tolerance: Double, seed: UInt64) throws -> Answer {
+    var options = SmallestEigenpairs<Float>.Options()
+    options.tolerance = tolerance
+    options.boundTolerance = nil
+    options.seed = seed
+    let map = try objective.get().hessian(at: network.parameters)
+    let found = try SmallestEigenpairs(of: map, options: options)
+    return Answer(
+      products: found.convergence.operatorApplications, values: found.pairs.map(\.value),
+      residuals: found.pairs.map { $0.residual / found.scale },
+      reason: found.convergence.reason.rawValue)
   }
 
   /// The same within so many bytes beside model and data, half of them for the basis; to be the first
