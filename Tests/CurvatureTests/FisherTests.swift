@@ -26,6 +26,36 @@ import Testing
     #expect(relativeDistance(fisher, gaussNewton) < 1e-13)
   }
 
+  /// A class per position: the loss averages over positions too, which `scale` tells.
+  @Test func fisherOfSequences() throws {
+    let (n, length, width, k) = (5, 4, 3, 3)
+    var generator = SeededGenerator(seed: 6)
+    let x = (0..<n * length * width).map { _ in generator.nextNormal() }
+    let labels = (0..<n * length).map { _ in Int32(generator.next() % UInt64(k)) }
+    let definition = LossDefinition(
+      parameters: [.init("head.weight", [width, k])],
+      model: { p, data in data[0].matmul(p[0]).tanh() },
+      loss: { f, data in
+        let picked = f.gather(data[1].expanded(at: 2), axis: 2, batch: 2)
+        return (f.logSumExp(axis: 2) - picked.reshaped(Shape([f.shape[0], length]))).mean()
+      },
+      distribution: OutputDistribution(.categorical, scale: 1 / Double(length)))
+    let data = [
+      Tensor(x, shape: Shape([n, length, width])), Tensor(labels, shape: Shape([n, length])),
+    ]
+    let objective = try Objective<Double>(
+      definition, data: data, executor: ReferenceExecutor(), maxBatchSize: 2)
+    let point = (0..<width * k).map { _ in generator.nextNormal() }
+    let fisher = try columns(objective.curvature(.fisher, at: point))
+    #expect(
+      relativeDistance(fisher, try columns(objective.curvature(.gaussNewton, at: point))) < 1e-13)
+    // Rank one per sample, not per position.
+    let sampled = try SymmetricEigensystem(
+      columnMajor: columns(objective.curvature(.sampledFisher, at: point)), dimension: 9
+    ).values
+    #expect(sampled.count { $0 > 1e-12 } == n)
+  }
+
   @Test(arguments: SmallNetwork.Loss.allCases)
   func empiricalFisherIsTheMeanOfOuterProducts(_ loss: SmallNetwork.Loss) throws {
     let network = SmallNetwork(loss)
