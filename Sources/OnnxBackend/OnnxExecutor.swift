@@ -31,9 +31,16 @@ public final class OnnxExecutor: Executor {
       let model = try ProgramLowering.lower(program)
       return try OnnxSession(
         environment: environment, model: model.bytes, inputs: model.inputNames,
-        outputs: model.outputNames)
+        outputs: model.outputNames, configuration: Self.configuration(program))
     }
     return OnnxExecutable(program: program, session: session, options: options)
+  }
+
+  /// ONNX Runtime moves a constant factor into the matrix product beside it as an attribute, which is a
+  /// float32 whatever the product's type: a float64 one came out 4e-8 wrong.
+  private static func configuration(_ program: Program) -> [String: String] {
+    program.types.contains { $0.element == .float64 }
+      ? ["optimization.disable_specified_optimizers": "MatMulScaleFusion"] : [:]
   }
 
   public func keep(_ tensor: Tensor) throws -> any ResidentValue {

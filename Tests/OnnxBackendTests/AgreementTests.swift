@@ -30,6 +30,29 @@ import Testing
     }
   }
 
+  /// A factor that float32 cannot hold, beside a float64 product of either form and on either side.
+  @Test(arguments: [1.0 / 13, 0.1, 1e-40])
+  func factorsOfProductsKeepTheirPrecision(_ factor: Double) throws {
+    let types: [TensorType] = [.float64(4, 5), .float64(6, 5), .float64(5, 3)]
+    let program = try Program.trace(types) { inputs in
+      let (a, b, c) = (inputs[0], inputs[1], inputs[2])
+      return [
+        a.matmul(c) * factor, (a * factor).matmul(b.transposed()),
+        a.matmul(b.transposed()) * factor,
+        a.expanded(at: 1).matmul(c) * factor, (a.matmul(c) * factor).tanh(),
+      ]
+    }
+    let inputs = types.enumerated().map { index, type in
+      Tensor((0..<type.shape.count).map { Double($0 * 7 % 11 + index) / 3 - 1 }, type: type)
+    }
+    let expected = try ReferenceExecutor().compile(program).run(inputs)
+    let results = try Self.onnx.get().compile(program).run(inputs)
+    for (result, reference) in zip(results, expected) {
+      let scale = reference.doubles.map(abs).max()!
+      for (x, y) in zip(result.doubles, reference.doubles) { #expect(abs(x - y) <= 1e-14 * scale) }
+    }
+  }
+
   @Test(arguments: PrimitiveTable.rows)
   func primitives(_ row: PrimitiveRow) throws {
     for element in row.elements where row.interpreterOnly(element) == nil {
