@@ -30,19 +30,19 @@ import Testing
     }
   }
 
-  /// A factor that float32 cannot hold, beside a float64 product of either form and on either side.
-  @Test(arguments: [1.0 / 13, 0.1, 1e-40])
-  func factorsOfProductsKeepTheirPrecision(_ factor: Double) throws {
-    let types: [TensorType] = [.float64(4, 5), .float64(6, 5), .float64(5, 3)]
-    let program = try Program.trace(types) { inputs in
-      let (a, b, c) = (inputs[0], inputs[1], inputs[2])
+  /// A factor that float32 cannot hold, beside a float64 product, alone and with batched operands.
+  @Test(arguments: [1.0 / 13, 0.1], [[], [true, false], [false, true], [true, true]])
+  func factorsOfProductsKeepTheirPrecision(_ factor: Double, _ batched: [Bool]) throws {
+    var program = try Program.trace([.float64(4, 5), .float64(5, 3)]) { inputs in
+      let (a, b) = (inputs[0], inputs[1])
+      let product = a.matmul(b)
       return [
-        a.matmul(c) * factor, (a * factor).matmul(b.transposed()),
-        a.matmul(b.transposed()) * factor,
-        a.expanded(at: 1).matmul(c) * factor, (a.matmul(c) * factor).tanh(),
+        product * factor, (a * factor).matmul(b), (product * factor).matmul(b.transposed()),
+        a.matmul(b * factor), (product * factor).tanh(),
       ]
     }
-    let inputs = types.enumerated().map { index, type in
+    if !batched.isEmpty { program = program.vmap(batched: batched, size: 8).simplified() }
+    let inputs = program.inputTypes.enumerated().map { index, type in
       Tensor((0..<type.shape.count).map { Double($0 * 7 % 11 + index) / 3 - 1 }, type: type)
     }
     let expected = try ReferenceExecutor().compile(program).run(inputs)
