@@ -250,6 +250,8 @@ extension DiagnosisSession {
       return try piecewiseForecast(objective, from: start, rate: rate, survey).iterations
     } catch is LinearMapError {
       return nil
+    } catch is CurvatureError {
+      return nil
     }
   }
 
