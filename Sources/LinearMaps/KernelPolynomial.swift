@@ -47,7 +47,7 @@ struct KernelPolynomial<Map: LinearMap> {
     let halfWidth = 0.5 * first.length
     // Without a width every eigenvalue is the same, and without a product left the pilot is all.
     guard halfWidth > 0, spent < options.maxApplications else {
-      return result(first, isMet: options.error.map { first.meets($0) } ?? true)
+      return result(first, isMet: options.error.map { first.meets($0) } ?? (halfWidth == 0))
     }
     var state = State(
       center: 0.5 * (first.support.lowerBound + first.support.upperBound),
@@ -100,7 +100,7 @@ struct KernelPolynomial<Map: LinearMap> {
         SpectralDensity.Progress(
           operatorApplications: spent, probes: m, wassersteinBound: assessment.bound,
           target: options.error.map { $0 * assessment.range }))
-      let isMet = options.error.map { assessment.meets($0) } ?? isLast
+      let isMet = options.error.map { assessment.meets($0) } ?? (k >= stepLimit)
       if isLast || isMet { return result(assessment, isMet: isMet) }
     }
     preconditionFailure("an expansion ends within its products")

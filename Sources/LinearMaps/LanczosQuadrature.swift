@@ -199,7 +199,9 @@ struct LanczosQuadrature<Map: LinearMap> {
 
 extension LanczosQuadrature {
   private func result(_ assessment: DensityAssessment) -> SpectralDensity {
-    let isMet = options.error.map { assessment.meets($0) } ?? true
+    let probes = assessment.probes + (assessment.deflated > 0 ? 1 : 0)
+    let isWhole = spent < limit || (probes >= probeLimit && assessment.steps >= stepLimit)
+    let isMet = options.error.map { assessment.meets($0) } ?? isWhole
     return SpectralDensity(
       assessment, .lanczos, products: spent, reason: isMet ? .converged : .budget, options)
   }

@@ -47,9 +47,10 @@ extension SpectralDensity {
         + "after \(products) products."
     default:
       let remedy = stepBound > 0.5 * bound ? "steps" : "probes"
+      let wanted = options.error.map { "not by \(short($0))" } ?? "with fewer than asked for"
       advice =
         "\(products) products bound the Wasserstein distance by \(short(bound / scale)) of the "
-        + "range, not by \(short(options.error ?? 0)): allow more products, for \(remedy) above all."
+        + "range, \(wanted): allow more products, for \(remedy) above all."
     }
     return Convergence(reason: reason, operatorApplications: products, advice: advice)
   }

@@ -137,10 +137,11 @@ import Testing
     var generator = SeededGenerator(seed: 9)
     let map = DenseSymmetricMap(
       columnMajor: TestMatrices.wigner(n, &generator).map { Float($0) }, dimension: n)
-    // Five steps are exact to degree 10; the damping widens the density by pi/81 of the half-width.
-    let options =
+    // Five steps are exact to degree 10; the damping widens the density by pi/121 of the half-width.
+    var options =
       method == .lanczos
-      ? Self.options(steps: 5, probes: 120) : Self.options(method, steps: 40, probes: 40)
+      ? Self.options(steps: 5, probes: 120) : Self.options(method, steps: 60, probes: 40)
+    options.maxApplications = 4000
     let density = try SpectralDensity(of: map, options: options)
     let tolerance = method == .lanczos ? 0.01 : 0.06
     for (degree, theory) in [(2, 1.0), (4, 2.0), (6, 5.0)] {
