@@ -48,7 +48,7 @@ import Testing
   ) throws {
     let n = 60
     let (map, diagonal) = try Self.map(decay, n)
-    let runs = 100
+    let runs = 50
     var sums = [Double](repeating: 0, count: n)
     var squares = sums
     var covered = 0
@@ -91,7 +91,7 @@ import Testing
     let norm = Double.nrm2(n, diagonal)
     let single = DenseSymmetricMap(columnMajor: map.columns.map { Float($0) }, dimension: n)
     var within = 0
-    for seed in 0..<40 {
+    for seed in 0..<20 {
       let estimate = try DiagonalEstimate(
         of: single, method: method,
         options: TraceEstimateTests.options(tolerance: 0.1, products: 100_000, seed: UInt64(seed)))
@@ -99,7 +99,7 @@ import Testing
       #expect(estimate.probes >= 20 || estimate.convergence.reason == .invariantSubspace)
       if Self.distance(estimate.values, diagonal) <= 0.3 * norm { within += 1 }
     }
-    #expect(within >= 38)
+    #expect(within >= 19)
   }
 
   @Test(arguments: DiagonalEstimate.Method.allCases) func exactCases(
@@ -123,7 +123,7 @@ import Testing
         method == .xDiag && diagonal[0] != 0 || estimate.convergence.reason == .converged)
     }
     // XDiag sees a map of low rank exactly, also where signs repeat themselves.
-    let n = 400
+    let n = 150
     let spectrum = (0..<n).map { $0 < 5 ? Double($0 + 1) : 0 }
     let a = try ReferenceMatrices.inRandomBasis(spectrum, seed: 6)
     let swap = ClosureMap<Double>(dimension: n) { x, y in

@@ -46,7 +46,7 @@ import Testing
     }
     var values: [Double] = []
     var claimed = 0.0
-    let runs = 4000
+    let runs = 1500
     for seed in 0..<runs {
       var options = Self.options(products: 16, seed: UInt64(seed))
       options.probes = distribution
@@ -130,7 +130,7 @@ import Testing
       columnMajor: try ReferenceMatrices.inRandomBasis(spectrum, seed: 3), dimension: n)
     var values: [Double] = []
     var covered = 0
-    let runs = 200
+    let runs = 120
     for seed in 0..<runs {
       let trace = try TraceEstimate(
         of: map, method: method, options: Self.options(products: products, seed: UInt64(seed)))
@@ -171,7 +171,7 @@ import Testing
     let a = try ReferenceMatrices.inRandomBasis(spectrum, seed: 6).map { Float($0) }
     let map = DenseSymmetricMap(columnMajor: a, dimension: n)
     var within = 0
-    for seed in 0..<60 {
+    for seed in 0..<40 {
       let trace = try TraceEstimate(
         of: map, method: method,
         options: Self.options(tolerance: 0.03, products: 100_000, seed: UInt64(seed)))
@@ -183,7 +183,7 @@ import Testing
       }
       if abs(trace.value - exact) <= 3 * 0.03 * exact { within += 1 }
     }
-    #expect(within >= 57)
+    #expect(within >= 38)
   }
 
   /// The first check sees nothing but zero, with a standard error of 0.
