@@ -94,9 +94,7 @@ private struct DiagonalEstimator<Map: LinearMap>: ProbeEstimator {
       squares += Map.Scalar.dot(y.count, y, y)
       switch method {
       case .hutchinson:
-        for column in stride(from: 0, to: x.count, by: n) {
-          moments.add { Double(x[column + $0]) * Double(y[column + $0]) }
-        }
+        moments.add(productsOf: x, y)
       case .xDiag:
         vectors += x
         try sketch.extend(by: y, map: map, meter: &meter)
@@ -149,13 +147,9 @@ private struct DiagonalEstimator<Map: LinearMap>: ProbeEstimator {
     let s = directions.flatMap { $0.map { Map.Scalar($0) } }
     var result = RunningMoments(dimension: n)
     var base = [Double](repeating: 0, count: n)
-    for column in stride(from: 0, to: n * r, by: n) {
-      for i in 0..<n {
-        base[i] += Double(sketch.basis[column + i]) * Double(sketch.images[column + i])
-      }
-    }
+    addRowProducts(sketch.basis, sketch.images, to: &base)
     guard r > 0 else {
-      for _ in 0..<m { result.add { _ in 0 } }
+      result.add(productsOf: vectors.map { _ in 0 }, vectors)
       return result
     }
     // A few probes at a time bound the memory for Q s_i and Z s_i.
@@ -169,15 +163,19 @@ private struct DiagonalEstimator<Map: LinearMap>: ProbeEstimator {
           part, ldb: r, beta: 0, &product, ldc: n)
         return product
       }
-      let (q, z) = (combined(sketch.basis), combined(sketch.images))
+      let q = combined(sketch.basis)
+      var rest = combined(sketch.images)
       for column in 0..<width {
         let probe = start + column
-        result.add { i in
-          let along = q[column * n + i]
-          return base[i]
-            + Double(along * (lengths[probe] * vectors[probe * n + i] - z[column * n + i]))
+        rest.withUnsafeMutableBufferPointer { rest in
+          vectors.withUnsafeBufferPointer {
+            let target = rest.baseAddress! + column * n
+            Map.Scalar.axpy(n, -lengths[probe], $0.baseAddress! + probe * n, target)
+            Map.Scalar.scal(n, -1, target)
+          }
         }
       }
+      result.add(productsOf: q, rest, base: base)
     }
     return result
   }
@@ -194,13 +192,21 @@ private struct RunningMoments {
     squares = means
   }
 
-  mutating func add(_ sample: (Int) -> Double) {
-    count += 1
-    for i in means.indices {
-      let value = sample(i)
-      let difference = value - means[i]
-      means[i] += difference / Double(count)
-      squares[i] += difference * (value - means[i])
+  /// Takes `base + x * y` for each column of two column-major blocks.
+  @_specialize(where Scalar == Double)
+  @_specialize(where Scalar == Float)
+  mutating func add<Scalar: LinearMapScalar>(
+    productsOf x: [Scalar], _ y: [Scalar], base: [Double]? = nil
+  ) {
+    let n = means.count
+    for column in stride(from: 0, to: x.count, by: n) {
+      count += 1
+      for i in 0..<n {
+        let value = (base?[i] ?? 0) + Double(x[column + i]) * Double(y[column + i])
+        let difference = value - means[i]
+        means[i] += difference / Double(count)
+        squares[i] += difference * (value - means[i])
+      }
     }
   }
 
@@ -208,5 +214,17 @@ private struct RunningMoments {
     precondition(count >= 2, "one sample has no standard error")
     let scale = 1 / Double(count * (count - 1))
     return (means, squares.map { ($0 * scale).squareRoot() })
+  }
+}
+
+/// Adds the diagonal of `X Y'` to `sums`, for two column-major blocks.
+@_specialize(where Scalar == Double)
+@_specialize(where Scalar == Float)
+private func addRowProducts<Scalar: LinearMapScalar>(
+  _ x: [Scalar], _ y: [Scalar], to sums: inout [Double]
+) {
+  let n = sums.count
+  for column in stride(from: 0, to: x.count, by: n) {
+    for i in 0..<n { sums[i] += Double(x[column + i]) * Double(y[column + i]) }
   }
 }

@@ -144,6 +144,10 @@ struct ProductMeter {
 
 extension SeededGenerator {
   /// Column-major probes, `n` numbers each.
+  ///
+  /// Specialised by hand: called from generic code, its loops would pay for every number otherwise.
+  @_specialize(where Scalar == Double)
+  @_specialize(where Scalar == Float)
   mutating func probes<Scalar: LinearMapScalar>(
     _ count: Int, dimension n: Int, _ distribution: ProbeDistribution
   ) -> [Scalar] {

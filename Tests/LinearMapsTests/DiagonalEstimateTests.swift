@@ -116,11 +116,11 @@ import Testing
       #expect(estimate.convergence.reason == .invariantSubspace)
     }
     // Signs see a diagonal map exactly; zero is one.
-    for diagonal in [[Double](repeating: 0, count: 1500), (0..<1500).map { Double($0) - 700 }] {
+    for diagonal in [[Double](repeating: 0, count: 1500), (0..<1500).map { Double($0) - 700 }]
+    where method == .hutchinson || diagonal[0] == 0 {
       let estimate = try DiagonalEstimate(of: DiagonalMap(diagonal), method: method)
-      #expect(method == .xDiag || Self.distance(estimate.values, diagonal) < 1e-9)
-      #expect(
-        method == .xDiag && diagonal[0] != 0 || estimate.convergence.reason == .converged)
+      #expect(Self.distance(estimate.values, diagonal) < 1e-9)
+      #expect(estimate.convergence.reason == .converged)
     }
     // XDiag sees a map of low rank exactly, also where signs repeat themselves.
     let n = 150
