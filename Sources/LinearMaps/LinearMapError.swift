@@ -12,6 +12,8 @@ public enum LinearMapError: Error, Equatable, Sendable {
   case zeroStart
   /// More eigenpairs were asked for than the map has.
   case tooManyEigenpairs(requested: Int, dimension: Int)
+  /// `|u'Av - v'Au|` for unit vectors, relative to the map, is beyond what rounding explains.
+  case notSymmetric(relativeAsymmetry: Double)
   /// LAPACK's routine ended with this info.
   case lapack(routine: String, info: Int)
 }
@@ -32,6 +34,9 @@ extension LinearMapError: CustomStringConvertible, LocalizedError {
     case .tooManyEigenpairs(let requested, let dimension):
       "\(requested) eigenpairs were asked of a map of dimension \(dimension); "
         + "ask for at most \(dimension)"
+    case .notSymmetric(let asymmetry):
+      "the linear map is not symmetric: u'Av and v'Au differ by \(short(asymmetry)) of its size; "
+        + "give a symmetric map, such as (A + A')/2 or A'A"
     case .lapack(let routine, let info):
       "LAPACK's \(routine) failed with info \(info); check that the matrix is well scaled"
     }

@@ -1,51 +1,55 @@
-/// What a Lanczos factorisation knows about the ends of the spectrum after `k` steps, and whether
-/// that is enough.
+/// What a Krylov basis knows about the ends of the spectrum, and whether that is enough.
 struct RitzState<Scalar: LinearMapScalar> {
-  let ritz: TridiagonalEigensystem
+  let ritz: RitzSystem
   /// Indices into `ritz` of the pairs asked for, outermost first.
   let largest: [Int]
   let smallest: [Int]
-  let upperBound: Double?
-  let lowerBound: Double?
+  let bounds: EndBounds
   let scale: Double
   let rounding: Double
+  /// The largest residual of the pairs asked for, and the distance of the bounds from the outermost
+  /// values, relative to the scale; nil without bounds.
+  let relativeResidual: Double
+  let relativeGap: Double?
   let isFinished: Bool
   let convergence: Convergence
 
-  private let lastBeta: Double
+  private let tolerance: Double
 
-  init(_ lanczos: LanczosFactorization<Scalar>, options: TopEigenpairs<Scalar>.Options) throws {
-    let k = lanczos.count
-    let ritz = try lanczos.ritzSystem(vectors: .all)
-    let scale = max(abs(ritz.values[0]), abs(ritz.values[k - 1]))
+  init(
+    _ basis: KrylovBasis<Scalar>, options: TopEigenpairs<Scalar>.Options, previous: RitzState?
+  ) throws {
+    let ritz = try basis.ritzSystem()
+    let k = ritz.dimension
+    let scale = max(abs(basis.seen.smallest), abs(basis.seen.largest))
+    // Every restart rounds the basis once more; these errors add up as in a random walk.
+    let ulps = 8 + 4 * Double(basis.restarts).squareRoot()
     let rounding =
-      8 * Double(Scalar.ulpOfOne) * scale + 2 * lanczos.asymmetry + lanczos.largestDroppedBeta
+      ulps * Double(Scalar.ulpOfOne) * scale + 2 * basis.asymmetry + basis.dropped
     let wanted = min(options.count, k)
     let largest = options.end == .smallest ? [] : (0..<wanted).map { k - 1 - $0 }
     let smallest = options.end == .largest ? [] : Array(0..<wanted)
-    let lastBeta = lanczos.betas[k - 1]
 
-    let residual = (largest + smallest).map { lastBeta * abs(ritz.last[$0]) }.max()!
-    let bounds = try EndBounds(lanczos, ritz: ritz, rounding: rounding, options: options)
+    let residual = (largest + smallest).map { ritz.residual($0) }.max()!
+    let bounds = EndBounds(
+      basis, ritz: ritz, rounding: rounding, aboveEnd: largest.last.map { ritz.values[$0] },
+      belowEnd: smallest.last.map { ritz.values[$0] },
+      slack: (options.boundTolerance ?? 1e-3) * scale,
+      failureProbability: options.failureProbability, previous: previous?.bounds)
     let gap = max(
       options.end == .smallest ? 0 : bounds.upper.map { $0 - ritz.values[k - 1] } ?? 0,
       options.end == .largest ? 0 : bounds.lower.map { ritz.values[0] - $0 } ?? 0)
 
+    let isComplete = basis.isComplete
     let hasAll =
-      k >= options.count
-      && (options.count == 1 || lanczos.isComplete
-        || bounds.exclude(
-          aboveEnd: largest.last.map { ritz.values[$0] },
-          belowEnd: smallest.last.map { ritz.values[$0] },
-          slack: (options.boundTolerance ?? 1e-3) * scale))
+      k >= options.count && (options.count == 1 || isComplete || bounds.excludeHidden)
     let isAccurate = residual + rounding <= options.tolerance * scale || scale == 0
     let isAtRounding = residual <= rounding
-    let isComplete = lanczos.isComplete
     let isBounded: Bool
     if let tolerance = options.boundTolerance {
       // A bound cannot come closer than the rounding that it allows for. Without one, an invariant
-      // subspace may hide the rest of the spectrum, which a restart can still explore.
-      let isMissing = bounds.upper == nil && lanczos.isInvariant
+      // subspace may hide the rest of the spectrum, which a fresh block can still explore.
+      let isMissing = bounds.upper == nil && basis.isInvariant
       isBounded = !isMissing && gap <= max(tolerance * scale, 4 * rounding)
     } else {
       isBounded = true
@@ -54,40 +58,57 @@ struct RitzState<Scalar: LinearMapScalar> {
     self.ritz = ritz
     self.largest = largest
     self.smallest = smallest
-    self.upperBound = bounds.upper
-    self.lowerBound = bounds.lower
+    self.bounds = bounds
     self.scale = scale
     self.rounding = rounding
-    self.lastBeta = lastBeta
+    tolerance = options.tolerance
+    let unit = max(scale, .leastNormalMagnitude)
+    relativeResidual = max(residual, rounding) / unit
+    relativeGap = bounds.upper == nil ? nil : gap / unit
     isFinished = isComplete || (hasAll && isBounded && (isAccurate || isAtRounding))
 
     let reason: Convergence.Reason
     if hasAll && isAccurate && (isBounded || isComplete) {
-      reason = lanczos.isInvariant ? .invariantSubspace : .converged
+      reason = basis.isInvariant ? .invariantSubspace : .converged
     } else if isFinished {
       reason = .stagnatedAtRounding
     } else {
       reason = .budget
     }
     convergence = Convergence(
-      reason: reason, operatorApplications: k,
+      reason: reason, operatorApplications: basis.products,
       advice: Self.advice(
-        reason, products: k, found: wanted,
-        relativeResidual: residual / max(scale, .leastNormalMagnitude),
-        relativeRounding: rounding / max(scale, .leastNormalMagnitude),
-        relativeGap: bounds.upper == nil ? nil : gap / max(scale, .leastNormalMagnitude),
-        options: options))
+        reason, products: basis.products, found: wanted, reached: relativeResidual,
+        relativeGap: relativeGap, options: options))
   }
 
-  func residual(_ index: Int) -> Double {
-    lastBeta * abs(ritz.last[index]) + rounding
+  /// The bound on `‖A v - theta v‖`.
+  func residual(_ index: Int) -> Double { ritz.residual(index) + rounding }
+
+  /// How one pair ended; the run as a whole also asks for the bounds.
+  func reason(_ index: Int) -> Convergence.Reason {
+    let seen = ritz.residual(index)
+    if seen + rounding <= tolerance * scale || scale == 0 { return .converged }
+    return seen <= rounding ? .stagnatedAtRounding : .budget
+  }
+
+  /// The Ritz vectors that a restart keeps: the wanted ones and two fifths of the others, outermost
+  /// first, which is where a longer basis would have refined them.
+  func kept(in basis: KrylovBasis<Scalar>) -> [Int] {
+    let k = ritz.dimension
+    let wanted = largest.count + smallest.count
+    let width = basis.blockColumns
+    let most = basis.capacity - 3 * basis.nextWidth
+    // Whole blocks, so that those to come lie in one piece of memory.
+    let count = (min(wanted + 2 * (k - wanted) / 5, most) + width - 1) / width * width
+    let bottom = largest.isEmpty ? count : smallest.isEmpty ? 0 : count / 2
+    return Array(0..<bottom) + Array(k - (count - bottom)..<k)
   }
 
   private static func advice(
-    _ reason: Convergence.Reason, products: Int, found: Int, relativeResidual: Double,
-    relativeRounding: Double, relativeGap: Double?, options: TopEigenpairs<Scalar>.Options
+    _ reason: Convergence.Reason, products: Int, found: Int, reached: Double,
+    relativeGap: Double?, options: TopEigenpairs<Scalar>.Options
   ) -> String {
-    let reached = max(relativeResidual, relativeRounding)
     switch reason {
     case .converged:
       return

@@ -2,11 +2,13 @@
 public struct Eigenpair<Scalar: LinearMapScalar>: Sendable {
   /// The Ritz value `theta`.
   public let value: Double
-  /// Bound on `‖A v - theta v‖`: `|beta_k s_k|` plus what rounding adds. Some eigenvalue lies within
+  /// Bound on `‖A v - theta v‖`: `‖C s‖` of `KrylovBasis` plus what rounding adds. Some eigenvalue lies within
   /// it of `value`; which one, it does not say.
   public let residual: Double
   /// The Ritz vector `v`, of unit norm.
   public let vector: [Scalar]
+  /// `converged` if the residual is within the tolerance, else what stands in the way.
+  public let reason: Convergence.Reason
 
   /// `‖A v - theta v‖` measured by one more product, in double precision.
   ///
@@ -18,18 +20,19 @@ public struct Eigenpair<Scalar: LinearMapScalar>: Sendable {
   }
 }
 
-/// The outermost eigenpairs of a symmetric map, by Lanczos from a random start, with an upper bound
-/// on the largest eigenvalue and a lower bound on the smallest from the same products.
+/// The outermost eigenpairs of a symmetric map, by thick-restart block Lanczos from a random start,
+/// with an upper bound on the largest eigenvalue and a lower bound on the smallest from the same
+/// products.
 ///
 /// A residual certifies that *some* eigenvalue is near; that it is the outermost one only the bound
-/// says, and it needs a random start. With a start of the caller's the bounds are nil, unless the
-/// start's Krylov space ended early and the rest was explored from a random direction.
-/// One starting vector sees one copy of a multiple eigenvalue until rounding, or a restart after an
-/// invariant subspace, brings up the others.
+/// says, and it needs a random direction in the first block. A block of `b` columns shows `b` copies
+/// of a multiple eigenvalue; further ones come up once an invariant subspace has been found.
 ///
-/// Cost: `k` products, `k` vectors of memory, `2 n k²` operations of orthogonalisation.
+/// Cost: `k` products and, without restarts, `k` vectors of memory and `2 n k²` operations of
+/// orthogonalisation. With restarts the vectors are `maxBasisColumns` and the products more.
 ///
-/// Reference: Parlett, "The Symmetric Eigenvalue Problem" (1998), chapter 13; `ProbabilisticBound`.
+/// Reference: Parlett, "The Symmetric Eigenvalue Problem" (1998), chapter 13; `KrylovBasis`,
+/// `RecurrenceChain`.
 public struct TopEigenpairs<Scalar: LinearMapScalar>: Sendable {
   public enum End: String, Codable, Sendable, CaseIterable {
     case largest, smallest, both
@@ -44,11 +47,26 @@ public struct TopEigenpairs<Scalar: LinearMapScalar>: Sendable {
     public var tolerance = 1e-6
     /// Largest distance of the bound from its Ritz value; nil leaves it out of the decision.
     public var boundTolerance: Double? = 1e-3
-    /// Products allowed; the dimension is always enough.
+    /// Products allowed; the dimension is enough without restarts.
     public var maxApplications = 300
+    /// Columns per step. More than 1 costs more products; choose it for multiple eigenvalues (as
+    /// many columns as copies to be found) or where a map does several columns for less.
+    public var blockSize = 1
+    /// Basis vectors held at once, a restart making room when they are full; nil for no restart.
+    /// At least the pairs wanted, two more and four blocks are held, whatever is asked for.
+    public var maxBasisColumns: Int?
     public var seed: UInt64 = 0
-    /// Where to start; nil for a random direction, the only one that the bounds hold for.
+    /// Where to start; nil for a random direction. With one column per step there are no bounds
+    /// then, unless its Krylov space ends early and the rest is explored from a random direction.
     public var start: [Scalar]?
+    /// Vectors near the eigenvectors wanted, such as those of an earlier answer. They share the
+    /// first block with a random column (or as many as fill `blockSize`), drawn independently of
+    /// them, which the bounds hold for; those that turn out accurate leave the later blocks.
+    public var startVectors: [[Scalar]] = []
+    /// Called at every check with the products so far, the largest residual wanted and the distance
+    /// of the bound (nil if there is none), both relative to the largest `|lambda|` seen.
+    public var onProgress:
+      (@Sendable (_ products: Int, _ residual: Double, _ boundGap: Double?) -> Void)?
     /// Chance, over random starts, that one bound is wrong.
     public var failureProbability = 1e-6
 
@@ -73,51 +91,83 @@ public struct TopEigenpairs<Scalar: LinearMapScalar>: Sendable {
 
   /// Runs Lanczos on `map` until the options are met.
   ///
-  /// Throws `tooManyEigenpairs`, `nonFiniteProduct`, `zeroStart`, and what the map throws.
+  /// Throws `tooManyEigenpairs`, `nonFiniteProduct`, `nonFiniteVector`, `zeroStart`, `notSymmetric`,
+  /// and what the map throws.
   public init<Map: LinearMap<Scalar>>(of map: Map, options: Options = Options()) throws {
     let n = map.dimension
     guard options.count <= n else {
       throw LinearMapError.tooManyEigenpairs(requested: options.count, dimension: n)
     }
     precondition(options.count >= 1, "at least one eigenpair must be asked for")
+    precondition(options.blockSize >= 1, "a block has at least one column")
     precondition(options.maxApplications >= 1, "at least one product must be allowed")
     precondition(options.tolerance > 0, "the tolerance must be positive")
-    var generator = SeededGenerator(seed: options.seed)
-    let start = options.start ?? generator.unitSphere(n)
-    precondition(start.count == n, "a start of \(start.count) meets a map of dimension \(n)")
-    let lanczos = try LanczosFactorization(start: start)
+    let basis = try KrylovBasis(of: map, options: options)
+    // Below the tolerance by enough that what is dropped does not stand in its way, and below what
+    // would look like a map that is not symmetric.
+    let dropTolerance = min(options.tolerance / 16, 1e-5)
+    var state: RitzState<Scalar>?
     while true {
-      try lanczos.extend(by: map)
-      let isLast = lanczos.count == min(n, max(options.maxApplications, 1))
-      if isLast || lanczos.isInvariant || lanczos.count % (1 + lanczos.count / 16) == 0 {
-        let state = try RitzState(lanczos, options: options)
-        if isLast || state.isFinished {
-          self.init(lanczos, state, options)
-          return
-        }
+      try basis.extend(by: map, dropTolerance: dropTolerance)
+      let steps = basis.chain.steps.count
+      let isLast =
+        basis.isComplete || basis.products + basis.nextWidth > options.maxApplications
+      guard isLast || basis.isInvariant || basis.isFull || steps % (1 + steps / 16) == 0 else {
+        continue
       }
-      if lanczos.isInvariant { lanczos.restart(using: &generator) }
+      let current = try RitzState(basis, options: options, previous: state)
+      options.onProgress?(basis.products, current.relativeResidual, current.relativeGap)
+      if isLast || current.isFinished {
+        self.init(basis, current, options)
+        return
+      }
+      if basis.isFull { basis.restart(keeping: current.kept(in: basis), of: current.ritz) }
+      state = current
     }
   }
 
   private init(
-    _ lanczos: LanczosFactorization<Scalar>, _ state: RitzState<Scalar>, _ options: Options
+    _ basis: KrylovBasis<Scalar>, _ state: RitzState<Scalar>, _ options: Options
   ) {
     func pair(_ index: Int) -> Eigenpair<Scalar> {
-      let k = state.ritz.dimension
-      return Eigenpair(
+      Eigenpair(
         value: state.ritz.values[index], residual: state.residual(index),
-        vector: lanczos.combination(
-          Array(state.ritz.vectors[index * k..<(index + 1) * k]), normalized: true))
+        vector: basis.vector(state.ritz.vector(index)), reason: state.reason(index))
     }
     largest = state.largest.map(pair)
     smallest = state.smallest.map(pair)
-    upperBound = state.upperBound
-    lowerBound = state.lowerBound
+    upperBound = state.bounds.upper
+    lowerBound = state.bounds.lower
     failureProbability = options.failureProbability
     seed = options.seed
     scale = state.scale
     rounding = state.rounding
     convergence = state.convergence
+  }
+}
+
+extension KrylovBasis {
+  /// The first block as the options describe it.
+  fileprivate convenience init<Map: LinearMap<Scalar>>(
+    of map: Map, options: TopEigenpairs<Scalar>.Options
+  ) throws {
+    let n = map.dimension
+    let starts = (options.start.map { [$0] } ?? []) + options.startVectors
+    for start in starts {
+      precondition(start.count == n, "a start of \(start.count) meets a map of dimension \(n)")
+    }
+    // Warm starts come from runs with the same seed: their random directions must not come again.
+    var seed = options.seed
+    for value in options.startVectors.joined() {
+      seed = (seed ^ Double(value).bitPattern) &* 0x100_0000_01B3
+    }
+    let random = options.blockSize - starts.count
+    let wanted = min(options.count, n) * (options.end == .both ? 2 : 1)
+    try self.init(
+      dimension: n, starts: starts,
+      randomColumns: max(random, options.startVectors.isEmpty ? 0 : 1),
+      blockColumns: options.blockSize,
+      capacity: options.maxBasisColumns.map { max($0, wanted + 2 + 4 * options.blockSize) } ?? 2 * n,
+      generator: SeededGenerator(seed: seed))
   }
 }
