@@ -8,6 +8,7 @@ let package = Package(
     .executable(name: "eigenstep", targets: ["eigenstep"]),
     .library(name: "TensorPrograms", targets: ["TensorPrograms"]),
     .library(name: "LinearMaps", targets: ["LinearMaps"]),
+    .library(name: "RandomSpectra", targets: ["RandomSpectra"]),
     .library(
       name: "Eigenstep",
       targets: [
@@ -58,7 +59,10 @@ let package = Package(
     ),
     .testTarget(
       name: "TensorProgramsTests", dependencies: ["TensorPrograms", "PrimitiveTable"]),
-    .testTarget(name: "LinearMapsTests", dependencies: ["LinearMaps"]),
+    // Random symmetric matrices and what eigensolvers promise about them, for tests and benchmarks.
+    .target(
+      name: "RandomSpectra", dependencies: ["LinearMaps"], path: "Tests/Support/RandomSpectra"),
+    .testTarget(name: "LinearMapsTests", dependencies: ["LinearMaps", "RandomSpectra"]),
     .testTarget(name: "OnnxBackendTests", dependencies: ["OnnxBackend", "PrimitiveTable"]),
     .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "TensorPrograms"]),
     .testTarget(

@@ -11,6 +11,9 @@ let package = Package(
     .target(name: "BenchmarkNetwork", dependencies: [eigenstep]),
     .executableTarget(name: "hvp-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
     .executableTarget(name: "spectrum-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
+    .executableTarget(
+      name: "spectra-sweep",
+      dependencies: [eigenstep, .product(name: "RandomSpectra", package: "Eigenstep")]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -258,7 +258,8 @@ final class KrylovBasis<Scalar: LinearMapScalar> {
     let vectors: [Double]
     if kept == 0 && steps.allSatisfy({ $0.width == 1 }) {
       let system = try TridiagonalEigensystem(
-        diagonal: steps.map { $0.diagonal[0] }, offDiagonal: steps.dropLast().map { $0.coupling[0] },
+        diagonal: steps.map { $0.diagonal[0] },
+        offDiagonal: steps.dropLast().map { $0.coupling[0] },
         vectors: .all)
       (values, vectors) = (system.values, system.vectors)
     } else {

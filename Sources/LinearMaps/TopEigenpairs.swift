@@ -158,7 +158,7 @@ extension KrylovBasis {
     }
     // Warm starts come from runs with the same seed: their random directions must not come again.
     var seed = options.seed
-    for value in options.startVectors.joined() {
+    for value in starts.joined() {
       seed = (seed ^ Double(value).bitPattern) &* 0x100_0000_01B3
     }
     let random = options.blockSize - starts.count
@@ -167,7 +167,8 @@ extension KrylovBasis {
       dimension: n, starts: starts,
       randomColumns: max(random, options.startVectors.isEmpty ? 0 : 1),
       blockColumns: options.blockSize,
-      capacity: options.maxBasisColumns.map { max($0, wanted + 2 + 4 * options.blockSize) } ?? 2 * n,
+      capacity: options.maxBasisColumns.map { max($0, wanted + 2 + 4 * options.blockSize) } ?? 2
+        * n,
       generator: SeededGenerator(seed: seed))
   }
 }
