@@ -7,7 +7,7 @@ import Foundation
 /// `v_1` along the top eigenvector obeys `|gamma| p_k(lambda_max) <= 1`; and `|gamma| >= delta`
 /// except with probability epsilon. As `p_k` grows beyond its largest root, lambda_max is at most
 /// the `t` at which `p_k(t) = 1/delta`: an upper bound that fails with probability epsilon.
-/// `RecurrenceChain` evaluates the polynomial, for blocks and through restarts too.
+/// `upperEnd` finds it; `RecurrenceChain` does so for blocks and through restarts too.
 ///
 /// Reference: van Dorsselaer, Hochstenbach and van der Vorst, "Computing probabilistic bounds for
 /// extreme eigenvalues of symmetric matrices with the Lanczos method" (2000), sections 2 and 3.
@@ -49,6 +49,55 @@ public enum ProbabilisticBound {
     let (half, rest) = (0.5 * Double(b), 0.5 * Double(n - b))
     let logDensity = log(2) + lgamma(half + rest) - lgamma(half) - lgamma(rest)
     return exp((log(epsilon * Double(b)) - logDensity) / Double(b)) * (1 - 1e-6)
+  }
+
+  /// The `t >= theta_max` at which `p_k(t) = 1/delta`, rounded upwards.
+  ///
+  /// `betas` holds `k` positive numbers, the last being the norm that leads to `v_{k+1}`.
+  /// Throws when LAPACK cannot solve for the roots.
+  public static func upperEnd(
+    alphas: ArraySlice<Double>, betas: ArraySlice<Double>, delta: Double
+  ) throws -> Double {
+    precondition(!alphas.isEmpty && alphas.count == betas.count, "one beta goes with each alpha")
+    let roots = try TridiagonalEigensystem(
+      diagonal: Array(alphas), offDiagonal: Array(betas.dropLast()), vectors: .none)
+    let largestRoot = roots.values[roots.dimension - 1]
+    let target = -log(delta)
+    var gap = max(abs(largestRoot), betas.max()!) * 1e-16
+    // log p_k is concave beyond its roots: Newton's method from the left climbs monotonically and
+    // multiplies a tiny gap by about the logarithm still missing.
+    for _ in 0..<200 {
+      guard let (value, slope) = logPolynomial(largestRoot + gap, alphas, betas) else {
+        gap *= 2
+        continue
+      }
+      let step = (target - value) / slope
+      if step > 0 { gap += step }
+      if step <= 1e-10 * gap { break }
+    }
+    return (largestRoot + gap * (1 + 1e-9)).nextUp
+  }
+
+  /// `log p_k(t)` and its derivative, or nil for a `t` not above every root.
+  ///
+  /// The ratios of the three-term recurrence are the pivots of `t I - T_k`, all positive exactly
+  /// above the largest root; their logarithms neither overflow nor cancel.
+  private static func logPolynomial(
+    _ t: Double, _ alphas: ArraySlice<Double>, _ betas: ArraySlice<Double>
+  ) -> (value: Double, slope: Double)? {
+    var (value, slope) = (0.0, 0.0)
+    var (pivot, pivotSlope) = (1.0, 0.0)
+    var before = 0.0
+    for (alpha, beta) in zip(alphas, betas) {
+      let ratio = before / pivot
+      pivot = (t - alpha) - before * ratio
+      pivotSlope = 1 + ratio * ratio * pivotSlope
+      guard pivot > 0 else { return nil }
+      value += log(pivot / beta)
+      slope += pivotSlope / pivot
+      before = beta
+    }
+    return (value, slope)
   }
 
   /// `2 / B((n-1)/2, 1/2) = 2 Gamma(n/2) / (Gamma((n-1)/2) sqrt(pi))`, the density of `|u_1|` at 0.

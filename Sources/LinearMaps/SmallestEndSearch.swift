@@ -215,24 +215,28 @@ struct SmallestEndSearch<Map: LinearMap> {
     vectors: [[Scalar]], values: [Double], estimates: [Double], _ end: LanczosSmallEnd<Scalar>,
     method: Method, choice: String
   ) throws -> Outcome {
+    func reason(_ residual: Double) -> Convergence.Reason {
+      residual <= options.tolerance * end.scale ? .converged : .budget
+    }
     let isMeasured = options.maxApplications - map.products >= vectors.count
     var pairs: [Eigenpair<Scalar>] = []
     let products = isMeasured ? try map.block(vectors.flatMap { $0 }) : []
     for (index, vector) in vectors.enumerated() {
       let x = vector.map { Double($0) }
       guard isMeasured else {
+        let residual = estimates[index] + end.rounding
         pairs.append(
           Eigenpair(
-            value: values[index], residual: estimates[index] + end.rounding, vector: vector))
+            value: values[index], residual: residual, vector: vector, reason: reason(residual)))
         continue
       }
       let y = products[index * n..<(index + 1) * n].map { Double($0) }
       let squared = Double.dot(n, x, x)
       let value = Double.dot(n, x, y) / squared
       let r = zip(y, x).map { $0 - value * $1 }
+      let residual = Double.nrm2(n, r) / squared.squareRoot()
       pairs.append(
-        Eigenpair(
-          value: value, residual: Double.nrm2(n, r) / squared.squareRoot(), vector: vector))
+        Eigenpair(value: value, residual: residual, vector: vector, reason: reason(residual)))
     }
     pairs.sort { $0.value < $1.value }
     let judged = SmallestEndJudgement(
