@@ -22,10 +22,12 @@ struct RitzState<Scalar: LinearMapScalar> {
     let ritz = try basis.ritzSystem()
     let k = ritz.dimension
     let scale = max(abs(basis.seen.smallest), abs(basis.seen.largest))
-    // Every restart rounds the basis once more; these errors add up as in a random walk.
-    let ulps = 8 + 4 * Double(basis.restarts).squareRoot()
-    let rounding =
-      ulps * Double(Scalar.ulpOfOne) * scale + 2 * basis.asymmetry + basis.dropped
+    // Every restart rounds the basis once more, as a random walk in so many dimensions, and the
+    // projected matrix in double, where the errors may add up.
+    let restarts = Double(basis.restarts)
+    let ulps =
+      (8 + 4 * restarts.squareRoot()) * Double(Scalar.ulpOfOne) + 4 * restarts * Double.ulpOfOne
+    let rounding = ulps * scale + 2 * basis.asymmetry + basis.dropped
     let wanted = min(options.count, k)
     let largest = options.end == .smallest ? [] : (0..<wanted).map { k - 1 - $0 }
     let smallest = options.end == .largest ? [] : Array(0..<wanted)
@@ -90,23 +92,6 @@ struct RitzState<Scalar: LinearMapScalar> {
     let seen = ritz.residual(index)
     if seen + rounding <= tolerance * scale || scale == 0 { return .converged }
     return seen <= rounding ? .stagnatedAtRounding : .budget
-  }
-
-  /// The Ritz vectors that a restart keeps: the wanted ones and half of the others, outermost first.
-  ///
-  /// With one end asked for, a quarter of the others come from the far end: on curvature whose
-  /// large eigenvalues stand apart they save a third of the products for the smallest one, where
-  /// half would cost a Laplacian as much.
-  func kept(in basis: KrylovBasis<Scalar>) -> [Int] {
-    let k = ritz.dimension
-    let wanted = largest.count + smallest.count
-    let width = basis.blockColumns
-    let most = basis.capacity - 3 * basis.nextWidth
-    // Whole blocks, so that those to come lie in one piece of memory.
-    let count = (min(wanted + (k - wanted) / 2, most) + width - 1) / width * width
-    let far = max(count - wanted, 0) / 4
-    let bottom = largest.isEmpty ? count - far : smallest.isEmpty ? far : count / 2
-    return Array(0..<bottom) + Array(k - (count - bottom)..<k)
   }
 
   private static func advice(

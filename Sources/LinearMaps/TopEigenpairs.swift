@@ -107,22 +107,29 @@ public struct TopEigenpairs<Scalar: LinearMapScalar>: Sendable {
     // would look like a map that is not symmetric.
     let dropTolerance = min(options.tolerance / 16, 1e-5)
     var state: RitzState<Scalar>?
+    var lastCheck = 0
     while true {
       try basis.extend(by: map, dropTolerance: dropTolerance)
       let steps = basis.chain.steps.count
       let isLast =
         basis.isComplete || basis.products + basis.nextWidth > options.maxApplications
-      guard isLast || basis.isInvariant || basis.isFull || steps % (1 + steps / 16) == 0 else {
-        continue
+      // A bound goes through all steps so far: its cost is kept in proportion to theirs.
+      let stride = 1 + steps / 16
+      let isDue = steps % stride == 0 || (basis.isFull && steps >= lastCheck + stride)
+      if isLast || basis.isInvariant || isDue {
+        let current = try RitzState(basis, options: options, previous: state)
+        options.onProgress?(basis.products, current.relativeResidual, current.relativeGap)
+        if isLast || current.isFinished {
+          self.init(basis, current, options)
+          return
+        }
+        state = current
+        lastCheck = steps
       }
-      let current = try RitzState(basis, options: options, previous: state)
-      options.onProgress?(basis.products, current.relativeResidual, current.relativeGap)
-      if isLast || current.isFinished {
-        self.init(basis, current, options)
-        return
+      if basis.isFull {
+        let ritz = try lastCheck == steps ? state!.ritz : basis.ritzSystem()
+        basis.restart(keeping: options.kept(in: basis), of: ritz)
       }
-      if basis.isFull { basis.restart(keeping: current.kept(in: basis), of: current.ritz) }
-      state = current
     }
   }
 
@@ -143,6 +150,30 @@ public struct TopEigenpairs<Scalar: LinearMapScalar>: Sendable {
     scale = state.scale
     rounding = state.rounding
     convergence = state.convergence
+  }
+}
+
+extension TopEigenpairs.Options {
+  /// The Ritz vectors that a restart keeps: the wanted ones and half of the others, outermost first.
+  ///
+  /// With one end asked for, a quarter of the others come from the far end: on curvature whose
+  /// large eigenvalues stand apart they save a third of the products for the smallest one, where
+  /// half would cost a Laplacian as much.
+  fileprivate func kept(in basis: KrylovBasis<Scalar>) -> [Int] {
+    let k = basis.count
+    let wanted = count * (end == .both ? 2 : 1)
+    let width = basis.blockColumns
+    let most = basis.capacity - 3 * basis.nextWidth
+    // Whole blocks, so that those to come lie in one piece of memory.
+    let kept = (min(wanted + (k - wanted) / 2, most) + width - 1) / width * width
+    let far = max(kept - wanted, 0) / 4
+    let bottom =
+      switch end {
+      case .largest: far
+      case .smallest: kept - far
+      case .both: kept / 2
+      }
+    return Array(0..<bottom) + Array(k - (kept - bottom)..<k)
   }
 }
 
