@@ -48,6 +48,8 @@ final class SpectrumQuestions {
     case ("both", 2):
       options.end = .both
       options.tolerance = numbers[0]
+    case ("density", 2):
+      return try density(error: numbers[0], seed: seed)
     case ("memory", 4):
       options.count = Int(numbers[1])
       options.tolerance = numbers[2]
@@ -81,14 +83,30 @@ final class SpectrumQuestions {
       reason: found.convergence.reason.rawValue)
   }
 
+  private func density(error: Double, seed: UInt64) throws -> Answer {
+    var options = SpectralDensity.Options()
+    options.error = error
+    options.maxApplications = 20_000
+    options.seed = seed
+    let map = try objective.get().hessian(at: network.parameters)
+    let found = try SpectralDensity(of: map, options: options)
+    return Answer(
+      products: found.operatorApplications, reason: found.convergence.reason.rawValue,
+      nodes: [found.nodes], weights: [found.weights], error: found.wassersteinBound)
+  }
+
   /// The same within so many bytes beside model and data, half of them for the basis; to be the first
   /// question of its process.
   private func inMemory(
     of bytes: Int, _ options: TopEigenpairs<Float>.Options
   ) throws -> Answer {
+    var options = options
     let objective = try Self.objective(network, memoryBudget: bytes / 2)
     memory.note("programs differentiated, data kept")
     let map = try objective.hessian(at: network.parameters)
+    let columns = bytes / 2 / (MemoryLayout<Float>.size * map.dimension)
+    // A start and the vectors of the answer are held beside the basis.
+    options.maxBasisColumns = max(1, columns - options.count - 2)
     memory.note("linearised")
     _ = try map(network.parameters)
     memory.note("first product")
