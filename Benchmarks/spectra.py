@@ -42,7 +42,8 @@ BOUND_ABOVE = 1e-3
 DENSITY_PRODUCTS = 0.5
 # Requested Wasserstein errors, relative to the spectrum's range.
 DENSITY_ERRORS = [0.02, 0.002, 0.0005]
-DENSITY_STEPS, DENSITY_PROBES = [10, 20, 40], 32
+# Steps that a peer may take per probe, and how many probes are tried at most with each.
+DENSITY_PROBES = {3: 32, 5: 32, 10: 32, 20: 32, 40: 16, 80: 8, 160: 4}
 # Model, bytes of the budget, largest eigenvalues wanted, their tolerance.
 MEMORY = ("digits-5e6", 1 << 30, 10, 1e-5)
 MEMORY_EXCESS = 1.10
@@ -159,12 +160,12 @@ def density_errors(worker, exact, width):
     """Of a peer, the median error for each (steps, probes), the probes in disjoint groups; and the
     seconds of a product."""
     errors, spent, products = {}, 0.0, 0
-    for steps in DENSITY_STEPS:
-        answer = worker.ask(f"density {steps} {DENSITY_PROBES} 0")
+    for steps, most in DENSITY_PROBES.items():
+        answer = worker.ask(f"density {steps} {most} 0")
         spent, products = spent + answer["seconds"], products + answer["products"]
         probes = 1
-        while probes <= DENSITY_PROBES:
-            groups = [slice(first, first + probes) for first in range(0, DENSITY_PROBES, probes)]
+        while probes <= most:
+            groups = [slice(first, first + probes) for first in range(0, most, probes)]
             errors[steps, probes] = statistics.median(
                 wasserstein(together(answer["nodes"][group], answer["weights"][group]), exact)
                 / width for group in groups
@@ -177,7 +178,7 @@ def fewest_products(errors, wanted):
     """The fewest products of a peer with an error of at most `wanted`, and whether that many were
     measured: beyond the most probes the error is taken to fall with their square root."""
     best, measured = float("inf"), False
-    for steps in DENSITY_STEPS:
+    for steps in DENSITY_PROBES:
         ladder = sorted((probes, error) for (at, probes), error in errors.items() if at == steps)
         for (few, high), (many, low) in zip([(0, float("inf"))] + ladder, ladder):
             if low <= wanted:
@@ -223,7 +224,7 @@ def densities(workers, folder, arguments, exact):
                     own[error] = answers
     for name, (errors, seconds) in peers.items():
         for (steps, probes), error in errors.items():
-            if probes in (1, 4, 32):
+            if probes in (1, DENSITY_PROBES[steps]):
                 print(f"  {f'{name}, {steps} steps x {probes}':<36} {steps * probes:>6} products, "
                       f"{1e3 * seconds * steps * probes:>8.1f} ms, error {error:.1e}")
     for error, answers in own.items():
