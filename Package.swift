@@ -46,11 +46,11 @@ let package = Package(
     .target(name: "Training", dependencies: ["Curvature"]),
     .target(name: "Diagnosis", dependencies: ["Training"]),
     .target(name: "Labs", dependencies: ["Diagnosis"]),
-    .target(name: "Reports", dependencies: ["Diagnosis", "Labs"]),
+    .target(name: "Reports", dependencies: ["Diagnosis", "Labs", "Curvature", "LinearMaps"]),
     .executableTarget(
       name: "eigenstep",
       dependencies: [
-        "Reports", "Labs", "Diagnosis", "OnnxBackend", "TensorFiles", "LinearMaps",
+        "Reports", "Labs", "Diagnosis", "Curvature", "OnnxBackend", "TensorFiles", "LinearMaps",
         "TensorPrograms", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     // Every primitive and random programs of them, for the tests of each executor.

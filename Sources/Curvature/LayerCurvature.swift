@@ -21,6 +21,23 @@ public struct LayerCurvature: Codable, Sendable, Equatable {
   public var convergence: Convergence
   /// Products for the trace.
   public var traceApplications: Int
+
+  package init(
+    layer: String, parameters: [String], parameterCount: Int, sharpness: Double, residual: Double,
+    upperBound: Double?, trace: Double?, traceStandardError: Double?, convergence: Convergence,
+    traceApplications: Int
+  ) {
+    self.layer = layer
+    self.parameters = parameters
+    self.parameterCount = parameterCount
+    self.sharpness = sharpness
+    self.residual = residual
+    self.upperBound = upperBound
+    self.trace = trace
+    self.traceStandardError = traceStandardError
+    self.convergence = convergence
+    self.traceApplications = traceApplications
+  }
 }
 
 /// A trace and what is known about its error.

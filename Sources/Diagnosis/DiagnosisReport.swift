@@ -1,3 +1,5 @@
+import Curvature
+
 /// Everything a diagnosis found; `docs/json.md` describes its JSON, which is stable.
 ///
 /// A value that does not exist is nil and prints as `null`; no number is ever NaN.
@@ -15,11 +17,13 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
   public let findings: [Finding]
   /// Best first, as ``Swift/Sequence/ranked()`` orders them.
   public let prescriptions: [Prescription]
+  /// Each layer of a network by itself; empty for a model of one layer.
+  public let layers: [LayerCurvature]
 
   public init(
     problem: Problem, curvature: Curvature, learningRate: LearningRate,
     directions: [EigenDirection], prediction: Prediction, findings: [Finding],
-    prescriptions: [Prescription]
+    prescriptions: [Prescription], layers: [LayerCurvature] = []
   ) {
     schema = Self.currentSchema
     self.problem = problem
@@ -29,6 +33,7 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
     self.prediction = prediction
     self.findings = findings
     self.prescriptions = prescriptions
+    self.layers = layers
   }
 
   /// The report as JSON: keys in the documented order, `null` for missing values.
@@ -138,13 +143,15 @@ extension DiagnosisReport {
     public var zeroThreshold: Double?
     /// The condition number in a word; nil without one.
     public var severity: Conditioning?
+    /// What the largest eigenvalue would be on a larger sample; nil where it was not measured.
+    public var largestOnLargerSample: SamplingError?
 
     public init(
       largest: BoundedEigenvalue, smallest: Eigenvalue, smallestPositive: Eigenvalue? = nil,
       effectiveSmallest: Double? = nil, conditionNumber: Double? = nil,
       effectiveConditionNumber: Double? = nil, gaussNewtonConditionNumber: Double? = nil,
       indefinite: Bool, operatorApplications: Int, zeroThreshold: Double? = nil,
-      severity: Conditioning? = nil
+      severity: Conditioning? = nil, largestOnLargerSample: SamplingError? = nil
     ) {
       self.largest = largest
       self.smallest = smallest
@@ -157,6 +164,7 @@ extension DiagnosisReport {
       self.operatorApplications = operatorApplications
       self.zeroThreshold = zeroThreshold
       self.severity = severity
+      self.largestOnLargerSample = largestOnLargerSample
     }
   }
 

@@ -1,3 +1,5 @@
+import Curvature
+
 extension Finding {
   /// A column of the table with the size it enters the model with (its root mean square).
   public struct ColumnScale: Sendable, Equatable {
@@ -178,6 +180,25 @@ extension Finding {
       evidence: [
         "precision": .text(precision), "resolvable": .number(resolvable),
         "relative": .number(resolvable / largest),
+      ])
+  }
+
+  /// The layer whose parameters alone are at least twice as sharp as those of any other; nil where none is.
+  public static func sharpestLayer(_ layers: [LayerCurvature], whole: Double) -> Finding? {
+    let order = layers.sorted { $0.sharpness > $1.sharpness }
+    guard order.count >= 2, order[0].sharpness >= 2 * max(order[1].sharpness, 0), whole > 0,
+      order[0].sharpness >= 0.5 * whole
+    else { return nil }
+    return Finding(
+      id: "sharpest-layer",
+      sentence:
+        "\(order[0].layer) sets the limit: by itself it has a sharpness of "
+        + "\(Wording.number(order[0].sharpness)), against \(Wording.number(whole)) of the whole and "
+        + "\(Wording.number(order[1].sharpness)) of \(order[1].layer), the next.",
+      evidence: [
+        "layer": .text(order[0].layer), "sharpness": .number(order[0].sharpness),
+        "whole": .number(whole), "next": .text(order[1].layer),
+        "nextSharpness": .number(order[1].sharpness),
       ])
   }
 }

@@ -1,4 +1,22 @@
+import Curvature
+
 extension Finding {
+  /// The sample does not tell what the sharpness of a larger one would be.
+  public static func sampleTooSmall(
+    _ error: SamplingError, samples: Int, warning: String
+  ) -> Finding {
+    Finding(
+      id: "sample-too-small",
+      sentence:
+        "These \(Wording.count(samples, "row")) do not tell how sharp the loss of a larger sample "
+        + "would be (\(Wording.number(error.lower)) to \(Wording.number(error.upper))): \(warning).",
+      evidence: [
+        "samples": .integer(samples), "value": .number(orMissing: error.value),
+        "lower": .number(orMissing: error.lower), "upper": .number(orMissing: error.upper),
+        "confidence": .number(error.confidence),
+      ])
+  }
+
   /// Fewer rows than parameters: the data cannot pin every parameter down.
   public static func fewSamples(samples: Int, parameters: Int) -> Finding {
     Finding(

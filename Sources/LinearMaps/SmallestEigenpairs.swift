@@ -20,7 +20,7 @@
 ///
 /// Reference: Zhou and Saad, "A Chebyshev-Davidson algorithm for large symmetric eigenproblems"
 /// (2007); Notay, "Combination of Jacobi-Davidson and conjugate gradients for the partial symmetric
-/// eigenproblem" (2002); docs/decisions/0010-smallest-eigenvalues.md.
+/// eigenproblem" (2002); docs/decisions/0011-smallest-eigenvalues.md.
 public struct SmallestEigenpairs<Scalar: LinearMapScalar>: Sendable {
   public enum Method: String, Codable, Sendable, CaseIterable {
     /// The stated rule chooses.

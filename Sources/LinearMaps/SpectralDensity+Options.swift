@@ -81,7 +81,7 @@ extension SpectralDensity {
   }
 
   private static func wholeNumber(_ value: Double) -> Int {
-    // Rounding in the division must not add a step.
-    Int(min((value - 1e-9).rounded(.up), 1e15))
+    // Rounding in the division must not add a step; the product of steps and probes must not overflow.
+    Int(min((value - 1e-9).rounded(.up), 1e9))
   }
 }

@@ -31,6 +31,13 @@ extension DiagnosisReport {
       $0 > 0 ? ", but for a chance of \(Wording.number($0))" : nil
     }
     row("sharpest (largest eigenvalue)", curvature.largest.value, (bound ?? "") + (risk ?? ""))
+    if let sampling = curvature.largestOnLargerSample {
+      rows.append([
+        "  on a larger sample", "",
+        "\(Wording.number(sampling.lower)) to \(Wording.number(sampling.upper)), "
+          + "\(Wording.number(100 * sampling.confidence)) % interval",
+      ])
+    }
     row(
       "flattest (smallest eigenvalue)", curvature.smallest.value.map(rounded),
       curvature.smallest.value.map { isZero($0) && $0 != 0 ? "to rounding" : "" } ?? "")

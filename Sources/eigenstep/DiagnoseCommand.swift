@@ -9,62 +9,7 @@ struct DiagnoseCommand: ParsableCommand {
     abstract: "Measure the curvature of a model on a table, and run the remedies.",
     version: Eigenstep.version)
 
-  @Argument(help: "The table: a CSV file with a header.", completion: .file(extensions: ["csv"]))
-  var file: String
-
-  @Option(help: "The column to predict.")
-  var target: String
-
-  @Option(
-    help: "The columns to predict it from, between commas. (default: all others)",
-    transform: OptionValue.names)
-  var features: [String]?
-
-  @Option(help: "Columns to leave out, such as identifiers.", transform: OptionValue.names)
-  var drop: [String]?
-
-  @Option(
-    help: ArgumentHelp(
-      "linear, softmax (or logistic), or mlp:64,64:tanh (or relu, gelu). "
-        + "(default: linear or softmax, from the target)", valueName: "model"),
-    transform: OptionValue.model)
-  var model: ModelChoice?
-
-  @Option(help: "The loss. (default: half-squared-error for numbers, cross-entropy for classes)")
-  var loss: LossChoice?
-
-  @Option(help: "The optimizer whose learning rate is judged.")
-  var optimizer: OptimizerChoice = .gradientDescent
-
-  @Option(name: .customLong("lr"), parsing: .unconditional, help: "The learning rate to judge.")
-  var rate: Double?
-
-  @Option(parsing: .unconditional, help: "The coefficient of --optimizer momentum.")
-  var momentum: Double = 0.9
-
-  @Option(parsing: .unconditional, help: "Adam's first coefficient.")
-  var beta1: Double = 0.9
-
-  @Option(parsing: .unconditional, help: "Adam's second coefficient.")
-  var beta2: Double = 0.999
-
-  @Option(
-    parsing: .unconditional,
-    help: "Where to measure: init, or after this many full-batch steps. (default: init)",
-    transform: OptionValue.steps)
-  var at: Int = 0
-
-  @Option(parsing: .unconditional, help: "Add c/2 ||w||^2 to the loss, biases excluded.")
-  var l2: Double = 0
-
-  @Option(parsing: .unconditional, help: "The seed of everything random.")
-  var seed: Int = 0
-
-  @Option(help: "The arithmetic. (default: float64 for linear and softmax, float32 for networks)")
-  var precision: PrecisionChoice?
-
-  @Option(help: "Who runs the model.")
-  var executor: ExecutorChoice = .automatic
+  @OptionGroup var problem: ProblemOptions
 
   @Option(
     parsing: .unconditional, help: "The relative loss gap at which a run counts as finished.")
@@ -74,17 +19,6 @@ struct DiagnoseCommand: ParsableCommand {
     parsing: .unconditional,
     help: "Steps after which a run is given up. (default: 200000, fewer where steps take long)")
   var maxIterations: Int?
-
-  @Option(
-    parsing: .unconditional, help: "Memory for Hessian products. (default: 2GiB)",
-    transform: OptionValue.bytes)
-  var memory: Int = 2 << 30
-
-  @Option(parsing: .unconditional, help: "Threads. (default: all cores)")
-  var threads: Int?
-
-  @Option(help: "What to do with empty cells.")
-  var missing: MissingValues = .refuse
 
   @Flag(name: .customLong("no-trials"), help: "Predict only; run no remedies.")
   var noTrials = false
@@ -96,58 +30,15 @@ struct DiagnoseCommand: ParsableCommand {
   var json: String?
 
   func validate() throws {
-    if let rate {
-      try OptionValue.check(rate, "The learning rate --lr", "a number above 0") { $0 > 0 }
-    }
-    for (value, name) in [(momentum, "--momentum"), (beta1, "--beta1"), (beta2, "--beta2")] {
-      try OptionValue.check(value, name, "at least 0 and below 1") { $0 >= 0 && $0 < 1 }
-    }
-    try OptionValue.check(l2, "--l2", "0 or more") { $0 >= 0 }
     try OptionValue.check(tolerance, "--tolerance", "between 0 and 1") { $0 > 0 && $0 < 1 }
     if let maxIterations { try OptionValue.check(maxIterations, "--max-iterations", atLeast: 1) }
-    try OptionValue.check(seed, "--seed", atLeast: 0)
-    if let threads { try OptionValue.check(threads, "--threads", atLeast: 1) }
-    if at > 0, rate == nil {
-      throw ValidationError("--at \(at) takes \(at) steps, so it needs a learning rate: add --lr.")
-    }
-    if let features, features.contains(target) {
-      throw ValidationError("The target '\(target)' cannot be a feature too; take it out of one.")
-    }
-    if let drop, drop.contains(target) {
-      throw ValidationError("The target '\(target)' cannot be dropped; take it out of --drop.")
-    }
-    switch (model, loss) {
-    case (.softmax, .halfSquaredError), (.softmax, .meanSquaredError):
-      throw ValidationError("The model softmax goes with --loss cross-entropy alone.")
-    case (.linear, .crossEntropy):
-      throw ValidationError(
-        "The model linear has no --loss cross-entropy; use --model softmax for classes.")
-    default: break
-    }
   }
 
   /// The options as the engine takes them.
   var request: DiagnosisRequest {
-    var request = DiagnosisRequest(file: file, target: target)
-    request.features = features ?? []
-    request.dropped = drop ?? []
-    request.model = model
-    request.loss = loss
-    request.optimizer = optimizer
-    request.rate = rate
-    request.momentum = momentum
-    request.beta1 = beta1
-    request.beta2 = beta2
-    request.steps = at
-    request.l2 = l2
-    request.seed = seed
-    request.precision = precision
-    request.executor = executor
+    var request = problem.request
     request.tolerance = tolerance
     request.maxIterations = maxIterations
-    request.memory = memory
-    request.threads = threads
-    request.missing = missing
     request.trials = !noTrials
     return request
   }

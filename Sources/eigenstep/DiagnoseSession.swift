@@ -32,7 +32,7 @@ package struct DiagnoseSession {
 
   /// Checks the paths, runs, and prints; with JSON on standard output, that alone.
   package func perform() throws -> ProgramExit {
-    try checkInput()
+    try request.checkFile()
     try json?.probe()
     let report: DiagnosisReport
     do {
@@ -53,18 +53,22 @@ package struct DiagnoseSession {
     return isCancelled() ? .interrupted : .done
   }
 
-  private func checkInput() throws {
+}
+
+extension DiagnosisRequest {
+  /// Fails where there is no table to read.
+  func checkFile() throws {
     var isDirectory: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: request.file, isDirectory: &isDirectory) else {
-      throw DiagnosisFailure(.noInput, "There is no file '\(request.file)'; check the path.")
+    guard FileManager.default.fileExists(atPath: file, isDirectory: &isDirectory) else {
+      throw DiagnosisFailure(.noInput, "There is no file '\(file)'; check the path.")
     }
     if isDirectory.boolValue {
       throw DiagnosisFailure(
-        .noInput, "'\(request.file)' is a folder; give the path of a CSV file in it.")
+        .noInput, "'\(file)' is a folder; give the path of a CSV file in it.")
     }
-    guard FileManager.default.isReadableFile(atPath: request.file) else {
+    guard FileManager.default.isReadableFile(atPath: file) else {
       throw DiagnosisFailure(
-        .noInput, "The file '\(request.file)' may not be read; check its permissions.")
+        .noInput, "The file '\(file)' may not be read; check its permissions.")
     }
   }
 }

@@ -17,5 +17,7 @@ struct Eigenstep: ParsableCommand {
       130 interrupted.
       """,
     version: version,
-    subcommands: [DiagnoseCommand.self, DoctorCommand.self, LabCommand.self])
+    subcommands: [
+      DiagnoseCommand.self, SpectrumCommand.self, DoctorCommand.self, LabCommand.self,
+    ])
 }

@@ -4,16 +4,33 @@ import OnnxBackend
 import TensorFiles
 import TensorPrograms
 
-/// The engine behind `diagnose`: reads the table, chooses an executor, and measures.
+/// The engine behind `diagnose` and `spectrum`: reads the table, chooses an executor, and measures.
 enum Engine {
   static let run: DiagnosisRun = { request, progress, isCancelled in
+    try open(request, progress) { problem, executor in
+      try diagnose(
+        problem, request: request, executor: executor, progress: progress,
+        isCancelled: isCancelled)
+    }
+  }
+
+  static let spectrum: SpectrumRun = { request, progress, isCancelled in
+    try open(request.problem, progress) { problem, executor in
+      try measureSpectrum(
+        of: problem, request: request, executor: executor, progress: progress,
+        isCancelled: isCancelled)
+    }
+  }
+
+  private static func open<Result>(
+    _ request: DiagnosisRequest, _ progress: (DiagnosisProgress) -> Void,
+    _ measure: (TabularProblem, any Executor) throws -> Result
+  ) throws -> Result {
     progress(DiagnosisProgress(stage: "reading \(request.file)"))
     var problem = try TabularProblem(request)
     let executor = try executor(for: request, notes: &problem.notes)
     do {
-      return try diagnose(
-        problem, request: request, executor: executor, progress: progress,
-        isCancelled: isCancelled)
+      return try measure(problem, executor)
     } catch let error as ProgramError {
       throw DiagnosisFailure(.software, "The model could not be built: \(error)")
     }

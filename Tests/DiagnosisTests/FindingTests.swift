@@ -1,5 +1,7 @@
+import Curvature
 import Diagnosis
 import Foundation
+import LinearMaps
 import Testing
 
 @Suite struct FindingTests {
@@ -46,6 +48,11 @@ import Testing
     .unresolvedEigenvalue(precision: "float32", resolvable: 1e-4, largest: 12),
     .unresolvedEigenvalue(precision: "float64", resolvable: 2e-9, largest: 665841),
     .fewSamples(samples: 10, parameters: 31),
+    .sampleTooSmall(
+      .jackknife(value: 12, without: [3, 9, 14, 13, 16, 15], sizes: [2, 2, 2, 2, 2, 2]),
+      samples: 12, warning: "the interval is wider than the value 12 itself"),
+    .sharpestLayer(
+      [LayerCurvature](names: ["layer1", "layer2"], sharpness: [36, 4.5]), whole: 38)!,
     .constantColumns(["unit"]), .constantColumns(["unit", "source"]),
     .targetTakenForClasses(column: "class", classes: 3),
     .oneHotColumns(["region"], columns: 5),
@@ -77,5 +84,17 @@ import Testing
     for kind in Prescription.Kind.allCases { #expect(text.contains("`\(kind.rawValue)`")) }
     for verdict in Verdict.allCases { #expect(text.contains("`\(verdict.rawValue)`")) }
     for band in Conditioning.allCases { #expect(text.contains("`\(band.rawValue)`")) }
+  }
+}
+
+extension [LayerCurvature] {
+  init(names: [String], sharpness: [Double]) {
+    self = zip(names, sharpness).map {
+      LayerCurvature(
+        layer: $0, parameters: [], parameterCount: 1, sharpness: $1, residual: 0, upperBound: nil,
+        trace: nil, traceStandardError: nil,
+        convergence: Convergence(reason: .converged, operatorApplications: 1, advice: ""),
+        traceApplications: 0)
+    }
   }
 }

@@ -6,7 +6,8 @@ extension DiagnosisSession {
   /// mended in the table, then the rate, then the shape of the loss.
   func findings(
     _ survey: CurvatureSurvey<Scalar>, facts: LearningRateFacts, gaussNewton: Double?,
-    standardised: StandardisedVariant?, outcome: Remedies
+    standardised: StandardisedVariant?, outcome: Remedies, layers: [LayerCurvature],
+    sampling: SamplingError?
   ) throws -> [Finding] {
     let rate = rateFindings(survey, facts)
     let scales = featureScales(survey, standardised) ?? settledByScales(outcome)
@@ -14,6 +15,12 @@ extension DiagnosisSession {
     let isUnstable = facts.verdict == .unstable
     var findings = (isUnstable ? rate : []) + (scales.map { [$0] } ?? [])
     findings += (isUnstable ? [] : rate) + shape
+    if let finding = Finding.sharpestLayer(layers, whole: survey.largest) {
+      findings.append(finding)
+    }
+    if let sampling, let warning = sampling.warning {
+      findings.append(.sampleTooSmall(sampling, samples: problem.sampleCount, warning: warning))
+    }
     if !outcome.hasFiniteMinimum {
       findings.append(
         .noFiniteMinimum(

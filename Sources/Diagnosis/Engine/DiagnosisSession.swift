@@ -8,7 +8,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   let problem: TabularProblem
   let request: DiagnosisRequest
   let executor: any Executor
-  let progress: (DiagnosisProgress) -> Void
+  let progress: @Sendable (DiagnosisProgress) -> Void
   let isCancelled: () -> Bool
   let objective: Objective<Scalar>
   let scaling: FeatureScaling
@@ -23,7 +23,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
 
   init(
     _ problem: TabularProblem, _ request: DiagnosisRequest, _ executor: any Executor,
-    progress: @escaping (DiagnosisProgress) -> Void, isCancelled: @escaping () -> Bool
+    progress: @escaping @Sendable (DiagnosisProgress) -> Void, isCancelled: @escaping () -> Bool
   ) throws {
     self.problem = problem
     self.request = request
@@ -116,18 +116,21 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     let facts = LearningRateFacts(
       survey.curvature, rule: rule, given: request.rate, preconditionedBound: adamBound)
     let standardised = try ifMeasurable { try standardisedVariant() }
+    let layers = try ifMeasurable { try layerCurvature() } ?? []
+    let sampling = try ifMeasurable { try samplingError(survey) }
     var outcome = try remedies(survey, map: map, standardised: standardised)
     outcome.prescriptions = outcome.prescriptions.ranked()
     return DiagnosisReport(
-      problem: problemFacts, curvature: curvatureFacts(survey, gaussNewton: gaussNewton),
+      problem: problemFacts,
+      curvature: curvatureFacts(survey, gaussNewton: gaussNewton, sampling: sampling),
       learningRate: .init(facts, note: limitNote(facts)),
       directions: directions(survey),
       prediction: try ifMeasurable { try prediction(survey) }
         ?? .init(rate: request.rate, iterations: nil, tolerance: request.tolerance),
       findings: try findings(
         survey, facts: facts, gaussNewton: gaussNewton, standardised: standardised,
-        outcome: outcome),
-      prescriptions: outcome.prescriptions)
+        outcome: outcome, layers: layers, sampling: sampling),
+      prescriptions: outcome.prescriptions, layers: layers)
   }
 
   /// Nil where an operator beside the Hessian cannot be measured, or was interrupted: what is known
@@ -152,7 +155,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         + "\(Scalar.precisionName); give it in a larger unit, or leave it out with --drop \(name).")
   }
 
-  private var problemFacts: DiagnosisReport.Problem {
+  var problemFacts: DiagnosisReport.Problem {
     DiagnosisReport.Problem(
       parameters: point.count, samples: problem.sampleCount, features: problem.featureCount,
       loss: loss.isFinite ? loss : nil, gradientNorm: gradientNorm.isFinite ? gradientNorm : nil,
@@ -180,7 +183,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   }
 
   private func curvatureFacts(
-    _ survey: CurvatureSurvey<Scalar>, gaussNewton: Double?
+    _ survey: CurvatureSurvey<Scalar>, gaussNewton: Double?, sampling: SamplingError?
   ) -> DiagnosisReport.Curvature {
     let conditionNumber = survey.curvature.conditionNumber
     return DiagnosisReport.Curvature(
@@ -197,7 +200,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         ? nil
         : survey.workingConditionNumber.map {
           Conditioning(conditionNumber: $0, epsilon: Double(Scalar.ulpOfOne))
-        })
+        }, largestOnLargerSample: sampling)
   }
 
   private func directions(_ survey: CurvatureSurvey<Scalar>) -> [EigenDirection] {
@@ -272,6 +275,29 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     return try CurvatureSurvey(
       of: map, gradient: gradient, seed: request.seed, denseLimit: 0, memory: request.memory / 2
     ).effectiveConditionNumber
+  }
+
+  /// The sharpness of each layer of a network by itself.
+  private func layerCurvature() throws -> [LayerCurvature] {
+    guard !problem.isLinearInParameters else { return [] }
+    progress(DiagnosisProgress(stage: "layers"))
+    var options = TopEigenpairs<Scalar>.Options()
+    options.seed = UInt64(bitPattern: Int64(request.seed))
+    options.tolerance = 1e-4
+    return try objective.layerCurvature(
+      .hessian, at: point, options: options, exactTraceLimit: 0, seed: options.seed)
+  }
+
+  /// What the largest eigenvalue would be on a larger sample, from ten groups of this one.
+  private func samplingError(_ survey: CurvatureSurvey<Scalar>) throws -> SamplingError? {
+    guard survey.largest > survey.zeroThreshold, problem.sampleCount >= 10 else { return nil }
+    progress(DiagnosisProgress(stage: "sampling error"))
+    var options = TopEigenpairs<Scalar>.Options()
+    options.seed = UInt64(bitPattern: Int64(request.seed))
+    options.tolerance = 1e-4
+    let groups = try objective.sampleGroups(.hessian, at: point, count: 10, seed: options.seed)
+    return try SamplingError.eigenvalue(
+      .largest, of: groups.maps, sizes: groups.sizes, options: options)
   }
 
   /// An upper bound on the largest eigenvalue of `P^-1/2 H P^-1/2`,

@@ -1,0 +1,164 @@
+import ArgumentParser
+import Curvature
+import Diagnosis
+import Foundation
+import LinearMaps
+import TensorFiles
+import TensorPrograms
+
+/// `eigenstep spectrum FILE.csv --target COLUMN`.
+struct SpectrumCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "spectrum",
+    abstract: "Measure eigenvalues, density, trace and layers of a curvature matrix, with proof.",
+    version: Eigenstep.version)
+
+  @OptionGroup var problem: ProblemOptions
+
+  @Option(
+    parsing: .unconditional, help: "Eigenvalues at each end. (default: 5, if there are as many)")
+  var count: Int?
+
+  @Option(help: "Which end.")
+  var which: SpectrumEnd = .both
+
+  @Option(help: "Which matrix.")
+  var `operator`: CurvatureKind = .hessian
+
+  @Option(
+    help: ArgumentHelp(
+      "none, features (their scales), diagonal (its absolute values) or adam (with --optimizer adam "
+        + "--at N, or adam:STATE.npy for second moments from a file).", valueName: "P"),
+    transform: OptionValue.preconditioning)
+  var precondition: PreconditionChoice = .none
+
+  @Option(help: "Only these parameters, as layer2.* or *.bias; several between commas.")
+  var parameters: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: "Residual, relative to the largest |eigenvalue|. (default: 1e-8, in float32 1e-4)")
+  var tolerance: Double?
+
+  @Flag(help: "Estimate the density of eigenvalues.")
+  var density = false
+
+  @Option(
+    parsing: .unconditional, help: "Wasserstein error of the density, relative to its range.")
+  var error: Double = 0.02
+
+  @Flag(help: "Estimate the trace and the Frobenius norm.")
+  var trace = false
+
+  @Option(help: ArgumentHelp("Write the diagonal to a NumPy file.", valueName: "path.npy"))
+  var diagonal: String?
+
+  @Flag(name: .customLong("per-layer"), help: "Sharpness and trace of each layer by itself.")
+  var perLayer = false
+
+  @Flag(help: "Intervals for what a larger sample would give.")
+  var intervals = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
+  var json: String?
+
+  func validate() throws {
+    if let count { try OptionValue.check(count, "--count", atLeast: 1) }
+    if let tolerance {
+      try OptionValue.check(tolerance, "--tolerance", "between 0 and 1") { $0 > 0 && $0 < 1 }
+    }
+    try OptionValue.check(error, "--error", "between 0 and 1") { $0 > 0 && $0 < 1 }
+  }
+
+  /// The options as the engine takes them; reads the state of `--precondition adam:STATE.npy`.
+  func request() throws -> SpectrumRequest {
+    var request = SpectrumRequest(problem: problem.request)
+    // Half for the model's values, half for vectors.
+    request.problem.memory /= 2
+    request.count = count
+    request.which = which.end
+    request.kind = `operator`
+    request.preconditioning = try precondition.preconditioning()
+    request.parameters = parameters
+    request.tolerance = tolerance
+    request.densityError = density ? error : nil
+    request.trace = trace
+    request.diagonal = diagonal != nil
+    request.perLayer = perLayer
+    request.intervals = intervals
+    return request
+  }
+
+  func run() throws {
+    try reporting {
+      try problem.request.checkFile()
+      let json = json.map(JSONDestination.init)
+      try json?.probe()
+      try diagonal.map(JSONDestination.file)?.probe()
+      let request = try request()
+      let interruption = Interruption()
+      let line = ProgressLine()
+      defer { line.clear() }
+      let result = try Engine.spectrum(
+        request, { line.show($0) }, { interruption.isRaised })
+      line.clear()
+      if let path = diagonal, let entries = result.diagonal {
+        try NumpyArray.write(Tensor(entries, type: .float64(entries.count)), to: path)
+      }
+      if json != .standardOutput {
+        StandardOutput.write(result.report.terminalText(StandardOutput.style))
+      }
+      try json?.write(result.report.json() + "\n")
+      return interruption.isRaised ? .interrupted : .done
+    }
+  }
+}
+
+extension CurvatureKind: ExpressibleByArgument {}
+
+/// An end of the spectrum, as `--which` names it.
+enum SpectrumEnd: String, ExpressibleByArgument, CaseIterable {
+  case largest, smallest, both
+
+  var end: TopEigenpairs<Double>.End {
+    switch self {
+    case .largest: .largest
+    case .smallest: .smallest
+    case .both: .both
+    }
+  }
+}
+
+/// A preconditioner as `--precondition` names it.
+package enum PreconditionChoice: Equatable, Sendable {
+  case none, features, diagonal
+  case adam(state: String?)
+
+  func preconditioning() throws -> SpectrumRequest.Preconditioning {
+    switch self {
+    case .none: .none
+    case .features: .features
+    case .diagonal: .diagonal
+    case .adam(let path): .adam(secondMoments: try path.map { try NumpyArray.read($0).doubles })
+    }
+  }
+}
+
+extension OptionValue {
+  package static func preconditioning(_ text: String) throws -> PreconditionChoice {
+    switch text {
+    case "none": return .none
+    case "features": return .features
+    case "diagonal": return .diagonal
+    case "adam": return .adam(state: nil)
+    default:
+      if text.hasPrefix("adam:"), text.count > 5 { return .adam(state: String(text.dropFirst(5))) }
+      throw ValidationError(
+        "There is no preconditioner '\(text)': choose none, features, diagonal, adam or "
+          + "adam:STATE.npy.")
+    }
+  }
+}
