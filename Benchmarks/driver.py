@@ -45,7 +45,7 @@ def peer(script, folder, threads):
 
 
 def ours(worker, folder, threads):
-    """The command of our worker, or none where it is not built: then the peers alone are measured."""
+    """The command of our worker, or none where it is not built."""
     if (BUILT / worker).exists():
         return [[BUILT / worker, folder, threads]]
     print(f"no {BUILT / worker}: the peers alone are measured", file=sys.stderr)

@@ -5,8 +5,8 @@
 
     density STEPS PROBES SEED   the quadrature's nodes, without the smoothing
 
-Its Lanczos takes a fixed number of steps and says whether the residuals are small enough; where they
-are not the steps are doubled, from 10 for each eigenvalue, and all are counted.
+Its Lanczos takes a fixed number of steps and says whether the residuals are small enough; where
+they are not, the steps are doubled, from 10 for each eigenvalue, and all are counted.
 """
 
 import importlib.metadata
