@@ -9,8 +9,8 @@ Writes into the folder
     reference-density.npz     nodes and weights of the spectral density, and its own error
 
 The density is exact in its 100 largest |eigenvalues|; the rest is the mean of 60 runs of 200
-Lanczos steps, fully orthogonalised, from random directions in the complement. Its error is the distance of
-the two halves of the runs, halved.
+Lanczos steps, fully orthogonalised, from random directions in the complement. Its error is
+the distance of the two halves of the runs, halved.
 """
 
 import json

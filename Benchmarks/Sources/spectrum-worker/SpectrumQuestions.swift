@@ -3,8 +3,8 @@ import Curvature
 import LinearMaps
 import OnnxBackend
 
-/// The questions of the conversation about spectra, each answered from the parameters on: linearised
-/// anew, with the programs compiled at the first question.
+/// The questions of the conversation about spectra, each answered from the parameters on:
+/// linearised anew, with the programs compiled at the first question.
 final class SpectrumQuestions {
   private let network: NetworkInputs
   private var memory = ResidentMemory()
@@ -95,8 +95,8 @@ final class SpectrumQuestions {
       nodes: [found.nodes], weights: [found.weights], error: found.wassersteinBound)
   }
 
-  /// The same within so many bytes beside model and data, half of them for the basis; to be the first
-  /// question of its process.
+  /// The same within so many bytes beside model and data, half of them for the basis; to be
+  /// the first question of its process.
   private func inMemory(
     of bytes: Int, _ options: TopEigenpairs<Float>.Options
   ) throws -> Answer {
