@@ -67,7 +67,7 @@ extension SpectrumReport {
     if let effectiveSmallest {
       row(
         "smallest that matters", Wording.number(effectiveSmallest, digits: 4),
-        "99 % of what 1,000 steps can gain lies above")
+        "99 % of 1,000 steps' gain lies above")
     }
     if let effectiveConditionNumber {
       row("effective condition number", Wording.number(effectiveConditionNumber, digits: 4))
@@ -75,19 +75,18 @@ extension SpectrumReport {
     func interval(_ name: String, _ error: SamplingError?) {
       guard let error else { return }
       row(
-        "a larger sample's \(name)",
-        "\(Wording.number(error.lower)) to \(Wording.number(error.upper))",
-        "\(Wording.number(100 * error.confidence)) %, from \(error.groups) groups")
+        "\(name) of a larger sample", "",
+        "\(Wording.number(error.lower)) to \(Wording.number(error.upper)), "
+          + "\(Wording.number(100 * error.confidence)) % interval")
     }
     interval("largest", intervals?.largest)
     interval("smallest", intervals?.smallest)
     if let outliers {
-      let expected =
-        outliers.classes.map { ", \($0 - 1) or \($0) expected of \($0) classes" } ?? ""
+      let expected = outliers.classes.map { "; \($0 - 1) or \($0) expected" } ?? ""
       row(
         "outliers", "\(outliers.count)",
-        (outliers.separation.map { "the last is \(Wording.number($0)) times the bulk" }
-          ?? "none stands apart") + expected)
+        (outliers.separation.map { "\(Wording.number($0)) times the bulk" } ?? "none stands apart")
+          + expected)
     }
     if let trace {
       row("trace", Wording.number(trace.value, digits: 4), error(trace.standardError))
@@ -100,10 +99,10 @@ extension SpectrumReport {
     }
     if let diagonal {
       row(
-        "diagonal",
-        "\(Wording.number(diagonal.smallest)) to \(Wording.number(diagonal.largest))",
-        diagonal.relativeError == 0
-          ? "exact" : "relative error \(Wording.number(diagonal.relativeError))")
+        "diagonal", "",
+        "\(Wording.number(diagonal.smallest)) to \(Wording.number(diagonal.largest)), "
+          + (diagonal.relativeError == 0
+            ? "exact" : "relative error \(Wording.number(diagonal.relativeError))"))
     }
     row("products", Wording.count(operatorApplications))
     let table = TextTable(columns: ["", "", ""], rows: rows, leftAligned: [0, 2]).lines()
