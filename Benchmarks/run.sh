@@ -40,4 +40,8 @@ for part in "${parts[@]}"; do
   [ "$part" = products ] && script=bench.py
   "$VENV/bin/python" "Benchmarks/$script" "$@" || status=$?
 done
+# Bounds and residuals of 10,000 random matrices against LAPACK's eigenvalues.
+case " ${parts[*]} " in
+  *" spectra "*) Benchmarks/.build/release/spectra-sweep 10000 400 || status=$? ;;
+esac
 exit "$status"
