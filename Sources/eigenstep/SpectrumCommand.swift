@@ -76,8 +76,8 @@ struct SpectrumCommand: ParsableCommand {
   /// The options as the engine takes them; reads the state of `--precondition adam:STATE.npy`.
   func request() throws -> SpectrumRequest {
     var request = SpectrumRequest(problem: problem.request)
-    // Half for the model's values, half for vectors.
-    request.problem.memory /= 2
+    // A quarter for the model's values, three eighths for vectors, the rest for what the executor holds.
+    request.problem.memory /= 4
     request.count = count
     request.which = which.end
     request.kind = `operator`

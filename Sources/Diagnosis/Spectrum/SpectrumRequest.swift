@@ -4,7 +4,8 @@ import TensorPrograms
 
 /// Everything that `eigenstep spectrum` can be told.
 public struct SpectrumRequest: Sendable {
-  /// The table, the model and the point; its trial options are not used.
+  /// The table, the model and the point; its trial options are not used. Its memory is what the model's
+  /// values may take; vectors take up to half as much again beside.
   public var problem: DiagnosisRequest
   /// Eigenpairs wanted at each end; nil for 5, or fewer where there are fewer.
   public var count: Int?

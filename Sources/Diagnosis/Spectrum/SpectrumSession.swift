@@ -228,9 +228,10 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     report.note(top.convergence, of: "eigenvalues")
   }
 
-  /// Vectors that half of the memory has room for, beside the other half for the model's values.
+  /// Vectors that fit half as much again as the memory of the model's values, beside the answers and the products.
   private func basisColumns(_ dimension: Int) -> Int {
-    max(8, request.problem.memory / (dimension * MemoryLayout<Scalar>.stride))
+    let bytes = dimension * MemoryLayout<Scalar>.stride
+    return max(8, 3 * request.problem.memory / 2 / bytes - (request.count ?? 5) - 4)
   }
 
   private func effectiveSmallest<Map: LinearMap>(
@@ -296,7 +297,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     var options = SpectralDensity.Options()
     options.error = error
     options.seed = seed
-    options.basisMemory = request.problem.memory
+    options.basisMemory = 3 * request.problem.memory / 2
     options.onProgress = { state in
       progress(
         DiagnosisProgress(
