@@ -234,6 +234,9 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     return max(8, 3 * request.problem.memory / 2 / bytes - (request.count ?? 5) - 4)
   }
 
+  /// Fewer Lanczos steps from the gradient do not resolve the flat end that it meets.
+  private static var gradientSteps: Int { 60 }
+
   private func effectiveSmallest<Map: LinearMap>(
     of map: Map, _ solved: SolvedSpectrum?, _ selection: [Int]?, into report: inout SpectrumReport
   ) throws {
@@ -241,6 +244,12 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       let bound = report.upperBound, let threshold = report.zeroThreshold, bound > threshold,
       point.gradientNorm > 0
     else { return }
+    guard solved != nil || basisColumns(map.dimension) >= Self.gradientSteps else {
+      report.advice.append(
+        "The smallest eigenvalue that matters needs room for \(Self.gradientSteps) vectors: raise "
+          + "--memory.")
+      return
+    }
     point.progress(DiagnosisProgress(stage: "curvature along the gradient"))
     let measure =
       try solved.map { SpectralMeasure(of: $0.system, from: point.gradient.map(Double.init)) }
