@@ -14,13 +14,17 @@ public final class OnnxExecutor: Executor {
   private let environment: OnnxEnvironment
   private let options: RunOptions
   private let cache: ProgramCache<OnnxSession>
+  private let profiler: SessionProfiler?
 
-  /// - Parameter cacheCapacity: how many compiled programs are remembered, the latest used.
+  /// - Parameters:
+  ///   - cacheCapacity: how many compiled programs are remembered, the latest used.
+  ///   - isProfiled: whether runs are timed node by node, for `profile()`; it slows small programs.
   /// - Throws: `OnnxRuntimeError`, where the library is missing, broken or too old.
-  public init(cacheCapacity: Int = 64) throws {
+  public init(cacheCapacity: Int = 64, isProfiled: Bool = false) throws {
     environment = try OnnxRuntime.environment()
     options = try RunOptions(environment: environment)
     cache = ProgramCache(capacity: cacheCapacity)
+    profiler = isProfiled ? try SessionProfiler() : nil
   }
 
   /// - Throws: `ProgramError` where the program does not verify; `OnnxRuntimeError` where ONNX Runtime
@@ -29,9 +33,12 @@ public final class OnnxExecutor: Executor {
     let session = try cache.value(for: program) {
       try program.verify()
       let model = try ProgramLowering.lower(program)
-      return try OnnxSession(
+      let session = try OnnxSession(
         environment: environment, model: model.bytes, inputs: model.inputNames,
-        outputs: model.outputNames, configuration: Self.configuration(program))
+        outputs: model.outputNames, configuration: Self.configuration(program),
+        profilePrefix: profiler?.prefix)
+      profiler?.add(session)
+      return session
     }
     return OnnxExecutable(program: program, session: session, options: options)
   }
@@ -46,6 +53,12 @@ public final class OnnxExecutor: Executor {
   public func keep(_ tensor: Tensor) throws -> any ResidentValue {
     try OnnxResident(copying: tensor, environment: environment)
   }
+
+  /// Where the time of all runs so far went; nil unless the executor was made to be profiled. Ends the
+  /// profile: later runs of the programs compiled so far are not timed.
+  ///
+  /// - Throws: `OnnxRuntimeError`; what reading the events throws.
+  public func profile() throws -> ExecutionProfile? { try profiler?.profile() }
 
   /// Stops every run of this executor, and those to come until `resume()`, from any thread: they throw
   /// `CancellationError`.

@@ -9,10 +9,24 @@ public struct Program: Hashable, Sendable {
     package init(_ index: Int) { self.index = index }
   }
 
+  /// Equal where primitive, operands and results are, whatever the sources.
   public struct Equation: Hashable, Sendable {
     public var primitive: Primitive
     public var operands: [Variable]
     public var results: [Variable]
+    /// The part of the model that the equation comes from, for profiles; transforms hand it on.
+    public var source: String?
+
+    public static func == (left: Equation, right: Equation) -> Bool {
+      left.primitive == right.primitive && left.operands == right.operands
+        && left.results == right.results
+    }
+
+    public func hash(into hasher: inout Hasher) {
+      hasher.combine(primitive)
+      hasher.combine(operands)
+      hasher.combine(results)
+    }
   }
 
   /// The type of each variable, by its index.

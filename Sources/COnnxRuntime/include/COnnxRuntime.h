@@ -122,6 +122,24 @@ static inline OrtStatus *ort_set_optimization_level(
   return ((Function)table[23])(options, level);
 }
 
+static inline OrtStatus *ort_enable_profiling(
+    OrtTable table, OrtSessionOptions *options, const char *file_prefix) {
+  typedef OrtStatus *(*Function)(OrtSessionOptions *, const char *);
+  return ((Function)table[14])(options, file_prefix);
+}
+
+// The name of the file written, from `allocator`, to be freed with it.
+static inline OrtStatus *ort_session_end_profiling(
+    OrtTable table, OrtSession *session, OrtAllocator *allocator, char **out) {
+  typedef OrtStatus *(*Function)(OrtSession *, OrtAllocator *, char **);
+  return ((Function)table[110])(session, allocator, out);
+}
+
+static inline OrtStatus *ort_allocator_free(OrtTable table, OrtAllocator *allocator, void *memory) {
+  typedef OrtStatus *(*Function)(OrtAllocator *, void *);
+  return ((Function)table[76])(allocator, memory);
+}
+
 static inline OrtStatus *ort_disable_per_session_threads(
     OrtTable table, OrtSessionOptions *options) {
   typedef OrtStatus *(*Function)(OrtSessionOptions *);

@@ -13,6 +13,8 @@ struct GraphBuilder {
   private var constantNames: Set<String> = []
   private var nameCount = 0
   private var integerConstants: [[Int]: String] = [:]
+  /// What the nodes to come are part of: it begins their names, by which a profile knows them.
+  var label = NodeLabel(primitive: "", source: nil)
   private(set) var inputNames: [String] = []
   private(set) var outputNames: [String] = []
 
@@ -58,6 +60,7 @@ struct GraphBuilder {
     domain: String = "", outputCount: Int
   ) -> [String] {
     var node = Onnx_NodeProto()
+    node.name = label.nodeName(nodes.count)
     node.opType = operation
     node.domain = domain
     node.input = inputs

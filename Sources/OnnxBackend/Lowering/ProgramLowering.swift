@@ -44,6 +44,7 @@ struct ProgramLowering {
     let readers = Readers(program)
     for (variable, value) in zip(program.inputs, inputs) { values[variable.index] = value }
     for equation in program.equations {
+      builder.label = NodeLabel(primitive: equation.primitive.name, source: equation.source)
       let operands = equation.operands.map { values[$0.index]! }
       let types = equation.operands.map(program.type(of:))
       let resultTypes = equation.results.map(program.type(of:))

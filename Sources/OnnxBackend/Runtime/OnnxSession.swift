@@ -25,7 +25,8 @@ final class OnnxSession: @unchecked Sendable {
 
   init(
     environment: OnnxEnvironment, model: Data, inputs: [String], outputs: [String],
-    optimization: Optimization = .all, configuration: [String: String] = [:]
+    optimization: Optimization = .all, configuration: [String: String] = [:],
+    profilePrefix: String? = nil
   ) throws {
     let library = environment.library
     let table = library.table
@@ -40,6 +41,10 @@ final class OnnxSession: @unchecked Sendable {
     for (key, value) in configuration {
       try library.check(
         ort_add_session_config_entry(table, options, key, value), "setting \(key)")
+    }
+    if let profilePrefix {
+      try library.check(
+        ort_enable_profiling(table, options, profilePrefix), "starting a profile")
     }
     var handle: OpaquePointer?
     try model.withUnsafeBytes { bytes in
@@ -85,6 +90,16 @@ final class OnnxSession: @unchecked Sendable {
       throw OnnxRuntimeError.terminated
     }
     try environment.library.check(status, "running a graph")
+  }
+
+  /// Ends the profile that the session was made with and returns the path of its events.
+  func endProfile() throws -> String {
+    let table = environment.library.table
+    var name: UnsafeMutablePointer<CChar>?
+    try environment.library.check(
+      ort_session_end_profiling(table, handle, environment.allocator, &name), "ending a profile")
+    defer { _ = ort_allocator_free(table, environment.allocator, name) }
+    return name.map { String(cString: $0) } ?? ""
   }
 
   private func requireCounts(_ inputs: Int, _ outputs: Int) throws {

@@ -9,6 +9,9 @@ public final class ProgramBuilder {
   private var definitions: [Int: Int] = [:]
   private var failure: ProgramError?
 
+  /// What equations emitted from now on name as their source, for example a node of a model file.
+  public var source: String?
+
   public init() {}
 
   private func variable(_ type: TensorType) -> Program.Variable {
@@ -57,7 +60,8 @@ public final class ProgramBuilder {
     for result in results { definitions[result.index] = equations.count }
     equations.append(
       Program.Equation(
-        primitive: primitive, operands: operands.map(\.variable), results: results))
+        primitive: primitive, operands: operands.map(\.variable), results: results,
+        source: source))
     return results.map { Traced(builder: self, variable: $0) }
   }
 
@@ -68,7 +72,10 @@ public final class ProgramBuilder {
       "the program takes \(program.inputTypes), not \(arguments.map(\.type))")
     var values = [Traced?](repeating: nil, count: program.types.count)
     for (input, argument) in zip(program.inputs, arguments) { values[input.index] = argument }
+    let outer = source
+    defer { source = outer }
     for equation in program.equations {
+      source = equation.source ?? outer
       let results = emit(equation.primitive, equation.operands.map { values[$0.index]! })
       for (result, value) in zip(equation.results, results) { values[result.index] = value }
     }

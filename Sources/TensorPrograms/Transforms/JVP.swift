@@ -15,6 +15,7 @@ extension Program {
         tangents[inputs[position].index] = tangent
       }
       for equation in equations {
+        arguments.builder.source = equation.source
         let x = equation.operands.map { values[$0.index]! }
         let t = equation.operands.map { tangents[$0.index] }
         let y = arguments.builder.emit(equation.primitive, x)

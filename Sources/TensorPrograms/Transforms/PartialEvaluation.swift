@@ -55,6 +55,7 @@ extension Program {
     }
 
     for equation in equations {
+      (first.source, second.source) = (equation.source, equation.source)
       if equation.operands.allSatisfy({ knownValues[$0.index] != nil }) {
         let results = first.emit(
           equation.primitive, equation.operands.map { knownValues[$0.index]! })

@@ -17,6 +17,7 @@ struct Rewriter {
     if case .call(let body) = primitive {
       var values = [Program.Variable: Traced](uniqueKeysWithValues: zip(body.inputs, x))
       for equation in body.equations {
+        if let source = equation.source { builder.source = source }
         let results = emit(equation.primitive, equation.operands.map { values[$0]! })
         for (result, value) in zip(equation.results, results) { values[result] = value }
       }

@@ -34,6 +34,7 @@ extension Program {
         }
       }
       for equation in equations {
+        builder.source = equation.source
         let moving = equation.operands.map { isUnknown[$0.index] }
         for result in equation.results { isUnknown[result.index] = moving.contains(true) }
         let result = equation.results[0]

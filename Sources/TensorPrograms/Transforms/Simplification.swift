@@ -19,6 +19,7 @@ extension Program {
       for (input, argument) in zip(inputs, arguments) { values[input.index] = argument }
       var rewriter = Rewriter(builder: builder)
       for equation in equations {
+        builder.source = equation.source
         let results = rewriter.emit(
           equation.primitive, equation.operands.map { values[$0.index]! })
         for (result, value) in zip(equation.results, results) { values[result.index] = value }
@@ -50,7 +51,7 @@ extension Program {
     let equations = kept.reversed().map { equation in
       Equation(
         primitive: equation.primitive, operands: equation.operands.map(rename),
-        results: equation.results.map(rename))
+        results: equation.results.map(rename), source: equation.source)
     }
     let outputs = self.outputs.map(rename)
     return Program(types: types, inputs: inputs, equations: equations, outputs: outputs)

@@ -19,6 +19,7 @@ extension Program {
       var isLinear = [Bool](repeating: false, count: types.count)
       for (input, flag) in zip(inputs, linear) { isLinear[input.index] = flag }
       for equation in equations {
+        builder.source = equation.source
         if equation.operands.contains(where: { isLinear[$0.index] }) {
           for result in equation.results { isLinear[result.index] = true }
         } else {
@@ -33,6 +34,7 @@ extension Program {
       for equation in equations.reversed() where isLinear[equation.results[0].index] {
         let seeds = equation.results.map { cotangents[$0.index] }
         guard seeds.contains(where: { $0 != nil }) else { continue }
+        builder.source = equation.source
         let operands = equation.operands.map { operand -> TransposeOperand in
           isLinear[operand.index] ? .linear(type(of: operand)) : .known(values[operand.index]!)
         }

@@ -12,6 +12,7 @@ extension Program {
       values[input.index] = Batched(value: builder.input(type), isBatched: isBatched)
     }
     for equation in equations {
+      builder.source = equation.source
       let operands = equation.operands.map { values[$0.index]! }
       let results: [Batched]
       if operands.contains(where: \.isBatched) {
