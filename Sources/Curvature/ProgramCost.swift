@@ -21,6 +21,8 @@ extension Program {
         return total
       case .call(let body):
         return total + body.operationCount
+      case .scan(let scan):
+        return total + Double(scan.length) * scan.body.operationCount
       }
     }
   }
@@ -31,6 +33,10 @@ extension Program {
       switch equation.primitive {
       case .broadcast, .reshape, .constant, .iota, .stopGradient: total
       case .call(let body): total + body.valueBytes
+      case .scan(let scan):
+        // A step's values give way to the next step's.
+        total + scan.body.valueBytes
+          + equation.results.reduce(0) { $0 + type(of: $1).byteCount }
       default: total + equation.results.reduce(0) { $0 + type(of: $1).byteCount }
       }
     }

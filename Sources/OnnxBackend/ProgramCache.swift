@@ -68,6 +68,14 @@ extension Program {
   }
 }
 
+extension Scan {
+  fileprivate func isIdentical(to other: Scan) -> Bool {
+    var same = other
+    same.body = body
+    return self == same && body.isIdentical(to: other.body)
+  }
+}
+
 extension Primitive {
   fileprivate func isIdentical(to other: Primitive) -> Bool {
     switch (self, other) {
@@ -82,6 +90,7 @@ extension Primitive {
     case (.pad(let low, let high, let interior, let fill), .pad(let l, let h, let i, let f)):
       low == l && high == h && interior == i && fill.bitPattern == f.bitPattern
     case (.call(let left), .call(let right)): left.isIdentical(to: right)
+    case (.scan(let left), .scan(let right)): left.isIdentical(to: right)
     default: self == other
     }
   }

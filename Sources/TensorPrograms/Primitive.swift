@@ -48,6 +48,8 @@ public enum Primitive: Hashable, Sendable {
 
   // A carried sub-program, applied to the operands.
   case call(Program)
+  /// A sub-program applied step after step.
+  case scan(Scan)
 }
 
 /// Elementwise functions of one operand.

@@ -92,7 +92,7 @@ extension Program {
     for (index, equation) in equations.enumerated() {
       let place = "equation \(index) (\(equation.primitive.name))"
       for operand in equation.operands { try use(operand, place) }
-      if case .call(let body) = equation.primitive { try body.verify() }
+      try equation.primitive.body?.verify()
       for result in equation.results { try assign(result, place) }
       let inferred = try equation.primitive.resultTypes(equation.operands.map(type(of:)))
       guard inferred == equation.results.map({ types[$0.index] }) else {
@@ -116,7 +116,7 @@ extension Program: CustomStringConvertible {
       let results = equation.results.map(typed).joined(separator: ", ")
       let operands = equation.operands.map { " %\($0.index)" }.joined()
       lines.append("  \(results) = \(equation.primitive.text)\(operands)")
-      if case .call(let body) = equation.primitive {
+      if let body = equation.primitive.body {
         lines += body.lines.map { "    " + $0 }
       }
     }
@@ -152,6 +152,16 @@ extension Primitive {
     case .reduceMax: "reduceMax"
     case .dot: "dot"
     case .call: "call"
+    case .scan: "scan"
+    }
+  }
+
+  /// The sub-program that the primitive carries.
+  var body: Program? {
+    switch self {
+    case .call(let body): body
+    case .scan(let scan): scan.body
+    default: nil
     }
   }
 
@@ -179,6 +189,9 @@ extension Primitive {
     case .dot(let dimensions):
       "dot(\(dimensions.leftContracting) x \(dimensions.rightContracting), "
         + "batch: \(dimensions.leftBatch) x \(dimensions.rightBatch))"
+    case .scan(let scan):
+      "scan(length: \(scan.length), constants: \(scan.constantCount), "
+        + "carries: \(scan.carryCount)\(scan.isReversed ? ", reversed" : ""))"
     }
   }
 }

@@ -100,7 +100,8 @@ extension Primitive {
             * x[1].at(placed([(d.rightBatch, batch), (rightFree, right), (d.rightContracting, k)]))
         }.reduce(0, +)
       }
-    case .unary, .binary, .compare, .select, .convert, .stopGradient, .constant, .iota, .call:
+    case .unary, .binary, .compare, .select, .convert, .stopGradient, .constant, .iota, .call,
+      .scan:
       return nil
     }
   }

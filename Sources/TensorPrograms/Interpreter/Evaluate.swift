@@ -76,5 +76,6 @@ package func evaluate(
     return [dot(operands[0], operands[1], dimensions, shape: resultTypes[0].shape)]
 
   case .call(let body): return try Schedule(body).run(operands)
+  case .scan(let scan): return try looped(scan, operands, resultTypes: resultTypes)
   }
 }

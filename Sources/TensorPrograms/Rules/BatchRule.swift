@@ -49,6 +49,8 @@ extension Primitive {
       return results(.reduceMax(next(axes)), all())
     case .call(let body):
       return results(.call(body.vmap(batched: x.map(\.isBatched), size: size)), x.map(\.value))
+    case .scan(let scan):
+      return scan.batch(x, size: size)
 
     case .gather(let axis, let batch):
       let (operand, indices) = (x[0], x[1])

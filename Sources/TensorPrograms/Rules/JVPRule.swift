@@ -50,12 +50,8 @@ extension Primitive {
     case .dot:
       return [sum(t[0]?.emit(self, x[1]), t[1].map { x[0].emit(self, $0) })]
 
-    case .call(let body):
-      let moving = t.indices.filter { t[$0] != nil }
-      let results = y[0].builder.emit(
-        .call(body.jvp(withRespectTo: moving)), x + moving.map { t[$0]! })
-      var tangents = results.dropFirst(body.outputs.count)
-      return body.outputTypes.map { $0.element.isFloating ? tangents.removeFirst() : nil }
+    case .call, .scan:
+      preconditionFailure("the tangents of a sub-program are computed with its values")
     }
   }
 }

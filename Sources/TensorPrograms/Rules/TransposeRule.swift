@@ -125,6 +125,9 @@ extension Primitive {
         .call(transposed), operands.compactMap(\.value) + seeds)[...]
       return linear.map { $0 ? results.removeFirst() : nil }
 
+    case .scan(let scan):
+      return scan.transpose(operands, cotangents)
+
     case .unary, .compare, .stopGradient, .constant, .iota, .reduceMax:
       break
     }

@@ -225,6 +225,9 @@ extension Primitive {
     case .call(let body):
       try require(body.inputTypes == operands, "the sub-program takes \(body.inputTypes)")
       return body.outputTypes
+
+    case .scan(let scan):
+      return try scan.resultTypes(operands, fail: fail)
     }
   }
 }

@@ -141,8 +141,15 @@ extension Program {
 
   /// The program of a transform; see `ProgramBuilder.finish`.
   static func build(_ inputs: [TensorType], _ body: ([Traced]) -> [Traced]) -> Program {
+    build(inputs) { _, arguments in body(arguments) }
+  }
+
+  /// Like `build`, for programs that may have no inputs.
+  static func build(
+    _ inputs: [TensorType], _ body: (ProgramBuilder, [Traced]) -> [Traced]
+  ) -> Program {
     let builder = ProgramBuilder()
-    return builder.finish(body(inputs.map(builder.input)))
+    return builder.finish(body(builder, inputs.map(builder.input)))
   }
 }
 

@@ -15,6 +15,11 @@ extension Program {
   ///
   /// Repetition and reshaping of a known value are left to the remainder, so that residuals stay small.
   public func partiallyEvaluated(unknown: [Bool]) -> PartialEvaluation {
+    partiallyEvaluated(unknown: unknown, forcing: outputs.map { _ in false })
+  }
+
+  /// Outputs that are forced are left to the remainder, known or not.
+  func partiallyEvaluated(unknown: [Bool], forcing forced: [Bool]) -> PartialEvaluation {
     let (first, second) = (ProgramBuilder(), ProgramBuilder())
     var knownValues = [Traced?](repeating: nil, count: types.count)
     var unknownValues = knownValues
@@ -83,6 +88,32 @@ extension Program {
         }
         continue
       }
+      if case .scan(let scan) = equation.primitive {
+        let split = scan.split(unknown: equation.operands.map { knownValues[$0.index] == nil })
+        var now = first.emit(
+          .scan(split.known),
+          split.knownOperands.map { knownValues[equation.operands[$0].index]! })[...]
+        let stacks = now
+        let operands = split.unknownOperands.map { source in
+          switch source {
+          case .operand(let index):
+            let operand = equation.operands[index]
+            return unknownValues[operand.index] ?? residual(knownValues[operand.index]!)
+          case .result(let index): return residual(stacks[index])
+          }
+        }
+        var later =
+          split.resultIsUnknown.contains(true)
+          ? second.emit(.scan(split.unknown), operands)[...] : []
+        for (result, isUnknown) in zip(equation.results, split.resultIsUnknown) {
+          if isUnknown {
+            unknownValues[result.index] = later.removeFirst()
+          } else {
+            knownValues[result.index] = now.removeFirst()
+          }
+        }
+        continue
+      }
       let operands = equation.operands.map { operand in
         unknownValues[operand.index] ?? residual(knownValues[operand.index]!)
       }
@@ -90,10 +121,11 @@ extension Program {
       for (result, value) in zip(equation.results, results) { unknownValues[result.index] = value }
     }
 
-    let outputIsUnknown = outputs.map { knownValues[$0.index] == nil }
-    let knownOutputs = outputs.compactMap { knownValues[$0.index] }
-    let unknownOutputs = outputs.filter { knownValues[$0.index] == nil }
-      .map { unknownValues[$0.index]! }
+    let outputIsUnknown = zip(outputs, forced).map { knownValues[$0.index] == nil || $1 }
+    let knownOutputs = zip(outputs, outputIsUnknown).filter { !$1 }
+      .map { knownValues[$0.0.index]! }
+    let unknownOutputs = zip(outputs, outputIsUnknown).filter(\.1)
+      .map { unknownValues[$0.0.index] ?? residual(knownValues[$0.0.index]!) }
     return PartialEvaluation(
       known: first.finish(knownOutputs + residuals.map(\.source)),
       unknown: second.finish(unknownOutputs)

@@ -23,6 +23,11 @@ struct Rewriter {
       }
       return body.outputs.map { values[$0]! }
     }
+    var primitive = primitive
+    if case .scan(var scan) = primitive {
+      scan.body = scan.body.simplified()
+      primitive = .scan(scan)
+    }
     if let simpler = simplify(primitive, x) { return simpler }
     var key = Key(primitive: primitive, operands: x.map(\.variable))
     if case .binary(let function) = primitive, function.isCommutative {
@@ -71,7 +76,10 @@ struct Rewriter {
   /// Constant folding of small results; broadcasts and iotas stay symbolic, since executors need not
   /// carry them out.
   private func fold(_ primitive: Primitive, _ x: [Traced]) -> [Traced]? {
-    if case .broadcast = primitive { return nil }
+    switch primitive {
+    case .broadcast, .scan: return nil
+    default: break
+    }
     let values = x.compactMap(constant)
     guard !x.isEmpty, values.count == x.count,
       let types = try? primitive.resultTypes(x.map(\.type)),
@@ -187,7 +195,7 @@ struct Rewriter {
     case .dot(let dimensions):
       return foldTransposes(dimensions, x[0], x[1])
 
-    case .compare, .stopGradient, .constant, .iota, .gather, .scatterAdd, .call:
+    case .compare, .stopGradient, .constant, .iota, .gather, .scatterAdd, .call, .scan:
       return nil
     }
   }

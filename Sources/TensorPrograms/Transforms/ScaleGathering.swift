@@ -10,8 +10,7 @@ extension Program {
       var base: Traced
       var factor: Traced
     }
-    return .build(inputTypes) { arguments in
-      let builder = arguments.builder
+    return .build(inputTypes) { builder, arguments in
       var isUnknown = [Bool](repeating: false, count: types.count)
       var values = [Traced?](repeating: nil, count: types.count)
       var scaled = [Scaled?](repeating: nil, count: types.count)
@@ -49,6 +48,10 @@ extension Program {
         case .unary(.negate) where moving == [true] && scaled[equation.operands[0].index] != nil:
           let inner = scaled[equation.operands[0].index]!
           scaled[result.index] = Scaled(base: inner.base, factor: -inner.factor)
+        case .scan(var scan):
+          scan.body = scan.body.gatheringScales(unknown: scan.unknownInputs(moving))
+          let results = builder.emit(.scan(scan), equation.operands.map(value))
+          for (result, value) in zip(equation.results, results) { values[result.index] = value }
         default:
           let results = builder.emit(equation.primitive, equation.operands.map(value))
           for (result, value) in zip(equation.results, results) { values[result.index] = value }

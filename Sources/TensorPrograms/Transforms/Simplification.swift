@@ -14,7 +14,7 @@ extension Program {
   }
 
   private func rewritten() -> Program {
-    .buildOrEmpty(inputTypes) { builder, arguments in
+    .build(inputTypes) { builder, arguments in
       var values = [Traced?](repeating: nil, count: types.count)
       for (input, argument) in zip(inputs, arguments) { values[input.index] = argument }
       var rewriter = Rewriter(builder: builder)
@@ -55,13 +55,5 @@ extension Program {
     }
     let outputs = self.outputs.map(rename)
     return Program(types: types, inputs: inputs, equations: equations, outputs: outputs)
-  }
-
-  /// Like `build`, for programs that may have no inputs.
-  private static func buildOrEmpty(
-    _ inputs: [TensorType], _ body: (ProgramBuilder, [Traced]) -> [Traced]
-  ) -> Program {
-    let builder = ProgramBuilder()
-    return builder.finish(body(builder, inputs.map(builder.input)))
   }
 }

@@ -2,6 +2,13 @@ extension Program {
   /// The program over a batch: inputs marked batched gain a leading axis of `size`, and so do all
   /// outputs.
   public func vmap(batched: [Bool], size: Int) -> Program {
+    vmap(batched: batched, size: size, forcing: outputs.map { _ in true }).program
+  }
+
+  /// The same, where only outputs that are forced or depend on a batched input are batched.
+  func vmap(
+    batched: [Bool], size: Int, forcing forced: [Bool]
+  ) -> (program: Program, isBatched: [Bool]) {
     precondition(batched.count == inputs.count, "one mark for each of \(inputs.count) inputs")
     let inputTypes = zip(inputTypes, batched).map { type, isBatched in
       isBatched ? TensorType(type.element, type.shape.inserting(size, at: 0)) : type
@@ -23,6 +30,10 @@ extension Program {
       }
       for (result, value) in zip(equation.results, results) { values[result.index] = value }
     }
-    return builder.finish(outputs.map { values[$0.index]!.batched(size) })
+    let results = outputs.map { values[$0.index]! }
+    let isBatched = zip(results, forced).map { $0.isBatched || $1 }
+    let program = builder.finish(
+      zip(results, isBatched).map { $1 ? $0.batched(size) : $0.value })
+    return (program, isBatched)
   }
 }

@@ -108,7 +108,7 @@ package enum PrimitiveKind: Hashable, Sendable {
 
   package enum Structural: String, Hashable, Sendable, CaseIterable {
     case select, convert, stopGradient, constant, iota, reshape, transpose, broadcast, slice
-    case split, pad, concatenate, reverse, gather, scatterAdd, reduceSum, reduceMax, dot, call
+    case split, pad, concatenate, reverse, gather, scatterAdd, reduceSum, reduceMax, dot, call, scan
   }
 
   package static var all: [PrimitiveKind] {
@@ -142,11 +142,12 @@ package enum PrimitiveKind: Hashable, Sendable {
       case .reduceMax: .structural(.reduceMax)
       case .dot: .structural(.dot)
       case .call: .structural(.call)
+      case .scan: .structural(.scan)
       }
   }
 }
 
 /// Every primitive, each in the ways it can be used.
 package enum PrimitiveTable {
-  package static let rows: [PrimitiveRow] = elementwise + structural + indexed + products
+  package static let rows: [PrimitiveRow] = elementwise + structural + indexed + products + loops
 }
