@@ -157,7 +157,7 @@ extension Primitive {
   }
 
   /// The sub-program that the primitive carries.
-  var body: Program? {
+  package var body: Program? {
     switch self {
     case .call(let body): body
     case .scan(let scan): scan.body

@@ -25,7 +25,7 @@ public struct Scan: Hashable, Sendable {
 
 extension Scan {
   /// What an operand, or the input of the body in its place, is to the loop.
-  enum Role { case constant, carry, stacked }
+  package enum Role { case constant, carry, stacked }
 
   func role(_ operand: Int) -> Role {
     operand < constantCount
@@ -33,7 +33,7 @@ extension Scan {
   }
 
   /// The positions of the operands with a role.
-  func operands(_ role: Role) -> Range<Int> {
+  package func operands(_ role: Role) -> Range<Int> {
     let first = constantCount + carryCount
     return switch role {
     case .constant: 0..<constantCount

@@ -6,25 +6,58 @@ struct GraphBuilder {
   static let operatorSet: Int64 = 18
   private static let intermediateRepresentation: Int64 = 8
 
-  private var graph = Onnx_GraphProto()
-  /// In order of evaluation; a node that moved leaves nil behind.
-  private var nodes: [Onnx_NodeProto?] = []
-  private var nodeOfOutput: [String: Int] = [:]
-  private var constantNames: Set<String> = []
+  /// A graph under construction: the model's, or one that a node of the graph around it carries.
+  private struct Scope {
+    var graph = Onnx_GraphProto()
+    /// In order of evaluation; a node that moved leaves nil behind.
+    var nodes: [Onnx_NodeProto?] = []
+    var nodeOfOutput: [String: Int] = [:]
+    var inputNames: [String] = []
+    var outputNames: [String] = []
+
+    func finished(_ name: String) -> Onnx_GraphProto {
+      var graph = graph
+      graph.name = name
+      graph.node = nodes.compactMap { $0 }
+      return graph
+    }
+  }
+
+  private var scope = Scope()
+  private var outerScopes: [Scope] = []
+  /// Constants lie in the model's graph, whose values every graph sees.
+  private var constants: [Onnx_TensorProto] = []
   private var nameCount = 0
   private var integerConstants: [[Int]: String] = [:]
   /// What the nodes to come are part of: it begins their names, by which a profile knows them.
   var label = NodeLabel(primitive: "", source: nil)
-  private(set) var inputNames: [String] = []
-  private(set) var outputNames: [String] = []
+  var inputNames: [String] { scope.inputNames }
+  var outputNames: [String] { scope.outputNames }
 
-  var operations: [String] { nodes.compactMap { $0?.opType } }
+  /// The operators in order of evaluation, those of a body before the one that carries it.
+  private(set) var bodyOperations: [String] = []
+  var operations: [String] { bodyOperations + scope.nodes.compactMap { $0?.opType } }
 
   enum Attribute {
     case int(Int)
     case ints([Int])
     case float(Float)
     case string(String)
+    case graph(Onnx_GraphProto)
+  }
+
+  /// Begins the graph of a body, which sees the values built so far.
+  mutating func beginBody() {
+    outerScopes.append(scope)
+    scope = Scope()
+  }
+
+  /// Ends the graph of a body, which becomes an attribute of a node of the graph around it.
+  mutating func endBody() -> Attribute {
+    let body = scope.finished(freshName("body"))
+    bodyOperations += scope.nodes.compactMap { $0?.opType }
+    scope = outerScopes.removeLast()
+    return .graph(body)
   }
 
   private mutating func freshName(_ prefix: String) -> String {
@@ -34,18 +67,17 @@ struct GraphBuilder {
 
   mutating func input(_ element: OnnxElement, _ shape: [Int]) -> String {
     let name = freshName("x")
-    graph.input.append(Self.valueInfo(name, element, shape))
-    inputNames.append(name)
+    scope.graph.input.append(Self.valueInfo(name, element, shape))
+    scope.inputNames.append(name)
     return name
   }
 
   /// Makes `value` an output; a copy node is added where the same value leaves twice or was given.
   mutating func output(_ value: String, _ element: OnnxElement, _ shape: [Int]) {
-    let isGiven =
-      inputNames.contains(value) || outputNames.contains(value) || constantNames.contains(value)
+    let isGiven = scope.nodeOfOutput[value] == nil || outputNames.contains(value)
     let name = isGiven ? node("Identity", [value]) : value
-    graph.output.append(Self.valueInfo(name, element, shape))
-    outputNames.append(name)
+    scope.graph.output.append(Self.valueInfo(name, element, shape))
+    scope.outputNames.append(name)
   }
 
   mutating func node(
@@ -60,30 +92,32 @@ struct GraphBuilder {
     domain: String = "", outputCount: Int
   ) -> [String] {
     var node = Onnx_NodeProto()
-    node.name = label.nodeName(nodes.count)
+    node.name = label.nodeName(nameCount)
     node.opType = operation
     node.domain = domain
     node.input = inputs
     node.output = (0..<outputCount).map { _ in freshName("v") }
     node.attribute = attributes.map { name, value in Self.attribute(name, value) }
-    for name in node.output { nodeOfOutput[name] = nodes.count }
-    nodes.append(node)
+    for name in node.output { scope.nodeOfOutput[name] = scope.nodes.count }
+    scope.nodes.append(node)
     return node.output
   }
 
   /// The operator that made a value, or nil for an input or a constant.
-  func operation(of value: String) -> String? { nodeOfOutput[value].flatMap { nodes[$0]?.opType } }
+  func operation(of value: String) -> String? {
+    scope.nodeOfOutput[value].flatMap { scope.nodes[$0]?.opType }
+  }
 
   /// Changes the node that made `value` and moves it behind everything built so far, so that it may
   /// use newer values. Only for a value that no node reads yet.
   mutating func amendNode(of value: String, _ change: (inout Onnx_NodeProto) -> Void) {
-    guard let index = nodeOfOutput[value], var node = nodes[index] else {
+    guard let index = scope.nodeOfOutput[value], var node = scope.nodes[index] else {
       preconditionFailure("\(value) has no node")
     }
-    nodes[index] = nil
+    scope.nodes[index] = nil
     change(&node)
-    nodeOfOutput[value] = nodes.count
-    nodes.append(node)
+    scope.nodeOfOutput[value] = scope.nodes.count
+    scope.nodes.append(node)
   }
 
   /// A constant from little-endian bytes in row-major order.
@@ -96,8 +130,7 @@ struct GraphBuilder {
     tensor.dims = shape.map(Int64.init)
     tensor.dataType = element.rawValue
     tensor.rawData = bytes
-    graph.initializer.append(tensor)
-    constantNames.insert(tensor.name)
+    constants.append(tensor)
     return tensor.name
   }
 
@@ -114,9 +147,8 @@ struct GraphBuilder {
     var model = Onnx_ModelProto()
     model.irVersion = Self.intermediateRepresentation
     model.producerName = "eigenstep"
-    model.graph = graph
-    model.graph.name = "program"
-    model.graph.node = nodes.compactMap { $0 }
+    model.graph = scope.finished("program")
+    model.graph.initializer = constants
     var standard = Onnx_OperatorSetIdProto()
     standard.version = Self.operatorSet
     var microsoft = Onnx_OperatorSetIdProto()
@@ -150,6 +182,7 @@ struct GraphBuilder {
     case .ints(let values): (attribute.type, attribute.ints) = (.ints, values.map(Int64.init))
     case .float(let value): (attribute.type, attribute.f) = (.float, value)
     case .string(let value): (attribute.type, attribute.s) = (.string, Data(value.utf8))
+    case .graph(let value): (attribute.type, attribute.g) = (.graph, value)
     }
     return attribute
   }

@@ -21,23 +21,16 @@ struct ProgramLowering {
 
   static func lower(_ program: Program) throws -> Model {
     var lowering = ProgramLowering()
-    let inputs = program.inputTypes.map { type in
-      LoweredValue(
-        name: lowering.builder.input(OnnxElement(type.element), type.shape.dimensions),
-        dimensions: type.shape.dimensions, axes: type.shape.wideAxes)
-    }
-    let outputs = try lowering.lower(program, inputs)
-    for (value, type) in zip(outputs, program.outputTypes) {
-      let settled =
-        type.shape.count == 0 ? lowering.empty(type) : lowering.exact(value, type.shape)
-      lowering.builder.output(settled.name, OnnxElement(type.element), type.shape.dimensions)
+    let inputs = program.inputTypes.map { lowering.input($0) }
+    for (value, type) in zip(try lowering.lower(program, inputs), program.outputTypes) {
+      lowering.output(value, type)
     }
     return Model(
       bytes: try lowering.builder.model(), inputNames: lowering.builder.inputNames,
       outputNames: lowering.builder.outputNames, operations: lowering.builder.operations)
   }
 
-  private mutating func lower(
+  mutating func lower(
     _ program: Program, _ inputs: [LoweredValue]
   ) throws -> [LoweredValue] {
     var values = [LoweredValue?](repeating: nil, count: program.types.count)
@@ -49,7 +42,7 @@ struct ProgramLowering {
       let types = equation.operands.map(program.type(of:))
       let resultTypes = equation.results.map(program.type(of:))
       let results =
-        if case .call = equation.primitive {
+        if equation.primitive.body != nil {
           try lower(equation.primitive, operands, types, resultTypes)
         } else if resultTypes.allSatisfy({ $0.shape.count == 0 }) {
           resultTypes.map { empty($0) }
@@ -126,6 +119,8 @@ struct ProgramLowering {
     case .call(let body):
       for operand in operands { openProducts[operand.name] = nil }
       return try lower(body, operands)
+    case .scan(let scan):
+      return try self.scan(scan, operands, types, results)
     }
   }
 
@@ -136,6 +131,18 @@ struct ProgramLowering {
 
   /// The number that every element of the value is, where it is known from a constant.
   func scalarValue(_ value: LoweredValue) -> Double? { numbers[value.name] }
+
+  /// What `body` makes in a graph of its own: what it caches there is not seen outside, and a product
+  /// outside takes nothing in from there.
+  mutating func inBody<R>(_ body: (inout ProgramLowering) throws -> R) rethrows -> R {
+    let (known, label) = (nodesByKey, builder.label)
+    openProducts = [:]
+    builder.beginBody()
+    let result = try body(&self)
+    (nodesByKey, builder.label) = (known, label)
+    openProducts = [:]
+    return result
+  }
 
   /// A node made once per key, for values that several equations settle in the same way.
   mutating func cached(_ key: String, _ make: (inout GraphBuilder) -> String) -> String {
