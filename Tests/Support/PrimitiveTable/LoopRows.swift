@@ -89,7 +89,8 @@ extension PrimitiveTable {
       let (length, n, m) = (random.integer(2...4), random.size(), random.size())
       let matrix = TensorType(element, [n, m])
       return Loop(
-        constants: [(TensorType(element, [m, m]), plain)], carries: [(matrix, plain), (matrix, plain)],
+        constants: [(TensorType(element, [m, m]), plain)],
+        carries: [(matrix, plain), (matrix, plain)],
         stacked: [(TensorType(element, [length, m]), plain)], length: length
       ) { w, carries, x in
         let next = (carries[0].matmul(w[0]) * 0.5 + x[0]).sigmoid()
