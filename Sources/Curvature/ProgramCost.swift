@@ -15,8 +15,23 @@ extension Program {
       case .reduceSum, .reduceMax:
         return total + Double(type(of: equation.operands[0]).shape.count)
       case .unary, .binary, .compare, .select, .convert, .pad, .concatenate, .reverse, .gather,
-        .scatterAdd, .slice, .split, .transpose:
+        .scatterAdd, .slice, .split, .transpose, .cumulativeSum, .sort:
         return total + results
+      case .argMax:
+        return total + Double(type(of: equation.operands[0]).shape.count)
+      case .windowMax(let window), .windowSum(let window):
+        return total + results * Double(window.sizes.reduce(1, *))
+      case .convolution(let convolution):
+        // The three roles share one count: that of the output's entries with the kernel's taps.
+        let shapes = equation.operands.map { type(of: $0).shape }
+        let result = type(of: equation.results[0]).shape
+        let (output, kernel) =
+          switch convolution.role {
+          case .output: (result, shapes[1])
+          case .input: (shapes[0], shapes[1])
+          case .kernel: (shapes[1], result)
+          }
+        return total + 2 * Double(output.count) * Double(kernel.removing([0]).count)
       case .stopGradient, .constant, .iota, .reshape, .broadcast:
         return total
       case .call(let body):

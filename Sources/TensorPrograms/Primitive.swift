@@ -43,8 +43,23 @@ public enum Primitive: Hashable, Sendable {
   case reduceSum([Int])
   case reduceMax([Int])
 
+  // Windows over trailing axes.
+  /// The maximum in each window; padding never is.
+  case windowMax(Window)
+  /// The sum over each window; padding is zero.
+  case windowSum(Window)
+
+  // Along one axis.
+  /// `y_i = x_0 + ... + x_i`, or from the end where `reversed`.
+  case cumulativeSum(axis: Int, reversed: Bool)
+  /// The int64 index of the first maximum; the axis vanishes.
+  case argMax(axis: Int)
+  /// The values in order and their int64 positions before; equal ones stay in order, NaN comes last.
+  case sort(axis: Int, descending: Bool)
+
   // Bilinear.
   case dot(DotDimensions)
+  case convolution(Convolution)
 
   // A carried sub-program, applied to the operands.
   case call(Program)

@@ -150,7 +150,13 @@ extension Primitive {
     case .scatterAdd: "scatterAdd"
     case .reduceSum: "reduceSum"
     case .reduceMax: "reduceMax"
+    case .windowMax: "windowMax"
+    case .windowSum: "windowSum"
+    case .cumulativeSum: "cumulativeSum"
+    case .argMax: "argMax"
+    case .sort: "sort"
     case .dot: "dot"
+    case .convolution: "convolution"
     case .call: "call"
     case .scan: "scan"
     }
@@ -186,6 +192,17 @@ extension Primitive {
       "scatterAdd(axis: \(axis), batch: \(batch), size: \(size))"
     case .reduceSum(let axes): "reduceSum(\(axes))"
     case .reduceMax(let axes): "reduceMax(\(axes))"
+    case .windowMax(let window), .windowSum(let window):
+      "\(name)(\(window.sizes), strides: \(window.strides), dilation: \(window.dilation), "
+        + "padding: \(window.low) \(window.high))"
+    case .cumulativeSum(let axis, let reversed):
+      "cumulativeSum(axis: \(axis), reversed: \(reversed))"
+    case .argMax(let axis): "argMax(axis: \(axis))"
+    case .sort(let axis, let descending): "sort(axis: \(axis), descending: \(descending))"
+    case .convolution(let convolution):
+      "convolution(\(convolution.role), strides: \(convolution.strides), "
+        + "dilation: \(convolution.dilation), padding: \(convolution.low) \(convolution.high), "
+        + "groups: \(convolution.groups))"
     case .dot(let dimensions):
       "dot(\(dimensions.leftContracting) x \(dimensions.rightContracting), "
         + "batch: \(dimensions.leftBatch) x \(dimensions.rightBatch))"

@@ -100,6 +100,43 @@ extension Primitive {
             * x[1].at(placed([(d.rightBatch, batch), (rightFree, right), (d.rightContracting, k)]))
         }.reduce(0, +)
       }
+    case .convolution(let convolution):
+      return one(convolution.naive(x[0], x[1], results[0]))
+    case .windowMax(let window):
+      return one { window.naive(x[0], $0).max() ?? -.infinity }
+    case .windowSum(let window):
+      return one { window.naive(x[0], $0).reduce(0, +) }
+    case .cumulativeSum(let axis, let reversed):
+      return one { i in
+        (reversed ? Array(i[axis]..<x[0].sizes[axis]) : Array(0...i[axis])).reduce(0) {
+          var index = i
+          index[axis] = $1
+          return $0 + x[0].at(index)
+        }
+      }
+    case .argMax(let axis):
+      return one { i in
+        let row = (0..<x[0].sizes[axis]).map { place -> Double in
+          var index = i
+          index.insert(place, at: axis)
+          return x[0].at(index)
+        }
+        return Double(row.firstIndex(of: row.max()!)!)
+      }
+    case .sort(let axis, let descending):
+      func row(_ i: [Int]) -> [(value: Double, place: Int)] {
+        (0..<x[0].sizes[axis]).map { place in
+          var index = i
+          index[axis] = place
+          return (x[0].at(index), place)
+        }.sorted { a, b in
+          a.value == b.value ? a.place < b.place : (a.value < b.value) != descending
+        }
+      }
+      return [
+        NaiveTensor(results[0]) { row($0)[$0[axis]].value },
+        NaiveTensor(results[1]) { Double(row($0)[$0[axis]].place) },
+      ]
     case .unary, .binary, .compare, .select, .convert, .stopGradient, .constant, .iota, .call,
       .scan:
       return nil

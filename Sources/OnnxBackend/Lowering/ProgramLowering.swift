@@ -116,6 +116,18 @@ struct ProgramLowering {
       return [reduceMax(operands[0], types[0], axes)]
     case .dot(let dimensions):
       return [dot(operands, types, dimensions, results[0], leading: nil)]
+    case .convolution(let convolution):
+      return [try self.convolution(operands, types, convolution, results[0])]
+    case .windowMax(let window):
+      return [try windowMax(operands[0], types[0], window, results[0])]
+    case .windowSum(let window):
+      return [try windowSum(operands[0], types[0], window, results[0])]
+    case .cumulativeSum(let axis, let reversed):
+      return [cumulativeSum(operands[0], types[0], axis, reversed)]
+    case .argMax(let axis):
+      return [argMax(operands[0], types[0], axis, results[0])]
+    case .sort(let axis, let descending):
+      return sort(operands[0], types[0], axis, descending)
     case .call(let body):
       for operand in operands { openProducts[operand.name] = nil }
       return try lower(body, operands)

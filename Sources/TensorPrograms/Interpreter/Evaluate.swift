@@ -75,6 +75,18 @@ package func evaluate(
   case .dot(let dimensions):
     return [dot(operands[0], operands[1], dimensions, shape: resultTypes[0].shape)]
 
+  case .windowMax(let window):
+    return [windowMaximum(operands[0], window, shape: resultTypes[0].shape)]
+  case .windowSum(let window):
+    return [windowSum(operands[0], window, shape: resultTypes[0].shape)]
+  case .cumulativeSum(let axis, let reversed):
+    return [cumulativeSum(operands[0], axis: axis, reversed: reversed)]
+  case .argMax(let axis): return [argMax(operands[0], axis: axis)]
+  case .sort(let axis, let descending):
+    return sorted(operands[0], axis: axis, descending: descending)
+  case .convolution(let convolution):
+    return [convolved(operands[0], operands[1], convolution, shape: resultTypes[0].shape)]
+
   case .call(let body): return try Schedule(body).run(operands)
   case .scan(let scan): return try looped(scan, operands, resultTypes: resultTypes)
   }

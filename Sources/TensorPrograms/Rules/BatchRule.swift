@@ -47,6 +47,16 @@ extension Primitive {
       return results(.reduceSum(next(axes)), all())
     case .reduceMax(let axes):
       return results(.reduceMax(next(axes)), all())
+    case .windowMax, .windowSum:
+      return results(self, all())
+    case .cumulativeSum(let axis, let reversed):
+      return results(.cumulativeSum(axis: axis + 1, reversed: reversed), all())
+    case .argMax(let axis):
+      return results(.argMax(axis: axis + 1), all())
+    case .sort(let axis, let descending):
+      return results(.sort(axis: axis + 1, descending: descending), all())
+    case .convolution(let convolution):
+      return [Batched(value: convolution.batch(x, size: size), isBatched: true)]
     case .call(let body):
       return results(.call(body.vmap(batched: x.map(\.isBatched), size: size)), x.map(\.value))
     case .scan(let scan):

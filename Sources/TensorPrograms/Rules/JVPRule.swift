@@ -12,7 +12,7 @@ extension Primitive {
     case .binary(let function):
       return [function.jvp(x[0], x[1], t[0], t[1], y[0])]
 
-    case .compare, .stopGradient, .constant, .iota:
+    case .compare, .stopGradient, .constant, .iota, .argMax:
       return [nil]
 
     case .select:
@@ -22,7 +22,7 @@ extension Primitive {
     case .convert(let element):
       return [element.isFloating ? t[0]?.converted(to: element) : nil]
 
-    case .reshape, .transpose, .broadcast, .slice, .reverse, .reduceSum:
+    case .reshape, .transpose, .broadcast, .slice, .reverse, .reduceSum, .windowSum, .cumulativeSum:
       return [t[0]?.emit(self)]
 
     case .split:
@@ -47,7 +47,13 @@ extension Primitive {
       let share = atMaximum / atMaximum.sum(axes, keepingAxes: true)
       return [(tangent * share).sum(axes)]
 
-    case .dot:
+    case .windowMax(let window):
+      return [t[0].map { window.maximumTangent(x[0], $0, y[0]) }]
+
+    case .sort(let axis, _):
+      return [t[0].map { sortedTangent($0, y[1], axis: axis) }, nil]
+
+    case .dot, .convolution:
       return [sum(t[0]?.emit(self, x[1]), t[1].map { x[0].emit(self, $0) })]
 
     case .call, .scan:

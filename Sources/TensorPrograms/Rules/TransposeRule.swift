@@ -115,6 +115,15 @@ extension Primitive {
       default: break
       }
 
+    case .windowSum(let window):
+      return [window.sumCotangent(c, from)]
+
+    case .cumulativeSum(let axis, let reversed):
+      return [c.emit(.cumulativeSum(axis: axis, reversed: !reversed))]
+
+    case .convolution(let convolution):
+      return convolution.transpose(operands, c)
+
     case .call(let body):
       let linear = operands.map { $0.value == nil }
       let transposed = body.transposed(linear: linear)
@@ -128,7 +137,8 @@ extension Primitive {
     case .scan(let scan):
       return scan.transpose(operands, cotangents)
 
-    case .unary, .compare, .stopGradient, .constant, .iota, .reduceMax:
+    case .unary, .compare, .stopGradient, .constant, .iota, .reduceMax, .windowMax, .argMax,
+      .sort:
       break
     }
     preconditionFailure("\(name) is not linear in the operands to transpose")

@@ -222,6 +222,33 @@ extension Primitive {
         + dimensions.rightFree(rank: right.rank).map { right[$0] }
       return [TensorType(operands[0].element, Shape(shape))]
 
+    case .windowMax(let window):
+      try expect(1)
+      return [try window.resultType(operands[0], isMaximum: true).get()]
+
+    case .windowSum(let window):
+      try expect(1)
+      return [try window.resultType(operands[0], isMaximum: false).get()]
+
+    case .cumulativeSum(let axis, _):
+      try expect(1)
+      try require(operands[0].element != .bool, "it adds numbers")
+      try require(operands[0].shape.dimensions.indices.contains(axis), "there is no axis \(axis)")
+      return operands
+
+    case .argMax(let axis), .sort(let axis, _):
+      try expect(1)
+      let shape = operands[0].shape
+      try require(operands[0].element != .bool, "it compares numbers")
+      try require(shape.dimensions.indices.contains(axis), "there is no axis \(axis)")
+      if case .sort = self { return [operands[0], TensorType(.int64, shape)] }
+      try require(shape[axis] > 0, "there is no maximum of nothing")
+      return [TensorType(.int64, shape.removing([axis]))]
+
+    case .convolution(let convolution):
+      try expect(2)
+      return [try convolution.resultType(operands[0], operands[1]).get()]
+
     case .call(let body):
       try require(body.inputTypes == operands, "the sub-program takes \(body.inputTypes)")
       return body.outputTypes

@@ -109,6 +109,7 @@ package enum PrimitiveKind: Hashable, Sendable {
   package enum Structural: String, Hashable, Sendable, CaseIterable {
     case select, convert, stopGradient, constant, iota, reshape, transpose, broadcast, slice
     case split, pad, concatenate, reverse, gather, scatterAdd, reduceSum, reduceMax, dot, call, scan
+    case windowMax, windowSum, cumulativeSum, argMax, sort, convolution
   }
 
   package static var all: [PrimitiveKind] {
@@ -143,11 +144,18 @@ package enum PrimitiveKind: Hashable, Sendable {
       case .dot: .structural(.dot)
       case .call: .structural(.call)
       case .scan: .structural(.scan)
+      case .windowMax: .structural(.windowMax)
+      case .windowSum: .structural(.windowSum)
+      case .cumulativeSum: .structural(.cumulativeSum)
+      case .argMax: .structural(.argMax)
+      case .sort: .structural(.sort)
+      case .convolution: .structural(.convolution)
       }
   }
 }
 
 /// Every primitive, each in the ways it can be used.
 package enum PrimitiveTable {
-  package static let rows: [PrimitiveRow] = elementwise + structural + indexed + products + loops
+  package static let rows: [PrimitiveRow] =
+    elementwise + structural + indexed + products + loops + windows + convolutions
 }
