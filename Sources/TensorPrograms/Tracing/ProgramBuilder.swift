@@ -7,7 +7,8 @@ public final class ProgramBuilder {
   private var inputs: [Program.Variable] = []
   private var equations: [Program.Equation] = []
   private var definitions: [Int: Int] = [:]
-  private var failure: ProgramError?
+  /// The first equation that does not type-check.
+  package private(set) var failure: ProgramError?
 
   /// What equations emitted from now on name as their source, for example a node of a model file.
   public var source: String?
@@ -22,7 +23,7 @@ public final class ProgramBuilder {
   func type(of variable: Program.Variable) -> TensorType { types[variable.index] }
 
   /// The equation that yields `variable`, or nil for an input.
-  func definition(of variable: Program.Variable) -> Program.Equation? {
+  package func definition(of variable: Program.Variable) -> Program.Equation? {
     definitions[variable.index].map { equations[$0] }
   }
 

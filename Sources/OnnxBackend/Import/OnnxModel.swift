@@ -1,0 +1,133 @@
+import Foundation
+import TensorPrograms
+
+/// A model read from an ONNX file: its inputs, outputs and initializers, and its graph as equations.
+///
+///     let model = try OnnxModel(contentsOf: "model.onnx")
+///     let program = try Program.trace(types) { inputs in
+///       try model.trace(inputs: ["x": inputs[0]], outputs: ["y"], builder: inputs[0].builder)
+///     }
+///
+/// Operator sets 9 to 28. Reference: the ONNX intermediate representation, onnx/docs/IR.md.
+public struct OnnxModel: Sendable {
+  /// What a file may make this process hold.
+  public struct Limits: Sendable {
+    /// Bytes of the model file; ONNX's own limit is 2 GB.
+    public var fileBytes = 1 << 31
+    /// Elements of one stored tensor.
+    public var elements = 1 << 31
+    /// Nodes, with functions and loops expanded.
+    public var nodes = 200_000
+    /// Elements computed while reading for one node whose inputs are all known; in total 16 times that.
+    public var foldedElements = 1 << 22
+
+    public init() {}
+  }
+
+  /// One size of an input.
+  public enum Dimension: Hashable, Sendable, CustomStringConvertible {
+    case fixed(Int)
+    /// Bound to the data; equal names are equal sizes. Empty where the file gives no name.
+    case symbolic(String)
+
+    public var description: String {
+      switch self {
+      case .fixed(let size): "\(size)"
+      case .symbolic(let name): name.isEmpty ? "?" : name
+      }
+    }
+  }
+
+  /// A named input.
+  public struct Input: Hashable, Sendable {
+    public var name: String
+    public var element: ElementType
+    /// Nil where the file leaves even the number of axes open.
+    public var dimensions: [Dimension]?
+  }
+
+  /// The inputs that data must be given for, in order.
+  public let inputs: [Input]
+  /// The names of the outputs, in order.
+  public let outputs: [String]
+  /// The stored tensors by name.
+  public let initializers: [String: Tensor]
+
+  let proto: Onnx_ModelProto
+  let reader: TensorReader
+  let functions: FunctionTable
+  let limits: Limits
+
+  /// Reads a model file and the files beside it that its tensors are kept in.
+  ///
+  /// - Parameter element: the type that all floating-point values take, or nil for the file's own.
+  /// - Throws: `OnnxModelError` in one sentence, naming what is wrong.
+  public init(
+    contentsOf path: String, element: ElementType? = nil, limits: Limits = Limits()
+  ) throws {
+    let file = URL(fileURLWithPath: path)
+    let data: Data
+    do { data = try RegularFile.contents(of: file) } catch {
+      throw OnnxModelError("The model cannot be read: \(error)")
+    }
+    try self.init(
+      data: data, folder: file.resolvingSymlinksInPath().deletingLastPathComponent(),
+      element: element, limits: limits)
+  }
+
+  /// Reads a model from bytes.
+  ///
+  /// - Parameter folder: where tensors kept in other files lie; nil refuses them.
+  /// - Throws: `OnnxModelError` in one sentence, naming what is wrong.
+  public init(
+    data: Data, folder: URL? = nil, element: ElementType? = nil, limits: Limits = Limits()
+  ) throws {
+    precondition(element?.isFloating ?? true, "floating-point values cannot become integers")
+    guard data.count <= limits.fileBytes else {
+      throw OnnxModelError(
+        "The model file has \(data.count) bytes, more than the limit of \(limits.fileBytes)")
+    }
+    do { proto = try Onnx_ModelProto(serializedBytes: data) } catch {
+      throw OnnxModelError("The file is not an ONNX model, or it is cut short or damaged")
+    }
+    try ModelCheck.check(proto, limits: limits)
+    functions = try FunctionTable(proto.functions)
+    let reader = TensorReader(folder: folder, floating: element, limits: limits)
+    var initializers: [String: Tensor] = [:]
+    for tensor in proto.graph.initializer {
+      initializers[tensor.name] = try reader.tensor(tensor, named: tensor.name)
+    }
+    inputs = try proto.graph.input.filter { initializers[$0.name] == nil }.map {
+      try Self.input($0, reader)
+    }
+    outputs = proto.graph.output.map(\.name)
+    self.initializers = initializers
+    self.reader = reader
+    self.limits = limits
+  }
+
+  private static func input(
+    _ info: Onnx_ValueInfoProto, _ reader: TensorReader
+  ) throws -> Input {
+    guard case .tensorType(let type)? = info.type.value else {
+      throw OnnxModelError("The input '\(info.name)' is not a tensor")
+    }
+    let dimensions =
+      try type.hasShape
+      ? type.shape.dim.map { dimension -> Dimension in
+        switch dimension.value {
+        case .dimValue(let size)?:
+          guard GraphImporter.isReasonable([Int(size)]) else {
+            throw OnnxModelError("The input '\(info.name)' has the impossible size \(size)")
+          }
+          return .fixed(Int(size))
+        case .dimParam(let name)?: return .symbolic(name)
+        case nil: return .symbolic("")
+        }
+      } : nil
+    return Input(
+      name: info.name,
+      element: try reader.elementType(type.elemType, of: "The input '\(info.name)'"),
+      dimensions: dimensions)
+  }
+}

@@ -1,0 +1,217 @@
+import Foundation
+import TensorPrograms
+
+/// Reads tensors of a model file, and of the files beside it that hold large ones.
+final class TensorReader: Sendable {
+  private let folder: URL?
+  /// The type that float32 and float64 become; nil leaves them as they are.
+  let floating: ElementType?
+  private let limits: OnnxModel.Limits
+
+  /// - Parameter folder: where external data lies; nil where there can be none.
+  init(folder: URL?, floating: ElementType?, limits: OnnxModel.Limits) {
+    self.folder = folder?.resolvingSymlinksInPath().standardizedFileURL
+    self.floating = floating
+    self.limits = limits
+  }
+
+  /// The element type for values that ONNX types `dataType`.
+  func elementType(_ dataType: Int32, of owner: String) throws -> ElementType {
+    switch Onnx_TensorProto.DataType(rawValue: Int(dataType)) {
+    case .float: return floating ?? .float32
+    case .double: return floating ?? .float64
+    case .int32: return .int32
+    case .int64: return .int64
+    case .bool: return .bool
+    default:
+      throw OnnxModelError(
+        "\(owner) has the element type \(Self.name(dataType)); float32, float64, int32, int64 and "
+          + "bool can be computed with: convert the model first")
+    }
+  }
+
+  /// The tensor's value. Integers of other widths become int64.
+  /// - Throws: `OnnxModelError`, before anything is allocated, where sizes and data disagree.
+  func tensor(_ proto: Onnx_TensorProto, named name: String) throws -> Tensor {
+    let owner = "The tensor '\(name)'"
+    let dimensions = proto.dims.map(Int.init)
+    guard GraphImporter.isReasonable(dimensions) else {
+      throw OnnxModelError("\(owner) has the impossible shape \(dimensions)")
+    }
+    let shape = Shape(dimensions)
+    guard shape.count <= limits.elements else {
+      throw OnnxModelError(
+        "\(owner) has \(shape.count) elements, more than the limit of \(limits.elements)")
+    }
+    guard let format = Format(rawValue: proto.dataType) else {
+      throw OnnxModelError(
+        "\(owner) has the element type \(Self.name(proto.dataType)), which cannot be computed with: "
+          + "convert the model to float32 first")
+    }
+    let value: Tensor
+    if proto.dataLocation == .external {
+      value = try format.tensor(external(proto, owner, shape.count * format.byteCount), shape)
+    } else if !proto.rawData.isEmpty || shape.count == 0 {
+      let expected = shape.count * format.byteCount
+      guard proto.rawData.count == expected else {
+        throw OnnxModelError(
+          "\(owner) of shape \(shape) needs \(expected) bytes, but \(proto.rawData.count) are there"
+        )
+      }
+      value = try format.tensor(proto.rawData, shape)
+    } else {
+      guard let listed = format.tensor(listedIn: proto, shape) else {
+        throw OnnxModelError("\(owner) of shape \(shape) holds another number of elements")
+      }
+      value = listed
+    }
+    guard value.element.isFloating, let floating, value.element != floating else { return value }
+    return Tensor(value.doubles, type: TensorType(floating, shape))
+  }
+
+  /// The bytes that the tensor names in a file in the model's folder.
+  private func external(
+    _ proto: Onnx_TensorProto, _ owner: String, _ expected: Int
+  ) throws -> Data {
+    let entries = Dictionary(
+      proto.externalData.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
+    guard let location = entries["location"], !location.isEmpty else {
+      throw OnnxModelError("\(owner) is kept in another file, but does not say in which")
+    }
+    guard let folder else {
+      throw OnnxModelError("\(owner) is kept in the file '\(location)', which cannot be read here")
+    }
+    let isInside =
+      !location.hasPrefix("/") && !location.contains("\0")
+      && !location.split(separator: "/").contains("..")
+    let file = folder.appendingPathComponent(location).resolvingSymlinksInPath()
+      .standardizedFileURL
+    guard isInside,
+      file.path.hasPrefix(folder.path.hasSuffix("/") ? folder.path : folder.path + "/")
+    else {
+      throw OnnxModelError("\(owner) is kept in '\(location)', which is outside the model's folder")
+    }
+    func number(_ key: String) throws -> Int? {
+      guard let text = entries[key] else { return nil }
+      guard let value = Int(text), value >= 0 else {
+        throw OnnxModelError("\(owner): the \(key) '\(text)' of its data is not a size in bytes")
+      }
+      return value
+    }
+    let offset = try number("offset") ?? 0
+    let data: Data
+    do { data = try RegularFile.contents(of: file) } catch {
+      throw OnnxModelError("\(owner) is kept in '\(location)': \(error)")
+    }
+    let length = try number("length") ?? max(0, data.count - offset)
+    guard offset <= data.count, length <= data.count - offset else {
+      throw OnnxModelError(
+        "\(owner) is kept in '\(location)' at bytes \(offset) to \(offset &+ length), but the file "
+          + "has \(data.count)")
+    }
+    guard length == expected else {
+      throw OnnxModelError("\(owner) needs \(expected) bytes, but '\(location)' gives it \(length)")
+    }
+    return data[(data.startIndex + offset)..<(data.startIndex + offset + length)]
+  }
+
+  static func name(_ dataType: Int32) -> String {
+    let names = [
+      "undefined", "float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "string",
+      "bool", "float16", "float64", "uint32", "uint64", "complex64", "complex128", "bfloat16",
+      "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4", "int4",
+      "float4e2m1", "float8e8m0", "uint2", "int2",
+    ]
+    return names.indices.contains(Int(dataType)) ? names[Int(dataType)] : "number \(dataType)"
+  }
+}
+
+/// Files that are read whole.
+enum RegularFile {
+  /// - Throws: `OnnxModelError` where the path is no regular file: a device or a pipe has no end.
+  static func contents(of file: URL) throws -> Data {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder) else {
+      throw OnnxModelError("there is no file '\(file.path)'")
+    }
+    let attributes = try? FileManager.default.attributesOfItem(
+      atPath: file.resolvingSymlinksInPath().path)
+    guard attributes?[.type] as? FileAttributeType == .typeRegular else {
+      throw OnnxModelError("'\(file.path)' is not a regular file")
+    }
+    do { return try Data(contentsOf: file, options: .mappedIfSafe) } catch {
+      throw OnnxModelError("the file '\(file.path)' cannot be read")
+    }
+  }
+}
+
+/// The element types that can be stored.
+private enum Format: Int32 {
+  case float32 = 1
+  case uint8 = 2
+  case int8 = 3
+  case uint16 = 4
+  case int16 = 5
+  case int32 = 6
+  case int64 = 7
+  case bool = 9
+  case float64 = 11
+  case uint32 = 12
+
+  var byteCount: Int {
+    switch self {
+    case .uint8, .int8, .bool: 1
+    case .uint16, .int16: 2
+    case .float32, .int32, .uint32: 4
+    case .float64, .int64: 8
+    }
+  }
+
+  /// From little-endian bytes, exactly as many as the shape needs.
+  func tensor(_ bytes: Data, _ shape: Shape) throws -> Tensor {
+    func read<T>(_: T.Type) -> [T] {
+      bytes.withUnsafeBytes { source in
+        [T](unsafeUninitializedCapacity: shape.count) { buffer, filled in
+          UnsafeMutableRawBufferPointer(buffer).copyMemory(from: source)
+          filled = shape.count
+        }
+      }
+    }
+    return switch self {
+    case .float32: Tensor(read(Float.self), shape: shape)
+    case .float64: Tensor(read(Double.self), shape: shape)
+    case .int32: Tensor(read(Int32.self), shape: shape)
+    case .int64: Tensor(read(Int64.self), shape: shape)
+    case .bool: Tensor(read(UInt8.self).map { $0 != 0 }, shape: shape)
+    case .uint8: Tensor(read(UInt8.self).map { Int64($0) }, shape: shape)
+    case .int8: Tensor(read(Int8.self).map { Int64($0) }, shape: shape)
+    case .uint16: Tensor(read(UInt16.self).map { Int64($0) }, shape: shape)
+    case .int16: Tensor(read(Int16.self).map { Int64($0) }, shape: shape)
+    case .uint32: Tensor(read(UInt32.self).map { Int64($0) }, shape: shape)
+    }
+  }
+
+  /// From the list of the type, or nil where it holds another number of elements.
+  func tensor(listedIn proto: Onnx_TensorProto, _ shape: Shape) -> Tensor? {
+    let count = shape.count
+    switch self {
+    case .float32:
+      return proto.floatData.count == count ? Tensor(proto.floatData, shape: shape) : nil
+    case .float64:
+      return proto.doubleData.count == count ? Tensor(proto.doubleData, shape: shape) : nil
+    case .int64:
+      return proto.int64Data.count == count ? Tensor(proto.int64Data, shape: shape) : nil
+    case .uint32:
+      return proto.uint64Data.count == count
+        ? Tensor(proto.uint64Data.map { Int64(truncatingIfNeeded: $0) }, shape: shape) : nil
+    case .int32:
+      return proto.int32Data.count == count ? Tensor(proto.int32Data, shape: shape) : nil
+    case .bool:
+      return proto.int32Data.count == count
+        ? Tensor(proto.int32Data.map { $0 != 0 }, shape: shape) : nil
+    case .uint8, .int8, .uint16, .int16:
+      return proto.int32Data.count == count
+        ? Tensor(proto.int32Data.map { Int64($0) }, shape: shape) : nil
+    }
+  }
+}
