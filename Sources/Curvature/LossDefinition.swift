@@ -27,6 +27,9 @@ public struct LossDefinition: Sendable {
   /// The objective as `loss(model(parameters, data), data) + penalty(parameters)`; nil for a loss with
   /// no model output, which then has no Gauss-Newton matrix.
   public var composite: Composite?
+  /// Whether a sample's share of the loss depends on the others of its batch, as under batch
+  /// normalization while training: the loss is then that of one batch, which is never cut.
+  public var couplesSamples = false
 
   public struct Composite: Sendable {
     /// Outputs of the model, with one row per sample.

@@ -52,17 +52,21 @@ public final class Objective<Scalar: LinearMapScalar> {
     self.executor = executor
     self.memoryBudget = memoryBudget
     layout = ParameterLayout(definition.parameterTypes(Scalar.element))
-    let samples = data[0].shape[0]
+    let samples = data.first?.shape.dimensions.first ?? 1
     let whole = try definition.program(
       dataTypes: data.map(\.type), element: Scalar.element
     ).hessianProduct(withRespectTo: Array(definition.parameters.indices))
     let bytes = whole.primal.valueBytes + whole.linear.valueBytes
     let affordable =
-      bytes <= memoryBudget
+      bytes <= memoryBudget || definition.couplesSamples
       ? samples
       : max(1, min(samples, Int(Double(samples) * Double(memoryBudget) / Double(bytes))))
-    batchSize = min(affordable, max(1, maxBatchSize ?? samples))
-    batches = SampleBatches(data, size: batchSize).batches
+    batchSize =
+      definition.couplesSamples ? samples : min(affordable, max(1, maxBatchSize ?? samples))
+    batches =
+      definition.couplesSamples
+      ? [SampleBatches.Batch(count: samples, weight: 1, data: data)]
+      : SampleBatches(data, size: batchSize).batches
     kept = try batches.map { try $0.data.map { .resident(try executor.keep($0)) } }
     let all = Array(definition.parameters.indices)
     linearizations[ProgramKey(kind: .primal(.hessian, all), count: batches[0].count)] =
@@ -70,15 +74,20 @@ public final class Objective<Scalar: LinearMapScalar> {
   }
 
   public var parameterCount: Int { layout.count }
-  public var sampleCount: Int { data[0].shape[0] }
+  public var sampleCount: Int { data.first?.shape.dimensions.first ?? 1 }
   var batchCount: Int { batches.count }
   func weight(_ batch: Int) -> Double { batches[batch].weight }
 
   // MARK: Programs
 
+  /// The data types of a batch of `count` samples.
+  private func types(count: Int) -> [TensorType] {
+    definition.couplesSamples
+      ? data.map(\.type) : SampleBatches.types(of: data, count: count)
+  }
+
   private func program(count: Int) throws -> Program {
-    try definition.program(
-      dataTypes: SampleBatches.types(of: data, count: count), element: Scalar.element)
+    try definition.program(dataTypes: types(count: count), element: Scalar.element)
   }
 
   func linearization(
@@ -86,7 +95,7 @@ public final class Objective<Scalar: LinearMapScalar> {
   ) throws -> Linearization {
     let key = ProgramKey(kind: .primal(kind, parameters), count: batches[batch].count)
     if let known = linearizations[key] { return known }
-    var types = SampleBatches.types(of: data, count: key.count)
+    var types = types(count: key.count)
     if kind == .sampledFisher,
       let outputs = try definition.outputType(dataTypes: types, element: Scalar.element)
     {

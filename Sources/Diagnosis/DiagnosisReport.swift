@@ -47,8 +47,8 @@ extension DiagnosisReport {
   public struct Problem: Sendable, Equatable, Codable {
     public var parameters: Int
     public var samples: Int
-    /// Columns that enter the model, after one-hot encoding and without the bias.
-    public var features: Int
+    /// Columns of a table that enter the model, after one-hot encoding and without the bias.
+    public var features: Int?
     /// The loss at the point of diagnosis; nil where it is not finite.
     public var loss: Double?
     /// The Euclidean norm of the gradient there.
@@ -70,7 +70,7 @@ extension DiagnosisReport {
     public var notes: [String]
 
     public init(
-      parameters: Int, samples: Int, features: Int, loss: Double?, gradientNorm: Double?,
+      parameters: Int, samples: Int, features: Int?, loss: Double?, gradientNorm: Double?,
       seed: Int, precision: String, executor: String, name: String? = nil, model: String? = nil,
       lossName: String? = nil, target: String? = nil, optimizer: String? = nil, at: Int = 0,
       l2: Double = 0, notes: [String] = []

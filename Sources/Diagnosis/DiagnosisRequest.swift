@@ -35,6 +35,13 @@ public struct DiagnosisRequest: Sendable, Equatable {
   /// Whether prescriptions are run.
   public var trials = true
 
+  /// Floating-point operations that a diagnosis of a large model may take, about; measurements that
+  /// would pass it are left out, and the report says which.
+  public var workLimit: Double = 1.5e13
+
+  /// For a problem that is given, not read from a file.
+  public init() { self.init(file: "", target: "") }
+
   public init(file: String, target: String) {
     self.file = file
     self.target = target

@@ -68,6 +68,16 @@ extension Finding {
       evidence: ["loss": .number(orMissing: value), "source": .text(source)])
   }
 
+  /// Measurements that a large model's diagnosis leaves out, so that it ends within minutes.
+  public static func tooDear(_ measurements: [String]) -> Finding {
+    Finding(
+      id: "too-dear",
+      sentence:
+        "Left out, since a gradient of this model over this many samples takes long: "
+        + "\(Wording.list(measurements)); fewer samples make room for them.",
+      evidence: ["leftOut": .text(measurements.joined(separator: "; "))])
+  }
+
   /// Trials stopped before all prescriptions had been run.
   public static func interrupted(done: Int, planned: Int) -> Finding {
     Finding(

@@ -13,7 +13,9 @@ extension DiagnosisReport {
 
   private var subject: String {
     let data =
-      "\(Wording.count(problem.samples, "row")), \(Wording.count(problem.features, "feature"))"
+      problem.features.map {
+        "\(Wording.count(problem.samples, "row")), \(Wording.count($0, "feature"))"
+      } ?? Wording.count(problem.samples, "sample")
     let model = [problem.model, problem.lossName].compactMap { $0 }.joined(separator: ", ")
     let place = problem.at == 0 ? "at the start" : "after \(Wording.count(problem.at, "step"))"
     return "\(problem.name.map { "\($0): " } ?? "")\(data); "

@@ -90,7 +90,8 @@ import Training
 
     init(_ problem: TabularProblem) throws {
       let session = try DiagnosisSession<Double>(
-        problem, .test(), ReferenceExecutor(), progress: { _ in }, isCancelled: { false })
+        DiagnosisProblem(problem), .test(), ReferenceExecutor(), progress: { _ in },
+        isCancelled: { false })
       func survey(_ point: [Double]) throws -> CurvatureSurvey<Double> {
         let (_, gradient) = try session.objective.valueAndGradient(at: point)
         return try CurvatureSurvey(
@@ -136,8 +137,8 @@ import Training
   /// The loss gap is counted to the minimum that the course itself ends in.
   @Test func `steps and losses to a relative gap`() throws {
     let session = try DiagnosisSession<Double>(
-      TestTable.wine(.softmax, standardised: true, l2: 1e-2), .test(), ReferenceExecutor(),
-      progress: { _ in }, isCancelled: { false })
+      DiagnosisProblem(TestTable.wine(.softmax, standardised: true, l2: 1e-2)), .test(),
+      ReferenceExecutor(), progress: { _ in }, isCancelled: { false })
     let (_, gradient) = try session.objective.valueAndGradient(at: session.point)
     let survey = try CurvatureSurvey(
       of: session.objective.hessian(at: session.point), gradient: gradient, seed: 0)
@@ -163,8 +164,8 @@ import Training
   /// Separable classes have no minimum: following the course to a gap comes to no end, and says so.
   @Test func `no count where there is no minimum`() throws {
     let session = try DiagnosisSession<Double>(
-      TestTable.wine(.softmax, standardised: true), .test(), ReferenceExecutor(),
-      progress: { _ in }, isCancelled: { false })
+      DiagnosisProblem(TestTable.wine(.softmax, standardised: true)), .test(),
+      ReferenceExecutor(), progress: { _ in }, isCancelled: { false })
     let forecast = try PiecewiseForecast(
       session.objective, from: session.point, rate: 0.5, to: .relativeGap(1e-6),
       zeroThreshold: 1e-14, maxOperations: 1000 * session.objective.gradientOperations())

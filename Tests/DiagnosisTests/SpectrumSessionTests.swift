@@ -66,7 +66,8 @@ import Testing
     #expect(n == 1091 && n > SolvedSpectrum.largestDimension)
 
     let session = try DiagnosisSession<Double>(
-      problem, .test { $0.precision = .float64 }, ReferenceExecutor(), progress: { _ in },
+      DiagnosisProblem(problem), .test { $0.precision = .float64 }, ReferenceExecutor(),
+      progress: { _ in },
       isCancelled: { false })
     let matrix = try assembleDense(session.objective.hessian(at: session.point)).columns
     let values = try SymmetricEigensystem(

@@ -92,7 +92,7 @@ import Training
   func `the growth of a step along the sharpest direction`(index: Int, steps: Int) throws {
     let (name, problem) = Self.others[index]
     let session = try DiagnosisSession<Double>(
-      problem,
+      DiagnosisProblem(problem),
       .test {
         $0.steps = steps
         $0.rate = steps > 0 ? 0.1 : nil

@@ -33,10 +33,13 @@ struct CurvatureSurvey<Scalar: LinearMapScalar> {
 extension CurvatureSurvey {
   /// Measures a map at a point with this gradient.
   ///
-  /// - Parameter memory: bytes that Krylov bases may take.
+  /// - Parameters:
+  ///   - memory: bytes that Krylov bases may take.
+  ///   - products: the most that the search for the outermost eigenvalues may make, and the gradient's
+  ///     spectral measure.
   init<Map: LinearMap<Scalar>>(
     of map: Map, gradient: [Scalar], seed: Int, denseLimit: Int = Self.denseLimit,
-    memory: Int = 1 << 30
+    memory: Int = 1 << 30, products: (ends: Int, measure: Int) = (300, 150)
   ) throws {
     let n = map.dimension
     var options = TopEigenpairs<Scalar>.Options()
@@ -44,7 +47,7 @@ extension CurvatureSurvey {
     options.end = n <= denseLimit ? .largest : .both
     options.tolerance = Scalar.precisionName == "float64" ? 1e-10 : 1e-5
     let affordable = max(20, memory / (n * MemoryLayout<Scalar>.stride) / 2)
-    options.maxApplications = min(n, 300, affordable)
+    options.maxApplications = min(n, products.ends, affordable)
     let top = try TopEigenpairs<Scalar>(of: map, options: options)
     let pair = top.largest[0]
     largest = pair.value
@@ -91,7 +94,7 @@ extension CurvatureSurvey {
     zeroThreshold = max(Double(n) * Double.ulpOfOne * top.scale, top.rounding)
     eigenvalues = [largest, smallest]
     let measure = try SpectralMeasure(
-      of: map, from: gradient, maxApplications: min(n, 150, affordable))
+      of: map, from: gradient, maxApplications: min(n, products.measure, affordable))
     operatorApplications += measure.operatorApplications
     model = QuadraticModel(
       eigenvalues: measure.nodes, weights: measure.weights, zeroThreshold: zeroThreshold)
@@ -137,7 +140,7 @@ extension CurvatureSurvey {
   }
 
   /// The names of the parameters that carry most of the sharpest direction.
-  func sharpestParameters(_ problem: TabularProblem, limit: Int = 3) -> [String] {
+  func sharpestParameters(_ problem: DiagnosisProblem, limit: Int = 3) -> [String] {
     let total = sharpest.reduce(0.0) { $0 + Double($1 * $1) }
     var names: [String] = []
     for index in sharpest.indices.sorted(by: { abs(sharpest[$0]) > abs(sharpest[$1]) })

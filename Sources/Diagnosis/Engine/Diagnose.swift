@@ -11,7 +11,8 @@ import TensorPrograms
 ///   - isCancelled: asked often; once true, what was measured so far is returned.
 /// - Throws: `DiagnosisFailure`; what the executor throws.
 public func diagnose(
-  _ problem: TabularProblem, request: DiagnosisRequest, executor: any Executor,
+  _ problem: DiagnosisProblem, request: DiagnosisRequest = DiagnosisRequest(),
+  executor: any Executor,
   progress: @escaping @Sendable (DiagnosisProgress) -> Void = { _ in },
   isCancelled: @escaping @Sendable () -> Bool = { false }
 ) throws -> DiagnosisReport {
@@ -26,4 +27,15 @@ public func diagnose(
       problem, request, executor, progress: progress, isCancelled: isCancelled
     ).report()
   }
+}
+
+/// Diagnoses a model on a table.
+public func diagnose(
+  _ table: TabularProblem, request: DiagnosisRequest, executor: any Executor,
+  progress: @escaping @Sendable (DiagnosisProgress) -> Void = { _ in },
+  isCancelled: @escaping @Sendable () -> Bool = { false }
+) throws -> DiagnosisReport {
+  try diagnose(
+    DiagnosisProblem(table), request: request, executor: executor, progress: progress,
+    isCancelled: isCancelled)
 }

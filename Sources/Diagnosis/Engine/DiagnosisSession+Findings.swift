@@ -24,16 +24,16 @@ extension DiagnosisSession {
     if !outcome.hasFiniteMinimum {
       findings.append(
         .noFiniteMinimum(
-          reason: problem.loss == .crossEntropy
+          reason: problem.table?.loss == .crossEntropy
             ? "the classes can be told apart without error"
             : "the loss falls as the parameters grow"))
     }
-    if !scaling.constantColumns.isEmpty {
+    if let scaling, let table = problem.table, !scaling.constantColumns.isEmpty {
       findings.append(
-        .constantColumns(scaling.constantColumns.map { problem.featureNames[$0] }))
+        .constantColumns(scaling.constantColumns.map { table.featureNames[$0] }))
     }
-    if problem.isLinearInParameters, problem.l2 == 0,
-      problem.sampleCount <= problem.featureCount
+    if let table = problem.table, problem.isLinearInParameters, problem.l2 == 0,
+      problem.sampleCount <= table.featureCount
     {
       findings.append(.fewSamples(samples: problem.sampleCount, parameters: point.count))
     }
@@ -42,6 +42,9 @@ extension DiagnosisSession {
     }
     if let reference = outcome.reference {
       findings.append(.referenceLoss(reference.loss, source: reference.source))
+    }
+    if !budget.leftOut.names.isEmpty {
+      findings.append(.tooDear(budget.leftOut.names))
     }
     if let (done, planned) = outcome.interrupted {
       findings.append(.interrupted(done: done, planned: planned))
@@ -173,29 +176,30 @@ extension DiagnosisSession {
 
   /// Why directions are flat, where the model says so beforehand.
   private func flatReason(_ count: Int) -> String? {
-    if problem.model == .softmax, problem.l2 == 0, count >= problem.featureCount + 1,
+    guard let table = problem.table, let scaling else { return nil }
+    if table.model == .softmax, problem.l2 == 0, count >= table.featureCount + 1,
       scaling.constantColumns.isEmpty
     {
       return "adding the same numbers to every class changes no probability"
     }
-    if problem.model == .softmax, problem.l2 > 0, count == 1 {
+    if table.model == .softmax, problem.l2 > 0, count == 1 {
       return "adding the same number to every bias changes no probability"
     }
     if !scaling.constantColumns.isEmpty { return "a column is constant" }
-    if problem.sampleCount <= problem.featureCount { return "there are fewer rows than columns" }
+    if problem.sampleCount <= table.featureCount { return "there are fewer rows than columns" }
     return nil
   }
 
   /// The condition number of a linear model's Hessian from the singular values of its design matrix,
   /// `(sigma_max / sigma_min)^2`, where those resolve what the Hessian's eigenvalues do not.
   private var designConditionNumber: Double? {
-    guard problem.isQuadratic, problem.l2 == 0, problem.sampleCount > problem.featureCount else {
-      return nil
-    }
-    let (n, d) = (problem.sampleCount, problem.featureCount)
+    guard let table = problem.table, problem.isQuadratic, problem.l2 == 0,
+      problem.sampleCount > table.featureCount
+    else { return nil }
+    let (n, d) = (table.sampleCount, table.featureCount)
     var columns = [Double](repeating: 1, count: n * (d + 1))
     for row in 0..<n {
-      for column in 0..<d { columns[column * n + row] = problem.features[row * d + column] }
+      for column in 0..<d { columns[column * n + row] = table.features[row * d + column] }
     }
     let values = try? SingularValues(columnMajor: columns, rows: n, columns: d + 1)
     return values?.conditionNumber.map { $0 * $0 }
@@ -246,8 +250,9 @@ extension DiagnosisSession {
 
   /// The columns whose size is out of the ordinary, and one to compare them with.
   private var blame: (guilty: [Finding.ColumnScale], innocent: Finding.ColumnScale)? {
+    guard let scaling, let table = problem.table else { return nil }
     func column(_ index: Int) -> Finding.ColumnScale {
-      .init(name: problem.featureNames[index], scale: scaling.sizes[index])
+      .init(name: table.featureNames[index], scale: scaling.sizes[index])
     }
     return scaling.culprits.map { guilty, innocent in
       (guilty.map(column), innocent.map(column) ?? .init(name: "the bias", scale: 1))

@@ -50,6 +50,11 @@ extension DiagnosisSession {
     guard request.trials else { return }
 
     let planned = result.prescriptions.count
+    guard budget.affords("Newton's method", products: 300, share: 0.2) else {
+      result.prescriptions.removeLast()
+      try shortTrials(plans, into: &result)
+      return
+    }
     progress(DiagnosisProgress(stage: "finding the minimum (newton-cg)"))
     let newton = try NewtonCG(
       minimizing: objective, from: point, diagonal: survey.diagonal,
@@ -115,6 +120,43 @@ extension DiagnosisSession {
       measured: judge.measured(
         newton.path,
         extraOperations: survey.diagonal == nil ? 0 : try diagonalOperations(survey, map: map)))
+  }
+
+  /// Trials of a few steps each, for a model whose minimum is too dear to look for: they are judged by
+  /// the lowest loss that one of them reached.
+  private func shortTrials(_ plans: [Plan], into result: inout Remedies) throws {
+    let gradientOperations = try objective.gradientOperations()
+    func bench(_ reference: Double?) -> TrialBench<Scalar> {
+      TrialBench(
+        startLoss: loss, referenceLoss: reference, tolerance: request.tolerance,
+        maxIterations: request.maxIterations ?? shortTrialSteps(plans.count),
+        gradientOperations: gradientOperations, isCancelled: isCancelled)
+    }
+    var outcomes: [TrialBench<Scalar>.Outcome] = []
+    for (index, plan) in plans.enumerated() {
+      progress(
+        DiagnosisProgress(
+          stage: "trial: \(plan.prescription.id)",
+          fraction: Double(index) / Double(plans.count)))
+      let outcome = try plan.run(bench(nil))
+      outcomes.append(outcome)
+      if outcome.wasCancelled || isCancelled() {
+        result.interrupted = (index + (outcome.wasCancelled ? 0 : 1), plans.count)
+        break
+      }
+    }
+    guard let best = outcomes.compactMap(\.lastLoss).min() else { return }
+    result.reference = (best, "the best of trials of a few steps, since a minimum is too dear here")
+    let judge = bench(best)
+    for (index, outcome) in outcomes.enumerated() {
+      result.prescriptions[index] = plans[index].prescription
+        .with(measured: judge.measured(outcome), change: outcome.change)
+    }
+  }
+
+  private func shortTrialSteps(_ trials: Int) -> Int {
+    // Adam tries four rates first.
+    budget.trialSteps(1000, trials: trials + 4)
   }
 
   /// The minimum of a quadratic loss by its dense eigensystem, refined until the loss stops falling.
@@ -246,6 +288,7 @@ extension DiagnosisSession {
     _ survey: CurvatureSurvey<Scalar>
   ) throws -> Int? {
     guard !problem.isQuadratic else { return iterations(survey, rate: rate) }
+    guard budget.affords("the predicted course", products: 10, share: 0.005) else { return nil }
     do {
       return try piecewiseForecast(objective, from: start, rate: rate, survey).iterations
     } catch is LinearMapError {
@@ -287,6 +330,10 @@ extension DiagnosisSession {
   private func diagonalPlan(
     _ survey: CurvatureSurvey<Scalar>, map: CurvatureMap<Scalar>
   ) throws -> [Plan] {
+    guard
+      survey.diagonal != nil
+        || budget.affords("the diagonal preconditioner", products: 500, share: 0.2)
+    else { return [] }
     let diagonal = try survey.diagonal ?? estimatedDiagonal(map)
     // An entry within the zero threshold is rounding, and so is what it would be divided into.
     let floor = max(1e-12 * (diagonal.map(abs).max() ?? 0), survey.zeroThreshold)
@@ -353,18 +400,19 @@ extension DiagnosisSession {
   private func adamTrial(_ bench: TrialBench<Scalar>) throws -> TrialBench<Scalar>.Outcome {
     let before = objective.operations
     var chosen = (rate: 1e-3, loss: Double.infinity)
+    let steps = budget.trialSteps(100, trials: 40)
     for rate in [1, 0.1, 0.01, 0.001] {
       let run = try TrainingRun(objective, Adam(), rate: rate, from: point)
       var last = Double.infinity
-      for _ in 0...100 where !isCancelled() { last = try run.step().loss }
+      for _ in 0...steps where !isCancelled() { last = try run.step().loss }
       if last < chosen.loss { chosen = (rate, last) }
     }
     let extra = objective.operations - before
     var outcome = try bench.run(
       objective, Adam(), rate: chosen.rate, from: point, extraOperations: extra)
     outcome.change =
-      "Adam at \(Wording.number(chosen.rate)), the best of 1, 0.1, 0.01 and 0.001 after 100 steps of "
-      + "each"
+      "Adam at \(Wording.number(chosen.rate)), the best of 1, 0.1, 0.01 and 0.001 after \(steps) "
+      + "steps of each"
     return outcome
   }
 }

@@ -5,13 +5,15 @@ import Training
 
 /// One diagnosis in the making: the objective, the point, and what was measured there.
 struct DiagnosisSession<Scalar: LinearMapScalar> {
-  let problem: TabularProblem
+  let problem: DiagnosisProblem
   let request: DiagnosisRequest
   let executor: any Executor
   let progress: @Sendable (DiagnosisProgress) -> Void
   let isCancelled: () -> Bool
   let objective: Objective<Scalar>
-  let scaling: FeatureScaling
+  /// The sizes of the table's columns, where there is a table.
+  let scaling: FeatureScaling?
+  let budget: WorkBudget
 
   /// The point of diagnosis, and how the optimizer's state stands there.
   private(set) var point: [Scalar] = []
@@ -22,7 +24,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   private(set) var brokenStep: Int?
 
   init(
-    _ problem: TabularProblem, _ request: DiagnosisRequest, _ executor: any Executor,
+    _ problem: DiagnosisProblem, _ request: DiagnosisRequest, _ executor: any Executor,
     progress: @escaping @Sendable (DiagnosisProgress) -> Void, isCancelled: @escaping () -> Bool
   ) throws {
     self.problem = problem
@@ -30,17 +32,18 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     self.executor = executor
     self.progress = progress
     self.isCancelled = isCancelled
-    scaling = FeatureScaling(problem)
+    scaling = problem.table.map(FeatureScaling.init)
     objective = try Objective<Scalar>(
       problem.definition, data: problem.data(Scalar.element), executor: executor,
       memoryBudget: request.memory)
     objective.isCancelled = isCancelled
+    budget = try WorkBudget(objective, limit: request.workLimit)
     try approach()
   }
 
   /// Runs `request.steps` steps of the given optimizer, then measures loss and gradient.
   private mutating func approach() throws {
-    point = problem.start()
+    point = problem.start.map { Scalar($0) }
     if request.steps > 0 {
       guard let rate = request.rate else {
         throw DiagnosisFailure(
@@ -103,8 +106,14 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     let map = try objective.hessian(at: point)
     let survey: CurvatureSurvey<Scalar>
     do {
+      let canSolve = Double(point.count) * budget.product <= 0.3 * budget.limit
       survey = try CurvatureSurvey(
-        of: map, gradient: gradient, seed: request.seed, memory: request.memory / 2)
+        of: map, gradient: gradient, seed: request.seed,
+        denseLimit: canSolve ? CurvatureSurvey<Scalar>.denseLimit : 0, memory: request.memory / 2,
+        products: (
+          budget.products(share: 0.5, least: 12, most: 300),
+          budget.products(share: 0.15, least: 3, most: 150)
+        ))
     } catch  where error.isNonFinite {
       if let failure = unsquarableColumn { throw failure }
       return brokenReport("curvature")
@@ -145,10 +154,11 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
 
   /// The complaint about the largest column, where its squares overflow.
   private var unsquarableColumn: DiagnosisFailure? {
-    guard let peak = scaling.peaks.max(), let column = scaling.peaks.firstIndex(of: peak),
+    guard let scaling, let table = problem.table, let peak = scaling.peaks.max(),
+      let column = scaling.peaks.firstIndex(of: peak),
       peak > 0.01 * Double(Scalar.greatestFiniteMagnitude).squareRoot()
     else { return nil }
-    let name = problem.featureNames[column]
+    let name = table.featureNames[column]
     return DiagnosisFailure(
       .badData,
       "The column '\(name)' reaches \(Wording.number(peak)), too large to be squared in "
@@ -157,10 +167,10 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
 
   var problemFacts: DiagnosisReport.Problem {
     DiagnosisReport.Problem(
-      parameters: point.count, samples: problem.sampleCount, features: problem.featureCount,
+      parameters: point.count, samples: problem.sampleCount, features: problem.table?.featureCount,
       loss: loss.isFinite ? loss : nil, gradientNorm: gradientNorm.isFinite ? gradientNorm : nil,
       seed: request.seed, precision: Scalar.precisionName, executor: executor.name,
-      name: problem.name, model: problem.model.name, lossName: problem.loss.rawValue,
+      name: problem.name, model: problem.modelName, lossName: problem.lossName,
       target: problem.targetName, optimizer: request.optimizer.rawValue, at: request.steps,
       l2: problem.l2, notes: problem.notes)
   }
@@ -225,7 +235,9 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         relativeGap(step).flatMap { $0.isFinite ? .init(step: step, relativeGap: $0) : nil }
       }
     }
-    if let rate, momentum == 0, !problem.isQuadratic {
+    if let rate, momentum == 0, !problem.isQuadratic,
+      budget.affords("the predicted course", products: 10, share: 0.005)
+    {
       let forecast = try piecewiseForecast(objective, from: point, rate: rate, survey)
       return .init(
         rate: rate, iterations: forecast.iterations, tolerance: request.tolerance,
@@ -271,7 +283,10 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   /// that a thousand steps reach.
   private func gaussNewtonConditionNumber(_ survey: CurvatureSurvey<Scalar>) throws -> Double? {
     if problem.isLinearInParameters { return survey.workingConditionNumber }
-    guard let map = try objective.gaussNewton(at: point) else { return nil }
+    guard objective.definition.composite != nil,
+      budget.affords("the Gauss-Newton matrix", products: 300),
+      let map = try objective.gaussNewton(at: point)
+    else { return nil }
     return try CurvatureSurvey(
       of: map, gradient: gradient, seed: request.seed, denseLimit: 0, memory: request.memory / 2
     ).effectiveConditionNumber
@@ -279,7 +294,9 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
 
   /// The sharpness of each layer of a network by itself.
   private func layerCurvature() throws -> [LayerCurvature] {
-    guard !problem.isLinearInParameters else { return [] }
+    guard !problem.isLinearInParameters,
+      budget.affords("each layer by itself", products: 15 * objective.definition.layers.count)
+    else { return [] }
     progress(DiagnosisProgress(stage: "layers"))
     var options = TopEigenpairs<Scalar>.Options()
     options.seed = UInt64(bitPattern: Int64(request.seed))
@@ -290,7 +307,10 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
 
   /// What the largest eigenvalue would be on a larger sample, from ten groups of this one.
   private func samplingError(_ survey: CurvatureSurvey<Scalar>) throws -> SamplingError? {
-    guard survey.largest > survey.zeroThreshold, problem.sampleCount >= 10 else { return nil }
+    guard survey.largest > survey.zeroThreshold, problem.sampleCount >= 10,
+      !objective.definition.couplesSamples,
+      budget.affords("the interval for a larger sample", products: 20)
+    else { return nil }
     progress(DiagnosisProgress(stage: "sampling error"))
     var options = TopEigenpairs<Scalar>.Options()
     options.seed = UInt64(bitPattern: Int64(request.seed))
@@ -305,7 +325,9 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   ///
   /// Reference: Cohen et al., arXiv:2207.14484.
   private func preconditionedBound(_ map: CurvatureMap<Scalar>) throws -> Double? {
-    guard !secondMoments.isEmpty, let adam = optimizer as? Adam else { return nil }
+    guard !secondMoments.isEmpty, let adam = optimizer as? Adam,
+      budget.affords("Adam's stability limit", products: 30, share: 0.3)
+    else { return nil }
     let first = 1 - power(adam.beta1, request.steps)
     let second = 1 - power(adam.beta2, request.steps)
     let inverse = secondMoments.map {
@@ -324,7 +346,6 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
 
   /// The same problem in standardised features, measured at its own start.
   struct StandardisedVariant {
-    var problem: TabularProblem
     var objective: Objective<Scalar>
     var start: [Scalar]
     var survey: CurvatureSurvey<Scalar>
@@ -334,13 +355,14 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
 
   /// Nil where the features are standardised already.
   private func standardisedVariant() throws -> StandardisedVariant? {
+    guard let scaling, let table = problem.table else { return nil }
     let isStandard = scaling.sizes.indices.allSatisfy {
       scaling.constantColumns.contains($0)
         || abs(scaling.means[$0]) < 1e-6 && abs(scaling.deviations[$0] - 1) < 1e-6
     }
     guard !isStandard else { return nil }
     progress(DiagnosisProgress(stage: "curvature with standardised features"))
-    let variant = scaling.applied(to: problem)
+    let variant = scaling.applied(to: table)
     let objective = try Objective<Scalar>(
       variant.definition, data: variant.data(Scalar.element), executor: executor,
       memoryBudget: request.memory)
@@ -352,7 +374,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       : variant.start()
     let (_, gradient) = try objective.valueAndGradient(at: start)
     return StandardisedVariant(
-      problem: variant, objective: objective, start: start,
+      objective: objective, start: start,
       survey: try CurvatureSurvey(
         of: objective.hessian(at: start), gradient: gradient, seed: request.seed,
         denseLimit: 1500, memory: request.memory / 2), isExact: isExact)

@@ -75,7 +75,7 @@ public struct SpectrumResult: Sendable, Equatable {
 /// - Parameter executor: runs the tensor programs.
 /// - Throws: `DiagnosisFailure`; what the executor throws.
 public func measureSpectrum(
-  of problem: TabularProblem, request: SpectrumRequest, executor: any Executor,
+  of problem: DiagnosisProblem, request: SpectrumRequest, executor: any Executor,
   progress: @escaping @Sendable (DiagnosisProgress) -> Void = { _ in },
   isCancelled: @escaping @Sendable () -> Bool = { false }
 ) throws -> SpectrumResult {
@@ -88,4 +88,15 @@ public func measureSpectrum(
   case .float32: return try measure(Float.self)
   case .float64: return try measure(Double.self)
   }
+}
+
+/// Measures the spectrum of a model on a table.
+public func measureSpectrum(
+  of table: TabularProblem, request: SpectrumRequest, executor: any Executor,
+  progress: @escaping @Sendable (DiagnosisProgress) -> Void = { _ in },
+  isCancelled: @escaping @Sendable () -> Bool = { false }
+) throws -> SpectrumResult {
+  try measureSpectrum(
+    of: DiagnosisProblem(table), request: request, executor: executor, progress: progress,
+    isCancelled: isCancelled)
 }

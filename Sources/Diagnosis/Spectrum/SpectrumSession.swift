@@ -133,7 +133,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     of map: Map, _ solved: SolvedSpectrum?, _ selection: [Int]?, into result: inout SpectrumResult
   ) throws {
     let spent = result.report.operatorApplications
-    if case .classes(_, let count) = point.problem.target {
+    if case .classes(_, let count)? = point.problem.table?.target {
       result.report.countOutliers(classes: count)
     }
     do {

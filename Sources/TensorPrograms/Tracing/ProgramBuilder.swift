@@ -27,7 +27,8 @@ public final class ProgramBuilder {
     definitions[variable.index].map { equations[$0] }
   }
 
-  func record(_ error: ProgramError) {
+  /// Remembers a failure of an expression, for `build` to throw.
+  package func record(_ error: ProgramError) {
     if failure == nil { failure = error }
   }
 
