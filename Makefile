@@ -33,7 +33,7 @@ help:
 	@echo "make check      format, warnings as errors, tests, the README's examples"
 	@echo "make bench      products and spectra beside the peers (installs them in .eigenstep/bench-venv)"
 	@echo "make install    into PREFIX (now $(PREFIX))"
-	@echo "make bootstrap  install OpenBLAS and ONNX Runtime where they are missing"
+	@echo "make bootstrap  install OpenBLAS, zlib and ONNX Runtime where they are missing"
 	@echo "make format     format all Swift files in place"
 	@echo "make clean      remove build products; .eigenstep, the downloads, stays"
 

@@ -39,9 +39,11 @@ let package = Package(
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       exclude: ["Messages/onnx.proto"]),
+    // The system's zlib, part of macOS and of any Linux.
+    .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
     .target(
       name: "TensorFiles",
-      dependencies: ["TensorPrograms", .product(name: "SwiftCSV", package: "SwiftCSV")]),
+      dependencies: ["TensorPrograms", "CZlib", .product(name: "SwiftCSV", package: "SwiftCSV")]),
     .target(name: "Curvature", dependencies: ["LinearMaps", "TensorPrograms"]),
     .target(name: "Training", dependencies: ["Curvature"]),
     .target(name: "Diagnosis", dependencies: ["Training"]),
@@ -64,7 +66,11 @@ let package = Package(
       name: "RandomSpectra", dependencies: ["LinearMaps"], path: "Tests/Support/RandomSpectra"),
     .testTarget(name: "LinearMapsTests", dependencies: ["LinearMaps", "RandomSpectra"]),
     .testTarget(name: "OnnxBackendTests", dependencies: ["OnnxBackend", "PrimitiveTable"]),
-    .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "TensorPrograms"]),
+    // Seeded damage to valid files, for the tests of everything that reads untrusted bytes.
+    .target(name: "MutationFuzz", path: "Tests/Support/MutationFuzz"),
+    .testTarget(
+      name: "TensorFilesTests", dependencies: ["TensorFiles", "TensorPrograms", "MutationFuzz"],
+      exclude: ["Fixtures"]),
     .testTarget(
       name: "CurvatureTests", dependencies: ["Curvature", "LinearMaps", "TensorPrograms"]),
     .testTarget(

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what Eigenstep needs beside Swift: OpenBLAS with LAPACKE, by the platform's package
-# manager, and ONNX Runtime's C library, from the `onnxruntime` wheel, into .eigenstep/.
+# Installs what Eigenstep needs beside Swift: OpenBLAS with LAPACKE and zlib, by the platform's
+# package manager, and ONNX Runtime's C library, from the `onnxruntime` wheel, into .eigenstep/.
 # Does nothing where both are there. Never touches the user's Python packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -38,8 +38,8 @@ install_packages() { # apt | dnf | pacman | apk, one argument each, words split 
   elif command -v apk >/dev/null; then
     as_root apk add $4
   else
-    fail "no apt-get, dnf, pacman or apk here: install OpenBLAS and LAPACKE with their headers, \
-pip for python3, then run this again."
+    fail "no apt-get, dnf, pacman or apk here: install OpenBLAS, LAPACKE and zlib with their \
+headers, pip for python3, then run this again."
   fi
 }
 
@@ -51,21 +51,22 @@ c_compiler() {
   return 1
 }
 
-# True if a program that calls BLAS and LAPACK compiles and links as Package.swift links it.
-lapack_links() {
+# True if a program that calls BLAS, LAPACK and zlib compiles and links as Package.swift links it.
+libraries_link() {
   local compiler scratch status=0
   compiler=$(c_compiler) || fail "no C compiler found, though Swift brings clang: is Swift complete?"
   scratch=$(mktemp -d)
   cat >"$scratch/probe.c" <<'PROBE'
 #include <cblas.h>
 #include <lapacke.h>
+#include <zlib.h>
 int main(void) {
   double a = 2, w = 0;
   LAPACKE_dsyev(LAPACK_COL_MAJOR, 'N', 'U', 1, &a, 1, &w);
-  return cblas_ddot(1, &a, 1, &w, 1) > 0 ? 0 : 1;
+  return cblas_ddot(1, &a, 1, &w, 1) > 0 && crc32(0, 0, 0) == 0 ? 0 : 1;
 }
 PROBE
-  "$compiler" "$scratch/probe.c" -o "$scratch/probe" -llapacke -lopenblas \
+  "$compiler" "$scratch/probe.c" -o "$scratch/probe" -llapacke -lopenblas -lz \
     >"$scratch/log" 2>&1 || status=1
   rm -rf "$scratch"
   return $status
@@ -76,16 +77,17 @@ ensure_swift() {
     || fail "no swift on the PATH: install Swift 6.0 or later from swift.org, then run this again."
 }
 
-ensure_lapack() {
-  [ "$(uname -s)" = Darwin ] && return 0 # Accelerate comes with the system
+ensure_libraries() {
+  [ "$(uname -s)" = Darwin ] && return 0 # Accelerate and zlib come with the system
   [ -d /usr/include/openblas ] && export CPATH="/usr/include/openblas:/usr/include/lapacke:${CPATH:-}"
-  lapack_links && return 0
-  say "installing OpenBLAS and LAPACKE"
-  install_packages 'libopenblas-dev liblapacke-dev' 'openblas-devel lapack-devel' \
-    'openblas blas-openblas' 'openblas-dev lapack-dev'
+  libraries_link && return 0
+  say "installing OpenBLAS, LAPACKE and zlib"
+  install_packages 'libopenblas-dev liblapacke-dev zlib1g-dev' \
+    'openblas-devel lapack-devel zlib-devel' 'openblas blas-openblas zlib' \
+    'openblas-dev lapack-dev zlib-dev'
   [ -d /usr/include/openblas ] && export CPATH="/usr/include/openblas:/usr/include/lapacke:${CPATH:-}"
-  lapack_links || fail "OpenBLAS and LAPACKE are installed, but a program that includes cblas.h and \
-lapacke.h does not link with -llapacke -lopenblas: set CPATH and LIBRARY_PATH to their folders."
+  libraries_link || fail "OpenBLAS, LAPACKE and zlib are installed, but a program that includes cblas.h, \
+lapacke.h and zlib.h does not link with -llapacke -lopenblas -lz: set CPATH and LIBRARY_PATH to their folders."
 }
 
 have_pip() { python3 -m pip --version >/dev/null 2>&1; }
@@ -168,5 +170,5 @@ EXTRACT
 }
 
 ensure_swift
-ensure_lapack
+ensure_libraries
 ensure_onnxruntime

@@ -1,41 +1,20 @@
 import Foundation
 import TensorPrograms
 
-/// Why an array file cannot be read or written: one sentence with the file and what to do about it.
-public struct ArrayFileError: Error, Equatable, Sendable, CustomStringConvertible, LocalizedError {
-  /// The sentence shown to the user.
-  public let description: String
-  /// Path of the file as it was given.
-  public let path: String
-
-  package init(_ sentence: String, path: String) {
-    self.path = path
-    description = "\(path): \(sentence)"
-  }
-
-  public var errorDescription: String? { description }
-}
-
-/// NumPy's `.npy` file of one array: `float32`, `float64`, `int32`, `int64` or `bool`, little-endian.
+/// NumPy's `.npy` file of one array.
 ///
 /// Reference: NumPy Enhancement Proposal 1, "A simple file format for NumPy arrays"; versions 1 to 3.
 public enum NumpyArray {
-  /// Reads an array; one in Fortran order comes back in row-major order with the same indices.
+  /// Reads an array of floating, integer or bool elements of any byte order: `float32`, `float64`,
+  /// `int32`, `int64` and `bool` as they are, `float16` as `float32`, shorter integers as `int32`,
+  /// `uint32` and `uint64` as `int64`. One in Fortran order comes back in row-major order with the
+  /// same indices.
   ///
   /// Throws an `ArrayFileError` where there is no such file, it is no `.npy` file, its elements are of
-  /// another type or byte order, or its size is not what its header says. Nothing is allocated before
-  /// the sizes agree.
-  public static func read(_ path: String) throws -> Tensor {
-    var isDirectory: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-      throw ArrayFileError("there is no such file; check the path.", path: path)
-    }
-    guard !isDirectory.boolValue else {
-      throw ArrayFileError("this is a folder; name an .npy file in it.", path: path)
-    }
-    guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
-    else { throw ArrayFileError("the file cannot be read; check its permissions.", path: path) }
-    return try decode(bytes, path: path)
+  /// another type, its size is not what its header says, or the array is larger than `limits` allow.
+  /// Nothing is allocated before the sizes agree.
+  public static func read(_ path: String, limits: TensorFileLimits = .standard) throws -> Tensor {
+    try reader(of: ByteFile(path), limits: limits).tensor()
   }
 
   /// Writes an array, version 1, row-major. The file appears whole or not at all: the bytes go to another
@@ -43,47 +22,119 @@ public enum NumpyArray {
   ///
   /// Throws an `ArrayFileError` where the folder is missing or closed to writing, or the disk is full.
   public static func write(_ tensor: Tensor, to path: String) throws {
-    do {
-      try encode(tensor).write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw ArrayFileError(
-        "the array cannot be written; check that the folder exists, is writable and has room.",
-        path: path)
+    try OutputFile.write(to: path) { file in
+      try file.write(header(of: tensor.type))
+      try tensor.withUnsafeBytes { try file.write($0) }
     }
   }
 
-  package static func encode(_ tensor: Tensor) -> Data {
-    let dimensions = tensor.shape.dimensions.map(String.init).joined(separator: ", ")
-    let shape = tensor.shape.rank == 1 ? "(\(dimensions),)" : "(\(dimensions))"
-    let code = codes.first { $0.value == tensor.element }!.key
+  /// What version 1 puts before the numbers of a row-major, little-endian array.
+  static func header(of type: TensorType) -> [UInt8] {
+    let dimensions = type.shape.dimensions.map(String.init).joined(separator: ", ")
+    let shape = type.shape.rank == 1 ? "(\(dimensions),)" : "(\(dimensions))"
+    let code =
+      switch type.element {
+      case .float32: "<f4"
+      case .float64: "<f8"
+      case .int32: "<i4"
+      case .int64: "<i8"
+      case .bool: "|b1"
+      }
     var header = "{'descr': '\(code)', 'fortran_order': False, 'shape': \(shape), }"
     // Magic, version and length take 10 bytes; the whole is padded to a multiple of 64.
     let end = (10 + header.utf8.count + 1 + 63) / 64 * 64
     header += String(repeating: " ", count: end - 11 - header.utf8.count) + "\n"
     let length = header.utf8.count
-    var bytes = Data(magic + [1, 0, UInt8(length & 255), UInt8(length >> 8)] + Array(header.utf8))
-    tensor.withUnsafeBytes { bytes.append(contentsOf: $0) }
-    return bytes
+    return magic + [1, 0, UInt8(length & 255), UInt8(length >> 8)] + Array(header.utf8)
+  }
+
+  package static func encode(_ tensor: Tensor) -> Data {
+    Data(header(of: tensor.type)) + tensor.withUnsafeBytes { Data($0) }
   }
 
   package static func decode(_ bytes: Data, path: String) throws -> Tensor {
-    let header = try Header(bytes, path: path)
-    let shape = Shape(header.isFortranOrder ? header.shape.reversed() : header.shape)
-    let type = TensorType(header.element, shape)
-    let tensor = bytes.withUnsafeBytes { raw -> Tensor in
-      let data = raw[header.length...]
-      if type.element == .bool { return Tensor(data.map { $0 != 0 }, shape: shape) }
-      guard !data.isEmpty else { return Tensor(repeating: 0, type: type) }
-      return Tensor(copying: UnsafeRawBufferPointer(rebasing: data).baseAddress!, type: type)
-    }
-    return header.isFortranOrder ? tensor.axesReversed() : tensor
+    try reader(of: ByteFile(bytes: Array(bytes), path: path), limits: .standard).tensor()
+  }
+
+  static func reader(of file: ByteFile, limits: TensorFileLimits) throws -> Reader {
+    let place = ArrayPlace(path: file.path)
+    return try Reader(
+      StoredStream(file, range: 0..<file.count, place: place), total: file.count, limits: limits,
+      place: place)
   }
 
   static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
+}
 
-  static let codes: [String: ElementType] = [
-    "<f4": .float32, "<f8": .float64, "<i4": .int32, "<i8": .int64, "|b1": .bool,
-  ]
+extension NumpyArray {
+  /// An `.npy` array whose header has been read and whose numbers come next. Gives one tensor.
+  struct Reader {
+    let header: Header
+    private let stream: any ByteStream
+    private let limits: TensorFileLimits
+    private let place: ArrayPlace
+
+    /// Takes the array that fills the next `total` bytes of `stream`.
+    init(
+      _ stream: any ByteStream, total: Int, limits: TensorFileLimits, place: ArrayPlace
+    ) throws {
+      self.stream = stream
+      self.limits = limits
+      self.place = place
+      header = try Header(stream, total: total, limits: limits, place: place)
+    }
+
+    func tensor() throws -> Tensor {
+      var type = header.type
+      if header.isFortranOrder { type.shape = Shape(header.shape.reversed()) }
+      let storage = try numbers(type, stream.read)
+      try stream.finish()
+      let tensor = Tensor(storage, shape: type.shape)
+      return header.isFortranOrder ? tensor.axesReversed() : tensor
+    }
+
+    /// The rows asked for and no others. What lies behind them is not looked at, so neither is the
+    /// checksum of a zip member.
+    func tensor(rows: Range<Int>) throws -> Tensor {
+      var type = header.type
+      try place.check(rows, of: type)
+      let total = header.shape[0]
+      type.shape[0] = rows.count
+      guard type.shape.count > 0 else { return Tensor(repeating: 0, type: type) }
+      let size = header.number.byteCount
+      guard header.isFortranOrder else {
+        try stream.skip(rows.lowerBound * (type.shape.count / rows.count) * size)
+        return Tensor(try numbers(type, stream.read), shape: type.shape)
+      }
+      // Each column is a run of `total` numbers, of which these rows are neighbours.
+      type.shape = Shape(type.shape.dimensions.reversed())
+      let run = rows.count * size
+      var left = 0
+      var gap = rows.lowerBound * size
+      let storage = try numbers(type) { buffer in
+        var rest = buffer[...]
+        while !rest.isEmpty {
+          if left == 0 {
+            try stream.skip(gap)
+            gap = (total - rows.count) * size
+            left = run
+          }
+          let part = UnsafeMutableRawBufferPointer(rebasing: rest.prefix(left))
+          try stream.read(part)
+          left -= part.count
+          rest = rest.dropFirst(part.count)
+        }
+      }
+      return Tensor(storage, shape: type.shape).axesReversed()
+    }
+
+    private func numbers(
+      _ type: TensorType, _ read: (UnsafeMutableRawBufferPointer) throws -> Void
+    ) throws -> Tensor.Storage {
+      try limits.check(type, place: place)
+      return try header.number.storage(count: type.shape.count, place: place, read: read)
+    }
+  }
 }
 
 extension Tensor {

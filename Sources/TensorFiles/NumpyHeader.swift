@@ -2,74 +2,71 @@ import Foundation
 import TensorPrograms
 
 extension NumpyArray {
-  /// What stands before the numbers of an `.npy` file, checked against the file's size.
-  struct Header {
-    var element: ElementType
+  /// What stands before the numbers of an `.npy` array, checked against the bytes that follow.
+  struct Header: Sendable {
+    var number: StoredNumber
     var isFortranOrder: Bool
     var shape: [Int]
     /// Bytes before the first number.
     var length: Int
 
+    /// The type as it is read.
+    var type: TensorType { TensorType(number.element, Shape(shape)) }
+
     /// Axes that NumPy allows.
     private static let maximumRank = 64
-    private static let maximumLength = 1 << 20
 
-    init(_ bytes: Data, path: String) throws {
-      func failure(_ sentence: String) -> ArrayFileError { ArrayFileError(sentence, path: path) }
-      let prefix = Array(bytes.prefix(12))
-      guard prefix.count >= 10, Array(prefix.prefix(6)) == NumpyArray.magic else {
-        throw failure("this is not an .npy file; write it with numpy.save.")
+    /// Reads the header of an array that takes `total` bytes with it, leaving `stream` at the numbers.
+    init(
+      _ stream: some ByteStream, total: Int, limits: TensorFileLimits, place: ArrayPlace
+    ) throws {
+      guard total >= 10, case var prefix = try stream.bytes(10), prefix.starts(with: magic) else {
+        throw place.failure("this is not an .npy file; write it with numpy.save.")
       }
       let start = prefix[6] == 1 ? 10 : 12
-      guard (1...3).contains(prefix[6]), prefix.count >= start else {
-        throw failure(
+      guard (1...3).contains(prefix[6]), total >= start else {
+        throw place.failure(
           "the .npy format's version \(prefix[6]) is not known; save it with a current NumPy.")
       }
-      let count = prefix[8..<start].reversed().reduce(0) { $0 << 8 | Int($1) }
-      guard count <= Self.maximumLength, start + count <= bytes.count else {
-        throw failure("the file ends within its header of \(count) bytes; save it again.")
+      prefix += try stream.bytes(start - 10)
+      let count = prefix[8...].reversed().reduce(0) { $0 << 8 | Int($1) }
+      guard count <= total - start else {
+        throw place.failure("the file ends within its header of \(count) bytes; save it again.")
       }
-      let text = bytes.dropFirst(start).prefix(count)
-      var scanner = Scanner(Array(text))
+      guard count <= limits.headerBytes else {
+        throw place.failure(
+          "the header takes \(count) bytes, and at most \(limits.headerBytes) are read; save it "
+            + "with numpy.save.")
+      }
+      var scanner = Scanner(try stream.bytes(count))
       guard let fields = scanner.dictionary() else {
-        throw failure("the header cannot be understood; write the file with numpy.save.")
+        throw place.failure("the header cannot be understood; write the file with numpy.save.")
       }
-      guard NumpyArray.codes[fields.descr] != nil || fields.descr == "?" else {
-        throw failure(Self.unusable(fields.descr))
+      guard let number = StoredNumber(descr: fields.descr) else {
+        throw place.failure(Self.unusable(fields.descr))
       }
-      element = NumpyArray.codes[fields.descr] ?? .bool
+      self.number = number
       isFortranOrder = fields.isFortranOrder
       shape = fields.shape
       length = start + count
       guard shape.count <= Self.maximumRank else {
-        throw failure(
+        throw place.failure(
           "the array has \(shape.count) axes; at most \(Self.maximumRank) are possible.")
       }
-      var size = element.byteCount
-      for dimension in shape {
-        let (product, overflow) = size.multipliedReportingOverflow(by: dimension)
-        guard !overflow else {
-          throw failure("the shape \(shape) is larger than any memory; save the file again.")
-        }
-        size = product
+      guard let size = number.byteCount(of: shape) else {
+        throw place.failure("the shape \(shape) is larger than any memory; save the file again.")
       }
-      guard bytes.count - length == size else {
-        throw failure(
-          "the header announces \(size) bytes of \(element.rawValue)\(Shape(shape)), but "
-            + "\(bytes.count - length) follow; save the file again.")
+      guard total - length == size else {
+        throw place.failure(
+          "the header announces \(size) bytes of \(number.kind.rawValue)\(Shape(shape)), but "
+            + "\(total - length) follow; save the file again.")
       }
     }
 
     private static func unusable(_ descr: String) -> String {
-      let kind = descr.drop { "<>=|".contains($0) }
-      let shown = descr.count > 40 ? descr.prefix(40) + "..." : descr[...]
-      if kind == "O" { return "the array holds Python objects; save numbers instead." }
-      if descr.hasPrefix(">"), NumpyArray.codes["<" + kind] != nil {
-        return "the numbers are big-endian (\(shown)); save it as array.astype('<\(kind)')."
-      }
-      return
-        "elements of type '\(shown)' cannot be used; save it as array.astype('<f4'), '<f8', '<i4', "
-        + "'<i8' or bool."
+      if descr.hasSuffix("O") { return "the array holds Python objects; save numbers instead." }
+      return "elements of type '\(printable(descr))' cannot be used; save it as "
+        + "array.astype('<f4'), '<f8', '<i4', '<i8' or bool."
     }
   }
 
@@ -145,4 +142,21 @@ extension NumpyArray {
       return numbers
     }
   }
+}
+
+extension StoredNumber {
+  /// NumPy's name of a number type: byte order, kind, bytes.
+  fileprivate init?(descr: String) {
+    let order = descr.first.flatMap { "<>|=".contains($0) ? $0 : nil }
+    guard let kind = StoredNumber.numpyKinds[String(descr.dropFirst(order == nil ? 0 : 1))] else {
+      return nil
+    }
+    self.init(kind: kind, isBigEndian: order == ">")
+  }
+
+  private static let numpyKinds: [String: Kind] = [
+    "f2": .float16, "f4": .float32, "f8": .float64, "i1": .int8, "i2": .int16, "i4": .int32,
+    "i8": .int64, "u1": .uint8, "u2": .uint16, "u4": .uint32, "u8": .uint64, "b1": .bool,
+    "?": .bool,
+  ]
 }

@@ -270,11 +270,11 @@ extension TabularData.Target {
 }
 
 extension Column {
-  fileprivate func checkUsable(in table: Table) throws {
+  func checkUsable(in table: Table) throws {
     if let fault { throw error(fault.sentence, row: fault.row, in: table) }
   }
 
-  fileprivate func error(_ sentence: String, row: Int, in table: Table) -> TableError {
+  func error(_ sentence: String, row: Int, in table: Table) -> TableError {
     TableError(sentence, path: table.path, line: table.lines[row], column: name)
   }
 }

@@ -142,15 +142,20 @@ struct NumpyArrayTests {
     Hostile(
       bytes: file("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': ()}"),
       complaint: "cannot be understood"),
-    Hostile(bytes: file(header(">f8", "(3,)"), payload: 24), complaint: "big-endian"),
+    Hostile(bytes: file(header(">c8", "(3,)"), payload: 24), complaint: "'>c8'"),
     Hostile(bytes: file(header("|O", "(3,)"), payload: 24), complaint: "Python objects"),
     Hostile(bytes: file(header("<c16", "(3,)"), payload: 48), complaint: "'<c16'"),
-    Hostile(bytes: file(header("<f2", "(3,)"), payload: 6), complaint: "'<f2'"),
+    Hostile(bytes: file(header("<f16", "(3,)"), payload: 48), complaint: "'<f16'"),
     Hostile(bytes: file(header("<f8", "(3,)"), payload: 23), complaint: "24 bytes"),
     Hostile(bytes: file(header("<f8", "(3,)"), payload: 25), complaint: "but 25 follow"),
     Hostile(
       bytes: file(header("<f8", "(4294967296, 4294967296)")), complaint: "larger than any memory"),
     Hostile(bytes: file(header("<f8", "(1000000000,)"), payload: 8), complaint: "but 8 follow"),
+    Hostile(
+      bytes: file(header("<f8", "(0, 4294967296, 4294967296)")), complaint: "larger than any"),
+    Hostile(
+      bytes: file(header("<u8", "(1,)")) + Data(repeating: 0xFF, count: 8),
+      complaint: "18446744073709551615 is beyond int64"),
     Hostile(
       bytes: file(header("<f8", "(" + String(repeating: "1, ", count: 65) + ")"), payload: 8),
       complaint: "65 axes"),
