@@ -26,6 +26,7 @@ struct Rewriter {
     var primitive = primitive
     if case .scan(var scan) = primitive {
       scan.body = scan.body.simplified()
+      if let simpler = simplify(scan, x) { return simpler }
       primitive = .scan(scan)
     }
     if let simpler = simplify(primitive, x) { return simpler }
@@ -39,20 +40,20 @@ struct Rewriter {
     return results
   }
 
-  private mutating func one(_ primitive: Primitive, _ x: Traced...) -> [Traced] {
+  mutating func one(_ primitive: Primitive, _ x: Traced...) -> [Traced] {
     emit(primitive, x)
   }
 
   // MARK: What is known of an operand
 
-  private func definition(_ x: Traced) -> Program.Equation? { builder.definition(of: x.variable) }
+  func definition(_ x: Traced) -> Program.Equation? { builder.definition(of: x.variable) }
 
-  private func operand(_ equation: Program.Equation, _ index: Int = 0) -> Traced {
+  func operand(_ equation: Program.Equation, _ index: Int = 0) -> Traced {
     Traced(builder: builder, variable: equation.operands[index])
   }
 
   /// The one number that every element of `x` equals, if that is known.
-  private func uniform(_ x: Traced) -> Double? {
+  func uniform(_ x: Traced) -> Double? {
     guard let equation = definition(x) else { return nil }
     switch equation.primitive {
     case .constant(let value): return value.shape.count <= 64 ? value.uniformValue : nil

@@ -28,12 +28,19 @@ extension Program {
     }
   }
 
-  private func withoutDeadCode() -> Program {
+  func withoutDeadCode() -> Program {
     var isLive = [Bool](repeating: false, count: types.count)
     for output in outputs { isLive[output.index] = true }
     var kept: [Equation] = []
-    for equation in equations.reversed()
+    for var equation in equations.reversed()
     where equation.results.contains(where: { isLive[$0.index] }) {
+      if case .scan(let scan) = equation.primitive {
+        let (narrower, operands, results) = scan.narrowed(
+          to: equation.results.map { isLive[$0.index] })
+        equation = Equation(
+          primitive: .scan(narrower), operands: operands.map { equation.operands[$0] },
+          results: results.map { equation.results[$0] }, source: equation.source)
+      }
       for operand in equation.operands { isLive[operand.index] = true }
       kept.append(equation)
     }
