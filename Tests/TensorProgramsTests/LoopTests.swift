@@ -133,7 +133,8 @@ import Testing
   @Test func deadCarriesAndOutputsGo() throws {
     let type = TensorType.float64(4)
     let program = try Program.trace([type, type, .float64(6, 4)]) { inputs in
-      let results = try Traced.scan(carries: [inputs[0], inputs[1]], stacked: [inputs[2]]) { _, c, x in
+      let results = try Traced.scan(carries: [inputs[0], inputs[1]], stacked: [inputs[2]]) {
+        _, c, x in
         ([(c[0] * x[0]).sin(), (c[1] + c[0]).cos()], [c[1] * x[0]])
       }
       return [results.carries[0]]

@@ -24,9 +24,10 @@ extension Rewriter {
     var late: [Int: Traced] = [:]
     for carry in 0..<scan.carryCount where !parts.outputIsUnknown[carry] {
       let steps = known.removeFirst()
-      late[carry] = emit([x[scan.constantCount + carry], steps]) {
-        [$0[1].delayed(from: $0[0], isReversed: scan.isReversed)]
-      }[0]
+      late[carry] =
+        emit([x[scan.constantCount + carry], steps]) {
+          [$0[1].delayed(from: $0[0], isReversed: scan.isReversed)]
+        }[0]
       last[carry] = emit([steps]) { [$0[0].lastStep(isReversed: scan.isReversed)] }[0]
     }
     typealias Input = (value: Traced, variable: Program.Variable)
