@@ -15,16 +15,24 @@ struct FileFuzzTests {
     return limits
   }()
 
-  /// Reads all of a file, whole and by rows.
+  /// Reads all of a file, whole and by rows; throws what the last array that cannot be read said.
   static func readAll(_ source: any TensorSource) throws {
+    var failure: (any Error)?
     for key in source.keys {
-      let type = try source.type(of: key)
-      let tensor = try source.tensor(key)
-      precondition(tensor.type == type && type.byteCount <= limits.arrayBytes)
-      _ = tensor.firstNonFinite
-      guard let count = type.shape.dimensions.first else { continue }
-      _ = try source.tensor(key, rows: count / 2..<count)
+      do {
+        let type = try source.type(of: key)
+        let rows = try type.shape.dimensions.first.map {
+          try source.tensor(key, rows: $0 / 2..<$0)
+        }
+        let tensor = try source.tensor(key)
+        precondition(tensor.type == type && type.byteCount <= limits.arrayBytes)
+        precondition(rows.map { $0.shape.count <= tensor.shape.count } ?? true)
+        _ = tensor.firstNonFinite
+      } catch {
+        failure = error
+      }
     }
+    if let failure { throw failure }
   }
 
   static func check(
