@@ -43,7 +43,11 @@ import TensorPrograms
           try interpret(instance.program, inputs), try interpret(simplified, inputs)
         )
         #expect(before.map(\.type) == after.map(\.type))
-        for (a, b) in zip(before, after) { #expect(distance(a.doubles, b.doubles) < 1e-14) }
+        for (a, b) in zip(before, after) {
+          // Sums in the steps of a loop are taken in another order.
+          let isRounded = row.kind == .structural(.scan) && a.element == .float32
+          #expect(distance(a.doubles, b.doubles) < (isRounded ? 1e-6 : 1e-14))
+        }
       }
     }
   }

@@ -3,8 +3,8 @@ extension Rewriter {
   /// What depends on no carry is computed ahead of the loop, batched over the steps; a carry whose next
   /// value is such is a stacked input, one step late.
   mutating func hoisted(_ scan: Scan, _ x: [Traced]) -> [Traced]? {
-    let body = scan.body
-    let isCarry = body.inputs.indices.map { scan.role($0) == .carry }
+    let isCarry = scan.body.inputs.indices.map { scan.role($0) == .carry }
+    let body = scan.body.gatheringTerms(unknown: isCarry)
     let parts = body.partiallyEvaluated(unknown: isCarry)
     let given = Set(parts.known.inputs)
     let knownCount = parts.outputIsUnknown.filter { !$0 }.count
@@ -83,28 +83,33 @@ extension Rewriter {
       }
       return found
     }
-    var movable = outputs.filter { index in
-      !isCore(body.outputs[index])
+    func size(_ variables: some Sequence<Program.Variable>) -> Int {
+      variables.reduce(0) { $0 + body.type(of: $1).shape.count }
     }
-    var stacked = Set(
-      outputs.filter { !movable.contains($0) }.map { body.outputs[$0] })
+    var movable = outputs.filter { !isCore(body.outputs[$0]) }
+    var stacked = Set(outputs.filter { isCore(body.outputs[$0]) }.map { body.outputs[$0] })
     var moved: [Int] = []
-    while let index = movable.firstIndex(where: { index in
-      let cost = cut(body.outputs[index])
-        .filter { !stacked.contains($0) && !stacked.contains(next[$0] ?? $0) }
-        .reduce(0) { $0 + body.type(of: $1).shape.count }
-      return cost <= body.outputTypes[index].shape.count
-    }) {
-      moved.append(movable[index])
-      stacked.formUnion(cut(body.outputs[movable[index]]))
-      movable.remove(at: index)
+    func missing(_ output: Int) -> Set<Program.Variable> {
+      cut(body.outputs[output]).filter {
+        !stacked.contains($0) && !stacked.contains(next[$0] ?? $0)
+      }
+    }
+    // Outputs that one cut serves are moved together.
+    while let group = movable.lazy.map({ output -> [Int] in
+      let more = missing(output)
+      let group = movable.filter { missing($0).isSubset(of: more) }
+      return size(more) <= size(group.map { body.outputs[$0] }) ? group : []
+    }).first(where: { !$0.isEmpty }) {
+      moved += group
+      stacked.formUnion(group.flatMap { cut(body.outputs[$0]) })
+      movable.removeAll(where: group.contains)
     }
     guard !moved.isEmpty else { return nil }
 
     let kept = outputs.filter { !moved.contains($0) }
-    let extra = Set(moved.flatMap { cut(body.outputs[$0]) })
-      .subtracting(kept.map { body.outputs[$0] }).sorted { $0.index < $1.index }
-    let returned = kept.map { body.outputs[$0] } + extra
+    let computed = Set(moved.flatMap { cut(body.outputs[$0]) }).sorted { $0.index < $1.index }
+    let own = kept.map { body.outputs[$0] }
+    let returned = own + computed.filter { !own.contains($0) }
     var rest = scan
     rest.body = body.selectingOutputs(Array(body.outputs.prefix(scan.carryCount)) + returned)
     let results = emit(.scan(rest), x)
@@ -113,7 +118,6 @@ extension Rewriter {
     let constants = body.inputs[scan.operands(.constant)]
     let read = constants + body.inputs[scan.operands(.stacked)]
     let place = Dictionary(zip(returned, stacks), uniquingKeysWith: { first, _ in first })
-    let computed = place.keys.filter { depends[$0.index] }.sorted { $0.index < $1.index }
     let behind = Program(
       types: body.types, inputs: read + computed,
       equations: body.equations.filter { equation in

@@ -1,0 +1,56 @@
+extension Program {
+  /// Rewrites sums of unknown values with two or more known terms, `(a + u) + b`, as `u + (a + b)`, whose
+  /// second term partial evaluation hoists.
+  func gatheringTerms(unknown: [Bool]) -> Program {
+    let isUnknown = dependents(of: zip(inputs, unknown).filter(\.1).map(\.0))
+    let definitions = self.definitions
+    var readers = [Int](repeating: 0, count: types.count)
+    for variable in equations.flatMap(\.operands) + outputs { readers[variable.index] += 1 }
+
+    func isSum(_ variable: Variable) -> Bool {
+      guard isUnknown[variable.index], type(of: variable).element.isFloating else { return false }
+      return switch definitions[variable.index]?.primitive {
+      case .binary(.add)?, .binary(.subtract)?: true
+      default: false
+      }
+    }
+    func terms(_ variable: Variable, isNegative: Bool) -> [(isNegative: Bool, variable: Variable)] {
+      let equation = definitions[variable.index]!
+      let isDifference = equation.primitive == .binary(.subtract)
+      return equation.operands.enumerated().flatMap { index, operand in
+        let sign = isNegative != (isDifference && index == 1)
+        return isSum(operand) && readers[operand.index] == 1
+          ? terms(operand, isNegative: sign) : [(sign, operand)]
+      }
+    }
+    return .build(inputTypes) { builder, arguments in
+      var values = [Traced?](repeating: nil, count: types.count)
+      for (input, argument) in zip(inputs, arguments) { values[input.index] = argument }
+      func total(_ terms: [(isNegative: Bool, variable: Variable)]) -> Traced {
+        let ordered = terms.filter { !$0.isNegative } + terms.filter(\.isNegative)
+        let first = values[ordered[0].variable.index]!
+        return ordered.dropFirst().reduce(ordered[0].isNegative ? -first : first) { sum, term in
+          let value = values[term.variable.index]!
+          return term.isNegative ? sum - value : sum + value
+        }
+      }
+      for equation in equations {
+        builder.source = equation.source
+        let result = equation.results.first
+        if let result, isSum(result) {
+          let all = terms(result, isNegative: false)
+          let known = all.filter { !isUnknown[$0.variable.index] }
+          if known.count > 1 {
+            values[result.index] =
+              total(all.filter { isUnknown[$0.variable.index] }) + total(known)
+            continue
+          }
+        }
+        let results = builder.emit(
+          equation.primitive, equation.operands.map { values[$0.index]! })
+        for (result, value) in zip(equation.results, results) { values[result.index] = value }
+      }
+      return outputs.map { values[$0.index]! }
+    }
+  }
+}
