@@ -40,8 +40,13 @@ final class GraphImporter {
   let reader: TensorReader
   let options: Options
   private let functions: FunctionTable
-  private var nodeCount = 0
-  private var foldedWork = 0
+  private let effort: Effort
+
+  /// What has been spent so far, by all importers of one model.
+  private final class Effort {
+    var nodeCount = 0
+    var foldedWork = 0
+  }
 
   init(
     builder: ProgramBuilder, reader: TensorReader, functions: FunctionTable, options: Options
@@ -50,6 +55,15 @@ final class GraphImporter {
     self.reader = reader
     self.functions = functions
     self.options = options
+    effort = Effort()
+  }
+
+  private init(_ outer: GraphImporter, builder: ProgramBuilder) {
+    self.builder = builder
+    reader = outer.reader
+    functions = outer.functions
+    options = outer.options
+    effort = outer.effort
   }
 
   /// Whether sizes are non-negative and few enough to count in 64 bits.
@@ -79,8 +93,8 @@ final class GraphImporter {
   private func values(
     of node: Onnx_NodeProto, in scope: Scope, operatorSets: [String: Int]
   ) throws -> [Traced] {
-    nodeCount += 1
-    guard nodeCount <= options.limits.nodes else {
+    effort.nodeCount += 1
+    guard effort.nodeCount <= options.limits.nodes else {
       throw OnnxModelError(
         "\(node.place): with functions and loops expanded, the model has more than "
           + "\(options.limits.nodes) nodes")
@@ -147,9 +161,9 @@ final class GraphImporter {
     do { program = try context.builder.build(results) } catch { throw context.fail("\(error)") }
     let work = program.equations.reduce(0) { $0 &+ $1.work(in: program) }
     guard work >= 0, work <= options.limits.foldedElements,
-      foldedWork <= 16 * options.limits.foldedElements
+      effort.foldedWork <= 16 * options.limits.foldedElements
     else { return nil }
-    foldedWork += work
+    effort.foldedWork += work
     do {
       return try ReferenceExecutor().compile(program).run([]).map(builder.constant)
     } catch { throw context.fail("\(error)") }
@@ -190,6 +204,44 @@ extension GraphImporter {
         throw context.fail("nothing in its graph makes the output '\(output.name)'")
       }
       return value
+    }
+  }
+
+  /// A loop over a body, traced once; it sees the values around its node, which go in as constants.
+  ///
+  /// - Parameter step: the carries and outputs of one step, given the body as a function.
+  func scan(
+    _ body: Onnx_GraphProto, carries: [Traced], stacked: [Traced], _ length: Int,
+    for context: NodeContext,
+    _ step: (([Traced]) throws -> [Traced], [Traced], [Traced]) throws -> (
+      carries: [Traced], outputs: [Traced]
+    )
+  ) throws -> (carries: [Traced], outputs: [Traced]) {
+    var names = Set(body.output.map(\.name))
+    body.node.forEachNested { node in
+      names.formUnion(node.input)
+      for attribute in node.attribute where attribute.hasG {
+        names.formUnion(attribute.g.output.map(\.name))
+      }
+    }
+    let outer = names.sorted().compactMap { name in context.scope[name].map { (name, $0) } }
+    let moving = outer.filter { builder.constantValue(of: $0.1) == nil }
+    return try Traced.scan(
+      constants: moving.map(\.1), carries: carries, stacked: stacked, length: length
+    ) { constants, carries, slices in
+      guard let inner = (constants + carries + slices).first?.builder else {
+        throw context.fail("it loops over nothing")
+      }
+      inner.source = builder.source
+      let scope = Scope(builder: inner, constants: [:], parent: nil)
+      for (name, value) in outer {
+        if let tensor = builder.constantValue(of: value) { scope[name] = inner.constant(tensor) }
+      }
+      for ((name, _), value) in zip(moving, constants) { scope[name] = value }
+      var within = context
+      within.scope = scope
+      let importer = GraphImporter(self, builder: inner)
+      return try step({ try importer.run(body: body, $0, for: within) }, carries, slices)
     }
   }
 

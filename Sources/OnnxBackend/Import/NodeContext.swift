@@ -9,7 +9,7 @@ struct NodeContext {
   let operatorSets: [String: Int]
   let builder: ProgramBuilder
   let importer: GraphImporter
-  let scope: Scope
+  var scope: Scope
   /// The inputs in order; nil where an optional one is left out.
   let values: [Traced?]
 
@@ -177,5 +177,21 @@ extension NodeContext {
       throw fail("its graph '\(name)' is missing")
     }
     return try importer.run(body: attribute.g, inputs, for: self)
+  }
+}
+
+extension NodeContext {
+  /// A body as a loop of `length` steps; see `GraphImporter.scan`.
+  func scan(
+    _ name: String, carries: [Traced], stacked: [Traced], _ length: Int,
+    _ step: (([Traced]) throws -> [Traced], [Traced], [Traced]) throws -> (
+      carries: [Traced], outputs: [Traced]
+    )
+  ) throws -> (carries: [Traced], outputs: [Traced]) {
+    guard let attribute = attribute(name), attribute.hasG else {
+      throw fail("its graph '\(name)' is missing")
+    }
+    return try importer.scan(
+      attribute.g, carries: carries, stacked: stacked, length, for: self, step)
   }
 }

@@ -27,7 +27,8 @@ struct OperatorRule: Sendable {
 /// Every operator that can be imported: a line here is the only registration.
 enum OperatorCatalogue {
   static let all: [OperatorRule] =
-    elementwise + activations
+    elementwise + activations + logic + products + structural + slicing + indexing + scattering
+    + reductions + constants + control
 
   static func rule(_ name: String, domain: String) -> OperatorRule? { index[domain]?[name] }
 

@@ -1,0 +1,141 @@
+import TensorPrograms
+
+extension OperatorCatalogue {
+  /// Branches that are chosen when the model is read, and loops whose length is known then.
+  static let control: [OperatorRule] = [
+    OperatorRule("If", constants: [0]) { node in
+      let condition = try node.constant(0)
+      guard condition.shape.count == 1 else {
+        throw node.fail("its condition must be one truth value, not \(condition.type)")
+      }
+      return try node.subgraph(
+        condition.scalarValue != 0 ? "then_branch" : "else_branch", [])
+    },
+    OperatorRule("Loop", constants: [0, 1]) { node in
+      let start = try node.optionalConstant(1)
+      let carries = try (2..<max(2, node.inputCount)).map(node.input)
+      guard let limit = try node.optionalIntegers(0)?.first else {
+        throw node.fail("it has no trip count that is known when the model is read")
+      }
+      let count = start.map { $0.scalarValue != 0 } ?? true ? max(0, limit) : 0
+      let whole = node.builder.constant(Tensor([true], shape: []))
+      func step(
+        _ run: ([Traced]) throws -> [Traced], _ counter: Traced, _ condition: Traced,
+        _ carries: [Traced]
+      ) throws -> (goesOn: Bool, carries: [Traced], outputs: [Traced]) {
+        let results = try run([counter, condition] + carries)
+        guard results.count > carries.count, let last = results.first,
+          let goesOn = last.builder.constantValue(of: last)
+        else {
+          throw node.fail("whether it goes on must be known when the model is read")
+        }
+        return (
+          goesOn.scalarValue != 0, Array(results[1...carries.count]),
+          Array(results.dropFirst(1 + carries.count))
+        )
+      }
+      if count > loopThreshold {
+        let counter = node.builder.constant(Tensor([Int64(0)], shape: []))
+        let loop = try? node.scan("body", carries: [counter] + carries, stacked: [], count) {
+          run, carries, _ in
+          let whole = carries[0].builder.constant(Tensor([true], shape: []))
+          let result = try step(run, carries[0], whole, Array(carries.dropFirst()))
+          guard result.goesOn else { throw node.fail("it ends early") }
+          return ([carries[0] + 1] + result.carries, result.outputs)
+        }
+        if let loop { return loop.carries.dropFirst() + loop.outputs }
+      }
+      var (values, stacks): ([Traced], [[Traced]]) = (carries, [])
+      for index in 0..<count {
+        let counter = node.builder.constant(Tensor([Int64(index)], shape: []))
+        let result = try step({ try node.subgraph("body", $0) }, counter, whole, values)
+        values = result.carries
+        stacks.append(result.outputs)
+        guard result.goesOn else { break }
+      }
+      return values + (try stacked(stacks, node))
+    },
+    OperatorRule("Scan") { node in
+      let stackCount = node.int("num_scan_inputs", 0)
+      guard stackCount >= 1, stackCount <= node.inputCount else {
+        throw node.fail("it scans \(stackCount) of its \(node.inputCount) inputs")
+      }
+      let inputs = try node.allInputs()
+      let carries = Array(inputs.dropLast(stackCount))
+      let (axes, directions) = (node.ints("scan_input_axes"), node.ints("scan_input_directions"))
+      let stacks = try inputs.suffix(stackCount).enumerated().map { index, value in
+        let axis = try node.axis(
+          axes.map { index < $0.count ? $0[index] : 0 } ?? 0, rank: value.rank)
+        let front = value.movingAxis(axis, to: 0)
+        return directions.map { index < $0.count && $0[index] == 1 } ?? false
+          ? front.reversed(axes: [0]) : front
+      }
+      let count = stacks[0].shape[0]
+      guard stacks.allSatisfy({ $0.shape[0] == count }) else {
+        throw node.fail("what it scans differs in length: \(stacks.map { $0.shape[0] })")
+      }
+      let carryCount = carries.count
+      func step(
+        _ run: ([Traced]) throws -> [Traced], _ carries: [Traced], _ slices: [Traced]
+      ) throws -> (carries: [Traced], outputs: [Traced]) {
+        let results = try run(carries + slices)
+        guard results.count >= carryCount else { throw node.fail("its body lacks outputs") }
+        return (Array(results.prefix(carryCount)), Array(results.dropFirst(carryCount)))
+      }
+      var loop: (carries: [Traced], outputs: [Traced])?
+      if count > loopThreshold {
+        loop = try? node.scan("body", carries: carries, stacked: stacks, count, step)
+      }
+      if loop == nil {
+        var (values, outputs): ([Traced], [[Traced]]) = (carries, [])
+        for index in 0..<count {
+          let slices = stacks.map {
+            $0.slice(axis: 0, index..<(index + 1)).reshaped($0.shape.removing([0]))
+          }
+          let result = try step({ try node.subgraph("body", $0) }, values, slices)
+          values = result.carries
+          outputs.append(result.outputs)
+        }
+        loop = (values, try stacked(outputs, node))
+      }
+      let (outAxes, outDirections) = (
+        node.ints("scan_output_axes"), node.ints("scan_output_directions")
+      )
+      let outputs = try loop!.outputs.enumerated().map { index, value in
+        let axis = try node.axis(
+          outAxes.map { index < $0.count ? $0[index] : 0 } ?? 0, rank: value.rank)
+        let isReversed = outDirections.map { index < $0.count && $0[index] == 1 } ?? false
+        return (isReversed ? value.reversed(axes: [0]) : value).movingAxis(0, to: axis)
+      }
+      return loop!.carries + outputs
+    },
+  ]
+
+  /// Loops of more steps than this stay loops, where their values keep their types.
+  private static let loopThreshold = 2
+
+  /// The outputs of all steps, along a new axis 0.
+  private static func stacked(_ steps: [[Traced]], _ node: NodeContext) throws -> [Traced] {
+    guard let first = steps.first else {
+      guard node.outputCount <= node.inputCount - 2 else {
+        throw node.fail("it takes no step, so that its stacked outputs have no type")
+      }
+      return []
+    }
+    guard steps.allSatisfy({ $0.map(\.type) == first.map(\.type) }) else {
+      throw node.fail("the outputs of its steps differ in shape")
+    }
+    return first.indices.map { index in
+      .concatenate(steps.map { $0[index].expanded(at: 0) }, axis: 0)
+    }
+  }
+}
+
+extension Traced {
+  /// With the axis `from` in the place `to`, the others in order.
+  fileprivate func movingAxis(_ from: Int, to: Int) -> Traced {
+    var order = Array(0..<rank)
+    order.insert(order.remove(at: from), at: to)
+    return transposed(order)
+  }
+}
