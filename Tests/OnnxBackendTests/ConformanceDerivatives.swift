@@ -63,6 +63,18 @@ struct DerivativeCheck {
       return result
     }
 
+    // A branch not taken that is NaN makes a derivative of nothing: 0 times NaN.
+    let everything = Program(
+      types: program.types, inputs: program.inputs, equations: program.equations,
+      outputs: program.equations.flatMap(\.results))
+    let values = try ReferenceExecutor().compile(everything).run(point)
+    guard values.allSatisfy({ !$0.element.isFloating || !$0.doubles.contains(where: \.isNaN) })
+    else {
+      let why = ConformanceCase.Derivative.none("NaN on the way")
+      (result.first, result.second) = (why, why)
+      return result
+    }
+
     let linearization = program.linearized(withRespectTo: moving)
     let primal = try ReferenceExecutor().compile(linearization.primal).run(point)
     let residuals = Array(primal.dropFirst(program.outputs.count))
@@ -89,8 +101,8 @@ struct DerivativeCheck {
     }
     let gradient = try ReferenceExecutor().compile(scalar.gradient(withRespectTo: moving))
     let product = try scalar.hessianProduct(withRespectTo: moving)
-    let values = try ReferenceExecutor().compile(product.primal).run(point)
-    let kept = Array(values.suffix(product.residualTypes.count))
+    let primals = try ReferenceExecutor().compile(product.primal).run(point)
+    let kept = Array(primals.suffix(product.residualTypes.count))
     let linear = try ReferenceExecutor().compile(product.linear)
     let (ht, hu) = (try linear.run(kept + t), try linear.run(kept + u))
     let (uht, thu) = (inner(u, ht), inner(t, hu))

@@ -69,6 +69,15 @@ final class TensorReader: Sendable {
     return Tensor(value.doubles, type: TensorType(floating, shape))
   }
 
+  /// The bytes of a tensor that is kept in another file.
+  func externalBytes(of proto: Onnx_TensorProto) throws -> Data {
+    let owner = "The tensor '\(proto.name)'"
+    let dimensions = proto.dims.map(Int.init)
+    guard GraphImporter.isReasonable(dimensions), let format = Format(rawValue: proto.dataType)
+    else { throw OnnxModelError("\(owner) has no size that could be read") }
+    return try external(proto, owner, Shape(dimensions).count * format.byteCount)
+  }
+
   /// The bytes that the tensor names in a file in the model's folder.
   private func external(
     _ proto: Onnx_TensorProto, _ owner: String, _ expected: Int

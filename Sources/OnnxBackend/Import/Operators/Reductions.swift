@@ -10,9 +10,12 @@ extension OperatorCatalogue {
     reduction("ReduceProd") { x, axes in axes.reduce(x) { $0.product(along: $1) } },
     reduction("ReduceL1") { $0.abs().sum($1, keepingAxes: true) },
     reduction("ReduceL2") { x, axes in
-      let total = x.square().sum(axes, keepingAxes: true)
-      return total.element.isFloating
-        ? total.sqrt() : total.converted(to: .float64).sqrt().converted(to: x.element)
+      let total = x.converted(to: x.element.isFloating ? x.element : .float64)
+        .square().sum(axes, keepingAxes: true)
+      // The norm of nothing but zeros has slope zero, not infinity times zero.
+      let isZero = total.compare(.equal, total.scalar(0))
+      let root = isZero.select(total.scalar(1).broadcast(to: total.shape), total).sqrt()
+      return isZero.select(total.zeros(), root).converted(to: x.element)
     },
     reduction("ReduceSumSquare") { $0.square().sum($1, keepingAxes: true) },
     reduction("ReduceLogSum") { $0.sum($1, keepingAxes: true).log() },
@@ -64,7 +67,9 @@ extension OperatorCatalogue {
       }
       let axes = try given.isEmpty ? Array(0..<x.rank) : node.axes(given, rank: x.rank)
       let number = x.element == .bool ? x.converted(to: .int32) : x
-      let result = body(number, axes).converted(to: x.element)
+      let reduced = body(number, axes)
+      let result =
+        x.element == .bool ? reduced.compare(.greater, reduced.scalar(0)) : reduced
       let isRank = node.flag("keepdims", true) || result.rank != x.rank
       return [isRank ? result : result.reshaped(x.shape.removing(axes))]
     }
@@ -93,7 +98,7 @@ extension Traced {
     var kept = shape
     for axis in axes { kept[axis] = 1 }
     return builder.full(
-      element.isFloating ? -.infinity : Double(Int32.min), TensorType(element, kept))
+      element.isFloating ? -.infinity : Double(Int32.min + 1), TensorType(element, kept))
   }
 
   /// The product along an axis, which stays with size 1: pairs, then pairs of pairs, so that the

@@ -95,7 +95,10 @@ extension OperatorCatalogue {
       let (x, size) = try blocks(node, divides: [2, 3])
       let (n, c, h, w) = (x.shape[0], x.shape[1], x.shape[2] / size, x.shape[3] / size)
       return [
-        x.reshaped([n, c, h, size, w, size]).transposed([0, 3, 5, 1, 2, 4])
+        x.reshaped([n, c, h, size, w, size])
+          .transposed(
+            node.string("mode", "DCR") == "CRD" ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4]
+          )
           .reshaped([n, c * size * size, h, w])
       ]
     },

@@ -1,0 +1,91 @@
+import Foundation
+import TensorPrograms
+
+extension OnnxModel {
+  /// The model file's bytes with other values for some initializers, all tensors within.
+  ///
+  /// - Parameter values: by name, of the initializers' shapes; rounded to the types in the file.
+  /// - Throws: `OnnxModelError`, for a name or shape that does not fit, and for more than the 2 GB that
+  ///   one ONNX file can hold.
+  public func settingInitializers(_ values: [String: Tensor]) throws -> Data {
+    var model = proto
+    for (name, value) in values {
+      guard let known = initializers[name] else {
+        throw OnnxModelError("The model has no initializer '\(name)'")
+      }
+      guard known.shape == value.shape, known.element.isFloating, value.element.isFloating else {
+        throw OnnxModelError(
+          "The initializer '\(name)' is \(known.type), and cannot become \(value.type)")
+      }
+    }
+    for index in model.graph.initializer.indices {
+      let name = model.graph.initializer[index].name
+      guard let value = values[name] else { continue }
+      model.graph.initializer[index].setValue(value)
+    }
+    try model.graph.embed(reader)
+    for index in model.functions.indices { try model.functions[index].node.embed(reader) }
+    do {
+      let data: Data = try model.serializedBytes()
+      guard data.count < 1 << 31 else { throw OnnxModelError("") }
+      return data
+    } catch {
+      throw OnnxModelError(
+        "With its tensors inside, the model exceeds the 2 GB that one ONNX file can hold: save the "
+          + "parameters as safetensors")
+    }
+  }
+
+  /// Writes `settingInitializers(values)` to a file, which appears whole or not at all.
+  public func write(to path: String, settingInitializers values: [String: Tensor] = [:]) throws {
+    let data = try settingInitializers(values)
+    do { try data.write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
+      throw OnnxModelError("The model cannot be written to '\(path)'")
+    }
+  }
+}
+
+extension Onnx_TensorProto {
+  /// Replaces the elements; the type in the file stays.
+  fileprivate mutating func setValue(_ value: Tensor) {
+    let element: ElementType = dataType == OnnxElement.float64.rawValue ? .float64 : .float32
+    let stored =
+      value.element == element
+      ? value : Tensor(value.doubles, type: TensorType(element, value.shape))
+    setBytes(stored.withUnsafeBytes { Data($0) })
+  }
+
+  fileprivate mutating func setBytes(_ bytes: Data) {
+    rawData = bytes
+    (floatData, doubleData) = ([], [])
+    externalData = []
+    dataLocation = .default
+  }
+
+  fileprivate mutating func embed(_ reader: TensorReader) throws {
+    if dataLocation == .external { setBytes(try reader.externalBytes(of: self)) }
+  }
+}
+
+extension Onnx_GraphProto {
+  /// Brings in what other files hold.
+  fileprivate mutating func embed(_ reader: TensorReader) throws {
+    for index in initializer.indices { try initializer[index].embed(reader) }
+    try node.embed(reader)
+  }
+}
+
+extension [Onnx_NodeProto] {
+  fileprivate mutating func embed(_ reader: TensorReader) throws {
+    for index in indices {
+      for position in self[index].attribute.indices {
+        if self[index].attribute[position].hasT {
+          try self[index].attribute[position].t.embed(reader)
+        }
+        if self[index].attribute[position].hasG {
+          try self[index].attribute[position].g.embed(reader)
+        }
+      }
+    }
+  }
+}
