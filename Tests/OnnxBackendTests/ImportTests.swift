@@ -231,7 +231,7 @@ import Testing
     },
     Refusal("graphs too deep", "deep") {
       var graph = Onnx_GraphProto()
-      for _ in 0..<40 {
+      for _ in 0..<24 {
         var outer = Onnx_GraphProto()
         outer.node = [node("If", ["x"], [])]
         var attribute = Onnx_AttributeProto()

@@ -1,7 +1,7 @@
 /// What must hold of a model before anything is made of it.
 enum ModelCheck {
   /// How deep graphs and function calls may nest.
-  static let nestingLimit = 32
+  static let nestingLimit = 16
   static let operatorSets = 9...28
   static let intermediateRepresentations: ClosedRange<Int64> = 3...14
 
