@@ -32,7 +32,7 @@ public final class OnnxExecutor: Executor {
   public func compile(_ program: Program) throws -> any Executable {
     let session = try cache.value(for: program) {
       try program.verify()
-      let model = try ProgramLowering.lower(program)
+      let model = try ProgramLowering.lower(program, channelBlock: Self.channelBlock)
       let session = try OnnxSession(
         environment: environment, model: model.bytes, inputs: model.inputNames,
         outputs: model.outputNames, configuration: Self.configuration(program),
@@ -42,6 +42,9 @@ public final class OnnxExecutor: Executor {
     }
     return OnnxExecutable(program: program, session: session, options: options)
   }
+
+  /// One search per process.
+  private static let channelBlock = (try? OnnxRuntime.environment()).flatMap(ChannelBlock.find)
 
   /// ONNX Runtime moves a constant factor into the matrix product beside it as an attribute, which is a
   /// float32 whatever the product's type: a float64 one came out 4e-8 wrong.

@@ -94,6 +94,35 @@ import Testing
     Case(
       "axes of one entry come and go", [.float32(4, 1, 3)], ["Exp", "Reshape"]
     ) { [$0[0].reshaped([4, 3]).exp().reshaped([1, 4, 3])] },
+    Case(
+      "a convolution and its transposes have operators",
+      [.float32(2, 3, 8, 8), .float32(4, 3, 3, 3)],
+      ["Conv", "ConvTranspose", "Slice", "Reshape", "Transpose", "Reshape", "Conv"]
+    ) {
+      let image = $0[0].convolved($0[1], strides: [2, 2], low: [1, 1], high: [1, 1])
+      let same = image.convolutionTransposed(
+        $0[1], spatial: [8, 8], strides: [2, 2], low: [1, 1], high: [1, 1])
+      return [
+        same,
+        image.convolutionTransposed($0[1], spatial: [4, 4], low: [1, 1], high: [1, 1]),
+      ]
+    },
+    Case(
+      "a kernel's cotangent is one convolution over interleaved channels",
+      [.float32(2, 3, 8, 8), .float32(2, 4, 4, 4)],
+      ["Transpose", "Reshape", "Transpose", "Conv", "Reshape", "Transpose"]
+    ) {
+      let kernel = Convolution(
+        strides: [2, 2], low: [1, 1], high: [1, 1], role: .kernel(window: [3, 3]))
+      return $0[0].builder.emit(.convolution(kernel), $0)
+    },
+    Case(
+      "windows have operators", [.float32(2, 3, 8, 8)],
+      ["Reshape", "MaxPool", "Reshape", "Reshape", "AveragePool", "Reshape", "Mul"]
+    ) {
+      let largest = $0[0].windowMax(sizes: [3, 3], strides: [2, 2], low: [1, 1])
+      return [largest, largest.windowSum(sizes: [2, 2])]
+    },
   ]
 
   @Test(arguments: cases)
@@ -109,6 +138,43 @@ import Testing
     let results = try OnnxExecutor().compile(program).run(inputs)
     for (result, reference) in zip(results, expected) {
       #expect(zip(result.doubles, reference.doubles).allSatisfy { abs($0 - $1) < 1e-5 })
+    }
+  }
+
+  /// Channels that fill whole blocks, at every stride, dilation and padding that the blocked operator
+  /// is given, and beside them an odd number that it is not.
+  @Test(arguments: [
+    Convolution(strides: [1, 1], low: [1, 1], high: [1, 1]),
+    Convolution(strides: [2, 3], dilation: [1, 2], low: [0, 1], high: [2, 0]),
+    Convolution(strides: [1, 1], dilation: [2, 2], low: [3, 0], high: [0, 3]),
+    Convolution(strides: [1, 1], low: [4, 5], high: [6, 3]),
+  ])
+  func blockedConvolutions(_ convolution: Convolution) throws {
+    let environment = try OnnxRuntime.environment()
+    let block = ChannelBlock.find(environment)
+    #if arch(x86_64)
+      #expect(block == 8 || block == 16)
+    #endif
+    for (channels, isBlocked) in [(32, true), (20, false)] {
+      let types: [TensorType] = [.float32(2, channels, 7, 9), .float32(32, channels, 3, 2)]
+      let program = try Program.trace(types) { x in
+        let image = x[0].builder.emit(.convolution(convolution), x)[0]
+        var transposed = convolution
+        transposed.role = .input(spatial: [7, 9])
+        return [image] + x[0].builder.emit(.convolution(transposed), [image, x[1]])
+      }
+      let operations = try ProgramLowering.lower(program, channelBlock: block).operations
+      #expect(operations.contains("ReorderOutput") == (isBlocked && block != nil), "\(operations)")
+      let inputs = types.map { type in
+        Tensor((0..<type.shape.count).map { Double($0 * 37 % 23 - 11) }, type: type)
+      }
+      let expected = try ReferenceExecutor().compile(program).run(inputs)
+      let results = try OnnxExecutor().compile(program).run(inputs)
+      for (result, reference) in zip(results, expected) {
+        let scale = reference.doubles.map(\.magnitude).max()!
+        #expect(
+          zip(result.doubles, reference.doubles).allSatisfy { abs($0 - $1) <= 1e-6 * scale })
+      }
     }
   }
 

@@ -29,6 +29,8 @@ struct GraphBuilder {
   private var constants: [Onnx_TensorProto] = []
   private var nameCount = 0
   private var integerConstants: [[Int]: String] = [:]
+  /// Whose operators there are beside the standard ones.
+  private var domains: Set<String> = []
   /// What the nodes to come are part of: it begins their names, by which a profile knows them.
   var label = NodeLabel(primitive: "", source: nil)
   var inputNames: [String] { scope.inputNames }
@@ -95,6 +97,7 @@ struct GraphBuilder {
     node.name = label.nodeName(nameCount)
     node.opType = operation
     node.domain = domain
+    if !domain.isEmpty { domains.insert(domain) }
     node.input = inputs
     node.output = (0..<outputCount).map { _ in freshName("v") }
     node.attribute = attributes.map { name, value in Self.attribute(name, value) }
@@ -151,10 +154,13 @@ struct GraphBuilder {
     model.graph.initializer = constants
     var standard = Onnx_OperatorSetIdProto()
     standard.version = Self.operatorSet
-    var microsoft = Onnx_OperatorSetIdProto()
-    microsoft.domain = "com.microsoft"
-    microsoft.version = 1
-    model.opsetImport = [standard, microsoft]
+    let others = domains.sorted().map { domain in
+      var set = Onnx_OperatorSetIdProto()
+      set.domain = domain
+      set.version = 1
+      return set
+    }
+    model.opsetImport = [standard] + others
     return try model.serializedData()
   }
 

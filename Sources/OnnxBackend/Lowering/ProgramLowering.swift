@@ -4,6 +4,8 @@ import TensorPrograms
 /// Turns a program into an ONNX graph, one primitive after the other.
 struct ProgramLowering {
   var builder = GraphBuilder()
+  /// How many channels blocked convolutions take together, where there are any.
+  private var findChannelBlock: () -> Int? = { nil }
   private var scalars: [String: String] = [:]
   private var numbers: [String: Double] = [:]
   private var nodesByKey: [String: String] = [:]
@@ -19,8 +21,12 @@ struct ProgramLowering {
     var operations: [String]
   }
 
-  static func lower(_ program: Program) throws -> Model {
+  /// - Parameter channelBlock: see `ChannelBlock`; asked for only where a program has use for it.
+  static func lower(
+    _ program: Program, channelBlock: @escaping @autoclosure () -> Int? = nil
+  ) throws -> Model {
     var lowering = ProgramLowering()
+    lowering.findChannelBlock = channelBlock
     let inputs = program.inputTypes.map { lowering.input($0) }
     for (value, type) in zip(try lowering.lower(program, inputs), program.outputTypes) {
       lowering.output(value, type)
@@ -140,6 +146,8 @@ struct ProgramLowering {
     get { openProducts[value.name] }
     set { openProducts[value.name] = newValue }
   }
+
+  var channelBlock: Int? { findChannelBlock() }
 
   /// The number that every element of the value is, where it is known from a constant.
   func scalarValue(_ value: LoweredValue) -> Double? { numbers[value.name] }

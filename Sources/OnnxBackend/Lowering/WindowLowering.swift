@@ -1,111 +1,8 @@
 import TensorPrograms
 
-/// Convolutions and windows: ONNX's operators where ONNX Runtime has a kernel for them, else the same
-/// map composed of slices and matrix products.
+/// Windows: ONNX's pooling where ONNX Runtime has a kernel for it, else the same map composed of slices.
+/// What goes along one axis too.
 extension ProgramLowering {
-  mutating func convolution(
-    _ operands: [LoweredValue], _ types: [TensorType], _ convolution: Convolution,
-    _ result: TensorType
-  ) throws -> LoweredValue {
-    if types.contains(where: { $0.shape.count == 0 }) { return uniform(0, result.element) }
-    if result.element == .float32 {
-      switch convolution.role {
-      case .output: return forward(operands, types, convolution, result)
-      case .input(let spatial):
-        if let value = backward(operands, types, convolution, spatial, result) { return value }
-      case .kernel: break
-      }
-    }
-    return try composed(operands, types) { [convolution.composed($0[0], $0[1])] }
-  }
-
-  private func attributes(
-    _ convolution: Convolution
-  ) -> KeyValuePairs<String, GraphBuilder.Attribute> {
-    [
-      "strides": .ints(convolution.strides), "dilations": .ints(convolution.dilation),
-      "pads": .ints(convolution.low + convolution.high), "group": .int(convolution.groups),
-    ]
-  }
-
-  private mutating func forward(
-    _ operands: [LoweredValue], _ types: [TensorType], _ convolution: Convolution,
-    _ result: TensorType
-  ) -> LoweredValue {
-    let names = zip(operands, types).map { exact($0, $1.shape).name }
-    return laidOut(builder.node("Conv", names, attributes(convolution)), result)
-  }
-
-  /// The cotangent of the input: with stride 1 a convolution with the reversed kernel.
-  private mutating func backward(
-    _ operands: [LoweredValue], _ types: [TensorType], _ convolution: Convolution,
-    _ spatial: [Int], _ result: TensorType
-  ) -> LoweredValue? {
-    let taps = Array(types[1].shape.dimensions[2...])
-    let window = convolution.window(taps)
-    let padding = window.transposedPadding(spatial: spatial)
-    let image = exact(operands[0], types[0].shape).name
-    if convolution.strides.allSatisfy({ $0 == 1 }),
-      (padding.low + padding.high).allSatisfy({ $0 >= 0 })
-    {
-      let kernel = reversedKernel(operands[1], types[1].shape, convolution.groups)
-      return laidOut(
-        builder.node(
-          "Conv", [image, kernel],
-          [
-            "dilations": .ints(convolution.dilation),
-            "pads": .ints(padding.low + padding.high), "group": .int(convolution.groups),
-          ]), result)
-    }
-    // What the last stride leaves over is output padding, of which ONNX allows less than a stride.
-    let positions = window.positions(spatial)
-    let remainder = spatial.indices.map { axis -> Int in
-      let reached = (positions[axis] - 1) * window.strides[axis] + window.extents[axis]
-      return spatial[axis] + window.low[axis] + window.high[axis] - reached
-    }
-    guard zip(remainder, window.strides).allSatisfy({ $0 >= 0 && $0 < $1 }) else { return nil }
-    let kernel = exact(operands[1], types[1].shape).name
-    return laidOut(
-      builder.node(
-        "ConvTranspose", [image, kernel],
-        [
-          "strides": .ints(convolution.strides), "dilations": .ints(convolution.dilation),
-          "pads": .ints(convolution.low + convolution.high), "group": .int(convolution.groups),
-          "output_padding": .ints(remainder),
-        ]), result)
-  }
-
-  /// `[g x o, c, taps]` as `[g x c, o, taps in reverse order]`.
-  private mutating func reversedKernel(
-    _ kernel: LoweredValue, _ shape: Shape, _ groups: Int
-  ) -> String {
-    let exact = exact(kernel, shape)
-    return cached("reversed kernel \(exact.name) \(groups)") { builder in
-      let spatial = Array(2..<shape.rank)
-      let taps = Array(shape.dimensions[2...])
-      var name = exact.name
-      let wide = spatial.filter { shape[$0] > 1 }
-      if !wide.isEmpty {
-        name = builder.node(
-          "Slice",
-          [
-            name, builder.integers(wide.map { _ in -1 }),
-            builder.integers(wide.map { _ in Int.min + 1 }), builder.integers(wide),
-            builder.integers(wide.map { _ in -1 }),
-          ])
-      }
-      let grouped = [groups, shape[0] / groups, shape[1]] + taps
-      name = builder.node("Reshape", [name, builder.integers(grouped)])
-      name = builder.node(
-        "Transpose", [name], ["perm": .ints([0, 2, 1] + spatial.map { $0 + 1 })])
-      return builder.node(
-        "Reshape",
-        [name, builder.integers([groups * shape[1], shape[0] / groups] + taps)])
-    }
-  }
-
-  // MARK: Windows
-
   mutating func windowMax(
     _ x: LoweredValue, _ type: TensorType, _ window: Window, _ result: TensorType
   ) throws -> LoweredValue {
@@ -129,6 +26,7 @@ extension ProgramLowering {
   mutating func windowSum(
     _ x: LoweredValue, _ type: TensorType, _ window: Window, _ result: TensorType
   ) throws -> LoweredValue {
+    if type.shape.count == 0 { return uniform(0, result.element) }
     guard type.element == .float32, window.isPooling, window.dilation.allSatisfy({ $0 == 1 })
     else { return try composed([x], [type]) { [window.composedSum($0[0])] } }
     let mean = pooled(
@@ -190,12 +88,12 @@ extension ProgramLowering {
   // MARK: Pieces
 
   /// A node's result in row-major order under the variable's own sizes.
-  private func laidOut(_ name: String, _ type: TensorType) -> LoweredValue {
+  func laidOut(_ name: String, _ type: TensorType) -> LoweredValue {
     LoweredValue(name: name, dimensions: type.shape.dimensions, axes: type.shape.wideAxes)
   }
 
   /// Lowers a program made of other primitives in the place of one that has no kernel.
-  private mutating func composed(
+  mutating func composed(
     _ operands: [LoweredValue], _ types: [TensorType], _ body: ([Traced]) -> [Traced]
   ) throws -> LoweredValue {
     let program = try Program.trace(types, body).simplified()

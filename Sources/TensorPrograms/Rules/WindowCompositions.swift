@@ -10,7 +10,7 @@ extension Window {
   }
 
   /// What each tap of the windows sees, one value of the result's shape per tap.
-  fileprivate func tapSlices(_ x: Traced, _ fill: Double) -> [Traced] {
+  func tapSlices(_ x: Traced, _ fill: Double) -> [Traced] {
     let (leading, spatial) = split(x.shape)
     let positions = positions(spatial)
     let whole = padded(x, fill)

@@ -54,34 +54,13 @@ extension Window {
 
   /// One product with a mask of the result's size per tap.
   private func tapTangent(_ x: Traced, _ t: Traced, _ y: Traced) -> Traced {
-    let lead = x.rank - sizes.count
-    let before = [Int](repeating: 0, count: lead)
-    func padded(_ value: Traced, _ fill: Double) -> Traced {
-      (low + high).allSatisfy { $0 == 0 }
-        ? value
-        : value.emit(
-          .pad(
-            low: before + low, high: before + high, interior: before + low.map { _ in 0 },
-            value: fill))
-    }
-    func slice(_ value: Traced, _ tap: [Int]) -> Traced {
-      let start = zip(tap, dilation).map { $0 * $1 }
-      let limit = start.indices.map { axis in
-        start[axis] + max(0, (y.shape[lead + axis] - 1) * strides[axis] + 1)
-      }
-      return value.emit(
-        .slice(
-          start: before + start, limit: Array(value.shape.dimensions[..<lead]) + limit,
-          stride: before.map { _ in 1 } + strides))
-    }
-    let (values, tangents) = (padded(x, -.infinity), padded(t, 0))
     var taken: Traced?
     var total: Traced?
-    for tap in taps {
-      let holds = slice(values, tap).compare(.equal, y)
+    for (value, tangent) in zip(tapSlices(x, -.infinity), tapSlices(t, 0)) {
+      let holds = value.compare(.equal, y)
       let isFirst = taken.map { holds.binary(.and, $0.unary(.not)) } ?? holds
       taken = taken.map { $0.binary(.or, holds) } ?? holds
-      total = sum(total, slice(tangents, tap) * isFirst.converted(to: x.element))
+      total = sum(total, tangent * isFirst.converted(to: x.element))
     }
     return total!
   }

@@ -5,7 +5,7 @@ extension PrimitiveTable {
 
   /// A window over `rank` axes, and sizes of the axes that it fits at least once.
   private static func window(
-    _ random: inout SeededGenerator, rank: Int, tiling: Bool = false
+    _ random: inout SeededGenerator, rank: Int, tiling: Bool = false, wide: Bool = false
   ) -> (window: Window, spatial: [Int]) {
     let sizes = (0..<rank).map { _ in random.integer(1...3) }
     if tiling {
@@ -13,22 +13,29 @@ extension PrimitiveTable {
       return (Window(sizes: sizes, strides: sizes), spatial)
     }
     let dilation = sizes.map { _ in random.integer(1...2) }
-    let window = Window(
+    var window = Window(
       sizes: sizes, strides: sizes.map { _ in random.integer(1...3) }, dilation: dilation,
       low: sizes.map { random.integer(0...($0 - 1)) },
       high: sizes.map { random.integer(0...($0 - 1)) })
     let spatial = sizes.indices.map {
       (sizes[$0] - 1) * dilation[$0] + 1 + random.integer(0...3)
     }
+    if wide {
+      // Places that see padding alone.
+      window.low = window.extents.map { $0 + random.integer(0...2) }
+      window.high = window.extents.map { random.integer(0...($0 + 2)) }
+    }
     return (window, spatial)
   }
 
   private static func windowRow(
     _ name: String, _ kind: PrimitiveKind.Structural, rank: Int, tiling: Bool = false,
+    wide: Bool = false,
     _ primitive: @escaping @Sendable (Window) -> Primitive
   ) -> PrimitiveRow {
     PrimitiveRow(name, .structural(kind)) { element, random in
-      let (window, spatial) = window(&random, rank: rank, tiling: tiling)
+      let (window, spatial) = window(
+        &random, rank: rank, tiling: tiling, wide: wide)
       let leading = random.shape(ranks: 0...2, least: 1).dimensions
       return PrimitiveInstance(
         primitive(window), (TensorType(element, Shape(leading + spatial)), .distinct))
@@ -44,6 +51,9 @@ extension PrimitiveTable {
     } + [
       windowRow("maximum of windows side by side", .windowMax, rank: 2, tiling: true) {
         .windowMax($0)
+      },
+      windowRow("sum of windows over wide padding", .windowSum, rank: 2, wide: true) {
+        .windowSum($0)
       },
       PrimitiveRow(
         "windows over integers", .structural(.windowMax), elements: [.int32, .int64],
@@ -101,10 +111,11 @@ extension PrimitiveTable {
   }
 
   private static func convolutionRow(
-    _ name: String, rank: Int, _ map: Map, groups: Int = 1, plainWindow: Bool = false
+    _ name: String, rank: Int, _ map: Map, groups: Int = 1, plainWindow: Bool = false,
+    wide: Bool = false
   ) -> PrimitiveRow {
     PrimitiveRow(name, .structural(.convolution)) { element, random in
-      var (window, spatial) = window(&random, rank: rank)
+      var (window, spatial) = window(&random, rank: rank, wide: wide)
       if plainWindow {
         window = Window(sizes: window.sizes)
         spatial = spatial.map { $0 + 1 }
@@ -154,6 +165,9 @@ extension PrimitiveTable {
       ]
     }
     + [
+      convolutionRow("convolution over wide padding", rank: 2, .output, wide: true),
+      convolutionRow("transposed convolution over wide padding", rank: 2, .input, wide: true),
+      convolutionRow("kernel of a convolution over wide padding", rank: 2, .kernel, wide: true),
       convolutionRow("convolution in groups", rank: 2, .output, groups: 3),
       convolutionRow("transposed convolution in groups", rank: 2, .input, groups: 2),
       convolutionRow("kernel of a convolution in groups", rank: 2, .kernel, groups: 2),
