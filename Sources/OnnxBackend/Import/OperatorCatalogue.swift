@@ -28,7 +28,7 @@ struct OperatorRule: Sendable {
 enum OperatorCatalogue {
   static let all: [OperatorRule] =
     elementwise + activations + logic + products + structural + slicing + indexing + scattering
-    + reductions + constants + control
+    + reductions + constants + control + neuralNetworks
 
   static func rule(_ name: String, domain: String) -> OperatorRule? { index[domain]?[name] }
 
