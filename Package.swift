@@ -65,7 +65,9 @@ let package = Package(
     .target(
       name: "RandomSpectra", dependencies: ["LinearMaps"], path: "Tests/Support/RandomSpectra"),
     .testTarget(name: "LinearMapsTests", dependencies: ["LinearMaps", "RandomSpectra"]),
-    .testTarget(name: "OnnxBackendTests", dependencies: ["OnnxBackend", "PrimitiveTable"]),
+    .testTarget(
+      name: "OnnxBackendTests", dependencies: ["OnnxBackend", "PrimitiveTable"],
+      exclude: ["Fixtures"]),
     // Seeded damage to valid files, for the tests of everything that reads untrusted bytes.
     .target(name: "MutationFuzz", path: "Tests/Support/MutationFuzz"),
     .testTarget(

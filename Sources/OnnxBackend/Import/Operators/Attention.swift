@@ -2,8 +2,8 @@ import TensorPrograms
 
 extension OperatorCatalogue {
   static let attention: [OperatorRule] = [
-    OperatorRule("Attention", constants: [6]) { try $0.attention() },
-    OperatorRule("RotaryEmbedding", constants: [3]) { try $0.rotaryEmbedding() },
+    OperatorRule("Attention") { try $0.attention() },
+    OperatorRule("RotaryEmbedding", constants: [1, 2]) { try $0.rotaryEmbedding() },
   ]
 }
 

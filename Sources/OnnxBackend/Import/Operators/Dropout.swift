@@ -16,7 +16,9 @@ extension OperatorCatalogue {
       guard isTraining, ratio > 0 else {
         return [x, node.builder.full(1, TensorType(.bool, x.shape))]
       }
-      guard x.shape.count <= 1 << 28 else { throw node.fail("\(x.shape) is too large to drop from") }
+      guard x.shape.count <= 1 << 28 else {
+        throw node.fail("\(x.shape) is too large to drop from")
+      }
       let mask = node.builder.constant(Tensor(node.kept(x.shape.count, ratio), shape: x.shape))
       return [mask.select(x * (1 / (1 - ratio)), x.zeros()), mask]
     }

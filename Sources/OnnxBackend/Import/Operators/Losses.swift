@@ -2,10 +2,10 @@ import TensorPrograms
 
 extension OperatorCatalogue {
   static let losses: [OperatorRule] = [
-    OperatorRule("NegativeLogLikelihoodLoss", constants: [1]) { node in
+    OperatorRule("NegativeLogLikelihoodLoss", constants: [2]) { node in
       [try node.negativeLogLikelihood(node.floating(0))]
     },
-    OperatorRule("SoftmaxCrossEntropyLoss", constants: [1]) { node in
+    OperatorRule("SoftmaxCrossEntropyLoss", constants: [2]) { node in
       let scores = try node.floating(0)
       guard scores.rank >= 2 else { throw node.fail("\(scores.shape) has no axis of classes") }
       let logarithms = scores.logSoftmax(axis: 1)
@@ -35,7 +35,8 @@ extension NodeContext {
     var weights: Traced?
     if let given = optionalInput(2) {
       guard given.shape == [logarithms.shape[1]], given.element == logarithms.element else {
-        throw fail("the weights \(given.type) are not one for each of \(logarithms.shape[1]) classes")
+        throw fail(
+          "the weights \(given.type) are not one for each of \(logarithms.shape[1]) classes")
       }
       weights = given.gather(classes, axis: 0)
     }

@@ -16,9 +16,7 @@ extension OperatorCatalogue {
       let x = try node.floating(0)
       guard x.rank > 2 else { throw node.fail("there is no spatial axis in \(x.shape)") }
       let y = x.normalized(over: Array(2..<x.rank), node.float("epsilon", 1e-5))
-      return [
-        y * (try node.perChannel(node.input(1), of: x)) + (try node.perChannel(node.input(2), of: x))
-      ]
+      return [try node.scaledPerChannel(y)]
     },
     OperatorRule("GroupNormalization") { node in
       let x = try node.floating(0)
@@ -29,18 +27,10 @@ extension OperatorCatalogue {
       let shape = Shape([x.shape[0], groups, x.shape[1] / groups] + x.shape.dimensions[2...])
       let normalized = x.reshaped(shape)
         .normalized(over: Array(2..<shape.rank), node.float("epsilon", 1e-5))
-      if node.operatorSet >= 21 {
-        let y = normalized.reshaped(x.shape)
-        return [
-          y * (try node.perChannel(node.input(1), of: x))
-            + (try node.perChannel(node.input(2), of: x))
-        ]
-      }
       // Before operator set 21 scale and bias hold a number per group.
-      let scaled =
-        normalized * (try node.perChannel(node.input(1), of: normalized))
-        + (try node.perChannel(node.input(2), of: normalized))
-      return [scaled.reshaped(x.shape)]
+      return node.operatorSet >= 21
+        ? [try node.scaledPerChannel(normalized.reshaped(x.shape))]
+        : [try node.scaledPerChannel(normalized).reshaped(x.shape)]
     },
     OperatorRule("LpNormalization") { node in
       let x = try node.floating(0)
@@ -84,6 +74,11 @@ extension NodeContext {
       throw fail("the bias \(shift.shape) does not broadcast to \(y.shape)")
     }
     return y * factor + shift
+  }
+
+  /// `y` times the scale of its channel plus the bias, inputs 1 and 2.
+  fileprivate func scaledPerChannel(_ y: Traced) throws -> Traced {
+    y * (try perChannel(input(1), of: y)) + (try perChannel(input(2), of: y))
   }
 
   fileprivate func rootMeanSquareNormalization() throws -> [Traced] {

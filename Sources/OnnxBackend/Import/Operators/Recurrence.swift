@@ -2,9 +2,9 @@ import TensorPrograms
 
 extension OperatorCatalogue {
   static let recurrence: [OperatorRule] = [
-    OperatorRule("RNN", constants: [4]) { try Recurrence($0, gates: 1).run(SimpleCell.init) },
-    OperatorRule("GRU", constants: [4]) { try Recurrence($0, gates: 3).run(GatedCell.init) },
-    OperatorRule("LSTM", constants: [4]) { try Recurrence($0, gates: 4).run(MemoryCell.init) },
+    OperatorRule("RNN") { try Recurrence($0, gates: 1).run(SimpleCell.init) },
+    OperatorRule("GRU") { try Recurrence($0, gates: 3).run(GatedCell.init) },
+    OperatorRule("LSTM") { try Recurrence($0, gates: 4).run(MemoryCell.init) },
   ]
 }
 

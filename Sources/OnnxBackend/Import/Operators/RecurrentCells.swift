@@ -115,7 +115,8 @@ struct MemoryCell: RecurrentCell {
     let forget = couplesForget ? 1 - input : direction.activated(0, peeking(2, cell))
     let next = forget * cell + input * direction.activated(1, sums[3])
     let output = direction.activated(0, peeking(1, next))
-    return [output * direction.activated(2, next), next]
+    // Clipping is of the gates alone, as ONNX Runtime reads the definition.
+    return [output * direction.activations[2](next), next]
   }
 }
 

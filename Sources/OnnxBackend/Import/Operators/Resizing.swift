@@ -6,7 +6,9 @@ extension OperatorCatalogue {
       if node.operatorSet < 11 { return [try node.legacyResize()] }
       let x = try node.input(0)
       var axes = Array(0..<x.rank)
-      if let stated = node.ints("axes") { axes = try stated.map { try node.axis($0, rank: x.rank) } }
+      if let stated = node.ints("axes") {
+        axes = try stated.map { try node.axis($0, rank: x.rank) }
+      }
       guard Set(axes).count == axes.count else { throw node.fail("the axes \(axes) repeat") }
       let extents = try node.extents(axes.map { x.shape[$0] })
       let rule = Resampling(

@@ -1,0 +1,61 @@
+import Foundation
+import TensorPrograms
+import Testing
+
+@testable import OnnxBackend
+
+/// Forms of layers that the onnx package has no case for, against ONNX Runtime's own kernels.
+@Suite struct LayerTests {
+  /// A node with its inputs and what is expected of it, as `Fixtures/make_layers.py` writes them.
+  struct Layer: CustomTestStringConvertible {
+    let file: URL
+    var testDescription: String { file.deletingPathExtension().lastPathComponent }
+
+    static let all: [Layer] = {
+      let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("Fixtures/layers")
+      let files = try? FileManager.default.contentsOfDirectory(
+        at: folder, includingPropertiesForKeys: nil)
+      return (files ?? []).sorted { $0.path < $1.path }.map(Layer.init)
+    }()
+
+    /// The layer as a program of its floating-point inputs that can be parameters.
+    func traced(
+      _ element: ElementType?
+    ) throws -> (program: Program, inputs: [Tensor], expected: [Tensor]) {
+      let model = try OnnxModel(contentsOf: file.path, element: element)
+      let node = model.proto.graph.node[0]
+      let rule = try #require(OperatorCatalogue.rule(node.opType, domain: node.canonicalDomain))
+      let names = node.input.enumerated().filter { index, name in
+        !rule.constants.contains(index) && model.initializers[name]?.element.isFloating == true
+      }.map(\.element)
+      let inputs = names.map { model.initializers[$0]! }
+      let program = try Program.trace(inputs.map(\.type)) { values in
+        try model.trace(
+          parameters: Dictionary(uniqueKeysWithValues: zip(names, values)), inputs: [:],
+          outputs: model.outputs, builder: values[0].builder)
+      }
+      return (program, inputs, model.outputs.map { model.initializers["expected:\($0)"]! })
+    }
+  }
+
+  private static let onnx = Result { try OnnxExecutor() }
+
+  @Test func fixturesAreThere() { #expect(Layer.all.count >= 56) }
+
+  @Test(arguments: Layer.all)
+  func valuesAreThoseOfONNXRuntime(_ layer: Layer) throws {
+    let (program, inputs, expected) = try layer.traced(nil)
+    for executor in [ReferenceExecutor() as any Executor, try Self.onnx.get()] {
+      let results = try executor.compile(program).run(inputs)
+      #expect(results.count == expected.count)
+      for (result, value) in zip(results, expected) {
+        try #require(result.type == value.type, "\(executor.name)")
+        let agrees = zip(result.doubles, value.doubles).allSatisfy { x, y in
+          abs(x - y) <= 2e-5 * (1 + abs(y))
+        }
+        #expect(agrees, "\(executor.name): \(result), not \(value)")
+      }
+    }
+  }
+}
