@@ -58,4 +58,12 @@ import Testing
       }
     }
   }
+
+  @Test(arguments: Layer.all)
+  func derivativesAreThoseOfDifferences(_ layer: Layer) throws {
+    let (program, inputs, _) = try layer.traced(.float64)
+    let result = try #require(DerivativeCheck(program, inputs)).run()
+    #expect(result.first == .checked && result.second == .checked)
+    #expect(result.failures.isEmpty, "\(result.failures)")
+  }
 }
