@@ -102,17 +102,63 @@ extension Convolution {
       return product(flattened(kernels, from: 2), columns, spatial)
 
     case .kernel(let taps):
-      let columns = window(taps).patches(grouped(a, axis: 1))
-      let cotangents = flattened(grouped(b, axis: 1), from: 3)
-      // [N, g, k, places] with [N, g, o, places], to [g, k, o].
-      let product =
-        columns.shape[3] <= Self.fewPlaces
-        ? columns.dot(cotangents, DotDimensions(contracting: [0, 3], [0, 3], batch: [1], [1]))
-        : columns.dot(
-          cotangents, DotDimensions(contracting: [3], [3], batch: [0, 1], [0, 1])
-        ).sum([0])
-      return product.transposed([0, 2, 1])
-        .reshaped(Shape([b.shape[1], a.shape[1] / groups] + taps))
+      let (x, c) = (grouped(a, axis: 1), grouped(b, axis: 1))
+      let shape = Shape([b.shape[1], a.shape[1] / groups] + taps)
+      if taps.count == 2, taps[0] > 1, strides[0] == 1 {
+        let rows = Array(0..<taps[0]), columns = Array(0..<taps[1])
+        let (left, right) = (shiftedColumns(x, columns), shiftedRows(c, rows, of: a.shape[2]))
+        // [g, column x c, row x o] as [g, o, c, row, column].
+        return contracted(left, right)
+          .reshaped([groups, taps[1], shape[1], taps[0], shape[0] / groups])
+          .transposed([0, 4, 2, 3, 1]).reshaped(shape)
+      }
+      let columns = window(taps).patches(x)
+      return contracted(columns, flattened(c, from: 3)).transposed([0, 2, 1]).reshaped(shape)
     }
+  }
+
+  /// `[N, g, k, places]` with `[N, g, o, places]` to `[g, k, o]`: over few places one product of all
+  /// samples, laid out for it beforehand; else one per sample, which needs no other layout.
+  private func contracted(_ left: Traced, _ right: Traced) -> Traced {
+    guard left.shape[3] <= Self.fewPlaces else {
+      return left.dot(right, DotDimensions(contracting: [3], [3], batch: [0, 1], [0, 1]))
+        .sum([0])
+    }
+    return left.transposed([1, 2, 0, 3]).dot(
+      right.transposed([1, 2, 0, 3]), DotDimensions(contracting: [2, 3], [2, 3], batch: [0], [0]))
+  }
+
+  /// `[N, g, c, H, W]` padded, once for each tap of a row: `[N, g, column x c, rows x places]`.
+  ///
+  /// With the other operand shifted by rows, the taps of a 3 x 3 window cost three copies of either
+  /// operand and not nine of one.
+  private func shiftedColumns(_ x: Traced, _ taps: [Int]) -> Traced {
+    let rows = x.shape[3] + low[0] + high[0]
+    let row = Window(
+      sizes: [taps.count], strides: [strides[1]], dilation: [dilation[1]], low: [low[1]],
+      high: [high[1]])
+    let padded = x.emit(
+      .pad(
+        low: [0, 0, 0, low[0], 0], high: [0, 0, 0, high[0], 0], interior: [0, 0, 0, 0, 0],
+        value: 0))
+    let places = row.positions([x.shape[4]])[0]
+    let copies = row.tapSlices(padded, 0)
+    let stacked = copies.count == 1 ? copies[0] : Traced.concatenate(copies, axis: 2)
+    return stacked.reshaped([x.shape[0], x.shape[1], x.shape[2] * copies.count, rows * places])
+  }
+
+  /// `[N, g, o, h, w]` once for each tap of a column, at the padded row that it sees:
+  /// `[N, g, row x o, rows x w]`.
+  private func shiftedRows(_ c: Traced, _ taps: [Int], of height: Int) -> Traced {
+    let rows = height + low[0] + high[0]
+    let copies = taps.map { tap -> Traced in
+      let before = tap * dilation[0]
+      return c.emit(
+        .pad(
+          low: [0, 0, 0, before, 0], high: [0, 0, 0, rows - before - c.shape[3], 0],
+          interior: [0, 0, 0, 0, 0], value: 0))
+    }
+    return Traced.concatenate(copies, axis: 2)
+      .reshaped([c.shape[0], c.shape[1], c.shape[2] * copies.count, rows * c.shape[4]])
   }
 }
