@@ -75,6 +75,11 @@ let package = Package(
       exclude: ["Fixtures"]),
     .testTarget(
       name: "CurvatureTests", dependencies: ["Curvature", "LinearMaps", "TensorPrograms"]),
+    // Models that other tools exported, against derivatives that other tools took.
+    .testTarget(
+      name: "ModelTests",
+      dependencies: ["OnnxBackend", "Curvature", "TensorFiles", "LinearMaps", "TensorPrograms"],
+      exclude: ["Models"]),
     .testTarget(
       name: "DiagnosisTests",
       dependencies: [
