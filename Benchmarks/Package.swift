@@ -10,6 +10,7 @@ let package = Package(
   targets: [
     .target(name: "BenchmarkNetwork", dependencies: [eigenstep]),
     .executableTarget(name: "hvp-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
+    .executableTarget(name: "model-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
     .executableTarget(name: "spectrum-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
     .executableTarget(
       name: "spectra-sweep",

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the peers in .eigenstep/bench-venv, builds our workers, and runs bench.py (products) and
-# then spectra.py with the arguments given; `run.sh products ...` or `run.sh spectra ...` runs one.
+# Installs the peers in .eigenstep/bench-venv, builds our workers, and runs bench.py (products), then
+# models.py and spectra.py with the arguments given; `run.sh products ...`, `run.sh models ...` or
+# `run.sh spectra ...` runs one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 VENV=.eigenstep/bench-venv
@@ -17,11 +18,14 @@ install_peers() {
     nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-nvjitlink nvidia-cufile \
     nvidia-cuda-nvrtc nvidia-nvtx
   "${pip[@]}" --no-deps 'pyhessian>=0.1' 'hessian-eigenthings>=1.0.0a5' \
-    'curvlinops-for-pytorch>=3' backpack-for-pytorch einconv linear_operator jaxtyping wadler-lindig
+    'curvlinops-for-pytorch>=3' backpack-for-pytorch einconv linear_operator jaxtyping wadler-lindig \
+    onnxscript onnx_ir
+  "${pip[@]}" onnx packaging safetensors
 }
 
 if ! "$VENV/bin/python" -W ignore -c \
-  'import torch, jax, numpy, sklearn, pyhessian, curvlinops, hessian_eigenthings' 2>/dev/null; then
+  'import torch, jax, numpy, sklearn, onnxscript, pyhessian, curvlinops, hessian_eigenthings' \
+  2>/dev/null; then
   echo "installing PyTorch, JAX and the peers into $VENV (several gigabytes on Linux)" >&2
   python3 -m venv "$VENV"
   install_peers
@@ -31,12 +35,12 @@ touch Benchmarks/Package.swift
 "${SWIFT:-swift}" build -c release --package-path Benchmarks
 
 case "${1:-}" in
-  products | spectra) parts=("$1") && shift ;;
-  *) parts=(products spectra) ;;
+  products | models | spectra) parts=("$1") && shift ;;
+  *) parts=(products models spectra) ;;
 esac
 status=0
 for part in "${parts[@]}"; do
-  script=spectra.py
+  script=$part.py
   [ "$part" = products ] && script=bench.py
   "$VENV/bin/python" "Benchmarks/$script" "$@" || status=$?
 done

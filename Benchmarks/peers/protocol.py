@@ -20,6 +20,7 @@ An empty line or `quit` ends it.
 
 import json
 import pathlib
+import resource
 import sys
 import time
 from types import SimpleNamespace
@@ -58,12 +59,24 @@ def split(model, flat):
     return parts
 
 
-def serve(runtime, version, calls, to_numpy=np.asarray):
-    """Answers the driver. `calls` maps WHAT to a function that returns when its result is there."""
+def resident():
+    """Bytes of this process in memory now."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+def peak():
+    """The most bytes of this process that were in memory at once."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def serve(runtime, version, calls, to_numpy=np.asarray, peak=None):
+    """Answers the driver. `calls` maps WHAT to a function that returns when its result is there;
+    `peak` is the memory that the first Hessian product took."""
     for call in calls.values():
         for _ in range(3):
             call()
-    print(json.dumps(dict(ready=runtime, version=version)), flush=True)
+    print(json.dumps(dict(ready=runtime, version=version, peak=peak)), flush=True)
     for line in sys.stdin:
         words = line.split()
         if not words or words[0] == "quit":

@@ -7,7 +7,7 @@ import OnnxBackend
 /// linearised anew, with the programs compiled at the first question.
 final class SpectrumQuestions {
   private let network: NetworkInputs
-  private var memory = ResidentMemory()
+  private var memory = MemoryStages()
   private lazy var objective = Result { try Self.objective(network) }
 
   init(_ network: NetworkInputs) {
