@@ -5,9 +5,14 @@ Attention is written out, so that it can be differentiated twice on every device
 
 import math
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+
+
+# Numbers that float32 holds exactly, as a model file stores them: the same function in float64.
+PI, PI_SQUARED = float(np.float32(math.pi)), float(np.float32(math.pi**2))
 
 
 class LeNet(nn.Module):
@@ -124,7 +129,7 @@ class Layer(nn.Module):
 class GPT(nn.Module):
     """A causal transformer over tokens: logits of the next one at each place."""
 
-    def __init__(self, tokens=32, width=16, heads=2, layers=4, length=12):
+    def __init__(self, tokens=32, width=16, heads=4, layers=4, length=12):
         super().__init__()
         self.tokens = nn.Embedding(tokens, width)
         self.places = nn.Parameter(0.1 * torch.randn(length, width))
@@ -139,7 +144,7 @@ class GPT(nn.Module):
 class ViT(nn.Module):
     """A vision transformer on 16 x 16 images cut into patches of 4 x 4, with a class token."""
 
-    def __init__(self, width=16, heads=2, layers=2):
+    def __init__(self, width=16, heads=4, layers=2):
         super().__init__()
         self.patches = nn.Conv2d(3, width, 4, 4)
         self.token = nn.Parameter(0.1 * torch.randn(1, 1, width))
@@ -216,7 +221,7 @@ class PINN(nn.Module):
 
     def forward(self, x, ends):
         curve = self.field(x)[2]
-        residual = curve + math.pi**2 * torch.sin(math.pi * x)
+        residual = curve + PI_SQUARED * torch.sin(PI * x)
         return (residual**2).mean() + 10 * (self.field(ends)[0] ** 2).mean()
 
 

@@ -4,6 +4,7 @@ import LinearMaps
 import OnnxBackend
 import TensorFiles
 import TensorPrograms
+import Testing
 
 /// A model of the folder `Models` with its data and golden values.
 struct GoldenModel: Sendable, CustomTestStringConvertible {

@@ -48,7 +48,7 @@ var result = try hessian(direction)
 let peak = ResidentMemory.peak - base
 let operations = try hessian.productOperations()
 
-func call(_ what: String) throws {
+@MainActor func call(_ what: String) throws {
   switch what {
   case "gradient": result = try objective.valueAndGradient(at: point).gradient
   default: result = try hessian(direction)
