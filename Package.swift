@@ -78,7 +78,9 @@ let package = Package(
     // Models that other tools exported, against derivatives that other tools took.
     .testTarget(
       name: "ModelTests",
-      dependencies: ["OnnxBackend", "Curvature", "TensorFiles", "LinearMaps", "TensorPrograms"],
+      dependencies: [
+        "OnnxBackend", "Curvature", "TensorFiles", "LinearMaps", "TensorPrograms", "MutationFuzz",
+      ],
       exclude: ["Models"]),
     .testTarget(
       name: "DiagnosisTests",
