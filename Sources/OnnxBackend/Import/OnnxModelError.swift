@@ -2,5 +2,10 @@
 public struct OnnxModelError: Error, Hashable, Sendable, CustomStringConvertible {
   public let description: String
 
-  init(_ description: String) { self.description = description }
+  /// Names come from the file: what would break the line or reach the terminal as a command is replaced.
+  init(_ description: String) {
+    self.description = String(
+      String.UnicodeScalarView(
+        description.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
+  }
 }
