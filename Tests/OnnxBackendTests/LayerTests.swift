@@ -1,4 +1,5 @@
 import Foundation
+import PrimitiveTable
 import TensorPrograms
 import Testing
 
@@ -65,5 +66,61 @@ import Testing
     let result = try #require(DerivativeCheck(program, inputs)).run()
     #expect(result.first == .checked && result.second == .checked)
     #expect(result.failures.isEmpty, "\(result.failures)")
+  }
+
+  /// Attributes, sizes and inputs of layers replaced at random: imported or refused, never a crash.
+  @Test(arguments: Layer.all)
+  func damagedLayersAreReadOrRefused(_ layer: Layer) throws {
+    let proto = try Onnx_ModelProto(serializedBytes: Data(contentsOf: layer.file))
+    let numbers: [Int64] = [-1 << 63, -1 << 31, -2, -1, 0, 1, 2, 3, 7, 1 << 20, 1 << 31, .max]
+    var generator = SeededGenerator(11)
+    for _ in 0..<60 {
+      var damaged = proto
+      let node = damaged.graph.node[0]
+      var changed = node
+      switch Int.random(in: 0..<4, using: &generator) {
+      case 0 where !node.attribute.isEmpty:
+        let index = Int.random(in: 0..<node.attribute.count, using: &generator)
+        if node.attribute[index].hasI {
+          changed.attribute[index].i = numbers.randomElement(using: &generator)!
+        } else if node.attribute[index].hasF {
+          changed.attribute[index].f = [-1, 0, .nan, .infinity, 1e30].randomElement(
+            using: &generator)!
+        } else {
+          changed.attribute[index].ints = node.attribute[index].ints.map { value in
+            Bool.random(using: &generator) ? value : numbers.randomElement(using: &generator)!
+          }
+        }
+      case 1: changed.input.removeLast()
+      case 2: changed.input.shuffle(using: &generator)
+      default:
+        // The same numbers under another shape, or of another type.
+        let index = Int.random(in: 0..<node.input.count, using: &generator)
+        guard
+          let place = proto.graph.initializer.firstIndex(where: { $0.name == node.input[index] })
+        else { continue }
+        if Bool.random(using: &generator) {
+          damaged.graph.initializer[place].dims.shuffle(using: &generator)
+        } else {
+          let count = proto.graph.initializer[place].dims.reduce(1, *)
+          damaged.graph.initializer[place].dims = [[count], [1, count], [count, 1, 1]]
+            .randomElement(using: &generator)!
+        }
+      }
+      damaged.graph.node[0] = changed
+      do {
+        let model = try OnnxModel(data: damaged.serializedBytes())
+        let names = model.initializers.keys.filter {
+          !$0.hasPrefix("expected") && model.initializers[$0]!.element.isFloating
+        }.sorted()
+        _ = try Program.trace(names.map { model.initializers[$0]!.type }) { values in
+          try model.trace(
+            parameters: Dictionary(uniqueKeysWithValues: zip(names, values)), inputs: [:],
+            outputs: model.outputs, builder: values[0].builder)
+        }
+      } catch let error as OnnxModelError {
+        #expect(!error.description.contains("\n"))
+      }
+    }
   }
 }

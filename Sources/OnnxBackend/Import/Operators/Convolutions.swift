@@ -3,10 +3,11 @@ import TensorPrograms
 extension OperatorCatalogue {
   static let convolutions: [OperatorRule] = [
     OperatorRule("Conv") { node in
-      let (x, kernel) = (try node.input(0), try node.input(1))
+      let (x, kernel) = (try node.floating(0), try node.floating(1))
       let spatial = try node.spatialSizes(x, kernel: kernel)
       let groups = node.int("group", 1)
-      guard groups > 0, x.shape[1] == kernel.shape[1] * groups, kernel.shape[0] % groups == 0
+      guard groups > 0, groups <= x.shape[1], x.shape[1] == kernel.shape[1] * groups,
+        kernel.shape[0] % groups == 0
       else {
         throw node.fail(
           "the kernel \(kernel.shape) does not fit the input \(x.shape) in \(groups) groups")
@@ -20,7 +21,7 @@ extension OperatorCatalogue {
       ]
     },
     OperatorRule("ConvTranspose") { node in
-      let (x, kernel) = (try node.input(0), try node.input(1))
+      let (x, kernel) = (try node.floating(0), try node.floating(1))
       let spatial = try node.spatialSizes(x, kernel: kernel)
       let groups = node.int("group", 1)
       guard groups > 0, x.shape[1] == kernel.shape[0], x.shape[1] % groups == 0 else {

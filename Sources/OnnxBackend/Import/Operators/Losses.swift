@@ -24,7 +24,8 @@ extension NodeContext {
       throw fail("the labels \(labels.type) do not fit the scores \(logarithms.shape)")
     }
     let ignored = int("ignore_index").map {
-      labels.compare(.equal, labels.scalar(Double($0)))
+      labels.converted(to: .int64).compare(
+        .equal, builder.constant(Tensor([Int64($0)], shape: .scalar)))
     }
     // The ignored label need not be a class.
     let classes = ignored?.select(labels.zeros(), labels) ?? labels

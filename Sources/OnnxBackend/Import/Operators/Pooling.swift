@@ -16,12 +16,15 @@ extension OperatorCatalogue {
       let total = window.sum(x)
       let shares = node.flag("count_include_pad") ? padding : padding.map { _ in (0, 0) }
       let spatial = Array(x.shape.dimensions[2...])
+      guard spatial.allSatisfy({ $0 <= 1 << 24 }) else {
+        throw node.fail("\(x.shape) is too large to count in")
+      }
       let counts = spatial.indices.map { axis in
         window.counts(
           axis, of: spatial[axis], from: -shares[axis].0, to: spatial[axis] + shares[axis].1)
       }
       if counts.allSatisfy({ Set($0).count == 1 }) {
-        return [total / Double(counts.reduce(1) { $0 * $1[0] })]
+        return [total / counts.reduce(1) { $0 * Double($1[0]) }]
       }
       // The number of entries in a window is a product over the axes.
       return [
@@ -54,7 +57,7 @@ extension OperatorCatalogue {
     _ name: String, _ reduce: @escaping @Sendable (NodeContext, Traced, [Int]) throws -> Traced
   ) -> OperatorRule {
     OperatorRule(name) { node in
-      let x = try node.input(0)
+      let x = name == "GlobalMaxPool" ? try node.input(0) : try node.floating(0)
       guard x.rank > 2, !x.shape.dimensions[2...].contains(0) else {
         throw node.fail("there is no spatial axis to pool in \(x.shape)")
       }

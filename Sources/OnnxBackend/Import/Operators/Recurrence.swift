@@ -70,6 +70,12 @@ struct Recurrence {
         "the weights \(w.shape) and \(r.shape) do not fit \(reversed.count) directions of the "
           + "input \(x.shape)")
     }
+    // Initial states and peepholes, too, are of the inputs' type.
+    for index in [1, 2, 3, 5, 6, 7] {
+      if let value = node.optionalInput(index), value.element != x.element {
+        throw node.fail("its input \(index) is \(value.type), but the input is \(x.type)")
+      }
+    }
     if let b = node.optionalInput(3), b.shape != [reversed.count, 2 * rows] {
       throw node.fail("the biases \(b.shape) should have the shape \([reversed.count, 2 * rows])")
     }

@@ -67,9 +67,9 @@ extension NodeContext {
     case "not_smaller": common = scales.max()
     case let other: throw fail("there is no keep_aspect_ratio_policy '\(other)'")
     }
-    return zip(sizes, zip(targets, scales)).map { size, target in
+    return try zip(sizes, zip(targets, scales)).map { size, target in
       guard let common else { return Extent(size: target.0, scale: target.1) }
-      return Extent(size: Int((common * Double(size) + 0.5).rounded(.down)), scale: common)
+      return try extent((common * Double(size) + 0.5).rounded(.down), scale: common)
     }
   }
 
@@ -78,10 +78,17 @@ extension NodeContext {
     guard scales.count == sizes.count, scales.allSatisfy({ $0 > 0 && $0 <= largest }) else {
       throw fail("its scales \(scales) are not one for each of \(sizes.count) axes")
     }
-    return zip(sizes, scales).map { size, scale in
+    return try zip(sizes, scales).map { size, scale in
       // Rounded as the scale is: 0.7 of 10 is 7.
-      Extent(size: Int(Float(size) * Float(scale)), scale: scale)
+      try extent(Double((Float(size) * Float(scale)).rounded(.down)), scale: scale)
     }
+  }
+
+  private func extent(_ size: Double, scale: Double) throws -> Extent {
+    guard size >= 1, size <= 0x1p40 else {
+      throw fail("a scale of \(scale) would make an axis of \(size)")
+    }
+    return Extent(size: Int(size), scale: scale)
   }
 
   /// Resize before operator set 11, and Upsample.
@@ -121,9 +128,6 @@ extension NodeContext {
       return x.gather(builder.constant(indices), axis: axis)
     }
     guard x.element.isFloating else { throw fail("it cannot interpolate \(x.type)") }
-    guard rows.count <= (1 << 24) / size else {
-      throw fail("resizing an axis from \(size) to \(rows.count) takes too large a matrix")
-    }
     var matrix = [Double](repeating: 0, count: rows.count * size)
     for (place, row) in rows.enumerated() {
       for weight in row.weights { matrix[place * size + weight.index] += weight.value }
@@ -162,7 +166,9 @@ private struct Resampling {
     from size: Int, to extent: Extent, region: (start: Double, end: Double),
     fail: (String) -> OnnxModelError
   ) throws -> [Row] {
-    guard extent.size <= 1 << 24 else { throw fail("an axis of \(extent.size) is too large") }
+    guard extent.size <= 1 << 20, mode == "nearest" || extent.size <= (1 << 24) / size else {
+      throw fail("resizing an axis from \(size) to \(extent.size) takes too large a table")
+    }
     return try (0..<extent.size).map { place in
       guard
         let x = position(
@@ -170,6 +176,7 @@ private struct Resampling {
       else {
         throw fail("there is no coordinate_transformation_mode '\(coordinates)'")
       }
+      guard abs(x) <= 0x1p40 else { throw fail("a place at \(x) is far outside of the axis") }
       if coordinates == "tf_crop_and_resize", x < 0 || x > Double(size - 1) {
         return Row(weights: [])
       }

@@ -20,7 +20,9 @@ extension NodeContext {
 
   /// The window with its strides and dilations.
   func windowWithoutPadding(_ sizes: [Int]) throws -> Window {
-    guard sizes.allSatisfy({ (1...Self.largestAttribute).contains($0) }) else {
+    guard sizes.allSatisfy({ (1...Self.largestAttribute).contains($0) }),
+      sizes.reduce(1, { $0 * Double($1) }) <= 0x1p24
+    else {
       throw fail("a window of \(sizes) is impossible")
     }
     let ones = sizes.map { _ in 1 }
