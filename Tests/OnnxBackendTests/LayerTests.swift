@@ -123,4 +123,30 @@ import Testing
       }
     }
   }
+
+  /// While training a share of the numbers is dropped, the same for one seed and another for another,
+  /// and the rest grows to keep the mean.
+  @Test func dropoutIsSeeded() throws {
+    let file = try #require(Layer.all.first { $0.testDescription == "dropout_9" }).file
+    let model = try OnnxModel(contentsOf: file.path)
+    func dropped(_ training: Bool, _ seed: UInt64) throws -> [Double] {
+      let program = try Program.trace([TensorType.float32(3, 4, 2, 3)]) { values in
+        try model.trace(
+          parameters: ["x0": values[0]], inputs: [:], outputs: model.outputs, training: training,
+          seed: seed, builder: values[0].builder)
+      }
+      return try ReferenceExecutor().compile(program)
+        .run([Tensor(repeating: 1, type: program.inputTypes[0])])[0].doubles
+    }
+    #expect(try dropped(false, 1) == [Double](repeating: 1, count: 72))
+    let once = try dropped(true, 1)
+    #expect(Set(once) == [0, Double(Float(1 / 0.7))])
+    #expect(try dropped(true, 1) == once)
+    #expect(try dropped(true, 2) != once)
+    let kept = try (1...50).reduce(0) { sum, seed in
+      try sum + dropped(true, seed).filter { $0 != 0 }.count
+    }
+    // 3600 numbers, each kept with probability 0.7: five standard deviations are 138.
+    #expect(abs(kept - 2520) < 138)
+  }
 }
