@@ -13,7 +13,7 @@ let package = Package(
       name: "Eigenstep",
       targets: [
         "TensorPrograms", "LinearMaps", "OnnxBackend", "TensorFiles", "Curvature", "Training",
-        "Diagnosis", "Labs", "Reports",
+        "Diagnosis", "Models", "Labs", "Reports",
       ]),
   ],
   dependencies: [
@@ -47,13 +47,15 @@ let package = Package(
     .target(name: "Curvature", dependencies: ["LinearMaps", "TensorPrograms"]),
     .target(name: "Training", dependencies: ["Curvature"]),
     .target(name: "Diagnosis", dependencies: ["Training"]),
+    .target(name: "Models", dependencies: ["Diagnosis", "OnnxBackend", "TensorFiles"]),
     .target(name: "Labs", dependencies: ["Diagnosis"]),
     .target(name: "Reports", dependencies: ["Diagnosis", "Labs", "Curvature", "LinearMaps"]),
     .executableTarget(
       name: "eigenstep",
       dependencies: [
-        "Reports", "Labs", "Diagnosis", "Curvature", "OnnxBackend", "TensorFiles", "LinearMaps",
-        "TensorPrograms", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Reports", "Labs", "Models", "Diagnosis", "Curvature", "OnnxBackend", "TensorFiles",
+        "LinearMaps", "TensorPrograms",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     // Every primitive and random programs of them, for the tests of each executor.
     .target(
@@ -89,8 +91,9 @@ let package = Package(
       ],
       exclude: ["Snapshots"]),
     .testTarget(
-      name: "CommandLineTests", dependencies: ["eigenstep", "Diagnosis", "Reports"],
-      exclude: ["Snapshots"]),
+      name: "CommandLineTests",
+      dependencies: ["eigenstep", "Diagnosis", "Reports", "TensorFiles", "TensorPrograms"],
+      exclude: ["Snapshots", "Fixtures"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -30,6 +30,9 @@ public struct LossDefinition: Sendable {
   /// Whether a sample's share of the loss depends on the others of its batch, as under batch
   /// normalization while training: the loss is then that of one batch, which is never cut.
   public var couplesSamples = false
+  /// The size of the only batch that the model takes, as one with a fixed batch axis; it divides the
+  /// number of samples. Nil where any will do.
+  public var fixedBatch: Int?
 
   public struct Composite: Sendable {
     /// Outputs of the model, with one row per sample.

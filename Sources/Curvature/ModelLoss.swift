@@ -104,6 +104,15 @@ public struct ModelLoss: Sendable {
 
   /// The loss of a name, or nil.
   public static func named(_ name: String) -> ModelLoss? { all.first { $0.name == name } }
+
+  public static var crossEntropy: ModelLoss { named("cross-entropy")! }
+  public static var negativeLogLikelihood: ModelLoss { named("nll")! }
+  public static var binary: ModelLoss { named("binary")! }
+  public static var meanSquaredError: ModelLoss { named("mse")! }
+  public static var halfSquaredError: ModelLoss { named("half-squared-error")! }
+  public static var meanAbsoluteError: ModelLoss { named("mae")! }
+  public static var huber: ModelLoss { named("huber")! }
+  public static var kullbackLeibler: ModelLoss { named("kl")! }
 }
 
 /// The class axis of outputs for a target of integers: 1, as PyTorch has it, or the last where only that

@@ -53,16 +53,20 @@ public final class Objective<Scalar: LinearMapScalar> {
     self.memoryBudget = memoryBudget
     layout = ParameterLayout(definition.parameterTypes(Scalar.element))
     let samples = data.first?.shape.dimensions.first ?? 1
+    let traced = definition.fixedBatch ?? samples
+    precondition(samples % traced == 0, "\(samples) samples are no whole batches of \(traced)")
     let whole = try definition.program(
-      dataTypes: data.map(\.type), element: Scalar.element
+      dataTypes: traced == samples
+        ? data.map(\.type) : SampleBatches.types(of: data, count: traced), element: Scalar.element
     ).hessianProduct(withRespectTo: Array(definition.parameters.indices))
     let bytes = whole.primal.valueBytes + whole.linear.valueBytes
     let affordable =
-      bytes <= memoryBudget || definition.couplesSamples
-      ? samples
+      bytes <= memoryBudget || definition.couplesSamples || definition.fixedBatch != nil
+      ? traced
       : max(1, min(samples, Int(Double(samples) * Double(memoryBudget) / Double(bytes))))
     batchSize =
-      definition.couplesSamples ? samples : min(affordable, max(1, maxBatchSize ?? samples))
+      definition.couplesSamples || definition.fixedBatch != nil
+      ? traced : min(affordable, max(1, maxBatchSize ?? samples))
     batches =
       definition.couplesSamples
       ? [SampleBatches.Batch(count: samples, weight: 1, data: data)]

@@ -68,12 +68,16 @@ extension DiagnosisReport {
     public var l2: Double
     /// Choices made for the user, in sentences.
     public var notes: [String]
+    /// The file of data that goes with a model file.
+    public var data: String?
+    /// Layers with parameters; nil for a table's model.
+    public var layers: Int?
 
     public init(
       parameters: Int, samples: Int, features: Int?, loss: Double?, gradientNorm: Double?,
       seed: Int, precision: String, executor: String, name: String? = nil, model: String? = nil,
       lossName: String? = nil, target: String? = nil, optimizer: String? = nil, at: Int = 0,
-      l2: Double = 0, notes: [String] = []
+      l2: Double = 0, notes: [String] = [], data: String? = nil, layers: Int? = nil
     ) {
       self.parameters = parameters
       self.samples = samples
@@ -91,6 +95,8 @@ extension DiagnosisReport {
       self.at = at
       self.l2 = l2
       self.notes = notes
+      self.data = data
+      self.layers = layers
     }
   }
 

@@ -1,6 +1,6 @@
 /// A table, a model and everything else that `eigenstep diagnose` can be told.
 public struct DiagnosisRequest: Sendable, Equatable {
-  /// The CSV file.
+  /// The CSV or ONNX file.
   public var file: String
   public var target: String
   /// Columns to use; empty for all but the target and the dropped ones.
@@ -32,6 +32,8 @@ public struct DiagnosisRequest: Sendable, Equatable {
   /// Nil: as many as the machine has.
   public var threads: Int?
   public var missing: MissingValues = .refuse
+  /// What goes with an ONNX file; nil for a table.
+  public var modelFile: ModelFileOptions?
   /// Whether prescriptions are run.
   public var trials = true
 

@@ -16,10 +16,15 @@ extension DiagnosisReport {
       problem.features.map {
         "\(Wording.count(problem.samples, "row")), \(Wording.count($0, "feature"))"
       } ?? Wording.count(problem.samples, "sample")
-    let model = [problem.model, problem.lossName].compactMap { $0 }.joined(separator: ", ")
+    let isFile = problem.model == problem.name
+    let model = [isFile ? nil : problem.model, problem.lossName].compactMap { $0 }
+      .joined(separator: ", ")
     let place = problem.at == 0 ? "at the start" : "after \(Wording.count(problem.at, "step"))"
-    return "\(problem.name.map { "\($0): " } ?? "")\(data); "
-      + "\(model.isEmpty ? "" : "\(model), ")\(Wording.count(problem.parameters, "parameter")), "
+    let name = [problem.name, problem.data].compactMap { $0 }.joined(separator: " on ")
+    let layers = problem.layers.map { " in \(Wording.count($0, "layer"))" } ?? ""
+    return "\(name.isEmpty ? "" : "\(name): ")\(data); "
+      + "\(model.isEmpty ? "" : "\(model), ")\(Wording.count(problem.parameters, "parameter"))"
+      + "\(layers), "
       + "\(problem.precision); \(place)"
   }
 

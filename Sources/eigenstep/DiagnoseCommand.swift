@@ -2,11 +2,11 @@ import ArgumentParser
 import Diagnosis
 import Foundation
 
-/// `eigenstep diagnose FILE.csv --target COLUMN`.
+/// `eigenstep diagnose FILE.csv --target COLUMN` or `diagnose FILE.onnx --data FILE --loss NAME`.
 struct DiagnoseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "diagnose",
-    abstract: "Measure the curvature of a model on a table, and run the remedies.",
+    abstract: "Measure the curvature of a model's loss, and run the remedies.",
     version: Eigenstep.version)
 
   @OptionGroup var problem: ProblemOptions
@@ -31,6 +31,10 @@ struct DiagnoseCommand: ParsableCommand {
 
   func validate() throws {
     try OptionValue.check(tolerance, "--tolerance", "between 0 and 1") { $0 > 0 && $0 < 1 }
+    if problem.modelFile.parameters != nil, !problem.isModel {
+      throw ValidationError(
+        "--parameters is for model files (ONNX), and \(problem.file) is a table; leave it out.")
+    }
     if let maxIterations { try OptionValue.check(maxIterations, "--max-iterations", atLeast: 1) }
   }
 
@@ -45,6 +49,8 @@ struct DiagnoseCommand: ParsableCommand {
 
   func run() throws {
     try reporting {
+      if try problem.modelFile.listed(request) { return .done }
+      try problem.modelFile.saveParameters.map(JSONDestination.file)?.probe()
       let interruption = Interruption()
       let line = ProgressLine()
       defer { line.clear() }

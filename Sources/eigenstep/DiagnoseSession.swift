@@ -56,15 +56,19 @@ package struct DiagnoseSession {
 }
 
 extension DiagnosisRequest {
-  /// Fails where there is no table to read.
+  /// Fails where there is no file to read.
   func checkFile() throws {
+    for path in [file] + [modelFile?.data].compactMap({ $0 }) { try Self.checkFile(path) }
+  }
+
+  private static func checkFile(_ file: String) throws {
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: file, isDirectory: &isDirectory) else {
       throw DiagnosisFailure(.noInput, "There is no file '\(file)'; check the path.")
     }
     if isDirectory.boolValue {
       throw DiagnosisFailure(
-        .noInput, "'\(file)' is a folder; give the path of a CSV file in it.")
+        .noInput, "'\(file)' is a folder; give the path of a file in it.")
     }
     guard FileManager.default.isReadableFile(atPath: file) else {
       throw DiagnosisFailure(

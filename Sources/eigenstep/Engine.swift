@@ -1,10 +1,11 @@
 import Diagnosis
 import LinearMaps
+import Models
 import OnnxBackend
 import TensorFiles
 import TensorPrograms
 
-/// The engine behind `diagnose` and `spectrum`: reads the table, chooses an executor, and measures.
+/// The engine behind `diagnose` and `spectrum`: reads the file, chooses an executor, and measures.
 enum Engine {
   static let run: DiagnosisRun = { request, progress, isCancelled in
     try open(request, progress) { problem, executor in
@@ -24,10 +25,10 @@ enum Engine {
 
   private static func open<Result>(
     _ request: DiagnosisRequest, _ progress: (DiagnosisProgress) -> Void,
-    _ measure: (TabularProblem, any Executor) throws -> Result
+    _ measure: (DiagnosisProblem, any Executor) throws -> Result
   ) throws -> Result {
     progress(DiagnosisProgress(stage: "reading \(request.file)"))
-    var problem = try TabularProblem(request)
+    var problem = try request.problem()
     let executor = try executor(for: request, notes: &problem.notes)
     do {
       return try measure(problem, executor)
@@ -56,6 +57,16 @@ enum Engine {
     }
     if let threads = request.threads { LinearAlgebraThreads.set(threads) }
     return ReferenceExecutor()
+  }
+}
+
+extension DiagnosisRequest {
+  /// The problem that the request describes.
+  fileprivate func problem() throws -> DiagnosisProblem {
+    guard let modelFile else { return try DiagnosisProblem(TabularProblem(self)) }
+    return try DiagnosisProblem(
+      onnx: file, options: modelFile, element: precision == .float64 ? .float64 : .float32, l2: l2,
+      seed: seed)
   }
 }
 

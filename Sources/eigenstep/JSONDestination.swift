@@ -108,7 +108,7 @@ package enum JSONDestination: Equatable, Sendable {
   private static func failure(_ path: String, _ reason: String) -> DiagnosisFailure {
     DiagnosisFailure(
       .cannotCreate,
-      "The JSON file '\(path)' cannot be written (\(reason)); give a path in a folder that you may "
+      "The file '\(path)' cannot be written (\(reason)); give a path in a folder that you may "
         + "write to, or - for standard output.")
   }
 }

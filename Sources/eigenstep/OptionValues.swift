@@ -2,7 +2,6 @@ import ArgumentParser
 import Diagnosis
 import Foundation
 
-extension LossChoice: ExpressibleByArgument {}
 extension OptimizerChoice: ExpressibleByArgument {}
 extension PrecisionChoice: ExpressibleByArgument {}
 extension ExecutorChoice: ExpressibleByArgument {}

@@ -1,13 +1,21 @@
 import ArgumentParser
+import Curvature
 import Diagnosis
+import Foundation
+import Models
+import OnnxBackend
 
-/// The options that name a table, a model on it, and the point on its loss: the same for every command.
+/// The options that name a table or a model file, and the point on its loss: the same for every command.
 struct ProblemOptions: ParsableArguments {
-  @Argument(help: "The table: a CSV file with a header.", completion: .file(extensions: ["csv"]))
+  @Argument(
+    help: "A table (CSV with a header) or a model (ONNX).",
+    completion: .file(extensions: ["csv", "onnx"]))
   var file: String
 
-  @Option(help: "The column to predict.")
-  var target: String
+  @Option(help: "The column to predict; of a model's data, the array. (default: target)")
+  var target: String?
+
+  @OptionGroup(title: "For a model file") var modelFile: ModelFileArguments
 
   @Option(
     help: "The columns to predict it from, between commas. (default: all others)",
@@ -24,8 +32,11 @@ struct ProblemOptions: ParsableArguments {
     transform: OptionValue.model)
   var model: ModelChoice?
 
-  @Option(help: "The loss. (default: half-squared-error for numbers, cross-entropy for classes)")
-  var loss: LossChoice?
+  @Option(
+    help:
+      "The loss; a table takes the first three. (default: half-squared-error for numbers, cross-entropy for classes)"
+  )
+  var loss: LossName?
 
   @Option(help: "The optimizer whose learning rate is judged.")
   var optimizer: OptimizerChoice = .gradientDescent
@@ -72,6 +83,7 @@ struct ProblemOptions: ParsableArguments {
   var missing: MissingValues = .refuse
 
   func validate() throws {
+    try checkKind()
     if let rate {
       try OptionValue.check(rate, "The learning rate --lr", "a number above 0") { $0 > 0 }
     }
@@ -84,13 +96,13 @@ struct ProblemOptions: ParsableArguments {
     if at > 0, rate == nil {
       throw ValidationError("--at \(at) takes \(at) steps, so it needs a learning rate: add --lr.")
     }
-    if let features, features.contains(target) {
+    if let features, let target, features.contains(target) {
       throw ValidationError("The target '\(target)' cannot be a feature too; take it out of one.")
     }
-    if let drop, drop.contains(target) {
+    if let drop, let target, drop.contains(target) {
       throw ValidationError("The target '\(target)' cannot be dropped; take it out of --drop.")
     }
-    switch (model, loss) {
+    switch (model, tableLoss) {
     case (.softmax, .halfSquaredError), (.softmax, .meanSquaredError):
       throw ValidationError("The model softmax goes with --loss cross-entropy alone.")
     case (.linear, .crossEntropy):
@@ -102,11 +114,12 @@ struct ProblemOptions: ParsableArguments {
 
   /// The table, the model and the point, as the engine takes them.
   var request: DiagnosisRequest {
-    var request = DiagnosisRequest(file: file, target: target)
+    var request = DiagnosisRequest(file: file, target: target ?? "target")
     request.features = features ?? []
     request.dropped = drop ?? []
     request.model = model
-    request.loss = loss
+    request.loss = tableLoss
+    if isModel { request.modelFile = modelFile.options(target: target, loss: loss?.name) }
     request.optimizer = optimizer
     request.rate = rate
     request.momentum = momentum
@@ -121,5 +134,48 @@ struct ProblemOptions: ParsableArguments {
     request.threads = threads
     request.missing = missing
     return request
+  }
+
+  /// Whether the file is a model, by its name or its first bytes.
+  var isModel: Bool {
+    if file.lowercased().hasSuffix(".onnx") { return true }
+    guard !file.lowercased().hasSuffix(".csv") else { return false }
+    // A model begins with its version of the format; a pipe is left alone, it can be read once only.
+    let attributes = try? FileManager.default.attributesOfItem(atPath: file)
+    guard attributes?[.type] as? FileAttributeType == .typeRegular,
+      let handle = FileHandle(forReadingAtPath: file)
+    else { return false }
+    let start = (try? handle.read(upToCount: 2)) ?? Data()
+    return start.count == 2 && start[0] == 8 && (1...30).contains(start[1])
+  }
+
+  private var tableLoss: LossChoice? {
+    isModel ? nil : loss.flatMap { LossChoice(rawValue: $0.name) }
+  }
+
+  /// Refuses what only goes with the other kind of file.
+  private func checkKind() throws {
+    let used: [(name: String, isUsed: Bool)] =
+      isModel
+      ? [
+        ("--features", features != nil), ("--drop", drop != nil), ("--model", model != nil),
+        ("--missing", missing != .refuse),
+      ] : modelFile.used
+    if let option = used.first(where: \.isUsed) {
+      throw ValidationError(
+        isModel
+          ? "\(option.name) is for tables, and \(file) is a model; leave it out."
+          : "\(option.name) is for model files (ONNX), and \(file) is a table; leave it out.")
+    }
+    if isModel {
+      try modelFile.check(file)
+    } else {
+      if target == nil { throw ValidationError("Missing expected argument '--target <target>'") }
+      if let loss, LossChoice(rawValue: loss.name) == nil {
+        throw ValidationError(
+          "A table has no --loss \(loss.name): choose one of "
+            + "\(Wording.list(LossChoice.allCases.map(\.rawValue))).")
+      }
+    }
   }
 }

@@ -31,7 +31,7 @@ package enum ProgramExit: Int32, Sendable {
   package init(of error: any Error) {
     switch error {
     case let failure as DiagnosisFailure: self.init(failure.kind)
-    case is TableError, is ArrayFileError: self = .badData
+    case is TableError, is ArrayFileError, is OnnxModelError: self = .badData
     case is CancellationError: self = .interrupted
     case let error as OnnxRuntimeError:
       self =

@@ -6,7 +6,7 @@ import LinearMaps
 import TensorFiles
 import TensorPrograms
 
-/// `eigenstep spectrum FILE.csv --target COLUMN`.
+/// `eigenstep spectrum FILE.csv --target COLUMN` or `spectrum FILE.onnx --data FILE --loss NAME`.
 struct SpectrumCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "spectrum",
@@ -31,9 +31,6 @@ struct SpectrumCommand: ParsableCommand {
         + "--at N, or adam:STATE.npy for second moments from a file).", valueName: "P"),
     transform: OptionValue.preconditioning)
   var precondition: PreconditionChoice = .none
-
-  @Option(help: "Only these parameters, as layer2.* or *.bias; several between commas.")
-  var parameters: String?
 
   @Option(
     parsing: .unconditional,
@@ -82,7 +79,9 @@ struct SpectrumCommand: ParsableCommand {
     request.which = which.end
     request.kind = `operator`
     request.preconditioning = try precondition.preconditioning()
-    request.parameters = parameters
+    // The point may be reached by training all: only the matrix is that of some.
+    request.problem.modelFile?.parameters = nil
+    request.parameters = problem.modelFile.parameters
     request.tolerance = tolerance
     request.densityError = density ? error : nil
     request.trace = trace
@@ -94,7 +93,9 @@ struct SpectrumCommand: ParsableCommand {
 
   func run() throws {
     try reporting {
+      if try problem.modelFile.listed(problem.request) { return .done }
       try problem.request.checkFile()
+      try problem.modelFile.saveParameters.map(JSONDestination.file)?.probe()
       let json = json.map(JSONDestination.init)
       try json?.probe()
       try diagonal.map(JSONDestination.file)?.probe()

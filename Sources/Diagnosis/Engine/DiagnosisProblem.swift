@@ -26,6 +26,10 @@ public struct DiagnosisProblem: Sendable {
   public var isLinearInParameters: Bool
   /// Choices made for the user, in sentences.
   public var notes: [String]
+  /// The file that the data came from.
+  public var dataName: String?
+  /// Called with the parameters at the point of diagnosis, before anything is measured there.
+  public var atPoint: (@Sendable ([Double]) throws -> Void)?
   /// The table that the problem was made of: its columns can be named and standardised.
   var table: TabularProblem?
 

@@ -24,7 +24,7 @@ extension DiagnosisSession {
     if !outcome.hasFiniteMinimum {
       findings.append(
         .noFiniteMinimum(
-          reason: problem.table?.loss == .crossEntropy
+          reason: problem.lossName == LossChoice.crossEntropy.rawValue
             ? "the classes can be told apart without error"
             : "the loss falls as the parameters grow"))
     }

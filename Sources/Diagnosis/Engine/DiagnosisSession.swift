@@ -27,6 +27,19 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     _ problem: DiagnosisProblem, _ request: DiagnosisRequest, _ executor: any Executor,
     progress: @escaping @Sendable (DiagnosisProgress) -> Void, isCancelled: @escaping () -> Bool
   ) throws {
+    var problem = problem
+    let data = problem.data(Scalar.element)
+    point = problem.start.map { Scalar($0) }
+    if problem.table == nil, problem.definition.fixedBatch == nil,
+      !problem.definition.couplesSamples, problem.sampleCount > 1,
+      try !problem.definition.separatesSamples(data, at: point, executor: executor)
+    {
+      problem.definition.couplesSamples = true
+      problem.notes.append(
+        "A sample's loss depends on the others of its batch (as under BatchNormalization while "
+          + "training), so all \(Wording.count(problem.sampleCount, "sample")) were measured as one "
+          + "batch, as given.")
+    }
     self.problem = problem
     self.request = request
     self.executor = executor
@@ -34,16 +47,16 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     self.isCancelled = isCancelled
     scaling = problem.table.map(FeatureScaling.init)
     objective = try Objective<Scalar>(
-      problem.definition, data: problem.data(Scalar.element), executor: executor,
+      problem.definition, data: data, executor: executor,
       memoryBudget: request.memory)
     objective.isCancelled = isCancelled
     budget = try WorkBudget(objective, limit: request.workLimit)
     try approach()
+    try problem.atPoint?(point.map { Double($0) })
   }
 
   /// Runs `request.steps` steps of the given optimizer, then measures loss and gradient.
   private mutating func approach() throws {
-    point = problem.start.map { Scalar($0) }
     if request.steps > 0 {
       guard let rate = request.rate else {
         throw DiagnosisFailure(
@@ -172,7 +185,8 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       seed: request.seed, precision: Scalar.precisionName, executor: executor.name,
       name: problem.name, model: problem.modelName, lossName: problem.lossName,
       target: problem.targetName, optimizer: request.optimizer.rawValue, at: request.steps,
-      l2: problem.l2, notes: problem.notes)
+      l2: problem.l2, notes: problem.notes, data: problem.dataName,
+      layers: problem.table == nil ? problem.definition.layers.count : nil)
   }
 
   private func brokenReport(_ quantity: String) -> DiagnosisReport {
@@ -309,6 +323,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   private func samplingError(_ survey: CurvatureSurvey<Scalar>) throws -> SamplingError? {
     guard survey.largest > survey.zeroThreshold, problem.sampleCount >= 10,
       !objective.definition.couplesSamples,
+      problem.sampleCount >= 10 * (objective.definition.fixedBatch ?? 1),
       budget.affords("the interval for a larger sample", products: 20)
     else { return nil }
     progress(DiagnosisProgress(stage: "sampling error"))

@@ -61,7 +61,12 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     }
     switch request.preconditioning {
     case .none: return nil
-    case .features: return selected(objective.featureScales())
+    case .features:
+      guard point.problem.table != nil else {
+        throw DiagnosisFailure(
+          .usage, "--precondition features is for tables; choose diagonal or adam for a model.")
+      }
+      return selected(objective.featureScales())
     case .diagonal:
       point.progress(DiagnosisProgress(stage: "diagonal"))
       return try DiagonalEstimate(
@@ -272,14 +277,19 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
         "Intervals are for the matrix without a preconditioner: leave --precondition out.")
       return
     }
-    guard objective.sampleCount >= 4 else {
+    guard !objective.definition.couplesSamples else {
+      report.advice.append("Intervals need samples whose losses do not depend on one another.")
+      return
+    }
+    guard objective.sampleCount >= 4 * (objective.definition.fixedBatch ?? 1) else {
       report.advice.append(
         "\(objective.sampleCount) samples are too few to be cut into groups for an interval.")
       return
     }
     point.progress(DiagnosisProgress(stage: "sampling error"))
     let groups = try objective.sampleGroups(
-      request.kind, at: point.point, count: min(10, objective.sampleCount / 2),
+      request.kind, at: point.point,
+      count: min(10, objective.sampleCount / (objective.definition.fixedBatch ?? 2)),
       parameters: selection, seed: seed)
     var options = TopEigenpairs<Scalar>.Options()
     options.tolerance = max(tolerance, 1e-4)

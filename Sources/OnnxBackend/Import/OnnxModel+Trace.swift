@@ -49,6 +49,11 @@ extension OnnxModel {
     }
   }
 
+  /// Every name that some outputs depend on.
+  package func names(neededFor outputs: [String]) -> Set<String> {
+    Dependencies(of: outputs, in: proto.graph.node).names
+  }
+
   /// Binds symbolic sizes to those of the data.
   private func check(_ given: [String: Traced]) throws {
     var sizes: [String: (size: Int, input: String)] = [:]

@@ -1,0 +1,47 @@
+import Curvature
+import TensorPrograms
+
+extension ModelLoss {
+  /// The target as this loss of these outputs takes it: labels as integers.
+  ///
+  /// - Parameter name: what the target is called in a complaint, as `the target 'y'`.
+  /// - Throws: `DiagnosisFailure` where a label is no whole number or out of range.
+  package func checked(
+    _ target: Tensor, named name: String, outputs: TensorType, outputName: String
+  ) throws -> Tensor {
+    var target = target
+    let isLoose =
+      target.element == .bool || target.element.isFloating && target.shape != outputs.shape
+    if isLoose, ["cross-entropy", "nll"].contains(self.name) {
+      let values = target.doubles
+      if let fraction = values.firstIndex(where: { $0 != $0.rounded() || abs($0) > 0x1p53 }) {
+        throw DiagnosisFailure(
+          .badData,
+          "\(name) holds \(values[fraction]) at index \(target.shape.position(fraction)), but "
+            + "\(self.name) takes whole-number labels, or probabilities in the output's shape "
+            + "\(outputs.shape).")
+      }
+      target = Tensor(values, type: TensorType(.int64, target.shape))
+    }
+    guard let axis = classAxis(outputs, target.type) else { return target }
+    let classes = outputs.shape[axis]
+    let labels = target.doubles
+    if let index = labels.firstIndex(where: { $0 < 0 || $0 >= Double(classes) }) {
+      let countsFromOne = labels.min() == 1 && labels.max() == Double(classes)
+      throw DiagnosisFailure(
+        .badData,
+        "\(name) holds the label \(Int(labels[index])) at index \(target.shape.position(index)), but "
+          + "the output '\(outputName)' has \(classes) classes, 0 to \(classes - 1)"
+          + (countsFromOne ? "; these labels count from 1: subtract 1." : ": mend the labels."))
+    }
+    return target
+  }
+}
+
+extension Shape {
+  /// Where entry `index` of the flat array lies: `17`, or `[2, 5]`.
+  fileprivate func position(_ index: Int) -> String {
+    guard rank > 1 else { return "\(index)" }
+    return "[" + zip(dimensions, strides).map { "\(index / $1 % $0)" }.joined(separator: ", ") + "]"
+  }
+}

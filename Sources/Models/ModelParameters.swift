@@ -1,0 +1,107 @@
+import Curvature
+import Diagnosis
+import OnnxBackend
+import TensorPrograms
+
+/// Which stored tensors of a model training moves, and why the others stay.
+public struct ModelParameters: Sendable {
+  public struct Entry: Sendable, Hashable {
+    public let name: String
+    public let type: TensorType
+    /// Why it is no parameter; nil for one.
+    public let reason: String?
+  }
+
+  public let entries: [Entry]
+
+  public var names: [String] { entries.filter { $0.reason == nil }.map(\.name) }
+
+  /// - Parameters:
+  ///   - outputs: names of outputs; a parameter has an influence on one of them.
+  ///   - parameters: patterns of the names to train; nil for all that can be. A name that a pattern
+  ///     matches is trained even where it is a single number or a mask.
+  ///   - frozen: patterns of the names that stay.
+  /// - Throws: `DiagnosisFailure` for a pattern that matches nothing.
+  public init(
+    of model: OnnxModel, outputs: [String], parameters: String?, frozen: String?
+  ) throws {
+    let trainable = try model.parameters(for: outputs).map { parameter in
+      Entry(
+        name: parameter.name, type: parameter.value.type,
+        reason: parameter.value.doubles.contains { $0.isInfinite }
+          ? "holds infinities, as a mask does" : nil)
+    }
+    let constants = try model.constants(for: outputs).map {
+      Entry(name: $0.name, type: model.initializers[$0.name]!.type, reason: $0.reason)
+    }
+    let known = trainable + constants.filter { $0.type.shape.rank == 0 }
+    func matching(_ patterns: String?, _ option: String) throws -> Set<String>? {
+      guard let patterns else { return nil }
+      let definition = LossDefinition(
+        parameters: known.map { .init($0.name, $0.type.shape) },
+        objective: { values, _ in values[0] })
+      do {
+        return Set(try definition.parameters(matching: patterns).map { known[$0].name })
+      } catch CurvatureError.noParameter(let pattern, _) {
+        let names = known.map(\.name)
+        throw DiagnosisFailure(
+          .usage,
+          "No parameter matches '\(pattern)' of \(option); the model's are: "
+            + names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", ..." : "")
+            + "; --list-parameters shows all.")
+      }
+    }
+    let chosen = try matching(parameters, "--parameters")
+    let kept = try matching(frozen, "--freeze") ?? []
+    entries = (trainable + constants).map { entry in
+      let reason: String? =
+        if kept.contains(entry.name) {
+          "frozen by --freeze"
+        } else if let chosen {
+          chosen.contains(entry.name) ? nil : entry.reason ?? "not among --parameters"
+        } else {
+          entry.reason
+        }
+      return Entry(name: entry.name, type: entry.type, reason: reason)
+    }
+  }
+
+  init(entries: [Entry]) { self.entries = entries }
+
+  /// The parameters that the first output of a program has a derivative in; the program's inputs begin
+  /// with them.
+  func reached(by program: Program) -> ModelParameters {
+    let reached = Set(zip(names, program.differentiableInputs()).filter(\.1).map(\.0))
+    return ModelParameters(
+      entries: entries.map {
+        $0.reason == nil && !reached.contains($0.name)
+          ? Entry(name: $0.name, type: $0.type, reason: "no influence on the loss") : $0
+      })
+  }
+
+  /// A table for people: name, shape, type, numbers, and why a tensor is no parameter.
+  public func text() -> String {
+    let rows = entries.map {
+      [
+        $0.name, "\($0.type.shape)", $0.type.element.rawValue, Wording.count($0.type.shape.count),
+        $0.reason.map { "no: \($0)" } ?? "",
+      ]
+    }
+    let heading = ["name", "shape", "type", "numbers", ""]
+    let widths = heading.indices.map { column in
+      ([heading] + rows).map { $0[column].count }.max() ?? 0
+    }
+    let lines = ([heading] + rows).map { row in
+      var cells = row.indices.map { column in
+        let space = String(repeating: " ", count: widths[column] - row[column].count)
+        return column == 3 ? space + row[column] : row[column] + space
+      }.joined(separator: "  ")
+      while cells.hasSuffix(" ") { cells.removeLast() }
+      return cells
+    }
+    let trained = entries.filter { $0.reason == nil }
+    let numbers = trained.reduce(0) { $0 + $1.type.shape.count }
+    return lines.joined(separator: "\n")
+      + "\n\(Wording.count(trained.count, "parameter tensor")), \(Wording.count(numbers, "number")).\n"
+  }
+}

@@ -1,0 +1,262 @@
+import Curvature
+import Diagnosis
+import Foundation
+import OnnxBackend
+import TensorFiles
+import TensorPrograms
+
+extension DiagnosisProblem {
+  /// A model file with its data and loss.
+  ///
+  /// - Parameters:
+  ///   - path: an ONNX file.
+  ///   - element: the arithmetic; the file's floating-point numbers are rounded or widened to it.
+  ///   - l2: the penalty `c` of `c/2 ||w||^2`, over parameters of more than one axis.
+  ///   - seed: of Dropout, where `options.training`.
+  /// - Throws: `OnnxModelError`, `ArrayFileError`, `TableError`, `DiagnosisFailure`: each one sentence with
+  ///   the offending name and the next step.
+  public init(
+    onnx path: String, options: ModelFileOptions, element: ElementType = .float32,
+    l2: Double = 0, seed: Int = 0
+  ) throws {
+    let model = try OnnxModel(contentsOf: path, element: element)
+    guard let dataPath = options.data else {
+      throw DiagnosisFailure(
+        .usage,
+        "\(path) is a model, which needs data: add --data FILE (NPZ, NPY, safetensors or CSV) with "
+          + "\(ModelData.list(model.inputs.map(\.name))) and '\(options.target)'.")
+    }
+    let loss = try Self.loss(options)
+    let output = try Self.output(of: model, options)
+    var parameters = try ModelParameters(
+      of: model, outputs: [output], parameters: options.parameters, frozen: options.frozen)
+    guard !parameters.names.isEmpty else {
+      throw DiagnosisFailure(
+        .badData,
+        "No parameters are left of \(path): --list-parameters says why each stored tensor is none.")
+    }
+    let inputs = model.inputs(for: output)
+    guard loss == nil || !inputs.isEmpty else {
+      throw DiagnosisFailure(
+        .badData, "The output '\(output)' of \(path) depends on no input; choose another --output.")
+    }
+    var data = try ModelData(for: model, inputs: inputs, from: dataPath, options: options)
+
+    var forward = Self.forward(
+      model, output, parameters.names, inputs.map(\.name), options.training, seed)
+    let fixed = try data.fixedBatch(of: inputs, path: dataPath)
+    let count = fixed ?? data.sampleCount
+    func types(_ tensors: [Tensor]) -> [TensorType] {
+      tensors.map { tensor in
+        var type = tensor.type
+        if let count, fixed != nil { type.shape[0] = count }
+        return type
+      }
+    }
+    /// The model's output as a program of the parameters, then the inputs.
+    func traced() throws -> Program {
+      let parameterTypes = parameters.entries.filter { $0.reason == nil }.map(\.type)
+      return try Program.trace(parameterTypes + types(data.inputs)) {
+        let (values, rest) = (
+          Array($0.prefix(parameterTypes.count)), Array($0.dropFirst(parameterTypes.count))
+        )
+        return [
+          try model.trace(
+            parameters: Dictionary(uniqueKeysWithValues: zip(parameters.names, values)),
+            inputs: Dictionary(uniqueKeysWithValues: zip(inputs.map(\.name), rest)),
+            outputs: [output], training: options.training, seed: UInt64(bitPattern: Int64(seed)),
+            builder: $0[0].builder)[0]
+        ]
+      }
+    }
+    let program = try traced()
+    let outputType = program.outputTypes[0]
+    guard outputType.element.isFloating else {
+      throw DiagnosisFailure(
+        .badData,
+        "The output '\(output)' is \(outputType), which has no derivative; choose another of "
+          + "\(ModelData.list(model.outputs)) with \(loss == nil ? "--loss-output" : "--output").")
+    }
+    if loss == nil, outputType.shape.count != 1 {
+      throw DiagnosisFailure(
+        .badData,
+        "The loss '\(output)' of \(path) has the shape \(outputType.shape), but a loss is one number; "
+          + "choose another --loss-output, or a --loss of --output \(output).")
+    }
+    parameters = parameters.reached(by: program)
+    let names = parameters.names
+    guard !names.isEmpty else {
+      throw DiagnosisFailure(
+        .badData,
+        "There is no gradient: the output '\(output)' of \(path) depends on none of its parameters "
+          + "through floating-point operations; choose another output.")
+    }
+    forward = Self.forward(model, output, names, inputs.map(\.name), options.training, seed)
+
+    let shapes = names.map { (name: $0, shape: model.initializers[$0]!.shape) }
+    let definitions = shapes.map {
+      LossDefinition.Parameter($0.name, $0.shape, isBias: $0.shape.rank < 2)
+    }
+    var arrays = data.inputs
+    var definition: LossDefinition
+    if let loss {
+      let target = try data.target(for: loss, outputs: outputType, outputName: output)
+      arrays.append(target)
+      var targetType = target.type
+      if let fixed { targetType.shape[0] = fixed }
+      do {
+        _ = try Program.trace(outputType, targetType) { loss.apply($0, $1) }
+      } catch {
+        throw DiagnosisFailure(
+          .badData,
+          "\(dataPath): the target '\(data.targetName)' is \(targetType) and the output '\(output)' "
+            + "\(outputType), which the loss \(loss.name) cannot compare; choose another --loss, "
+            + "--output or --target.")
+      }
+      definition = LossDefinition(
+        parameters: definitions, model: forward, loss: { loss.apply($0, $1[$1.count - 1]) },
+        penalty: l2 == 0 ? nil : Self.penalty(l2, definitions),
+        distribution: loss.distribution(outputType, targetType))
+    } else {
+      let penalty = l2 == 0 ? nil : Self.penalty(l2, definitions)
+      definition = LossDefinition(parameters: definitions) { [forward] values, data in
+        let loss = forward(values, data).reshaped(.scalar)
+        return penalty.map { loss + $0(values) } ?? loss
+      }
+      data.notes.append("The loss is the model's own output '\(output)', measured as one batch.")
+    }
+    definition.couplesSamples = loss == nil || data.sampleCount == nil
+    definition.fixedBatch = definition.couplesSamples ? nil : fixed
+    let idle = parameters.entries.filter { $0.reason == "no influence on the loss" }
+    if !idle.isEmpty {
+      data.notes.append(
+        "Left out, since the loss does not depend on them: "
+          + "\(Wording.list(idle.prefix(5).map(\.name) + (idle.count > 5 ? ["..."] : []))).")
+    }
+    self.init(
+      name: (path as NSString).lastPathComponent, definition: definition, data: arrays,
+      start: names.flatMap { model.initializers[$0]!.doubles },
+      modelName: (path as NSString).lastPathComponent, lossName: loss?.name ?? output,
+      targetName: loss == nil ? nil : data.targetName, l2: l2, notes: data.notes)
+    dataName = (dataPath as NSString).lastPathComponent
+    if let saved = options.saved {
+      atPoint = { [shapes] point in
+        var offset = 0
+        var values: [(name: String, tensor: Tensor)] = []
+        for (name, shape) in shapes {
+          let slice = Array(point[offset..<offset + shape.count])
+          values.append((name, Tensor(slice, type: TensorType(element, shape))))
+          offset += shape.count
+        }
+        if saved.lowercased().hasSuffix(".onnx") {
+          try model.write(
+            to: saved,
+            settingInitializers: Dictionary(
+              uniqueKeysWithValues: values.map { ($0.name, $0.tensor) }))
+        } else {
+          try SafetensorsFile.write(values, to: saved)
+        }
+      }
+    }
+  }
+
+  private static func loss(_ options: ModelFileOptions) throws -> ModelLoss? {
+    let known = ModelLoss.all.map(\.name)
+    if options.lossOutput != nil {
+      guard options.loss == nil, options.output == nil else {
+        throw DiagnosisFailure(
+          .usage,
+          "--loss-output names a loss that the model computes itself; leave --loss and --output out."
+        )
+      }
+      return nil
+    }
+    guard let name = options.loss else {
+      throw DiagnosisFailure(
+        .usage,
+        "A model needs a loss: add --loss with one of \(Wording.list(known)), or --loss-output NAME "
+          + "if the model computes its own.")
+    }
+    guard let loss = ModelLoss.named(name) else {
+      throw DiagnosisFailure(
+        .usage, "There is no loss '\(name)': choose one of \(Wording.list(known)).")
+    }
+    return loss
+  }
+
+  private static func output(of model: OnnxModel, _ options: ModelFileOptions) throws -> String {
+    let wanted = options.lossOutput ?? options.output
+    guard let name = wanted ?? model.outputs.first else {
+      throw DiagnosisFailure(.badData, "The model has no output.")
+    }
+    guard model.outputs.contains(name) else {
+      throw DiagnosisFailure(
+        .usage,
+        "The model has no output '\(name)'; it has \(ModelData.list(model.outputs)).")
+    }
+    return name
+  }
+
+  /// What a model file makes of parameters and inputs; a failure is reported by `Program.trace`.
+  private static func forward(
+    _ model: OnnxModel, _ output: String, _ names: [String], _ inputs: [String], _ training: Bool,
+    _ seed: Int
+  ) -> LossDefinition.Function {
+    { values, data in
+      let builder = values[0].builder
+      do {
+        return try model.trace(
+          parameters: Dictionary(uniqueKeysWithValues: zip(names, values)),
+          inputs: Dictionary(uniqueKeysWithValues: zip(inputs, data)), outputs: [output],
+          training: training, seed: UInt64(bitPattern: Int64(seed)), builder: builder)[0]
+      } catch {
+        builder.record(.mismatch("\(error)"))
+        return values[0].sum()
+      }
+    }
+  }
+
+  private static func penalty(
+    _ l2: Double, _ parameters: [LossDefinition.Parameter]
+  ) -> @Sendable ([Traced]) -> Traced {
+    { values in
+      var total = values[0].scalar(0)
+      for (value, parameter) in zip(values, parameters) where !parameter.isBias {
+        total = total + value.square().sum()
+      }
+      return total * (l2 / 2)
+    }
+  }
+}
+
+extension ModelData {
+  /// The size of the only batch that the model takes, where the data hold several of them.
+  ///
+  /// - Throws: `DiagnosisFailure` where they do not fill whole batches.
+  func fixedBatch(of wanted: [OnnxModel.Input], path: String) throws -> Int? {
+    guard let samples = sampleCount else { return nil }
+    let sizes = wanted.map { input -> Int? in
+      if case .fixed(let size)? = input.dimensions?.first { size } else { nil }
+    }
+    guard let size = sizes.first ?? nil, size > 0, sizes.allSatisfy({ $0 == size }), size != samples
+    else { return nil }
+    guard samples > size, samples % size == 0 else {
+      throw DiagnosisFailure(
+        .badData,
+        "The model takes batches of \(size) samples only, but \(path) has \(samples) ("
+          + zip(wanted, inputs).map { "'\($0.name)' is \($1.shape)" }.joined(separator: ", ")
+          + (samples > size
+            ? "): use --samples \(samples / size * size), or export it with a dynamic batch axis."
+            : "): give at least \(size), or export it with a dynamic batch axis."))
+    }
+    return size
+  }
+}
+
+extension OnnxModel {
+  /// The inputs that an output depends on.
+  fileprivate func inputs(for output: String) -> [Input] {
+    let names = names(neededFor: [output])
+    return inputs.filter { names.contains($0.name) }
+  }
+}

@@ -1,0 +1,17 @@
+extension Program {
+  /// Which inputs an output depends on through floating-point values: those that it may have a
+  /// derivative in.
+  package func differentiableInputs() -> [Bool] {
+    var needed = [Bool](repeating: false, count: types.count)
+    for output in outputs { needed[output.index] = type(of: output).element.isFloating }
+    for equation in equations.reversed() {
+      guard equation.primitive != .stopGradient,
+        equation.results.contains(where: { needed[$0.index] })
+      else { continue }
+      for operand in equation.operands where type(of: operand).element.isFloating {
+        needed[operand.index] = true
+      }
+    }
+    return inputs.map { needed[$0.index] }
+  }
+}

@@ -1,0 +1,114 @@
+import ArgumentParser
+import Curvature
+import Diagnosis
+import Models
+import OnnxBackend
+
+/// The options that only a model file takes.
+struct ModelFileArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The model's inputs and target, by name: NPZ, NPY, safetensors or CSV.", valueName: "file"))
+  var data: String?
+
+  @Option(
+    help: ArgumentHelp("The output that the loss is of. (default: the first)", valueName: "name"))
+  var output: String?
+
+  @Option(
+    help: ArgumentHelp("The output that is the loss itself, a single number.", valueName: "name"))
+  var lossOutput: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Only these parameters, as layer2.* or *.bias; several between commas.", valueName: "globs"))
+  var parameters: String?
+
+  @Option(
+    help: ArgumentHelp("Parameters that stay as they are, likewise.", valueName: "globs"))
+  var freeze: String?
+
+  @Flag(help: "Print the parameters, and why other stored tensors are none; then exit.")
+  var listParameters = false
+
+  @Option(parsing: .unconditional, help: "Only the first so many samples.")
+  var samples: Int?
+
+  @Flag(help: "BatchNormalization and Dropout act as while training.")
+  var training = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Write the parameters at the point of diagnosis: .safetensors, or the model as .onnx.",
+      valueName: "path"))
+  var saveParameters: String?
+
+  /// Each option's name, and whether it was given; `--parameters` also goes with a table's spectrum.
+  var used: [(name: String, isUsed: Bool)] {
+    [
+      ("--data", data != nil), ("--output", output != nil), ("--loss-output", lossOutput != nil),
+      ("--freeze", freeze != nil), ("--list-parameters", listParameters),
+      ("--samples", samples != nil), ("--training", training),
+      ("--save-parameters", saveParameters != nil),
+    ]
+  }
+
+  func check(_ file: String) throws {
+    if let samples { try OptionValue.check(samples, "--samples", atLeast: 1) }
+    if let path = saveParameters?.lowercased(),
+      !path.hasSuffix(".safetensors"), !path.hasSuffix(".onnx")
+    {
+      throw ValidationError(
+        "--save-parameters \(saveParameters!) must end in .safetensors or .onnx.")
+    }
+    if data == nil, !listParameters {
+      throw ValidationError(
+        "\(file) is a model, which needs data: add --data FILE (NPZ, NPY, safetensors or CSV).")
+    }
+  }
+
+  func options(target: String?, loss: String?) -> ModelFileOptions {
+    var options = ModelFileOptions()
+    options.data = data
+    options.target = target ?? "target"
+    options.loss = loss
+    options.output = output
+    options.lossOutput = lossOutput
+    options.parameters = parameters
+    options.frozen = freeze
+    options.samples = samples
+    options.training = training
+    options.saved = saveParameters
+    return options
+  }
+
+  /// Prints the stored tensors of a model where that was asked for.
+  ///
+  /// - Returns: whether it was.
+  func listed(_ request: DiagnosisRequest) throws -> Bool {
+    guard listParameters else { return false }
+    try request.checkFile()
+    let model = try OnnxModel(contentsOf: request.file)
+    let outputs = (lossOutput ?? output).map { [$0] } ?? model.outputs
+    StandardOutput.write(
+      try ModelParameters(
+        of: model, outputs: outputs, parameters: parameters, frozen: freeze
+      ).text())
+    return true
+  }
+}
+
+/// The name of a loss, as `--loss` takes it.
+struct LossName: ExpressibleByArgument, Equatable {
+  let name: String
+
+  init?(argument: String) {
+    guard Self.allValueStrings.contains(argument) else { return nil }
+    name = argument
+  }
+
+  static var allValueStrings: [String] {
+    let table = LossChoice.allCases.map(\.rawValue)
+    return table + ModelLoss.all.map(\.name).filter { !table.contains($0) }
+  }
+}
