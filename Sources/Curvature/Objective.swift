@@ -206,6 +206,8 @@ public final class Objective<Scalar: LinearMapScalar> {
     let linearization = try linearization(kind, parameters, batch: batch)
     let primal = linearization.primal
     let count = linearization.residualTypes.count
+    // As of a quadratic without data: no executor takes a program of nothing.
+    guard count > 0 else { return [] }
     let executable = try executable(.primal(kind, parameters), count: batches[batch].count) {
       primal.selectingResults(primal.outputs.count - count..<primal.outputs.count)
     }

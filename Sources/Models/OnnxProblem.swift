@@ -30,6 +30,7 @@ extension DiagnosisProblem {
     let output = try Self.output(of: model, options)
     var parameters = try ModelParameters(
       of: model, outputs: [output], parameters: options.parameters, frozen: options.frozen)
+    guard try !model.parameters(for: [output]).isEmpty else { throw Self.noGradient(output, path) }
     guard !parameters.names.isEmpty else {
       throw DiagnosisFailure(
         .badData,
@@ -85,12 +86,7 @@ extension DiagnosisProblem {
     }
     parameters = parameters.reached(by: program)
     let names = parameters.names
-    guard !names.isEmpty else {
-      throw DiagnosisFailure(
-        .badData,
-        "There is no gradient: the output '\(output)' of \(path) depends on none of its parameters "
-          + "through floating-point operations; choose another output.")
-    }
+    guard !names.isEmpty else { throw Self.noGradient(output, path) }
     forward = Self.forward(model, output, names, inputs.map(\.name), options.training, seed)
 
     let shapes = names.map { (name: $0, shape: model.initializers[$0]!.shape) }
@@ -160,6 +156,13 @@ extension DiagnosisProblem {
     }
   }
 
+  private static func noGradient(_ output: String, _ path: String) -> DiagnosisFailure {
+    DiagnosisFailure(
+      .badData,
+      "There is no gradient: the output '\(output)' of \(path) depends on no parameter through "
+        + "floating-point operations; choose another output.")
+  }
+
   private static func loss(_ options: ModelFileOptions) throws -> ModelLoss? {
     let known = ModelLoss.all.map(\.name)
     if options.lossOutput != nil {
@@ -174,12 +177,12 @@ extension DiagnosisProblem {
     guard let name = options.loss else {
       throw DiagnosisFailure(
         .usage,
-        "A model needs a loss: add --loss with one of \(Wording.list(known)), or --loss-output NAME "
+        "A model needs a loss: add --loss with one of \(known.joined(separator: ", ")), or --loss-output NAME "
           + "if the model computes its own.")
     }
     guard let loss = ModelLoss.named(name) else {
       throw DiagnosisFailure(
-        .usage, "There is no loss '\(name)': choose one of \(Wording.list(known)).")
+        .usage, "There is no loss '\(name)': choose one of \(known.joined(separator: ", ")).")
     }
     return loss
   }

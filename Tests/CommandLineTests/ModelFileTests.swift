@@ -157,6 +157,7 @@ import Testing
       folder,
       [
         "--data", "DATA", "--loss", "cross-entropy", "--precision", "float64", "--lr", "0.1",
+        "--max-iterations", "30",
         "--json",
         folder.path("r.json"),
       ])
