@@ -3,12 +3,12 @@ import Curvature
 extension Finding {
   /// The sample does not tell what the sharpness of a larger one would be.
   public static func sampleTooSmall(
-    _ error: SamplingError, samples: Int, warning: String
+    _ error: SamplingError, samples: Int, called noun: String = "row", warning: String
   ) -> Finding {
     Finding(
       id: "sample-too-small",
       sentence:
-        "These \(Wording.count(samples, "row")) do not tell how sharp the loss of a larger sample "
+        "These \(Wording.count(samples, noun)) do not tell how sharp the loss of a larger sample "
         + "would be (\(Wording.number(error.lower)) to \(Wording.number(error.upper))): \(warning).",
       evidence: [
         "samples": .integer(samples), "value": .number(orMissing: error.value),
@@ -74,7 +74,7 @@ extension Finding {
       id: "too-dear",
       sentence:
         "Left out, since a gradient of this model over this many samples takes long: "
-        + "\(Wording.list(measurements)); fewer samples make room for them.",
+        + "\(measurements.joined(separator: ", ")); fewer samples make room for them.",
       evidence: ["leftOut": .text(measurements.joined(separator: "; "))])
   }
 

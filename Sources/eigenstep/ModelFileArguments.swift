@@ -102,10 +102,8 @@ struct ModelFileArguments: ParsableArguments {
 struct LossName: ExpressibleByArgument, Equatable {
   let name: String
 
-  init?(argument: String) {
-    guard Self.allValueStrings.contains(argument) else { return nil }
-    name = argument
-  }
+  /// Any text: an unknown name is refused in a sentence later.
+  init?(argument: String) { name = argument }
 
   static var allValueStrings: [String] {
     let table = LossChoice.allCases.map(\.rawValue)

@@ -167,6 +167,11 @@ struct ProblemOptions: ParsableArguments {
           ? "\(option.name) is for tables, and \(file) is a model; leave it out."
           : "\(option.name) is for model files (ONNX), and \(file) is a table; leave it out.")
     }
+    if let loss, !LossName.allValueStrings.contains(loss.name) {
+      throw ValidationError(
+        "There is no loss '\(loss.name)': choose one of "
+          + "\(LossName.allValueStrings.joined(separator: ", ")).")
+    }
     if isModel {
       try modelFile.check(file)
     } else {

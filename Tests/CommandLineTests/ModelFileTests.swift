@@ -23,7 +23,7 @@ import Testing
   }
 
   private func run(
-    _ command: String = "diagnose", _ folder: TemporaryFolder, _ options: [String],
+    _ folder: TemporaryFolder, _ options: [String], command: String = "diagnose",
     model: String = "gate.onnx"
   ) throws -> BuiltProgram.Outcome {
     try BuiltProgram.run(
@@ -177,7 +177,7 @@ import Testing
     let folder = try folder()
     let loss = ["--data", "DATA", "--loss", "cross-entropy", "--precision", "float64"]
     let reports = try ["gate.onnx", "gate-of-4.onnx"].map { model -> [String: Any] in
-      let outcome = try run("spectrum", folder, loss + ["--json", "-"], model: model)
+      let outcome = try run(folder, loss + ["--json", "-"], command: "spectrum", model: model)
       #expect(outcome.status == 0, "\(outcome.errors)")
       return try #require(
         JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])

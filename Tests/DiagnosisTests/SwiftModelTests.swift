@@ -1,7 +1,6 @@
 import Curvature
 import Diagnosis
 import Foundation
-import LinearMaps
 import TensorPrograms
 import Testing
 
@@ -11,8 +10,8 @@ import Testing
   private func network(classes: Int = 2, normalised: Bool = false) throws -> DiagnosisProblem {
     var generator = SeededGenerator(seed: 5)
     let labels = (0..<24).map { Int64($0 % 2) }
-    let pixels = labels.flatMap { label in
-      (0..<36).map { _ in Float(generator.nextNormal() * (label == 0 ? 0.5 : 1.5)) }
+    let pixels: [Float] = labels.flatMap { label in
+      (0..<36).map { _ in Float(generator.normal()) * (label == 0 ? 0.5 : 1.5) }
     }
     var parameters = ParameterSet(seed: 1)
     parameters.convolution("conv", inputs: 1, outputs: 4, window: [3, 3])

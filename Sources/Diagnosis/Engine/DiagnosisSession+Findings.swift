@@ -19,7 +19,10 @@ extension DiagnosisSession {
       findings.append(finding)
     }
     if let sampling, let warning = sampling.warning {
-      findings.append(.sampleTooSmall(sampling, samples: problem.sampleCount, warning: warning))
+      findings.append(
+        .sampleTooSmall(
+          sampling, samples: problem.sampleCount, called: problem.table == nil ? "sample" : "row",
+          warning: warning))
     }
     if !outcome.hasFiniteMinimum {
       findings.append(
