@@ -40,15 +40,15 @@ public struct Tensor: Hashable, Sendable {
     self.init([Double](repeating: value, count: type.shape.count), type: type)
   }
 
-  /// `values` in row-major order, each rounded to the element type (truncated for integers, compared
-  /// with zero for bool).
+  /// `values` in row-major order, each rounded to the element type (truncated for integers, the
+  /// nearest there is where it has no such integer, compared with zero for bool).
   public init(_ values: [Double], type: TensorType) {
     let storage: Storage =
       switch type.element {
       case .float32: .float32(values.map(Float.init))
       case .float64: .float64(values)
-      case .int32: .int32(values.map { Int32($0) })
-      case .int64: .int64(values.map { Int64($0) })
+      case .int32: .int32(values.map { Int32.truncated($0) })
+      case .int64: .int64(values.map { Int64.truncated($0) })
       case .bool: .bool(values.map { $0 != 0 })
       }
     self.init(storage, shape: type.shape)

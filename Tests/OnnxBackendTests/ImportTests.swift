@@ -220,6 +220,20 @@ import Testing
       $0.graph.node.append(node("ConstantOfShape", ["s"], ["c"], name: "huge"))
       $0.graph.output[0].name = "c"
     },
+    Refusal("endless loop", "endless", "too many") {
+      var body = Onnx_GraphProto()
+      body.input = ["i", "goesOn"].map { info($0, []) }
+      body.output = [info("goesOn", [])]
+      var attribute = Onnx_AttributeProto()
+      (attribute.name, attribute.g) = ("body", body)
+      var count = Onnx_TensorProto()
+      (count.name, count.dims, count.dataType, count.int64Data) = ("n", [], 7, [1 << 62])
+      $0.graph.initializer.append(count)
+      var loop = node("Loop", ["n", ""], ["nothing"], name: "endless")
+      loop.attribute = [attribute]
+      $0.graph.node.append(loop)
+      $0.graph.output[0].name = "nothing"
+    },
     Refusal("function that calls itself", "'f'", "itself") {
       var function = Onnx_FunctionProto()
       (function.name, function.domain) = ("f", "d")

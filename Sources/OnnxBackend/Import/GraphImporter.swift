@@ -276,9 +276,19 @@ extension Program.Equation {
       return GraphImporter.isReasonable(dimensions) ? dimensions.reduce(1, *) : 1 << 40
     }
     let results = results.reduce(0) { $0 + count($1) }
-    guard case .dot(let dimensions) = primitive else { return results }
-    let left = program.type(of: operands[0]).shape
-    let depth = dimensions.leftContracting.reduce(1) { $0 * left[$1] }
+    let depth: Int
+    switch primitive {
+    case .dot(let dimensions):
+      let left = program.type(of: operands[0]).shape
+      depth = dimensions.leftContracting.reduce(1) { $0 * left[$1] }
+    case .convolution, .windowMax, .windowSum:
+      depth = operands.map(count).max() ?? 1
+    case .scan(let scan):
+      let step = scan.body.equations.reduce(0) { $0 &+ $1.work(in: scan.body) }
+      return step < 0 || step.multipliedReportingOverflow(by: scan.length).overflow
+        ? -1 : step * scan.length
+    default: return results
+    }
     return results.multipliedReportingOverflow(by: max(1, depth)).overflow ? -1 : results * depth
   }
 }

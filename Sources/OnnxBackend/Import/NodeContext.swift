@@ -14,6 +14,8 @@ struct NodeContext {
   let values: [Traced?]
 
   var isTraining: Bool { importer.options.isTraining }
+  /// How many elements may be computed while reading.
+  var foldingLimit: Int { importer.options.limits.foldedElements }
   var seed: UInt64 { importer.options.seed }
   /// How many outputs the node names, trailing ones left out aside.
   var outputCount: Int { (node.output.lastIndex { !$0.isEmpty } ?? -1) + 1 }

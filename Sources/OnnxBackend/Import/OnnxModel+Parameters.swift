@@ -51,16 +51,22 @@ extension OnnxModel {
       throw OnnxModelError(
         "The model has no output '\(output)'; it has \(self.outputs.joined(separator: ", "))")
     }
-    return influences(on: Set(outputs), through: proto.graph.node)
+    var known: [String: Set<String>] = [:]
+    return influences(on: Set(outputs), through: proto.graph.node, &known)
   }
 
   private func influences(
-    on outputs: Set<String>, through nodes: [Onnx_NodeProto]
+    on outputs: Set<String>, through nodes: [Onnx_NodeProto],
+    _ functionsKnown: inout [String: Set<String>]
   ) -> Set<String> {
     var names = outputs
     for node in nodes.reversed() where node.output.contains(where: names.contains) {
       if let function = functions[node] {
-        let inner = influences(on: Set(function.output), through: function.node)
+        let key = [function.domain, function.name, function.overload].joined(separator: "\n")
+        let inner =
+          functionsKnown[key]
+          ?? influences(on: Set(function.output), through: function.node, &functionsKnown)
+        functionsKnown[key] = inner
         names.formUnion(zip(function.input, node.input).filter { inner.contains($0.0) }.map(\.1))
         continue
       }
@@ -72,7 +78,8 @@ extension OnnxModel {
       }
       for attribute in node.attribute where attribute.hasG {
         names.formUnion(
-          influences(on: Set(attribute.g.output.map(\.name)), through: attribute.g.node))
+          influences(
+            on: Set(attribute.g.output.map(\.name)), through: attribute.g.node, &functionsKnown))
       }
     }
     return names

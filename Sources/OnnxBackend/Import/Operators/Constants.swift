@@ -46,7 +46,7 @@ extension OperatorCatalogue {
       let start = try node.constant(0)
       let (first, limit, step) = (try node.number(0), try node.number(1), try node.number(2))
       let count = max(0, ((limit - first) / step).rounded(.up))
-      guard step != 0, count < 6.7e7 else {
+      guard step != 0, count <= Double(node.foldingLimit) else {
         throw node.fail("from \(first) to \(limit) by \(step) are too many steps")
       }
       let values = (0..<Int(count)).map { first + Double($0) * step }

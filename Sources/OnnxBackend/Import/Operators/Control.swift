@@ -34,7 +34,7 @@ extension OperatorCatalogue {
           Array(results.dropFirst(1 + carries.count))
         )
       }
-      if count > loopThreshold {
+      if count > unrolled(node) {
         let counter = node.builder.constant(Tensor([Int64(0)], shape: []))
         let loop = try? node.scan("body", carries: [counter] + carries, stacked: [], count) {
           run, carries, _ in
@@ -46,6 +46,7 @@ extension OperatorCatalogue {
         if let loop { return loop.carries.dropFirst() + loop.outputs }
       }
       var (values, stacks): ([Traced], [[Traced]]) = (carries, [])
+      try requireShort(count, node)
       for index in 0..<count {
         let counter = node.builder.constant(Tensor([Int64(index)], shape: []))
         let result = try step({ try node.subgraph("body", $0) }, counter, whole, values)
@@ -83,11 +84,12 @@ extension OperatorCatalogue {
         return (Array(results.prefix(carryCount)), Array(results.dropFirst(carryCount)))
       }
       var loop: (carries: [Traced], outputs: [Traced])?
-      if count > loopThreshold {
+      if count > unrolled(node) {
         loop = try? node.scan("body", carries: carries, stacked: stacks, count, step)
       }
       if loop == nil {
         var (values, outputs): ([Traced], [[Traced]]) = (carries, [])
+        try requireShort(count, node)
         for index in 0..<count {
           let slices = stacks.map {
             $0.slice(axis: 0, index..<(index + 1)).reshaped($0.shape.removing([0]))
@@ -111,8 +113,20 @@ extension OperatorCatalogue {
     },
   ]
 
-  /// Loops of more steps than this stay loops, where their values keep their types.
-  private static let loopThreshold = 2
+  /// Loops of more steps than this stay loops, where their values keep their types: few, unless all
+  /// that goes in is known, so that it can be computed now.
+  private static func unrolled(_ node: NodeContext) -> Int {
+    let isKnown = node.values.allSatisfy {
+      $0.map { node.builder.constantValue(of: $0) != nil } ?? true
+    }
+    return isKnown ? 1000 : 2
+  }
+
+  private static func requireShort(_ count: Int, _ node: NodeContext) throws {
+    guard count <= node.importer.options.limits.nodes else {
+      throw node.fail("\(count) steps are too many to take one by one")
+    }
+  }
 
   /// The outputs of all steps, along a new axis 0.
   private static func stacked(_ steps: [[Traced]], _ node: NodeContext) throws -> [Traced] {

@@ -4,7 +4,11 @@ extension OperatorCatalogue {
   /// Sums, extremes and norms over axes; running sums; places of extremes; order.
   static let reductions: [OperatorRule] = [
     reduction("ReduceSum", axesFrom: 13) { $0.sum($1, keepingAxes: true) },
-    reduction("ReduceMean") { $0.mean($1, keepingAxes: true) },
+    reduction("ReduceMean") { x, axes in
+      x.element.isFloating
+        ? x.mean(axes, keepingAxes: true)
+        : x.sum(axes, keepingAxes: true) / Double(axes.reduce(1) { $0 * x.shape[$1] })
+    },
     reduction("ReduceMax") { $0.extreme($1) },
     reduction("ReduceMin") { -(-$0).extreme($1) },
     reduction("ReduceProd") { x, axes in axes.reduce(x) { $0.product(along: $1) } },

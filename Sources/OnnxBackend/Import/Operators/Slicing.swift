@@ -113,7 +113,7 @@ extension OperatorCatalogue {
     var result = x
     for axis in 0..<x.rank where low[axis] != 0 || high[axis] != 0 {
       let size = x.shape[axis]
-      guard size > 0, low[axis] + size + high[axis] <= 1 << 26 else {
+      guard size > 0, low[axis] + size + high[axis] <= node.foldingLimit else {
         throw node.fail(
           "axis \(axis) of \(x.shape) cannot be padded by \(low[axis]), \(high[axis])")
       }
