@@ -30,7 +30,7 @@ extension OperatorCatalogue {
           throw node.fail("whether it goes on must be known when the model is read")
         }
         return (
-          goesOn.scalarValue != 0, Array(results[1...carries.count]),
+          goesOn.scalarValue != 0, Array(results.dropFirst().prefix(carries.count)),
           Array(results.dropFirst(1 + carries.count))
         )
       }
