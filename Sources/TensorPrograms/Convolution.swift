@@ -110,11 +110,6 @@ public struct Window: Hashable, Sendable {
     sizes.reduce([[]]) { taps, size in taps.flatMap { tap in (0..<size).map { tap + [$0] } } }
   }
 
-  /// Whether each entry of the axes is in at most one place of the window, without padding.
-  var isTiling: Bool {
-    strides == sizes && dilation.allSatisfy { $0 == 1 } && (low + high).allSatisfy { $0 == 0 }
-  }
-
   /// The padding of a cotangent of the output which has `spread` what the window's sum spread: sums of
   /// that with stride 1 are the cotangent of an operand of size `spatial`.
   package func transposedPadding(spatial: [Int]) -> (low: [Int], high: [Int], interior: [Int]) {

@@ -143,8 +143,15 @@ extension ProgramLowering {
     let layout = IndexLayout(whole: shape, indices: types[1].shape, axis: axis, batch: batch)
     let source = laidOut(
       operands[0], shape, layout.wholeOrder, [layout.batchCount, layout.size, layout.rest])
-    let positions = viewed(
-      convert(indices, from: types[1].element, to: .int64), [layout.batchCount, layout.ownCount, 1])
+    let own = convert(indices, from: types[1].element, to: .int64)
+    if layout.rest == 1 {
+      let entries = viewed(source, [layout.batchCount, layout.size])
+      let places = viewed(own, [layout.batchCount, layout.ownCount])
+      let name = builder.node(
+        "GatherElements", [entries.name, places.name], ["axis": .int(1)])
+      return unpacked(name, layout.partOrder, result.shape)
+    }
+    let positions = viewed(own, [layout.batchCount, layout.ownCount, 1])
     let name = builder.node(
       "GatherND", [source.name, positions.name], ["batch_dims": .int(1)])
     return unpacked(name, layout.partOrder, result.shape)

@@ -18,51 +18,35 @@ extension Window {
     return (Array(shape.dimensions[..<lead]), Array(shape.dimensions[lead...]))
   }
 
-  /// The tangent of the maxima `y` of `x`: that of the first entry that is the maximum.
+  /// The tangent of the maxima `y` of `x`: that of the first entry that is the maximum, taken from its
+  /// place. One index for each maximum is all that is kept of `x`.
   func maximumTangent(_ x: Traced, _ t: Traced, _ y: Traced) -> Traced {
-    isTiling ? tilingTangent(x, t, y) : tapTangent(x, t, y)
-  }
-
-  /// One product with a mask over all of `x`, for windows that do not overlap.
-  private func tilingTangent(_ x: Traced, _ t: Traced, _ y: Traced) -> Traced {
     let (leading, spatial) = split(x.shape)
-    let counts = positions(spatial)
-    let lead = leading.count
-    /// `[leading, count, size, count, size, ...]` of the part that windows cover.
-    func tiled(_ value: Traced) -> Traced {
-      let limit = leading + zip(counts, sizes).map { $0 * $1 }
-      let covered = value.emit(
-        .slice(
-          start: limit.map { _ in 0 }, limit: limit, stride: limit.map { _ in 1 }))
-      return covered.reshaped(Shape(leading + zip(counts, sizes).flatMap { [$0, $1] }))
-    }
-    let tapAxes = sizes.indices.map { lead + 2 * $0 + 1 }
-    let placeAxes = Array(0..<lead) + sizes.indices.map { lead + 2 * $0 }
-    let tiles = tiled(x)
-    // The taps of a place as one last axis, on which the first maximum is looked for.
-    let taps = tiles.transposed(placeAxes + tapAxes)
-      .reshaped(Shape(leading + counts + [sizes.reduce(1, *)]))
-    let last = taps.rank - 1
-    let places = x.builder.emit(.iota(TensorType(.int64, taps.shape), axis: last), [])[0]
-    let first = taps.argMax(axis: last).expanded(at: last).broadcast(to: taps.shape)
-    let inOrder = places.compare(.equal, first).converted(to: x.element)
-      .reshaped(Shape(leading + counts + sizes))
-    let order = placeAxes + tapAxes
-    let mask = inOrder.transposed(order.indices.map { order.firstIndex(of: $0)! })
-    return (tiled(t) * mask).sum(tapAxes)
+    let rows = leading.reduce(1, *)
+    let entries = spatial.reduce(1, *)
+    let places = firstMaxima(x, y).reshaped([rows, y.shape.count / max(rows, 1)])
+    return t.reshaped([rows, entries]).gather(places, axis: 1, batch: 1).reshaped(y.shape)
   }
 
-  /// One product with a mask of the result's size per tap.
-  private func tapTangent(_ x: Traced, _ t: Traced, _ y: Traced) -> Traced {
-    var taken: Traced?
-    var total: Traced?
-    for (value, tangent) in zip(tapSlices(x, -.infinity), tapSlices(t, 0)) {
-      let holds = value.compare(.equal, y)
-      let isFirst = taken.map { holds.binary(.and, $0.unary(.not)) } ?? holds
-      taken = taken.map { $0.binary(.or, holds) } ?? holds
-      total = sum(total, tangent * isFirst.converted(to: x.element))
+  /// For each window the int64 index of its first maximum among all entries of the windows' axes.
+  private func firstMaxima(_ x: Traced, _ y: Traced) -> Traced {
+    let (leading, spatial) = split(x.shape)
+    let steps = Shape(spatial).strides
+    let type = TensorType(.int64, y.shape)
+    var index: Traced?
+    for (tap, value) in zip(taps, tapSlices(x, -.infinity)).reversed() {
+      let offset = sizes.indices.reduce(0) { $0 + (tap[$1] * dilation[$1] - low[$1]) * steps[$1] }
+      let here = x.builder.full(Double(offset), type)
+      index = index.map { value.compare(.equal, y).select(here, $0) } ?? here
     }
-    return total!
+    for axis in sizes.indices {
+      let place = x.builder.emit(.iota(type, axis: leading.count + axis), [])[0]
+      index = index! + place * Double(strides[axis] * steps[axis])
+    }
+    guard (low + high).contains(where: { $0 > 0 }) else { return index! }
+    // A window of nothing but padding, or of NaN, still needs an entry that there is.
+    let last = x.builder.full(Double(spatial.reduce(1, *) - 1), type)
+    return index!.maximum(x.builder.full(0, type)).minimum(last)
   }
 
   /// The cotangent of an operand of `type` whose window sums have the cotangent `c`.
