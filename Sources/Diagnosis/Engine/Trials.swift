@@ -14,6 +14,8 @@ struct TrialBench<Scalar: LinearMapScalar> {
   let maxIterations: Int?
   /// Operations of one gradient of the original problem.
   let gradientOperations: Double
+  /// Operations that a trial may take without `maxIterations`: a few seconds' worth.
+  var allowance = 1.5e11
   let isCancelled: () -> Bool
 
   /// What a trial did.
@@ -45,8 +47,8 @@ struct TrialBench<Scalar: LinearMapScalar> {
   ///
   /// Counted from operations and a price per equation for its dispatch, not from a clock, so that every
   /// run of the same command stops at the same step.
-  private static func affordableSteps(operations: Double, equations: Int) -> Int {
-    min(200_000, max(1000, Int(1.5e11 / (operations + 3e4 * Double(equations)))))
+  private func affordableSteps(operations: Double, equations: Int) -> Int {
+    min(200_000, max(1000, Int(allowance / (operations + 3e4 * Double(equations)))))
   }
 
   func run(
@@ -59,7 +61,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
     var last = startLoss
     let limit =
       maxIterations
-      ?? Self.affordableSteps(
+      ?? affordableSteps(
         operations: max(run.operationsPerStep, gradientOperations),
         equations: run.equationsPerStep)
     func outcome(diverged: Bool = false, cancelled: Bool = false) -> Outcome {

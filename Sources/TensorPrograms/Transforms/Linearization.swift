@@ -36,7 +36,7 @@ extension Program {
     let kept = joint.selectingOutputs(Array(joint.outputs.prefix(outputs.count)) + tangentOutputs)
     let unknown = inputs.map { _ in false } + indices.map { _ in true }
     let parts = kept.simplified().gatheringScales(unknown: unknown).simplified()
-      .composingKernels(unknown: unknown).partiallyEvaluated(unknown: unknown)
+      .partiallyEvaluated(unknown: unknown)
 
     // An output whose tangent is zero for every direction is known: it belongs to the linear program
     // all the same.
