@@ -48,6 +48,7 @@ demo: bootstrap
 	$(PROGRAM) diagnose $(DEMO_FLAGS)
 
 test: bootstrap
+	@Scripts/bootstrap.sh tests
 	$(TEST)
 
 smoke: bootstrap
@@ -57,6 +58,7 @@ smoke: bootstrap
 # The strict setting adds -warnings-as-errors to this package's own targets alone.
 check: export EIGENSTEP_STRICT = 1
 check: bootstrap lint
+	@Scripts/bootstrap.sh tests
 	$(BUILD) --build-tests
 	$(TEST)
 	python3 Scripts/check_snippets.py

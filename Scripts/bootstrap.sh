@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Eigenstep needs beside Swift: OpenBLAS with LAPACKE and zlib, by the platform's
 # package manager, and ONNX Runtime's C library, from the `onnxruntime` wheel, into .eigenstep/.
-# Does nothing where both are there. Never touches the user's Python packages.
+# With `tests`, also the conformance cases of the `onnx` package. Does nothing where all is there. Never touches the user's Python packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -171,6 +171,27 @@ EXTRACT
   say "ONNX Runtime is in $STORE/onnxruntime"
 }
 
+# The cases of the conformance tests, which are skipped without them.
+ensure_conformance() {
+  [ -f "$STORE/conformance/VERSION" ] && return 0
+  say "fetching $ONNX_VERSIONS into $STORE/onnx, to generate the conformance cases"
+  if ! python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
+    --upgrade --target "$STORE/onnx" "$ONNX_VERSIONS"; then
+    say "pip could not install onnx (above is what it said): the conformance tests will be skipped."
+    return 0
+  fi
+  rm -rf "$STORE/conformance.new"
+  if ! PYTHONPATH="$STORE/onnx" python3 -W ignore Scripts/generate-conformance.py \
+    "$STORE/conformance.new" >/dev/null; then
+    say "the cases could not be generated: the conformance tests will be skipped."
+    return 0
+  fi
+  rm -rf "$STORE/conformance"
+  mv "$STORE/conformance.new" "$STORE/conformance"
+  say "the conformance cases are in $STORE/conformance"
+}
+
 ensure_swift
 ensure_libraries
 ensure_onnxruntime
+if [ "${1:-}" = tests ]; then ensure_conformance; fi
