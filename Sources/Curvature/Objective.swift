@@ -20,6 +20,7 @@ public final class Objective<Scalar: LinearMapScalar> {
   let layout: ParameterLayout
   private let batches: [SampleBatches.Batch]
   private let kept: [[Argument]]
+  private var programs: [ProgramKey: Program] = [:]
   private var executables: [ProgramKey: any Executable] = [:]
   private var linearizations: [ProgramKey: Linearization] = [:]
 
@@ -121,9 +122,14 @@ public final class Objective<Scalar: LinearMapScalar> {
     return compiled
   }
 
+  /// Made once and compiled when it is first run: what it costs is asked for earlier.
   func gradientProgram(batch: Int) throws -> Program {
-    try program(count: batches[batch].count)
+    let key = ProgramKey(kind: .gradient, count: batches[batch].count)
+    if let known = programs[key] { return known }
+    let made = try program(count: key.count)
       .gradient(withRespectTo: Array(definition.parameters.indices))
+    programs[key] = made
+    return made
   }
 
   private func gradientExecutable(batch: Int) throws -> any Executable {
@@ -134,9 +140,12 @@ public final class Objective<Scalar: LinearMapScalar> {
 
   /// Operations of one gradient over all samples: the unit of gradient-equivalents.
   public func gradientOperations() throws -> Double {
-    try batches.indices.reduce(0) {
-      try $0 + gradientExecutable(batch: $1).program.operationCount
-    }
+    try batches.indices.reduce(0) { try $0 + gradientProgram(batch: $1).operationCount }
+  }
+
+  /// What one gradient over all samples takes in time, about, in operations of a large matrix product.
+  package func gradientWork() throws -> Double {
+    try batches.indices.reduce(0) { try $0 + gradientProgram(batch: $1).workEstimate }
   }
 
   // MARK: Values and gradients

@@ -6,38 +6,59 @@ extension Program {
   ///
   /// A count, not a time: the same on every machine, so that work can be compared between runs.
   public var operationCount: Double {
+    equations.reduce(0) { $0 + operations(of: $1) }
+  }
+
+  private func operations(of equation: Equation) -> Double {
+    let results = equation.results.reduce(0) { $0 + Double(type(of: $1).shape.count) }
+    switch equation.primitive {
+    case .dot(let dimensions):
+      let left = type(of: equation.operands[0]).shape
+      return 2 * results * dimensions.leftContracting.reduce(1) { $0 * Double(left[$1]) }
+    case .reduceSum, .reduceMax, .argMax:
+      return Double(type(of: equation.operands[0]).shape.count)
+    case .unary, .binary, .compare, .select, .convert, .pad, .concatenate, .reverse, .gather,
+      .scatterAdd, .slice, .split, .transpose, .cumulativeSum, .sort:
+      return results
+    case .windowMax(let window), .windowSum(let window):
+      return results * Double(window.sizes.reduce(1, *))
+    case .convolution(let convolution):
+      // The three roles share one count: that of the output's entries with the kernel's taps.
+      let shapes = equation.operands.map { type(of: $0).shape }
+      let result = type(of: equation.results[0]).shape
+      let (output, kernel) =
+        switch convolution.role {
+        case .output: (result, shapes[1])
+        case .input: (shapes[0], shapes[1])
+        case .kernel: (shapes[1], result)
+        }
+      return 2 * Double(output.count) * Double(kernel.removing([0]).count)
+    case .stopGradient, .constant, .iota, .reshape, .broadcast:
+      return 0
+    case .call(let body):
+      return body.operationCount
+    case .scan(let scan):
+      return Double(scan.length) * scan.body.operationCount
+    }
+  }
+
+  /// The time of one run, about, in operations of a large matrix product.
+  ///
+  /// What is bound by memory is dearer than its operations say, and every equation has its price. The
+  /// weights were fitted to networks on two cores: convolutions reach a third of the rate of matrix
+  /// products, an element moved costs as much as a hundred of their operations, a kernel's start as much
+  /// as a million.
+  package var workEstimate: Double {
     equations.reduce(0) { total, equation in
       let results = equation.results.reduce(0) { $0 + Double(type(of: $1).shape.count) }
       switch equation.primitive {
-      case .dot(let dimensions):
-        let left = type(of: equation.operands[0]).shape
-        return total + 2 * results * dimensions.leftContracting.reduce(1) { $0 * Double(left[$1]) }
-      case .reduceSum, .reduceMax:
-        return total + Double(type(of: equation.operands[0]).shape.count)
-      case .unary, .binary, .compare, .select, .convert, .pad, .concatenate, .reverse, .gather,
-        .scatterAdd, .slice, .split, .transpose, .cumulativeSum, .sort:
-        return total + results
-      case .argMax:
-        return total + Double(type(of: equation.operands[0]).shape.count)
-      case .windowMax(let window), .windowSum(let window):
-        return total + results * Double(window.sizes.reduce(1, *))
-      case .convolution(let convolution):
-        // The three roles share one count: that of the output's entries with the kernel's taps.
-        let shapes = equation.operands.map { type(of: $0).shape }
-        let result = type(of: equation.results[0]).shape
-        let (output, kernel) =
-          switch convolution.role {
-          case .output: (result, shapes[1])
-          case .input: (shapes[0], shapes[1])
-          case .kernel: (shapes[1], result)
-          }
-        return total + 2 * Double(output.count) * Double(kernel.removing([0]).count)
-      case .stopGradient, .constant, .iota, .reshape, .broadcast:
-        return total
-      case .call(let body):
-        return total + body.operationCount
-      case .scan(let scan):
-        return total + Double(scan.length) * scan.body.operationCount
+      case .constant, .iota, .reshape, .stopGradient, .broadcast: return total
+      case .call(let body): return total + body.workEstimate
+      case .scan(let scan): return total + Double(scan.length) * scan.body.workEstimate
+      case .dot: return total + operations(of: equation) + 1e6
+      case .convolution: return total + 3 * operations(of: equation) + 100 * results + 1e6
+      case .windowMax, .windowSum: return total + 10 * operations(of: equation) + 1e6
+      default: return total + 100 * max(results, operations(of: equation)) + 1e6
       }
     }
   }

@@ -151,13 +151,16 @@ extension DiagnosisReport {
     public var severity: Conditioning?
     /// What the largest eigenvalue would be on a larger sample; nil where it was not measured.
     public var largestOnLargerSample: SamplingError?
+    /// The largest eigenvalue over all samples, where only some of them were diagnosed.
+    public var largestOnAllSamples: SharpnessOnAllSamples?
 
     public init(
       largest: BoundedEigenvalue, smallest: Eigenvalue, smallestPositive: Eigenvalue? = nil,
       effectiveSmallest: Double? = nil, conditionNumber: Double? = nil,
       effectiveConditionNumber: Double? = nil, gaussNewtonConditionNumber: Double? = nil,
       indefinite: Bool, operatorApplications: Int, zeroThreshold: Double? = nil,
-      severity: Conditioning? = nil, largestOnLargerSample: SamplingError? = nil
+      severity: Conditioning? = nil, largestOnLargerSample: SamplingError? = nil,
+      largestOnAllSamples: SharpnessOnAllSamples? = nil
     ) {
       self.largest = largest
       self.smallest = smallest
@@ -171,6 +174,7 @@ extension DiagnosisReport {
       self.zeroThreshold = zeroThreshold
       self.severity = severity
       self.largestOnLargerSample = largestOnLargerSample
+      self.largestOnAllSamples = largestOnAllSamples
     }
   }
 

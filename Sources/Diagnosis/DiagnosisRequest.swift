@@ -34,12 +34,14 @@ public struct DiagnosisRequest: Sendable, Equatable {
   public var missing: MissingValues = .refuse
   /// What goes with an ONNX file; nil for a table.
   public var modelFile: ModelFileOptions?
+  /// Where the time of the model's runs goes, node by node, as JSON; nil for nowhere.
+  public var profile: String?
   /// Whether prescriptions are run.
   public var trials = true
 
-  /// Floating-point operations that a diagnosis of a large model may take, about; measurements that
-  /// would pass it are left out, and the report says which.
-  public var workLimit: Double = 1.5e13
+  /// Work that a diagnosis of a large model may take, about, in operations of a large matrix product.
+  /// Fewer samples are drawn where all would pass it, and measurements left out; the report says which.
+  public var workLimit: Double = 2e13
 
   /// For a problem that is given, not read from a file.
   public init() { self.init(file: "", target: "") }

@@ -17,6 +17,27 @@ extension Finding {
       ])
   }
 
+  /// Only some of the samples were diagnosed.
+  static func someSamples(
+    chosen: Int, of count: Int, seed: Int, sharpness: SharpnessOnAllSamples?
+  ) -> Finding {
+    let check = sharpness.map {
+      " On all of them the sharpness is at least \(Wording.number($0.value)), and an eigenvalue lies "
+        + "within \(Wording.number($0.residual)) of that"
+        + ($0.value > 0 ? ": the limit there is at most \(Wording.number(2 / $0.value))." : ".")
+    }
+    return Finding(
+      id: "some-samples",
+      sentence:
+        "\(Wording.count(chosen)) of the \(Wording.count(count)) samples, drawn by --seed \(seed), were "
+        + "diagnosed, since all would take too long (--effort allows more).\(check ?? "")",
+      evidence: [
+        "samples": .integer(chosen), "of": .integer(count),
+        "sharpness": .number(orMissing: sharpness?.value),
+        "residual": .number(orMissing: sharpness?.residual),
+      ])
+  }
+
   /// Fewer rows than parameters: the data cannot pin every parameter down.
   public static func fewSamples(samples: Int, parameters: Int) -> Finding {
     Finding(
@@ -74,7 +95,7 @@ extension Finding {
       id: "too-dear",
       sentence:
         "Left out, since a gradient of this model over this many samples takes long: "
-        + "\(measurements.joined(separator: ", ")); fewer samples make room for them.",
+        + "\(measurements.joined(separator: ", ")); a larger --effort makes room for them.",
       evidence: ["leftOut": .text(measurements.joined(separator: "; "))])
   }
 

@@ -11,12 +11,19 @@ public struct ExecutionProfile: Codable, Sendable, Equatable {
     public var runs: Int
   }
 
+  public static let currentSchema = "eigenstep.profile/1"
+
+  public let schema: String
+  /// The time of all entries.
+  public private(set) var milliseconds: Double
   /// The costliest first.
   public private(set) var entries: [Entry]
 
-  public var milliseconds: Double { entries.reduce(0) { $0 + $1.milliseconds } }
-
-  init(entries: [Entry]) { self.entries = entries }
+  init(entries: [Entry]) {
+    schema = Self.currentSchema
+    self.entries = entries
+    milliseconds = entries.reduce(0) { $0 + $1.milliseconds }
+  }
 
   private struct Key: Hashable {
     var label: NodeLabel
@@ -52,5 +59,6 @@ public struct ExecutionProfile: Codable, Sendable, Equatable {
       ($1.milliseconds, $0.primitive, $0.source ?? "", $0.kernel)
         < ($0.milliseconds, $1.primitive, $1.source ?? "", $1.kernel)
     }
+    milliseconds = entries.reduce(0) { $0 + $1.milliseconds }
   }
 }

@@ -45,6 +45,11 @@ extension DiagnosisReport {
           + "\(Wording.number(100 * sampling.confidence)) % interval",
       ])
     }
+    if let all = curvature.largestOnAllSamples {
+      row(
+        "  on all \(Wording.count(all.samples)) samples", all.value,
+        "to within \(Wording.number(all.residual))")
+    }
     row(
       "flattest (smallest eigenvalue)", curvature.smallest.value.map(rounded),
       curvature.smallest.value.map { isZero($0) && $0 != 0 ? "to rounding" : "" } ?? "")

@@ -20,6 +20,11 @@ struct DiagnoseCommand: ParsableCommand {
     help: "Steps after which a run is given up. (default: 200000, fewer where steps take long)")
   var maxIterations: Int?
 
+  @Option(
+    parsing: .unconditional,
+    help: "How much work a large model may take; 1 is about two minutes on two cores.")
+  var effort: Double = 1
+
   @Flag(name: .customLong("no-trials"), help: "Predict only; run no remedies.")
   var noTrials = false
 
@@ -35,6 +40,7 @@ struct DiagnoseCommand: ParsableCommand {
       throw ValidationError(
         "--parameters is for model files (ONNX), and \(problem.file) is a table; leave it out.")
     }
+    try OptionValue.check(effort, "--effort", "a number above 0") { $0 > 0 }
     if let maxIterations { try OptionValue.check(maxIterations, "--max-iterations", atLeast: 1) }
   }
 
@@ -44,13 +50,14 @@ struct DiagnoseCommand: ParsableCommand {
     request.tolerance = tolerance
     request.maxIterations = maxIterations
     request.trials = !noTrials
+    request.workLimit *= effort
     return request
   }
 
   func run() throws {
     try reporting {
       if try problem.modelFile.listed(request) { return .done }
-      try problem.modelFile.saveParameters.map(JSONDestination.file)?.probe()
+      try problem.probeOutputs()
       let interruption = Interruption()
       let line = ProgressLine()
       defer { line.clear() }

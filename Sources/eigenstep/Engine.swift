@@ -31,10 +31,17 @@ enum Engine {
     var problem = try request.problem()
     let executor = try executor(for: request, notes: &problem.notes)
     do {
-      return try measure(problem, executor)
+      let result = try measure(problem, executor)
+      if let path = request.profile { try write(executor, path) }
+      return result
     } catch let error as ProgramError {
       throw DiagnosisFailure(.software, "The model could not be built: \(error)")
     }
+  }
+
+  private static func write(_ executor: any Executor, _ path: String) throws {
+    guard let profile = try (executor as? OnnxExecutor)?.profile() else { return }
+    try JSONDestination.file(path).write(OrderedJSON.string(profile) + "\n")
   }
 
   /// One pool of threads owns the cores: while ONNX Runtime's spins, linear algebra takes one thread.
@@ -44,12 +51,14 @@ enum Engine {
     if request.executor != .reference {
       do {
         try OnnxRuntime.configure(threads: request.threads)
-        let executor = try OnnxExecutor()
+        let executor = try OnnxExecutor(isProfiled: request.profile != nil)
         LinearAlgebraThreads.set(1)
         return executor
       } catch let error as OnnxRuntimeError {
         // A library that is merely absent has a substitute; a broken one that was asked for has not.
-        guard request.executor == .automatic, case .notFound = error else { throw error }
+        guard request.executor == .automatic, request.profile == nil, case .notFound = error else {
+          throw error
+        }
         notes.append(
           "ONNX Runtime was not found, so the slower reference interpreter ran the model; "
             + "'eigenstep doctor' says where it was looked for.")

@@ -79,6 +79,11 @@ struct ProblemOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "Threads. (default: all cores)")
   var threads: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Write to a file, as JSON, where the time of the model's runs went.", valueName: "path"))
+  var profile: String?
+
   @Option(help: "What to do with empty cells.")
   var missing: MissingValues = .refuse
 
@@ -93,6 +98,9 @@ struct ProblemOptions: ParsableArguments {
     try OptionValue.check(l2, "--l2", "0 or more") { $0 >= 0 }
     try OptionValue.check(seed, "--seed", atLeast: 0)
     if let threads { try OptionValue.check(threads, "--threads", atLeast: 1) }
+    if profile != nil, executor == .reference {
+      throw ValidationError("--profile times ONNX Runtime's kernels; leave --executor reference out.")
+    }
     if at > 0, rate == nil {
       throw ValidationError("--at \(at) takes \(at) steps, so it needs a learning rate: add --lr.")
     }
@@ -133,7 +141,15 @@ struct ProblemOptions: ParsableArguments {
     request.memory = memory
     request.threads = threads
     request.missing = missing
+    request.profile = profile
     return request
+  }
+
+  /// Fails before a long run where a file could not be written after it.
+  func probeOutputs() throws {
+    for path in [modelFile.saveParameters, profile].compactMap({ $0 }) {
+      try JSONDestination.file(path).probe()
+    }
   }
 
   /// Whether the file is a model, by its name or its first bytes.

@@ -95,7 +95,7 @@ struct SpectrumCommand: ParsableCommand {
     try reporting {
       if try problem.modelFile.listed(problem.request) { return .done }
       try problem.request.checkFile()
-      try problem.modelFile.saveParameters.map(JSONDestination.file)?.probe()
+      try problem.probeOutputs()
       let json = json.map(JSONDestination.init)
       try json?.probe()
       try diagonal.map(JSONDestination.file)?.probe()

@@ -7,7 +7,7 @@ extension DiagnosisSession {
   func findings(
     _ survey: CurvatureSurvey<Scalar>, facts: LearningRateFacts, gaussNewton: Double?,
     standardised: StandardisedVariant?, outcome: Remedies, layers: [LayerCurvature],
-    sampling: SamplingError?
+    sampling: SamplingError?, onAll: SharpnessOnAllSamples?
   ) throws -> [Finding] {
     let rate = rateFindings(survey, facts)
     let scales = featureScales(survey, standardised) ?? settledByScales(outcome)
@@ -17,6 +17,11 @@ extension DiagnosisSession {
     findings += (isUnstable ? [] : rate) + shape
     if let finding = Finding.sharpestLayer(layers, whole: survey.largest) {
       findings.append(finding)
+    }
+    if let whole {
+      findings.append(
+        .someSamples(
+          chosen: problem.sampleCount, of: whole.count, seed: request.seed, sharpness: onAll))
     }
     if let sampling, let warning = sampling.warning {
       findings.append(

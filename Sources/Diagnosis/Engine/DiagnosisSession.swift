@@ -11,6 +11,8 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   let progress: @Sendable (DiagnosisProgress) -> Void
   let isCancelled: () -> Bool
   let objective: Objective<Scalar>
+  /// All samples, where only some of them are diagnosed.
+  let whole: SampleChoice?
   /// The sizes of the table's columns, where there is a table.
   let scaling: FeatureScaling?
   let budget: WorkBudget
@@ -40,17 +42,32 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
           + "training), so all \(Wording.count(problem.sampleCount, "sample")) were measured as one "
           + "batch, as given.")
     }
-    self.problem = problem
     self.request = request
     self.executor = executor
     self.progress = progress
     self.isCancelled = isCancelled
-    scaling = problem.table.map(FeatureScaling.init)
-    objective = try Objective<Scalar>(
-      problem.definition, data: data, executor: executor,
-      memoryBudget: request.memory)
+    var objective = try Objective<Scalar>(
+      problem.definition, data: data, executor: executor, memoryBudget: request.memory)
+    var budget = try WorkBudget(objective, limit: request.workLimit)
+    var whole: SampleChoice?
+    if problem.table == nil, !problem.definition.couplesSamples,
+      let affordable = budget.affordableSamples(of: problem.sampleCount)
+    {
+      let chosen = SampleChoice.draw(
+        affordable, of: problem.sampleCount, batch: problem.definition.fixedBatch ?? 1,
+        seed: request.seed)
+      if chosen.count < problem.sampleCount {
+        whole = SampleChoice(data: data, count: problem.sampleCount)
+        problem.data = problem.data.map { $0.samples(at: chosen) }
+        objective = try Objective<Scalar>(
+          problem.definition, data: problem.data(Scalar.element), executor: executor,
+          memoryBudget: request.memory)
+        budget = try WorkBudget(objective, limit: request.workLimit)
+      }
+    }
     objective.isCancelled = isCancelled
-    budget = try WorkBudget(objective, limit: request.workLimit)
+    scaling = problem.table.map(FeatureScaling.init)
+    (self.problem, self.objective, self.budget, self.whole) = (problem, objective, budget, whole)
     try approach()
     try problem.atPoint?(point.map { Double($0) })
   }
@@ -124,8 +141,8 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         of: map, gradient: gradient, seed: request.seed,
         denseLimit: canSolve ? CurvatureSurvey<Scalar>.denseLimit : 0, memory: request.memory / 2,
         products: (
-          budget.products(share: 0.5, least: 12, most: 300),
-          budget.products(share: 0.15, least: 3, most: 150)
+          budget.products(share: 0.35, least: 12, most: 300),
+          budget.products(share: 0.1, least: 3, most: 150)
         ))
     } catch  where error.isNonFinite {
       if let failure = unsquarableColumn { throw failure }
@@ -139,19 +156,21 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       survey.curvature, rule: rule, given: request.rate, preconditionedBound: adamBound)
     let standardised = try ifMeasurable { try standardisedVariant() }
     let layers = try ifMeasurable { try layerCurvature() } ?? []
+    let onAll = try ifMeasurable { try sharpnessOnAllSamples(survey) }
     let sampling = try ifMeasurable { try samplingError(survey) }
     var outcome = try remedies(survey, map: map, standardised: standardised)
     outcome.prescriptions = outcome.prescriptions.ranked()
     return DiagnosisReport(
       problem: problemFacts,
-      curvature: curvatureFacts(survey, gaussNewton: gaussNewton, sampling: sampling),
+      curvature: curvatureFacts(
+        survey, gaussNewton: gaussNewton, sampling: sampling, onAll: onAll),
       learningRate: .init(facts, note: limitNote(facts)),
       directions: directions(survey),
       prediction: try ifMeasurable { try prediction(survey) }
         ?? .init(rate: request.rate, iterations: nil, tolerance: request.tolerance),
       findings: try findings(
         survey, facts: facts, gaussNewton: gaussNewton, standardised: standardised,
-        outcome: outcome, layers: layers, sampling: sampling),
+        outcome: outcome, layers: layers, sampling: sampling, onAll: onAll),
       prescriptions: outcome.prescriptions, layers: layers)
   }
 
@@ -207,7 +226,8 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   }
 
   private func curvatureFacts(
-    _ survey: CurvatureSurvey<Scalar>, gaussNewton: Double?, sampling: SamplingError?
+    _ survey: CurvatureSurvey<Scalar>, gaussNewton: Double?, sampling: SamplingError?,
+    onAll: SharpnessOnAllSamples?
   ) -> DiagnosisReport.Curvature {
     let conditionNumber = survey.curvature.conditionNumber
     return DiagnosisReport.Curvature(
@@ -224,7 +244,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         ? nil
         : survey.workingConditionNumber.map {
           Conditioning(conditionNumber: $0, epsilon: Double(Scalar.ulpOfOne))
-        }, largestOnLargerSample: sampling)
+        }, largestOnLargerSample: sampling, largestOnAllSamples: onAll)
   }
 
   private func directions(_ survey: CurvatureSurvey<Scalar>) -> [EigenDirection] {

@@ -1,0 +1,59 @@
+import Curvature
+import LinearMaps
+import TensorPrograms
+
+/// Some of a problem's samples, drawn where all of them would take too long to diagnose.
+struct SampleChoice {
+  /// All samples, in the micro-batches of the chosen ones where that is possible.
+  let data: [Tensor]
+  let count: Int
+
+  /// Draws samples without replacement, in their order; in whole batches where the model takes no others.
+  ///
+  /// A number that divides all samples is preferred, so that one program serves for both.
+  static func draw(
+    _ wanted: Int, of count: Int, batch: Int, seed: Int
+  ) -> [Int] {
+    let groups = max(1, count / batch)
+    let most = max(1, wanted / batch)
+    let chosen = (max(1, (most + 1) / 2)...most).last { groups % $0 == 0 } ?? most
+    var generator = SeededGenerator(seed: UInt64(bitPattern: Int64(seed)) &+ 2)
+    return (0..<groups).shuffled(using: &generator).prefix(chosen).sorted()
+      .flatMap { $0 * batch..<($0 + 1) * batch }
+  }
+}
+
+/// What is known of the sharpness over all samples, from some of them.
+public struct SharpnessOnAllSamples: Sendable, Equatable, Codable {
+  /// All samples, of which `problem.samples` were diagnosed.
+  public var samples: Int
+  /// A Rayleigh quotient of the Hessian over all samples: its largest eigenvalue is at least this.
+  public var value: Double
+  /// An eigenvalue lies within this of `value`.
+  public var residual: Double
+  /// Products with the Hessian over all samples.
+  public var operatorApplications: Int
+}
+
+extension DiagnosisSession {
+  /// Lanczos on the Hessian over all samples, from the eigenvector that some of them gave.
+  func sharpnessOnAllSamples(
+    _ survey: CurvatureSurvey<Scalar>
+  ) throws -> SharpnessOnAllSamples? {
+    guard let whole, survey.largest > survey.zeroThreshold else { return nil }
+    progress(DiagnosisProgress(stage: "sharpness on all \(whole.count) samples"))
+    let all = try Objective<Scalar>(
+      problem.definition, data: whole.data, executor: executor, memoryBudget: request.memory,
+      maxBatchSize: objective.batchSize)
+    all.isCancelled = isCancelled
+    var options = TopEigenpairs<Scalar>.Options()
+    options.start = survey.sharpest
+    options.tolerance = 0.01
+    options.maxApplications = try WorkBudget(all, limit: request.workLimit)
+      .products(share: 0.3, least: 2, most: 10)
+    let top = try TopEigenpairs<Scalar>(of: all.hessian(at: point), options: options)
+    return SharpnessOnAllSamples(
+      samples: whole.count, value: top.largest[0].value, residual: top.largest[0].residual,
+      operatorApplications: top.convergence.operatorApplications)
+  }
+}
