@@ -101,8 +101,10 @@ struct Rewriter {
         let scalar = one(.constant(Tensor(scalar: value, x[0].element)))[0]
         return one(.broadcast(x[0].shape, axes: []), one(primitive, scalar)[0])
       }
-      if function == .negate, case .unary(.negate)? = definition(x[0])?.primitive {
-        return [operand(definition(x[0])!)]
+      guard let inner = definition(x[0]) else { return nil }
+      if function == .negate, inner.primitive == .unary(.negate) { return [operand(inner)] }
+      if case .broadcast = inner.primitive {
+        return one(inner.primitive, one(primitive, operand(inner))[0])
       }
       return nil
 
@@ -173,8 +175,14 @@ struct Rewriter {
     case .split(let sizes, _):
       return sizes.count == 1 ? x : nil
 
-    case .concatenate:
-      return x.count == 1 ? x : nil
+    case .concatenate(let axis):
+      if x.count == 1 { return x }
+      let parts = x.map { part -> [Traced] in
+        guard let inner = definition(part), inner.primitive == primitive else { return [part] }
+        return inner.operands.map { Traced(builder: builder, variable: $0) }
+      }
+      return parts.contains { $0.count > 1 }
+        ? emit(.concatenate(axis: axis), parts.flatMap(\.self)) : nil
 
     case .reverse(let axes):
       return axes.isEmpty ? x : nil
@@ -184,6 +192,9 @@ struct Rewriter {
 
     case .reduceSum(let axes):
       if axes.isEmpty { return x }
+      if let inner = definition(x[0]), inner.primitive == .unary(.negate) {
+        return one(.unary(.negate), one(primitive, operand(inner))[0])
+      }
       guard let value = uniform(x[0]), x[0].element.isFloating else { return nil }
       let count = axes.reduce(1) { $0 * x[0].shape[$1] }
       return full(
@@ -217,10 +228,18 @@ struct Rewriter {
       let y = one(.constant(Tensor(scalar: right, a.element)))[0]
       return one(.broadcast(a.shape, axes: []), one(.binary(function), x, y)[0])
     }
+    if let inner = definition(a), case .broadcast = inner.primitive, let other = definition(b),
+      other.primitive == inner.primitive, operand(inner).shape == operand(other).shape
+    {
+      // Numbers are combined before they are repeated.
+      return one(
+        inner.primitive, one(.binary(function), operand(inner), operand(other))[0])
+    }
     switch function {
     case .add:
       if right == 0 { return [a] }
       if left == 0 { return [b] }
+      if let joined = joinPads(a, b) ?? joinPads(b, a) { return joined }
       if case .unary(.negate)? = definition(b)?.primitive {
         return one(.binary(.subtract), a, operand(definition(b)!))
       }
@@ -248,6 +267,24 @@ struct Rewriter {
       break
     }
     return nil
+  }
+
+  /// The sum of two arrays that zeros extend along one axis, the second beginning where the first ends:
+  /// the cotangent of a split.
+  private mutating func joinPads(_ a: Traced, _ b: Traced) -> [Traced]? {
+    guard let first = definition(a), let second = definition(b),
+      case .pad(let lowA, let highA, let inA, let valueA) = first.primitive,
+      case .pad(let lowB, let highB, let inB, let valueB) = second.primitive,
+      valueA == 0, valueB == 0, (inA + inB).allSatisfy({ $0 == 0 }),
+      (lowA + highA + lowB + highB).allSatisfy({ $0 >= 0 }),
+      let axis = lowA.indices.first(where: { lowA[$0] != lowB[$0] || highA[$0] != highB[$0] }),
+      lowA.indices.allSatisfy({ $0 == axis || lowA[$0] == lowB[$0] && highA[$0] == highB[$0] }),
+      lowA[axis] + operand(first).shape[axis] == lowB[axis]
+    else { return nil }
+    var high = highA
+    high[axis] = highB[axis]
+    let joined = one(.concatenate(axis: axis), operand(first), operand(second))[0]
+    return one(.pad(low: lowA, high: high, interior: inA, value: 0), joined)
   }
 
   /// `(y c) d = y (c d)` for numbers `c` and `d`.
