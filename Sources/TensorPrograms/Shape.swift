@@ -14,7 +14,18 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral {
   public var rank: Int { dimensions.count }
 
   /// Number of elements: the product of all dimensions, 1 for a scalar.
+  /// - Precondition: `isCountable`.
   public var count: Int { dimensions.reduce(1, *) }
+
+  /// Whether an integer can count the elements, or those that there were without the empty axes.
+  var isCountable: Bool {
+    var count = 1
+    return dimensions.allSatisfy { size in
+      let (product, overflows) = count.multipliedReportingOverflow(by: max(1, size))
+      count = product
+      return !overflows
+    }
+  }
 
   /// Row-major strides in elements.
   public var strides: [Int] {

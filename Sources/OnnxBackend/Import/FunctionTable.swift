@@ -42,6 +42,9 @@ struct FunctionTable {
       }
       var called: [Key] = []
       function.node.forEachNested { called.append(self.key(of: $0)) }
+      for attribute in function.attributeProto where attribute.hasG {
+        attribute.g.node.forEachNested { called.append(self.key(of: $0)) }
+      }
       for key in called { try visit(key) }
       open.remove(key)
       finished.insert(key)
@@ -78,10 +81,10 @@ extension Onnx_NodeProto {
         let given = call.attribute.first { $0.name == attribute.refAttrName }
         let fallback = function.attributeProto.first { $0.name == attribute.refAttrName }
         guard let value = given ?? fallback else { return nil }
+        // A graph from the call has its own names, and is not of this function.
         bound = value
         bound.name = attribute.name
-      }
-      if bound.hasG {
+      } else if bound.hasG {
         bound.g.node = bound.g.node.map { $0.bound(to: call, of: function, without: absent) }
       }
       return bound

@@ -281,7 +281,9 @@ extension Program.Equation {
     case .dot(let dimensions):
       let left = program.type(of: operands[0]).shape
       depth = dimensions.leftContracting.reduce(1) { $0 * left[$1] }
-    case .convolution, .windowMax, .windowSum:
+    case .windowMax(let window), .windowSum(let window):
+      depth = window.sizes.reduce(1, *)
+    case .convolution:
       depth = operands.map(count).max() ?? 1
     case .scan(let scan):
       let step = scan.body.equations.reduce(0) { $0 &+ $1.work(in: scan.body) }

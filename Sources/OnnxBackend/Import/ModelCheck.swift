@@ -23,6 +23,9 @@ enum ModelCheck {
         throw OnnxModelError("The function '\(function.name)' has two inputs '\(name)'")
       }
       try check(function.node, &known, outer: [], depth: 0)
+      for attribute in function.attributeProto where attribute.hasG {
+        try check(attribute.g, outer: [known], depth: 1)
+      }
       for name in function.output where !known.contains(name) {
         throw OnnxModelError(
           "Nothing in the function '\(function.name)' makes its output '\(name)'")

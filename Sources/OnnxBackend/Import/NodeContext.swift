@@ -112,20 +112,25 @@ extension NodeContext {
     node.attribute.first { $0.name == name }
   }
 
-  func int(_ name: String) -> Int? { attribute(name).flatMap { $0.hasI ? Int($0.i) : nil } }
+  // A number may be left out of the file where it is zero: then the type alone says that it is there.
+  func int(_ name: String) -> Int? {
+    attribute(name).flatMap { $0.hasI || $0.type == .int ? Int($0.i) : nil }
+  }
   func int(_ name: String, _ fallback: Int) -> Int { int(name) ?? fallback }
   func flag(_ name: String, _ fallback: Bool = false) -> Bool { int(name, fallback ? 1 : 0) != 0 }
   func ints(_ name: String) -> [Int]? { attribute(name).map { $0.ints.map(Int.init) } }
 
   func float(_ name: String) -> Double? {
     // Through its shortest decimal form: an exporter that writes 0.1 means 0.1, also in float64.
-    attribute(name).flatMap { $0.hasF ? Self.decimal($0.f) : nil }
+    attribute(name).flatMap { $0.hasF || $0.type == .float ? Self.decimal($0.f) : nil }
   }
   func float(_ name: String, _ fallback: Double) -> Double { float(name) ?? fallback }
   func floats(_ name: String) -> [Double]? { attribute(name).map { $0.floats.map(Self.decimal) } }
 
   func string(_ name: String, _ fallback: String) -> String {
-    guard let attribute = attribute(name), attribute.hasS else { return fallback }
+    guard let attribute = attribute(name), attribute.hasS || attribute.type == .string else {
+      return fallback
+    }
     return String(decoding: attribute.s, as: UTF8.self)
   }
   func strings(_ name: String) -> [String]? {
@@ -175,10 +180,14 @@ extension NodeContext {
 
   /// The values of a body (of `If`, `Loop`, `Scan`) on `inputs`; it sees the values around the node.
   func subgraph(_ name: String, _ inputs: [Traced]) throws -> [Traced] {
+    try importer.run(body: graph(name), inputs, for: self)
+  }
+
+  fileprivate func graph(_ name: String) throws -> Onnx_GraphProto {
     guard let attribute = attribute(name), attribute.hasG else {
       throw fail("its graph '\(name)' is missing")
     }
-    return try importer.run(body: attribute.g, inputs, for: self)
+    return attribute.g
   }
 }
 
@@ -190,10 +199,7 @@ extension NodeContext {
       carries: [Traced], outputs: [Traced]
     )
   ) throws -> (carries: [Traced], outputs: [Traced]) {
-    guard let attribute = attribute(name), attribute.hasG else {
-      throw fail("its graph '\(name)' is missing")
-    }
-    return try importer.scan(
-      attribute.g, carries: carries, stacked: stacked, length, for: self, step)
+    try importer.scan(
+      graph(name), carries: carries, stacked: stacked, length, for: self, step)
   }
 }

@@ -39,8 +39,12 @@ extension OnnxModel {
   /// Writes `settingInitializers(values)` to a file, which appears whole or not at all.
   public func write(to path: String, settingInitializers values: [String: Tensor] = [:]) throws {
     let data = try settingInitializers(values)
-    do { try data.write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
-      throw OnnxModelError("The model cannot be written to '\(path)'")
+    // The file behind a link, so that the link itself stays.
+    let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
+    do { try data.write(to: url, options: .atomic) } catch {
+      throw OnnxModelError(
+        "The model cannot be written to '\(path)': check that the folder exists, is writable and has room",
+        kind: .cannotWrite)
     }
   }
 }

@@ -1,9 +1,15 @@
 /// What is wrong with a model file, or with what was asked of it, in one sentence.
 public struct OnnxModelError: Error, Hashable, Sendable, CustomStringConvertible {
+  public enum Kind: Sendable {
+    case badModel, cannotWrite
+  }
+
+  public let kind: Kind
   public let description: String
 
   /// Names come from the file: what would break the line or reach the terminal as a command is replaced.
-  init(_ description: String) {
+  init(_ description: String, kind: Kind = .badModel) {
+    self.kind = kind
     self.description = String(
       String.UnicodeScalarView(
         description.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))

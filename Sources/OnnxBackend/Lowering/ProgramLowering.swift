@@ -210,6 +210,12 @@ struct ProgramLowering {
 
   private mutating func iota(_ type: TensorType, _ axis: Int) -> LoweredValue {
     let count = type.shape[axis]
+    guard count <= 1 << 24 else {
+      let ends = [0, Double(count), 1].map { tensor(Tensor(scalar: $0, type.element)) }
+      return LoweredValue(
+        name: builder.addNode("Range", ends, [:], outputCount: 1)[0], dimensions: [count],
+        axes: [axis])
+    }
     let values = Tensor((0..<count).map(Double.init), type: TensorType(type.element, [count]))
     return LoweredValue(
       name: tensor(values), dimensions: [count], axes: count > 1 ? [axis] : [])

@@ -58,6 +58,10 @@ public final class ProgramBuilder {
       record(error as? ProgramError ?? .mismatch("\(error)"))
       return [Traced(builder: self, variable: variable(operands.first?.type ?? .float64()))]
     }
+    if let endless = resultTypes.first(where: { !$0.shape.isCountable }) {
+      record(.mismatch("\(primitive.name) would make \(endless), more entries than can be counted"))
+      return [Traced(builder: self, variable: variable(operands.first?.type ?? .float64()))]
+    }
     let results = resultTypes.map(variable)
     for result in results { definitions[result.index] = equations.count }
     equations.append(

@@ -148,26 +148,28 @@ private struct LoopSums {
     let start = scan.body.inputs[scan.constantCount + carry]
     var terms: [(Bool, Program.Variable)] = []
     var isFound = false
-    func walk(_ variable: Program.Variable, _ isNegative: Bool) {
-      if variable == start, !isNegative { isFound = true }
-      guard variable != start else { return }
-      let equation = definitions[variable.index]
-      switch equation?.primitive {
-      case .binary(.add)? where readerCounts[variable.index] == 1:
-        walk(equation!.operands[0], isNegative)
-        walk(equation!.operands[1], isNegative)
-      case .binary(.subtract)? where readerCounts[variable.index] == 1:
-        walk(equation!.operands[0], isNegative)
-        walk(equation!.operands[1], !isNegative)
-      default:
-        terms.append((isNegative, variable))
-      }
-    }
     let end = scan.body.outputs[carry]
     guard scan.body.type(of: start).element.isFloating, readerCounts[start.index] == 1,
       readerCounts[end.index] == 1
     else { return nil }
-    walk(end, false)
+    var open = [(variable: end, isNegative: false)]
+    while let (variable, isNegative) = open.popLast() {
+      if variable == start {
+        if !isNegative { isFound = true }
+        continue
+      }
+      let equation = definitions[variable.index]
+      switch equation?.primitive {
+      case .binary(.add)? where readerCounts[variable.index] == 1:
+        open.append((equation!.operands[1], isNegative))
+        open.append((equation!.operands[0], isNegative))
+      case .binary(.subtract)? where readerCounts[variable.index] == 1:
+        open.append((equation!.operands[1], !isNegative))
+        open.append((equation!.operands[0], isNegative))
+      default:
+        terms.append((isNegative, variable))
+      }
+    }
     return isFound && !terms.isEmpty ? terms : nil
   }
 

@@ -14,13 +14,26 @@ extension Program {
       default: false
       }
     }
-    func terms(_ variable: Variable, isNegative: Bool) -> [(isNegative: Bool, variable: Variable)] {
-      let equation = definitions[variable.index]!
-      let isDifference = equation.primitive == .binary(.subtract)
-      return equation.operands.enumerated().flatMap { index, operand in
-        let sign = isNegative != (isDifference && index == 1)
-        return isSum(operand) && readers[operand.index] == 1
-          ? terms(operand, isNegative: sign) : [(sign, operand)]
+    /// In the order of the sum; without recursion, since a model's sums may be as long as it likes.
+    func terms(_ sum: Variable) -> [(isNegative: Bool, variable: Variable)] {
+      var (found, open) = ([(isNegative: Bool, variable: Variable)](), [(false, sum)])
+      while let (isNegative, variable) = open.popLast() {
+        guard variable == sum || isSum(variable) && readers[variable.index] == 1 else {
+          found.append((isNegative, variable))
+          continue
+        }
+        let equation = definitions[variable.index]!
+        let isDifference = equation.primitive == .binary(.subtract)
+        open.append((isNegative != isDifference, equation.operands[1]))
+        open.append((isNegative, equation.operands[0]))
+      }
+      return found
+    }
+    // Sums within sums are gathered with the outermost.
+    var isInner = [Bool](repeating: false, count: types.count)
+    for equation in equations where equation.results.contains(where: isSum) {
+      for operand in equation.operands where readers[operand.index] == 1 && isSum(operand) {
+        isInner[operand.index] = true
       }
     }
     return .build(inputTypes) { builder, arguments in
@@ -37,8 +50,8 @@ extension Program {
       for equation in equations {
         builder.source = equation.source
         let result = equation.results.first
-        if let result, isSum(result) {
-          let all = terms(result, isNegative: false)
+        if let result, isSum(result), !isInner[result.index] {
+          let all = terms(result)
           let known = all.filter { !isUnknown[$0.variable.index] }
           if known.count > 1 {
             values[result.index] =

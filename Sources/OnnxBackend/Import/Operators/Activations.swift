@@ -34,9 +34,7 @@ extension OperatorCatalogue {
       let x = try node.input(0)
       switch node.string("approximate", "none") {
       case "none": return [x.gelu()]
-      case "tanh":
-        let cubic = x + x * x.square() * 0.044715
-        return [x * 0.5 * ((cubic * (2 / Double.pi).squareRoot()).tanh() + 1)]
+      case "tanh": return [x.geluByTanh]
       case let other: throw node.fail("there is no approximation '\(other)'")
       }
     },
@@ -106,5 +104,13 @@ extension Traced {
   /// The index along `axis` of each element.
   func places(along axis: Int, element: ElementType) -> Traced {
     builder.emit(.iota(TensorType(element, shape), axis: axis), [])[0]
+  }
+}
+
+extension Traced {
+  /// `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
+  var geluByTanh: Traced {
+    let cubic = self + self * square() * 0.044715
+    return self * 0.5 * ((cubic * (2 / Double.pi).squareRoot()).tanh() + 1)
   }
 }

@@ -13,8 +13,7 @@ extension OperatorCatalogue {
     microsoft("FastGelu") { node in
       var x = try node.floating(0)
       if let bias = node.optionalInput(1) { x = x + bias }
-      let inner = (x + x * x.square() * 0.044715) * (2 / Double.pi).squareRoot()
-      return [x * 0.5 * (inner.tanh() + 1)]
+      return [x.geluByTanh]
     },
     microsoft("QuickGelu") { node in
       let x = try node.floating(0)
@@ -45,9 +44,8 @@ extension NodeContext {
   fileprivate func summed(bias: Int) throws -> (Traced, axes: [Int]) {
     var x = try floating(0)
     guard x.rank > 0 else { throw fail("it cannot normalise a scalar") }
-    let axes = [x.rank - 1]
     x = x + (try floating(1))
     if let bias = optionalInput(bias) { x = x + bias }
-    return (x, axes)
+    return (x, [x.rank - 1])
   }
 }

@@ -13,6 +13,9 @@ extension OperatorCatalogue {
     },
     OperatorRule("Loop", constants: [0, 1]) { node in
       let start = try node.optionalConstant(1)
+      guard start?.shape.count ?? 1 == 1 else {
+        throw node.fail("its condition must be one truth value, not \(start!.type)")
+      }
       let carries = try (2..<max(2, node.inputCount)).map(node.input)
       guard let limit = try node.optionalIntegers(0)?.first else {
         throw node.fail("it has no trip count that is known when the model is read")
@@ -25,7 +28,7 @@ extension OperatorCatalogue {
       ) throws -> (goesOn: Bool, carries: [Traced], outputs: [Traced]) {
         let results = try run([counter, condition] + carries)
         guard results.count > carries.count, let last = results.first,
-          let goesOn = last.builder.constantValue(of: last)
+          let goesOn = last.builder.constantValue(of: last), goesOn.shape.count == 1
         else {
           throw node.fail("whether it goes on must be known when the model is read")
         }
@@ -33,6 +36,9 @@ extension OperatorCatalogue {
           goesOn.scalarValue != 0, Array(results.dropFirst().prefix(carries.count)),
           Array(results.dropFirst(1 + carries.count))
         )
+      }
+      guard count <= node.foldingLimit else {
+        throw node.fail("\(count) steps are too many")
       }
       if count > unrolled(node) {
         let counter = node.builder.constant(Tensor([Int64(0)], shape: []))
@@ -54,7 +60,7 @@ extension OperatorCatalogue {
         stacks.append(result.outputs)
         guard result.goesOn else { break }
       }
-      return values + (try stacked(stacks, node))
+      return values + (try stacked(stacks, carries: carries.count, node))
     },
     OperatorRule("Scan") { node in
       let stackCount = node.int("num_scan_inputs", 0)
@@ -98,7 +104,7 @@ extension OperatorCatalogue {
           values = result.carries
           outputs.append(result.outputs)
         }
-        loop = (values, try stacked(outputs, node))
+        loop = (values, try stacked(outputs, carries: carryCount, node))
       }
       let (outAxes, outDirections) = (
         node.ints("scan_output_axes"), node.ints("scan_output_directions")
@@ -129,9 +135,11 @@ extension OperatorCatalogue {
   }
 
   /// The outputs of all steps, along a new axis 0.
-  private static func stacked(_ steps: [[Traced]], _ node: NodeContext) throws -> [Traced] {
+  private static func stacked(
+    _ steps: [[Traced]], carries: Int, _ node: NodeContext
+  ) throws -> [Traced] {
     guard let first = steps.first else {
-      guard node.outputCount <= node.inputCount - 2 else {
+      guard node.outputCount <= carries else {
         throw node.fail("it takes no step, so that its stacked outputs have no type")
       }
       return []

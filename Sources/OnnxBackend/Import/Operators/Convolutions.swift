@@ -6,8 +6,8 @@ extension OperatorCatalogue {
       let (x, kernel) = (try node.floating(0), try node.floating(1))
       let spatial = try node.spatialSizes(x, kernel: kernel)
       let groups = node.int("group", 1)
-      guard groups > 0, groups <= x.shape[1], x.shape[1] == kernel.shape[1] * groups,
-        kernel.shape[0] % groups == 0
+      guard groups > 0, x.shape[1] > 0, x.shape[1] % groups == 0,
+        x.shape[1] / groups == kernel.shape[1], kernel.shape[0] % groups == 0
       else {
         throw node.fail(
           "the kernel \(kernel.shape) does not fit the input \(x.shape) in \(groups) groups")
@@ -24,7 +24,8 @@ extension OperatorCatalogue {
       let (x, kernel) = (try node.floating(0), try node.floating(1))
       let spatial = try node.spatialSizes(x, kernel: kernel)
       let groups = node.int("group", 1)
-      guard groups > 0, x.shape[1] == kernel.shape[0], x.shape[1] % groups == 0 else {
+      guard groups > 0, x.shape[1] > 0, x.shape[1] == kernel.shape[0], x.shape[1] % groups == 0
+      else {
         throw node.fail(
           "the kernel \(kernel.shape) does not fit the input \(x.shape) in \(groups) groups")
       }
@@ -39,7 +40,7 @@ extension OperatorCatalogue {
 }
 
 /// The geometry of a transposed convolution: the window of the convolution that it transposes, and
-/// what it crops from (negative: adds to) each end of the full result.
+/// what it crops from each end of the full result; a negative crop of the high end adds to it.
 private struct TransposedWindow {
   var window: Window
   var cropLow: [Int]
@@ -54,9 +55,7 @@ private struct TransposedWindow {
     // A convolution's padding crops the result of its transpose; rows that the last place of the
     // window does not reach are added at the end.
     let added = cropHigh.map { max(0, -$0) }
-    let isPlain =
-      cropLow.allSatisfy { $0 >= 0 } && zip(added, window.strides).allSatisfy { $0 < $1 }
-    guard isPlain else {
+    guard zip(added, window.strides).allSatisfy({ $0 < $1 }) else {
       let result = x.convolutionTransposed(
         kernel, spatial: full, strides: window.strides, dilation: window.dilation, groups: groups)
       return x.builder.emit(
@@ -93,6 +92,7 @@ extension NodeContext {
 
   fileprivate func transposedWindow(_ sizes: [Int], over spatial: [Int]) throws -> TransposedWindow
   {
+    guard !spatial.contains(0) else { throw fail("there is nothing along its axes \(spatial)") }
     let axes = spatial.indices
     var window = try windowWithoutPadding(sizes)
     let padding = try spatialAttribute("output_padding", axes.map { _ in 0 }, from: 0)

@@ -19,11 +19,10 @@ extension OperatorCatalogue {
     } + [
       OperatorRule("Pow") { node in
         let (base, exponent) = (try node.input(0), try node.input(1))
+        let isNumber = exponent.shape.count == 1 && exponent.rank <= base.rank
         switch node.builder.constantValue(of: exponent)?.uniformValue {
-        case 2? where exponent.rank <= base.rank: return [base.square()]
-        case 0.5?
-        where exponent.shape.count == 1 && base.element.isFloating && exponent.rank <= base.rank:
-          return [base.sqrt()]
+        case 2? where isNumber: return [base.square()]
+        case 0.5? where isNumber && base.element.isFloating: return [base.sqrt()]
         default: break
         }
         guard !base.element.isFloating, exponent.element.isFloating else {

@@ -35,7 +35,9 @@ extension OperatorCatalogue {
       let rank = indices.rank + 1
       let axis = try node.axis(node.int("axis", -1), rank: rank)
       let shape = try node.shape(indices.shape.inserting(size, at: axis).dimensions)
-      let places = try node.places(indices.converted(to: .int64), in: size)
+      // An index outside of the axis is at no place.
+      let given = indices.converted(to: .int64)
+      let places = given.compare(.less, given.scalar(0)).select(given + depth, given)
       let wide = places.broadcast(to: shape, axes: (0..<rank).filter { $0 != axis })
       let isPlace = wide.compare(.equal, wide.places(along: axis, element: .int64))
       let values = try node.input(2)
@@ -109,7 +111,8 @@ extension OperatorCatalogue {
     let at = places.reshaped([count])
     let news = updates.reshaped([count, rowSize])
     func combined(
-      _ neutral: Double, _ reduce: (Traced) -> Traced, _ combine: (Traced, Traced) -> Traced
+      _ rows: Traced, _ news: Traced, _ neutral: Double, _ reduce: (Traced) -> Traced,
+      _ combine: (Traced, Traced) -> Traced
     ) throws -> Traced {
       // Every update beside every row: for tensors small enough.
       guard count * rowSize <= (1 << 22) / size else {
@@ -122,7 +125,7 @@ extension OperatorCatalogue {
       let all = isHere.select(wide, node.builder.full(neutral, wide.type))
       return combine(rows, reduce(all))
     }
-    let lowest = x.element.isFloating ? -Double.infinity : Double(Int32.min)
+    let lowest = x.element.lowest
     let result: Traced
     switch node.string("reduction", "none") {
     case "none":
@@ -132,11 +135,14 @@ extension OperatorCatalogue {
       result = isHit.broadcast(to: rows.shape).select(
         news.scatterAdd(at, axis: 0, size: size), rows)
     case "add": result = rows + news.scatterAdd(at, axis: 0, size: size)
-    case "max": result = try combined(lowest, { $0.max([0]) }, { $0.maximum($1) })
-    case "min": result = try combined(-lowest - 1, { -(-$0).max([0]) }, { $0.minimum($1) })
+    case "max": result = try combined(rows, news, lowest, { $0.max([0]) }, { $0.maximum($1) })
+    case "min":
+      result = try combined(
+        rows.mirrored, news.mirrored, lowest, { $0.max([0]) }, { $0.maximum($1) }
+      ).mirrored
     case "mul":
       result = try combined(
-        1, { $0.product(along: 0).reshaped(rows.shape) }, { $0 * $1 })
+        rows, news, 1, { $0.product(along: 0).reshaped(rows.shape) }, { $0 * $1 })
     case let other: throw node.fail("there is no reduction '\(other)'")
     }
     return result.reshaped(x.shape)

@@ -27,7 +27,7 @@ extension OperatorCatalogue {
         case (true, true): return [positive.binary(.or, negative)]
         case (true, false): return [negative]
         case (false, true): return [positive]
-        case (false, false): return [x.compare(.notEqual, x).binary(.and, positive)]
+        case (false, false): return [positive.falses]
         }
       },
       OperatorRule("Where") { node in

@@ -30,8 +30,9 @@ extension NodeContext {
     // The ignored label need not be a class.
     let classes = ignored?.select(labels.zeros(), labels) ?? labels
     let last = logarithms.rank - 1
-    let losses = -logarithms.transposed([0] + Array(2..<logarithms.rank) + [1])
+    let picked = -logarithms.transposed([0] + Array(2..<logarithms.rank) + [1])
       .gather(classes, axis: last, batch: last)
+    let losses = ignored?.select(picked.zeros(), picked) ?? picked
 
     var weights: Traced?
     if let given = optionalInput(2) {

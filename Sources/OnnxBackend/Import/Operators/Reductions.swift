@@ -10,16 +10,13 @@ extension OperatorCatalogue {
         : x.sum(axes, keepingAxes: true) / Double(axes.reduce(1) { $0 * x.shape[$1] })
     },
     reduction("ReduceMax") { $0.extreme($1) },
-    reduction("ReduceMin") { -(-$0).extreme($1) },
+    reduction("ReduceMin") { $0.mirrored.extreme($1).mirrored },
     reduction("ReduceProd") { x, axes in axes.reduce(x) { $0.product(along: $1) } },
     reduction("ReduceL1") { $0.abs().sum($1, keepingAxes: true) },
     reduction("ReduceL2") { x, axes in
       let total = x.converted(to: x.element.isFloating ? x.element : .float64)
         .square().sum(axes, keepingAxes: true)
-      // The norm of nothing but zeros has slope zero, not infinity times zero.
-      let isZero = total.compare(.equal, total.scalar(0))
-      let root = isZero.select(total.scalar(1).broadcast(to: total.shape), total).sqrt()
-      return isZero.select(total.zeros(), root).converted(to: x.element)
+      return total.root(2).converted(to: x.element)
     },
     reduction("ReduceSumSquare") { $0.square().sum($1, keepingAxes: true) },
     reduction("ReduceLogSum") { $0.sum($1, keepingAxes: true).log() },
@@ -27,11 +24,13 @@ extension OperatorCatalogue {
       guard axes.allSatisfy({ x.shape[$0] > 0 }) else {
         return x.exp().sum(axes, keepingAxes: true).log()
       }
-      let peak = x.stopGradient().max(axes, keepingAxes: true)
+      let largest = x.stopGradient().max(axes, keepingAxes: true)
+      let isEndless = largest.abs().compare(.equal, largest.scalar(.infinity))
+      let peak = isEndless.select(largest.zeros(), largest)
       return (x - peak).exp().sum(axes, keepingAxes: true).log() + peak
     },
     extremePlace("ArgMax") { $0 },
-    extremePlace("ArgMin") { -$0 },
+    extremePlace("ArgMin") { $0.mirrored },
     OperatorRule("TopK", constants: [1]) { node in
       let x = try node.input(0)
       let axis = try node.axis(node.int("axis", -1), rank: x.rank)
@@ -101,9 +100,11 @@ extension Traced {
     if axes.allSatisfy({ shape[$0] > 0 }) { return max(axes, keepingAxes: true) }
     var kept = shape
     for axis in axes { kept[axis] = 1 }
-    return builder.full(
-      element.isFloating ? -.infinity : Double(Int32.min + 1), TensorType(element, kept))
+    return builder.full(element.lowest, TensorType(element, kept))
   }
+
+  /// In the opposite order: the negative, of integers `-1 - x`, which none of them is too low for.
+  var mirrored: Traced { element.isFloating ? -self : scalar(-1) - self }
 
   /// The product along an axis, which stays with size 1: pairs, then pairs of pairs, so that the
   /// derivative needs no quotient.
@@ -122,5 +123,17 @@ extension Traced {
     var kept = shape
     kept[axis] = 1
     return builder.full(1, TensorType(element, kept))
+  }
+}
+
+extension ElementType {
+  /// What no number is below.
+  var lowest: Double {
+    switch self {
+    case .float32, .float64: -.infinity
+    case .int32: Double(Int32.min)
+    case .int64: Double(Int64.min)
+    case .bool: 0
+    }
   }
 }

@@ -208,13 +208,19 @@ private struct Resampling {
     _ place: Double, size: Double, extent: Extent, region: (start: Double, end: Double)
   ) -> Double? {
     let width = extent.scale * size
-    let centred = (place + 0.5) / extent.scale - 0.5
+    // A nearest place may lie halfway between two: it is rounded as ONNX Runtime and PyTorch do it,
+    // in float32.
+    let scale = Float(extent.scale)
+    let isNearest = mode == "nearest"
+    let centred =
+      isNearest
+      ? Double((Float(place) + 0.5) / scale - 0.5) : (place + 0.5) / extent.scale - 0.5
     switch coordinates {
     case "half_pixel": return centred
     case "half_pixel_symmetric":
       return size / 2 * (1 - Double(extent.size) / width) + centred
     case "pytorch_half_pixel": return extent.size == 1 ? -0.5 : centred
-    case "asymmetric": return place / extent.scale
+    case "asymmetric": return isNearest ? Double(Float(place) / scale) : place / extent.scale
     case "align_corners": return width == 1 ? 0 : place * (size - 1) / (width - 1)
     case "tf_crop_and_resize":
       let span = (region.end - region.start) * (size - 1)

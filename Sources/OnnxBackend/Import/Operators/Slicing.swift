@@ -49,7 +49,7 @@ extension OperatorCatalogue {
       let axes =
         try node.optionalIntegers(3).map { try $0.map { try node.axis($0, rank: x.rank) } }
         ?? Array(0..<x.rank)
-      guard pads.count == 2 * axes.count, pads.allSatisfy({ abs($0) <= 1 << 40 }) else {
+      guard pads.count == 2 * axes.count, pads.allSatisfy((-(1 << 40)...(1 << 40)).contains) else {
         throw node.fail("it needs \(2 * axes.count) widths, not \(pads)")
       }
       var (low, high) = ([Int](repeating: 0, count: x.rank), [Int](repeating: 0, count: x.rank))
@@ -66,11 +66,17 @@ extension OperatorCatalogue {
         node.builder.emit(
           .pad(low: low, high: high, interior: low.map { _ in 0 }, value: number), [x])[0]
       }
-      if x.element == .bool {
-        return [padded(x.converted(to: .int32), number).converted(to: .bool)]
+      func extended(_ x: Traced, _ value: Traced?) -> Traced {
+        guard let value, known == nil else { return padded(x, number) }
+        let isNew = padded(x.zeros(), 1).compare(.notEqual, x.scalar(0))
+        return isNew.select(value.reshaped([]), padded(x, 0))
       }
-      guard let value, known == nil else { return [padded(x, number)] }
-      return [padded(x, 0) + padded(x.zeros(), 1) * value.reshaped([])]
+      guard value?.shape.count ?? 1 == 1 else {
+        throw node.fail("its value must be one number, not \(value!.type)")
+      }
+      return x.element == .bool
+        ? [extended(x.converted(to: .int32), value?.converted(to: .int32)).converted(to: .bool)]
+        : [extended(x, value)]
     },
   ]
 

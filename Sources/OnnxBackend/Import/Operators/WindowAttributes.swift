@@ -21,7 +21,7 @@ extension NodeContext {
   /// The window with its strides and dilations.
   func windowWithoutPadding(_ sizes: [Int]) throws -> Window {
     guard sizes.allSatisfy({ (1...Self.largestAttribute).contains($0) }),
-      sizes.reduce(1, { $0 * Double($1) }) <= 0x1p24
+      sizes.reduce(1, { $0 * Double($1) }) <= 0x1p16
     else {
       throw fail("a window of \(sizes) is impossible")
     }
