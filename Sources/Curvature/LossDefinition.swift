@@ -19,6 +19,19 @@ public struct LossDefinition: Sendable {
     }
   }
 
+  /// The penalty `c/2 ||w||^2` over all parameters but the biases.
+  package static func decay(
+    _ c: Double, of parameters: [Parameter]
+  ) -> @Sendable ([Traced]) -> Traced {
+    { values in
+      var total = values[0].scalar(0)
+      for (value, parameter) in zip(values, parameters) where !parameter.isBias {
+        total = total + value.square().sum()
+      }
+      return total * (c / 2)
+    }
+  }
+
   public typealias Function = @Sendable (_ parameters: [Traced], _ data: [Traced]) -> Traced
 
   public var parameters: [Parameter]

@@ -46,7 +46,8 @@ public struct ModelLoss: Sendable {
           return mismatch("cross-entropy", outputs, target)
         }
         let logProbabilities = outputs.logSoftmax(axis: 1)
-        return (target * logProbabilities).sum() * (-1 / Double(count(outputs.shape, less: 1)))
+        return (target.converted(to: outputs.element) * logProbabilities).sum()
+          * (-1 / Double(count(outputs.shape, less: 1)))
       }
       return
         (outputs.logSumExp(axis: axis).reshaped([count(outputs.shape, less: axis)])

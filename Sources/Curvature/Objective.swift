@@ -243,8 +243,10 @@ public final class Objective<Scalar: LinearMapScalar> {
   /// whatever the cut.
   func noise(seed: UInt64) throws -> [Argument] {
     guard let distribution = definition.composite?.distribution,
-      let type = try definition.outputType(dataTypes: data.map(\.type), element: Scalar.element)
+      var type = try definition.outputType(
+        dataTypes: types(count: batches[0].count), element: Scalar.element)
     else { return [] }
+    type.shape[0] = sampleCount
     return try SampleBatches([distribution.noise(type, seed: seed)], size: batchSize).batches
       .map { .resident(try executor.keep($0.data[0])) }
   }

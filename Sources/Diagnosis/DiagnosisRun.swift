@@ -45,6 +45,6 @@ public struct DiagnosisFailure: Error, Sendable, Equatable, CustomStringConverti
 
   public init(_ kind: Kind, _ description: String) {
     self.kind = kind
-    self.description = description
+    self.description = Wording.printable(description)
   }
 }

@@ -27,18 +27,17 @@ struct ModelData {
       keys.append(try Self.key(for: input, among: wanted, in: source, options, needsTarget))
     }
     // A table calls its target column "target", whatever its name there.
-    var targetKey = options.target
+    let table = source as? TableSource
+    let targetKey = table == nil ? options.target : "target"
     if needsTarget, !source.keys.contains(targetKey) {
-      guard source is TableSource, source.keys.contains("target") else {
-        let rest = source.keys.filter { !keys.contains($0) }
-        throw DiagnosisFailure(
-          .badData,
-          "\(path) has no target array '\(targetKey)'; it has \(Self.list(source.keys)): "
-            + (rest.count == 1
-              ? "add --target \(rest[0]) if that is the target."
-              : "name the target with --target."))
-      }
-      targetKey = "target"
+      if let table { throw table.missingTarget(options.target) }
+      let rest = source.keys.filter { !keys.contains($0) }
+      throw DiagnosisFailure(
+        .badData,
+        "\(path) has no target array '\(targetKey)'; it has \(Self.list(source.keys)): "
+          + (rest.count == 1
+            ? "add --target \(rest[0]) if that is the target."
+            : "name the target with --target."))
     }
     let all = keys + (needsTarget ? [targetKey] : [])
     let sizes = try all.map { try source.type(of: $0).shape.dimensions.first }
@@ -110,15 +109,23 @@ struct ModelData {
     _ tensor: Tensor, key: String, path: String, for input: OnnxModel.Input
   ) throws -> Tensor {
     if tensor.element == input.element { return tensor }
-    if !input.element.isFloating, tensor.element.isFloating {
-      guard tensor.doubles.allSatisfy({ $0 == $0.rounded() && abs($0) < 0x1p31 }) else {
-        throw DiagnosisFailure(
-          .badData,
-          "\(path): the array '\(key)' is \(tensor.element.rawValue) with fractions, but the model's "
-            + "input '\(input.name)' takes \(input.element.rawValue).")
+    let values = tensor.doubles
+    func fits(_ value: Double) -> Bool {
+      switch input.element {
+      case .float32, .float64: true
+      case .int32: Int32(exactly: value) != nil
+      case .int64: Int64(exactly: value) != nil
+      case .bool: value == 0 || value == 1
       }
     }
-    return Tensor(tensor.doubles, type: TensorType(input.element, tensor.shape))
+    if let index = values.firstIndex(where: { !fits($0) }) {
+      throw DiagnosisFailure(
+        .badData,
+        "\(path): the array '\(key)' is \(tensor.element.rawValue) and holds "
+          + "\(Wording.number(values[index], digits: 17)) at entry \(index), which the model's input "
+          + "'\(input.name)' of \(input.element.rawValue) cannot take; mend the array.")
+    }
+    return Tensor(values, type: TensorType(input.element, tensor.shape))
   }
 
   /// The target as a loss of these outputs takes it.

@@ -18,8 +18,8 @@ public struct ModelParameters: Sendable {
 
   /// - Parameters:
   ///   - outputs: names of outputs; a parameter has an influence on one of them.
-  ///   - parameters: patterns of the names to train; nil for all that can be. A name that a pattern
-  ///     matches is trained even where it is a single number or a mask.
+  ///   - parameters: patterns of the names to train; nil for all that can be. A single number or a mask is
+  ///     trained where it is named in full.
   ///   - frozen: patterns of the names that stay.
   /// - Throws: `DiagnosisFailure` for a pattern that matches nothing.
   public init(
@@ -37,11 +37,17 @@ public struct ModelParameters: Sendable {
     let known = trainable + constants.filter { $0.type.shape.rank == 0 }
     func matching(_ patterns: String?, _ option: String) throws -> Set<String>? {
       guard let patterns else { return nil }
-      let definition = LossDefinition(
-        parameters: known.map { .init($0.name, $0.type.shape) },
-        objective: { values, _ in values[0] })
       do {
-        return Set(try definition.parameters(matching: patterns).map { known[$0].name })
+        return try patterns.split(separator: ",", omittingEmptySubsequences: false)
+          .reduce(into: []) { names, pattern in
+            let isName = known.contains { $0.name == pattern }
+            let candidates = isName ? known : known.filter { $0.reason == nil }
+            let definition = LossDefinition(
+              parameters: candidates.map { .init($0.name, $0.type.shape) },
+              objective: { values, _ in values[0] })
+            names.formUnion(
+              try definition.parameters(matching: String(pattern)).map { candidates[$0].name })
+          }
       } catch CurvatureError.noParameter(let pattern, _) {
         let names = known.map(\.name)
         throw DiagnosisFailure(
@@ -83,7 +89,8 @@ public struct ModelParameters: Sendable {
   public func text() -> String {
     let rows = entries.map {
       [
-        $0.name, "\($0.type.shape)", $0.type.element.rawValue, Wording.count($0.type.shape.count),
+        Wording.printable($0.name), "\($0.type.shape)", $0.type.element.rawValue,
+        Wording.count($0.type.shape.count),
         $0.reason.map { "no: \($0)" } ?? "",
       ]
     }

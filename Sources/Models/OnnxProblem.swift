@@ -43,8 +43,9 @@ extension DiagnosisProblem {
     }
     var data = try ModelData(for: model, inputs: inputs, from: dataPath, options: options)
 
-    var forward = Self.forward(
-      model, output, parameters.names, inputs.map(\.name), options.training, seed)
+    let run = ModelRun(
+      model: model, output: output, inputs: inputs.map(\.name), training: options.training,
+      seed: UInt64(bitPattern: Int64(seed)))
     let fixed = try data.fixedBatch(of: inputs, path: dataPath)
     let count = fixed ?? data.sampleCount
     func types(_ tensors: [Tensor]) -> [TensorType] {
@@ -54,23 +55,15 @@ extension DiagnosisProblem {
         return type
       }
     }
-    /// The model's output as a program of the parameters, then the inputs.
-    func traced() throws -> Program {
-      let parameterTypes = parameters.entries.filter { $0.reason == nil }.map(\.type)
-      return try Program.trace(parameterTypes + types(data.inputs)) {
-        let (values, rest) = (
-          Array($0.prefix(parameterTypes.count)), Array($0.dropFirst(parameterTypes.count))
-        )
-        return [
-          try model.trace(
-            parameters: Dictionary(uniqueKeysWithValues: zip(parameters.names, values)),
-            inputs: Dictionary(uniqueKeysWithValues: zip(inputs.map(\.name), rest)),
-            outputs: [output], training: options.training, seed: UInt64(bitPattern: Int64(seed)),
-            builder: $0[0].builder)[0]
-        ]
-      }
+    // The model's output as a program of the parameters, then the inputs.
+    let parameterTypes = parameters.entries.filter { $0.reason == nil }.map(\.type)
+    let program = try Program.trace(parameterTypes + types(data.inputs)) {
+      [
+        try run(
+          parameters.names, Array($0.prefix(parameterTypes.count)),
+          Array($0.dropFirst(parameterTypes.count)))
+      ]
     }
-    let program = try traced()
     let outputType = program.outputTypes[0]
     guard outputType.element.isFloating else {
       throw DiagnosisFailure(
@@ -87,7 +80,7 @@ extension DiagnosisProblem {
     parameters = parameters.reached(by: program)
     let names = parameters.names
     guard !names.isEmpty else { throw Self.noGradient(output, path) }
-    forward = Self.forward(model, output, names, inputs.map(\.name), options.training, seed)
+    let forward = run.function(of: names)
 
     let shapes = names.map { (name: $0, shape: model.initializers[$0]!.shape) }
     let definitions = shapes.map {
@@ -96,7 +89,11 @@ extension DiagnosisProblem {
     var arrays = data.inputs
     var definition: LossDefinition
     if let loss {
-      let target = try data.target(for: loss, outputs: outputType, outputName: output)
+      var outputs = outputType
+      if let samples = data.sampleCount, fixed != nil, outputs.shape.rank > 0 {
+        outputs.shape[0] = samples
+      }
+      let target = try data.target(for: loss, outputs: outputs, outputName: output)
       arrays.append(target)
       var targetType = target.type
       if let fixed { targetType.shape[0] = fixed }
@@ -111,11 +108,11 @@ extension DiagnosisProblem {
       }
       definition = LossDefinition(
         parameters: definitions, model: forward, loss: { loss.apply($0, $1[$1.count - 1]) },
-        penalty: l2 == 0 ? nil : Self.penalty(l2, definitions),
+        penalty: l2 == 0 ? nil : LossDefinition.decay(l2, of: definitions),
         distribution: loss.distribution(outputType, targetType))
     } else {
-      let penalty = l2 == 0 ? nil : Self.penalty(l2, definitions)
-      definition = LossDefinition(parameters: definitions) { [forward] values, data in
+      let penalty = l2 == 0 ? nil : LossDefinition.decay(l2, of: definitions)
+      definition = LossDefinition(parameters: definitions) { values, data in
         let loss = forward(values, data).reshaped(.scalar)
         return penalty.map { loss + $0(values) } ?? loss
       }
@@ -187,7 +184,10 @@ extension DiagnosisProblem {
     return loss
   }
 
-  private static func output(of model: OnnxModel, _ options: ModelFileOptions) throws -> String {
+  /// The output that a diagnosis with these options is of.
+  package static func output(
+    of model: OnnxModel, _ options: ModelFileOptions
+  ) throws -> String {
     let wanted = options.lossOutput ?? options.output
     guard let name = wanted ?? model.outputs.first else {
       throw DiagnosisFailure(.badData, "The model has no output.")
@@ -199,35 +199,32 @@ extension DiagnosisProblem {
     }
     return name
   }
+}
 
-  /// What a model file makes of parameters and inputs; a failure is reported by `Program.trace`.
-  private static func forward(
-    _ model: OnnxModel, _ output: String, _ names: [String], _ inputs: [String], _ training: Bool,
-    _ seed: Int
-  ) -> LossDefinition.Function {
-    { values, data in
-      let builder = values[0].builder
-      do {
-        return try model.trace(
-          parameters: Dictionary(uniqueKeysWithValues: zip(names, values)),
-          inputs: Dictionary(uniqueKeysWithValues: zip(inputs, data)), outputs: [output],
-          training: training, seed: UInt64(bitPattern: Int64(seed)), builder: builder)[0]
-      } catch {
-        builder.record(.mismatch("\(error)"))
-        return values[0].sum()
-      }
-    }
+/// What a model file makes of parameters and inputs.
+private struct ModelRun {
+  let model: OnnxModel
+  let output: String
+  let inputs: [String]
+  let training: Bool
+  let seed: UInt64
+
+  func callAsFunction(
+    _ names: [String], _ parameters: [Traced], _ data: [Traced]
+  ) throws -> Traced {
+    try model.trace(
+      parameters: Dictionary(uniqueKeysWithValues: zip(names, parameters)),
+      inputs: Dictionary(uniqueKeysWithValues: zip(inputs, data)), outputs: [output],
+      training: training, seed: seed, builder: parameters[0].builder)[0]
   }
 
-  private static func penalty(
-    _ l2: Double, _ parameters: [LossDefinition.Parameter]
-  ) -> @Sendable ([Traced]) -> Traced {
-    { values in
-      var total = values[0].scalar(0)
-      for (value, parameter) in zip(values, parameters) where !parameter.isBias {
-        total = total + value.square().sum()
+  /// As a loss takes it: a failure is reported by `Program.trace`.
+  func function(of names: [String]) -> LossDefinition.Function {
+    { values, data in
+      do { return try self(names, values, data) } catch {
+        values[0].builder.record(.mismatch("\(error)"))
+        return values[0].sum()
       }
-      return total * (l2 / 2)
     }
   }
 }

@@ -4,6 +4,11 @@ import TensorPrograms
 /// Why an array file cannot be read or written: one sentence with the file, the array and what to
 /// do about it.
 public struct ArrayFileError: Error, Equatable, Sendable, CustomStringConvertible, LocalizedError {
+  public enum Kind: Sendable {
+    case missingFile, badData, cannotWrite
+  }
+
+  public let kind: Kind
   /// The sentence shown to the user.
   public let description: String
   /// Path of the file as it was given.
@@ -13,7 +18,11 @@ public struct ArrayFileError: Error, Equatable, Sendable, CustomStringConvertibl
   /// Index of the element the sentence is about.
   public let index: [Int]?
 
-  package init(_ sentence: String, path: String, key: String? = nil, index: [Int]? = nil) {
+  package init(
+    _ sentence: String, path: String, key: String? = nil, index: [Int]? = nil,
+    kind: Kind = .badData
+  ) {
+    self.kind = kind
     self.path = path
     self.key = key
     self.index = index

@@ -17,7 +17,9 @@ package final class ByteFile: Sendable {
     self.path = path
     let place = ArrayPlace(path: path)
     switch FileKind(path) {
-    case .missing: throw place.failure("there is no such file; check the path.")
+    case .missing:
+      throw ArrayFileError(
+        "there is no such file; check the path.", path: path, kind: .missingFile)
     case .folder: throw place.failure("this is a folder; name a file in it.")
     case .stream:
       throw place.failure("this is a pipe or a device; save the arrays to a file first.")

@@ -141,9 +141,9 @@ final class InflatedStream: ByteStream {
   /// Inflates at most `buffer.count` bytes, maybe none; says how many.
   private func inflateSome(_ buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     if hasEnded { return 0 }
-    if available.isEmpty {
+    // With all input taken, zlib may still hold output.
+    if available.isEmpty, position < end {
       let count = min(input.count, end - position)
-      guard count > 0 else { throw place.endsEarly }
       try input.withUnsafeMutableBytes {
         try file.read(at: position, into: UnsafeMutableRawBufferPointer(rebasing: $0[..<count]))
       }
@@ -157,6 +157,7 @@ final class InflatedStream: ByteStream {
       state.pointee.next_out = buffer.baseAddress!.assumingMemoryBound(to: UInt8.self)
       state.pointee.avail_out = uInt(room)
       let status = inflate(state, Z_NO_FLUSH)
+      if status == Z_BUF_ERROR { throw place.endsEarly }
       guard status == Z_OK || status == Z_STREAM_END else {
         throw place.failure("the compressed data is damaged; save the file again.")
       }

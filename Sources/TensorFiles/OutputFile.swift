@@ -10,7 +10,18 @@ final class OutputFile {
   ///
   /// Throws an `ArrayFileError` where the folder is missing or closed to writing, or the disk is full.
   static func write(to path: String, _ body: (OutputFile) throws -> Void) throws {
-    let temporary = "\(path).\(UUID().uuidString.prefix(8)).part"
+    if case .stream = FileKind(path) {
+      throw ArrayFileError(
+        "the path is that of a device or a pipe; give that of a file.", path: path,
+        kind: .cannotWrite)
+    }
+    // The file behind a link, so that the link itself stays.
+    let target =
+      realpath(path, nil).map { resolved in
+        defer { free(resolved) }
+        return String(cString: resolved)
+      } ?? path
+    let temporary = "\(target).\(UUID().uuidString.prefix(8)).part"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0o666)
     let file = OutputFile(descriptor, path: path)
     guard descriptor >= 0 else { throw file.failure }
@@ -22,7 +33,7 @@ final class OutputFile {
       unlink(temporary)
       throw error
     }
-    guard rename(temporary, path) == 0 else {
+    guard rename(temporary, target) == 0 else {
       unlink(temporary)
       throw file.failure
     }
@@ -60,6 +71,6 @@ final class OutputFile {
   private var failure: ArrayFileError {
     ArrayFileError(
       "the file cannot be written; check that the folder exists, is writable and has room.",
-      path: path)
+      path: path, kind: .cannotWrite)
   }
 }

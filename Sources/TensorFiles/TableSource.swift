@@ -28,6 +28,7 @@ public struct TableSource: TensorSource {
     path = table.path
     let features = table.columns.filter { $0.name != target }
     columnNames = features.map(\.name)
+    let isMissing = features.count == table.columns.count
     guard !features.isEmpty else {
       throw TableError("there is no column beside the target; add one.", path: path)
     }
@@ -36,6 +37,9 @@ public struct TableSource: TensorSource {
     for (j, column) in features.enumerated() {
       try column.checkUsable(in: table)
       guard case .numeric(let cells) = column.cells else {
+        if isMissing, target != "target" {
+          throw Self.missingTarget(target, among: columnNames, path: path)
+        }
         throw column.error(
           "the column is text, and a network's input takes numbers; replace the words by numbers or "
             + "remove the column.", row: 0, in: table)
@@ -53,6 +57,23 @@ public struct TableSource: TensorSource {
     }
     self.arrays = arrays
     self.keys = keys
+  }
+
+  /// Why the table has no target, where one is needed.
+  package func missingTarget(_ name: String) -> TableError {
+    Self.missingTarget(name, among: columnNames, path: path)
+  }
+
+  private static func missingTarget(
+    _ name: String, among columns: [String], path: String
+  ) -> TableError {
+    let shown = columns.prefix(30).map(printable)
+    let meant = closestName(to: String(name.prefix(80)), among: shown)
+    return TableError(
+      "there is no column `\(printable(name))` to take as the target; "
+        + (meant.map { "did you mean `\($0)`? The" } ?? "the") + " columns are: "
+        + shown.joined(separator: ", ") + (columns.count > 30 ? ", ..." : "")
+        + "; name it with --target.", path: path)
   }
 
   public func type(of key: String) throws -> TensorType { try tensor(key).type }

@@ -41,11 +41,12 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
   ///     share of the decrease made.
   ///   - forcing: the loosest relative residual that CG may stop at; on a quadratic a small one makes
   ///     the first step the last.
+  ///   - maxOperations: floating-point operations after which no further step is begun.
   /// - Throws: what the executor throws.
   public init(
     minimizing objective: Objective<Scalar>, from start: [Scalar], diagonal: [Double]? = nil,
     tolerance: Double = 1e-12, forcing: Double = 1e-3, maxSteps: Int = 100,
-    isCancelled: () -> Bool = { false }
+    maxOperations: Double = .infinity, isCancelled: () -> Bool = { false }
   ) throws {
     let n = start.count
     let spent = objective.operations
@@ -65,7 +66,7 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
       return DiagonalMap(diagonal.map { Scalar(1 / Swift.max(abs($0), floor)) })
     }
 
-    for _ in 0..<maxSteps {
+    for _ in 0..<maxSteps where objective.operations - spent < maxOperations {
       let norm = Scalar.nrm2(n, gradient)
       guard loss.isFinite, norm.isFinite else {
         ending = .nonFinite

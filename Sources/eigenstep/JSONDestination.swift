@@ -109,7 +109,7 @@ package enum JSONDestination: Equatable, Sendable {
     DiagnosisFailure(
       .cannotCreate,
       "The file '\(path)' cannot be written (\(reason)); give a path in a folder that you may "
-        + "write to, or - for standard output.")
+        + "write to.")
   }
 }
 

@@ -89,10 +89,10 @@ struct ModelFileArguments: ParsableArguments {
     guard listParameters else { return false }
     try request.checkFile()
     let model = try OnnxModel(contentsOf: request.file)
-    let outputs = (lossOutput ?? output).map { [$0] } ?? model.outputs
+    let output = try DiagnosisProblem.output(of: model, options(target: nil, loss: nil))
     StandardOutput.write(
       try ModelParameters(
-        of: model, outputs: outputs, parameters: parameters, frozen: freeze
+        of: model, outputs: [output], parameters: parameters, frozen: freeze
       ).text())
     return true
   }

@@ -98,8 +98,10 @@ struct ProblemOptions: ParsableArguments {
     try OptionValue.check(l2, "--l2", "0 or more") { $0 >= 0 }
     try OptionValue.check(seed, "--seed", atLeast: 0)
     if let threads { try OptionValue.check(threads, "--threads", atLeast: 1) }
+    if profile == "-" { throw ValidationError("--profile - is no file; give a path.") }
     if profile != nil, executor == .reference {
-      throw ValidationError("--profile times ONNX Runtime's kernels; leave --executor reference out.")
+      throw ValidationError(
+        "--profile times ONNX Runtime's kernels; leave --executor reference out.")
     }
     if at > 0, rate == nil {
       throw ValidationError("--at \(at) takes \(at) steps, so it needs a learning rate: add --lr.")

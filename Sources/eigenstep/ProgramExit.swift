@@ -31,7 +31,15 @@ package enum ProgramExit: Int32, Sendable {
   package init(of error: any Error) {
     switch error {
     case let failure as DiagnosisFailure: self.init(failure.kind)
-    case is TableError, is ArrayFileError, is OnnxModelError: self = .badData
+    case let error as ArrayFileError:
+      self =
+        switch error.kind {
+        case .missingFile: .noInput
+        case .badData: .badData
+        case .cannotWrite: .cannotCreate
+        }
+    case let error as OnnxModelError: self = error.kind == .cannotWrite ? .cannotCreate : .badData
+    case is TableError: self = .badData
     case is CancellationError: self = .interrupted
     case let error as OnnxRuntimeError:
       self =

@@ -67,6 +67,7 @@ struct SpectrumCommand: ParsableCommand {
     if let tolerance {
       try OptionValue.check(tolerance, "--tolerance", "between 0 and 1") { $0 > 0 && $0 < 1 }
     }
+    if diagonal == "-" { throw ValidationError("--diagonal - is no file; give a path.") }
     try OptionValue.check(error, "--error", "between 0 and 1") { $0 > 0 && $0 < 1 }
   }
 

@@ -74,6 +74,14 @@ import Testing
       arrays: [("x", x), ("target", Tensor([0, 1, 2, 1, 0, 7, 1, 2] as [Int64], shape: [8]))],
       words: ["label 7", "index 5", "3 classes"]),
     Row(
+      name: "a label that no double holds",
+      arrays: [("x", x), ("target", Tensor([0, 1, 2, 1, 0, .max, 1, 2] as [Int64], shape: [8]))],
+      words: ["9.22", "index 5"]),
+    Row(
+      name: "a label of no kind for binary",
+      arrays: [("x", x), ("target", Tensor((0..<24).map { Int64($0 % 3) }, shape: [8, 3]))],
+      options: ["--data", "DATA", "--loss", "binary"], words: ["holds 2", "[0, 2]", "binary"]),
+    Row(
       name: "labels that count from 1",
       arrays: [("x", x), ("target", Tensor([3, 1, 2, 1, 3, 2, 1, 2] as [Int32], shape: [8]))],
       words: ["label 3", "subtract 1"]),
@@ -186,6 +194,11 @@ import Testing
       (($0["largest"] as? [[String: Any]])?.first?["value"] as? Double) ?? 0
     }
     #expect(values[0] > 0 && abs(values[0] - values[1]) < 1e-12 * values[0])
+    var wrong = Self.labels.doubles.map { Int64($0) }
+    wrong[6] = -1
+    let outside = try self.folder([("x", Self.x), ("target", Tensor(wrong, shape: [8]))])
+    let label = try run(outside, loss, model: "gate-of-4.onnx")
+    #expect(label.status == 65 && label.errors.contains("label -1"), "\(label.errors)")
     let refused = try run(folder, loss + ["--samples", "6"], model: "gate-of-4.onnx")
     #expect(refused.status == 65 && refused.errors.contains("--samples 4"), "\(refused.errors)")
   }
@@ -216,6 +229,53 @@ import Testing
     let again = try loss(["diagnose", model] + options.dropLast(2))
     #expect(abs(after - again) < 1e-6)
     #expect(Set(folder.contents) == ["batch.npz", "p.safetensors", "p.onnx"])
+  }
+
+  @Test func `class probabilities in float64 are labels spelled out`() throws {
+    let values = Self.labels.doubles.flatMap { label in
+      (0..<3).map { Double($0) == label ? 1.0 : 0 }
+    }
+    let losses = try [Self.labels, Tensor(values, shape: [8, 3])].map { target in
+      let folder = try self.folder([("x", Self.x), ("target", target)])
+      let outcome = try run(
+        folder, ["--data", "DATA", "--loss", "cross-entropy", "--no-trials", "--json", "-"])
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let report = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+      let problem = (report as? [String: Any])?["problem"] as? [String: Any]
+      return try #require(problem?["loss"] as? Double)
+    }
+    #expect(abs(losses[0] - losses[1]) < 1e-6)
+  }
+
+  @Test func `a table's column may be called as its features are`() throws {
+    let folder = try self.folder()
+    let rows = (0..<8).map { "\($0).5,\($0 % 2),1,\($0 % 3)" }
+    try ("a,b,c,x\n" + rows.joined(separator: "\n") + "\n").write(
+      toFile: folder.path("t.csv"), atomically: true, encoding: .utf8)
+    let options = ["--data", folder.path("t.csv"), "--loss", "cross-entropy", "--no-trials"]
+    let outcome = try run(folder, options + ["--target", "x"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let missing = try run(folder, options + ["--target", "y"])
+    #expect(missing.status == 65 && missing.errors.contains("columns are: a, b, c, x"))
+  }
+
+  @Test func `the profile names the model's nodes`() throws {
+    let folder = try folder()
+    let path = folder.path("profile.json")
+    let outcome = try BuiltProgram.run([
+      "spectrum", "\(Self.fixtures)/gate.onnx", "--data", folder.path("batch.npz"),
+      "--loss", "cross-entropy", "--profile", path,
+    ])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let text = try Data(contentsOf: URL(fileURLWithPath: path))
+    let profile = try #require(try JSONSerialization.jsonObject(with: text) as? [String: Any])
+    #expect(profile["schema"] as? String == "eigenstep.profile/1")
+    let entries = try #require(profile["entries"] as? [[String: Any]])
+    #expect(entries.contains { $0["source"] is String && $0["runs"] as? Int ?? 0 > 0 })
+    let total = entries.reduce(0) { $0 + ($1["milliseconds"] as? Double ?? 0) }
+    #expect(abs(total - (profile["milliseconds"] as? Double ?? -1)) < 1e-6 * total)
+    let refused = try run(folder, ["--data", "DATA", "--loss", "mse", "--profile", path])
+    #expect(refused.status == 64 && refused.errors.contains("--executor reference"))
   }
 
   @Test func `the model's own loss`() throws {

@@ -20,7 +20,7 @@ import Testing
     Row(options: ["--operator", "jacobian"], status: 64, word: "gauss-newton"),
     Row(options: ["--precondition", "newton"], status: 64, word: "features"),
     Row(options: ["--precondition", "adam"], status: 64, word: "--at"),
-    Row(options: ["--precondition", "adam:/no/such.npy"], status: 65, word: "/no/such.npy"),
+    Row(options: ["--precondition", "adam:/no/such.npy"], status: 66, word: "/no/such.npy"),
     Row(options: ["--parameters", "gain"], status: 64, word: "weights"),
     Row(options: ["--tolerance", "0"], status: 64, word: "--tolerance"),
     Row(options: ["--density", "--error", "2"], status: 64, word: "--error"),

@@ -1,8 +1,9 @@
 import Curvature
-import Diagnosis
 import Foundation
 import TensorPrograms
 import Testing
+
+@testable import Diagnosis
 
 /// Models written in Swift, diagnosed.
 @Suite struct SwiftModelTests {
@@ -76,6 +77,44 @@ import Testing
     #expect(report.curvature.operatorApplications < 60)
     #expect(report.curvature.largest.upperBound! >= report.curvature.largest.value!)
     #expect(report.prescriptions.contains { $0.measured != nil })
+  }
+
+  /// Some samples of many are diagnosed, and the sharpness holds for all.
+  @Test func sharpnessOnAllSamples() throws {
+    let problem = try network()
+    let whole = try report(problem) { $0.trials = false }
+    let some = try report(problem) {
+      $0.workLimit = 1e7
+      $0.trials = false
+    }
+    #expect(whole.curvature.largestOnAllSamples == nil)
+    #expect(some.problem.samples == 12)
+    let onAll = try #require(some.curvature.largestOnAllSamples)
+    let finding = try #require(some.findings.first { $0.id == "some-samples" })
+    #expect(finding.sentence.contains("12 of the 24 samples"), "\(finding.sentence)")
+    #expect(onAll.samples == 24 && onAll.operatorApplications == 2)
+    #expect(onAll.value <= whole.curvature.largest.value! + 1e-12)
+    let eigenvalues = whole.directions.map(\.eigenvalue)
+    #expect(eigenvalues.contains { abs($0 - onAll.value) <= onAll.residual + 1e-12 })
+    #expect(onAll.residual < 0.5 * onAll.value)
+    // The draw is the seed's.
+    let again = try report(problem) {
+      $0.workLimit = 1e7
+      $0.trials = false
+    }
+    #expect(try again.json() == some.json())
+  }
+
+  /// A model of whole batches keeps its samples together.
+  @Test(arguments: [(3, 12, 1), (5, 12, 1), (5, 24, 4), (7, 13, 1), (2, 24, 4)])
+  func drawnSamples(wanted: Int, count: Int, batch: Int) {
+    let drawn = SampleChoice.draw(wanted, of: count, batch: batch, seed: 3)
+    #expect(drawn == drawn.sorted() && Set(drawn).count == drawn.count)
+    #expect(drawn.count % batch == 0 && drawn.allSatisfy { $0 >= 0 && $0 < count })
+    #expect(drawn.count <= max(wanted, batch) && 2 * drawn.count >= min(wanted, count))
+    for group in Dictionary(grouping: drawn, by: { $0 / batch }).values {
+      #expect(group.count == batch)
+    }
   }
 
   @Test func labelOutOfRange() throws {

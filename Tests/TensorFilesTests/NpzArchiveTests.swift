@@ -245,4 +245,14 @@ struct NpzArchiveTests {
       #expect(error?.description.contains("PyTorch checkpoint") == true)
     }
   }
+
+  /// Lengths at which zlib has taken all input and still holds output.
+  @Test(arguments: [16386, 16400, 16401, 16412])
+  func lastBytesOfACompressedArray(count: Int) throws {
+    let zeros = Tensor(repeating: 0, type: .float32(count))
+    try ArrayFixtures.withTemporaryPath("z.npz") { path in
+      try NpzArchive.write([("x", zeros)], to: path, compressed: true)
+      #expect(try NpzArchive(path).tensor("x") == zeros)
+    }
+  }
 }

@@ -114,21 +114,22 @@ public struct LayerParameters {
 
   /// The parameters whose names go on with `name`: `p["block1"]["attention"]`.
   public subscript(name: String) -> LayerParameters {
-    LayerParameters(values, path: path.isEmpty ? name : path + "." + name)
+    LayerParameters(values, path: full(name))
   }
 
   /// The tensor with this name.
   /// - Precondition: there is one.
   public func tensor(_ name: String) -> Traced {
-    let full = path.isEmpty ? name : path + "." + name
-    guard let value = values[full] else {
+    guard let value = values[full(name)] else {
       preconditionFailure(
-        "there is no parameter \(full) among \(values.keys.sorted().joined(separator: ", "))")
+        "there is no parameter \(full(name)) among \(values.keys.sorted().joined(separator: ", "))")
     }
     return value
   }
 
   public var weight: Traced { tensor("weight") }
   /// Nil for a layer without one.
-  public var bias: Traced? { values[path + ".bias"] }
+  public var bias: Traced? { values[full("bias")] }
+
+  private func full(_ name: String) -> String { path.isEmpty ? name : path + "." + name }
 }

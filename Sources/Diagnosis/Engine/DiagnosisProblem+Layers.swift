@@ -31,18 +31,12 @@ extension DiagnosisProblem {
     let target = try loss.checked(
       target, named: "the target", outputs: outputType, outputName: "output")
     _ = try Program.trace(outputType, target.type.widened) { loss.apply($0, $1) }
-    let decay: @Sendable ([Traced]) -> Traced = { values in
-      var total = values[0].scalar(0)
-      for (value, definition) in zip(values, definitions) where !definition.isBias {
-        total = total + value.square().sum()
-      }
-      return total * (l2 / 2)
-    }
     self.init(
       name: name,
       definition: LossDefinition(
         parameters: definitions, model: outputs, loss: { loss.apply($0, $1[$1.count - 1]) },
-        penalty: l2 == 0 ? nil : decay, distribution: loss.distribution(outputType, target.type)),
+        penalty: l2 == 0 ? nil : LossDefinition.decay(l2, of: definitions),
+        distribution: loss.distribution(outputType, target.type)),
       data: inputs + [target], start: parameters.start, lossName: loss.name, l2: l2)
   }
 }

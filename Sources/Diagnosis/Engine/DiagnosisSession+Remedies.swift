@@ -59,6 +59,7 @@ extension DiagnosisSession {
     let newton = try NewtonCG(
       minimizing: objective, from: point, diagonal: survey.diagonal,
       tolerance: min(1e-12, 1e-6 * request.tolerance), forcing: problem.isQuadratic ? 1e-8 : 1e-3,
+      maxOperations: problem.table == nil ? 4000 * objective.gradientOperations() : .infinity,
       isCancelled: isCancelled)
     guard newton.ending != .cancelled else {
       result.interrupted = (0, planned)

@@ -5,7 +5,7 @@ import Training
 
 /// One diagnosis in the making: the objective, the point, and what was measured there.
 struct DiagnosisSession<Scalar: LinearMapScalar> {
-  let problem: DiagnosisProblem
+  private(set) var problem: DiagnosisProblem
   let request: DiagnosisRequest
   let executor: any Executor
   let progress: @Sendable (DiagnosisProgress) -> Void
@@ -69,6 +69,11 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     scaling = problem.table.map(FeatureScaling.init)
     (self.problem, self.objective, self.budget, self.whole) = (problem, objective, budget, whole)
     try approach()
+    guard loss.isFinite || problem.atPoint == nil else {
+      self.problem.notes.append(
+        "The parameters were not saved, since the loss is not finite there.")
+      return
+    }
     try problem.atPoint?(point.map { Double($0) })
   }
 

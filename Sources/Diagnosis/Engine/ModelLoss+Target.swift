@@ -5,7 +5,8 @@ extension ModelLoss {
   /// The target as this loss of these outputs takes it: labels as integers.
   ///
   /// - Parameter name: what the target is called in a complaint, as `the target 'y'`.
-  /// - Throws: `DiagnosisFailure` where a label is no whole number or out of range.
+  /// - Throws: `DiagnosisFailure` where a label is no whole number or out of range, or a probability of
+  ///   `binary` is none.
   package func checked(
     _ target: Tensor, named name: String, outputs: TensorType, outputName: String
   ) throws -> Tensor {
@@ -23,6 +24,15 @@ extension ModelLoss {
       }
       target = Tensor(values, type: TensorType(.int64, target.shape))
     }
+    if self.name == "binary",
+      let index = target.doubles.firstIndex(where: { !($0 >= 0 && $0 <= 1) })
+    {
+      throw DiagnosisFailure(
+        .badData,
+        "\(name) holds \(Wording.number(target.doubles[index])) at index "
+          + "\(target.shape.position(index)), but binary takes 0, 1 or a probability between; mend the "
+          + "target.")
+    }
     guard let axis = classAxis(outputs, target.type) else { return target }
     let classes = outputs.shape[axis]
     let labels = target.doubles
@@ -30,7 +40,7 @@ extension ModelLoss {
       let countsFromOne = labels.min() == 1 && labels.max() == Double(classes)
       throw DiagnosisFailure(
         .badData,
-        "\(name) holds the label \(Int(labels[index])) at index \(target.shape.position(index)), but "
+        "\(name) holds the label \(Wording.number(labels[index], digits: 17)) at index \(target.shape.position(index)), but "
           + "the output '\(outputName)' has \(classes) classes, 0 to \(classes - 1)"
           + (countsFromOne ? "; these labels count from 1: subtract 1." : ": mend the labels."))
     }

@@ -80,8 +80,11 @@ public func measureSpectrum(
   isCancelled: @escaping @Sendable () -> Bool = { false }
 ) throws -> SpectrumResult {
   func measure<Scalar: LinearMapScalar>(_: Scalar.Type) throws -> SpectrumResult {
+    // Of all samples, however long it takes.
+    var atPoint = request.problem
+    atPoint.workLimit = .infinity
     let point = try DiagnosisSession<Scalar>(
-      problem, request.problem, executor, progress: progress, isCancelled: isCancelled)
+      problem, atPoint, executor, progress: progress, isCancelled: isCancelled)
     return try SpectrumSession(point: point, request: request).result()
   }
   switch request.problem.precision ?? (problem.isLinearInParameters ? .float64 : .float32) {
