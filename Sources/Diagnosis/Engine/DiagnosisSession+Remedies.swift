@@ -59,7 +59,7 @@ extension DiagnosisSession {
     let newton = try NewtonCG(
       minimizing: objective, from: point, diagonal: survey.diagonal,
       tolerance: min(1e-12, 1e-6 * request.tolerance), forcing: problem.isQuadratic ? 1e-8 : 1e-3,
-      maxOperations: problem.table == nil ? 4000 * objective.gradientOperations() : .infinity,
+      maxOperations: problem.table == nil ? 2000 * objective.gradientOperations() : .infinity,
       isCancelled: isCancelled)
     guard newton.ending != .cancelled else {
       result.interrupted = (0, planned)
@@ -97,7 +97,7 @@ extension DiagnosisSession {
         break
       }
     }
-    let best = min(newtonLoss, outcomes.compactMap(\.lastLoss).min() ?? newtonLoss)
+    let best = min(newtonLoss, outcomes.compactMap(\.lowestLoss).min() ?? newtonLoss)
     let reference: Double
     if let known, best >= known - request.tolerance * (loss - known) {
       reference = known
@@ -147,7 +147,7 @@ extension DiagnosisSession {
         break
       }
     }
-    guard let best = outcomes.compactMap(\.lastLoss).min() else { return }
+    guard let best = outcomes.compactMap(\.lowestLoss).min() else { return }
     result.reference = (best, "the best of trials of a few steps, since a minimum is too dear here")
     let judge = bench(best)
     for (index, outcome) in outcomes.enumerated() {

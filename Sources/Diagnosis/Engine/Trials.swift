@@ -31,7 +31,8 @@ struct TrialBench<Scalar: LinearMapScalar> {
     /// The change in words, where the trial itself chose a rate.
     var change: String?
 
-    var lastLoss: Double? { losses.last.flatMap { $0.isFinite ? $0 : nil } }
+    /// Of those recorded; a run may have passed its lowest point before its end.
+    var lowestLoss: Double? { losses.filter(\.isFinite).min() }
   }
 
   /// Nil without a reference, or where it is not below the start.
