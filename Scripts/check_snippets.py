@@ -115,7 +115,7 @@ def check_swift(place, text, expected):
                     break
         command += package_objects()
         if sys.platform != "darwin":
-            command += ["-llapacke", "-lopenblas"]
+            command += ["-llapacke", "-lopenblas", "-lz"]
         build = subprocess.run(command, text=True, capture_output=True)
         if build.returncode != 0:
             return report(place, text, build.stderr[-4000:])

@@ -16,20 +16,56 @@ public struct ModelLoss: Sendable {
   /// The axis of the outputs whose size the integers of the target stay below; nil for a target that is
   /// no class.
   public let classAxis: @Sendable (_ outputs: TensorType, _ target: TensorType) -> Int?
+  /// One loss per label, flat, for outputs with this axis of classes; nil for a loss of no labels.
+  private let labelLosses: LabelLosses?
 
-  init(
+  private typealias LabelLosses =
+    @Sendable (_ outputs: Traced, _ labels: Traced, _ axis: Int) -> Traced
+
+  private init(
     _ name: String, _ summary: String,
     distribution: @escaping @Sendable (TensorType, TensorType) -> OutputDistribution? = {
       _, _ in nil
     },
-    classAxis: @escaping @Sendable (TensorType, TensorType) -> Int? = { _, _ in nil },
-    apply: @escaping @Sendable (Traced, Traced) -> Traced
+    labels: LabelLosses? = nil, apply: @escaping @Sendable (Traced, Traced) -> Traced
   ) {
     self.name = name
     self.summary = summary
-    self.apply = apply
     self.distribution = distribution
-    self.classAxis = classAxis
+    labelLosses = labels
+    guard let labels else {
+      self.apply = apply
+      classAxis = { _, _ in nil }
+      return
+    }
+    classAxis = { axisOfClasses($0, $1) }
+    self.apply = { outputs, target in
+      axisOfClasses(outputs.type, target.type).map { labels(outputs, target, $0).mean() }
+        ?? apply(outputs, target)
+    }
+  }
+
+  /// The label that PyTorch's losses leave out by default.
+  public static let ignoredLabel = -100
+
+  /// The loss without the labels that are ignored: the mean over the others.
+  ///
+  /// It stays a mean over samples, which may be cut into batches, by a factor that all of `target` gives.
+  /// No likelihood goes with it.
+  /// - Precondition: some label of `target` is none to be ignored.
+  public func ignoringLabels(of target: Tensor) -> ModelLoss {
+    guard let labelLosses, target.element == .int32 || target.element == .int64 else { return self }
+    let ignored = target.doubles.count { $0 == Double(Self.ignoredLabel) }
+    guard ignored > 0 else { return self }
+    precondition(ignored < target.shape.count, "all labels are ignored")
+    let factor = Double(target.shape.count) / Double(target.shape.count - ignored)
+    return ModelLoss(
+      name, summary,
+      labels: { outputs, target, axis in
+        let isGiven = target.compare(.notEqual, target.scalar(Double(Self.ignoredLabel)))
+        let losses = labelLosses(outputs, isGiven.select(target, target.zeros()), axis)
+        return isGiven.reshaped(losses.shape).select(losses * factor, losses.zeros())
+      }, apply: apply)
   }
 
   public static let all: [ModelLoss] = [
@@ -39,28 +75,22 @@ public struct ModelLoss: Sendable {
         guard axisOfClasses(outputs, target) == outputs.shape.rank - 1 else { return nil }
         return OutputDistribution(.categorical, scale: 1 / positions(outputs, 2))
       },
-      classAxis: { axisOfClasses($0, $1) }
-    ) { outputs, target in
-      guard let axis = axisOfClasses(outputs.type, target.type) else {
-        guard target.shape == outputs.shape, outputs.rank >= 2 else {
-          return mismatch("cross-entropy", outputs, target)
-        }
-        let logProbabilities = outputs.logSoftmax(axis: 1)
-        return (target.converted(to: outputs.element) * logProbabilities).sum()
-          * (-1 / Double(count(outputs.shape, less: 1)))
+      labels: { outputs, labels, axis in
+        outputs.logSumExp(axis: axis).reshaped([count(outputs.shape, less: axis)])
+          - picked(outputs, labels, axis)
       }
-      return
-        (outputs.logSumExp(axis: axis).reshaped([count(outputs.shape, less: axis)])
-        - picked(outputs, target, axis)).mean()
+    ) { outputs, target in
+      guard target.shape == outputs.shape, outputs.rank >= 2 else {
+        return mismatch("cross-entropy", outputs, target)
+      }
+      let logProbabilities = outputs.logSoftmax(axis: 1)
+      return (target.converted(to: outputs.element) * logProbabilities).sum()
+        * (-1 / Double(count(outputs.shape, less: 1)))
     },
     ModelLoss(
-      "nll", "Log-probabilities against class indices.", classAxis: { axisOfClasses($0, $1) }
-    ) { outputs, target in
-      guard let axis = axisOfClasses(outputs.type, target.type) else {
-        return mismatch("nll", outputs, target)
-      }
-      return -picked(outputs, target, axis).mean()
-    },
+      "nll", "Log-probabilities against class indices.",
+      labels: { outputs, labels, axis in -picked(outputs, labels, axis) }
+    ) { outputs, target in mismatch("nll", outputs, target) },
     ModelLoss(
       "binary", "Logits against 0 or 1 (or a probability) for each.",
       distribution: { outputs, _ in

@@ -26,10 +26,17 @@ public struct ModelParameters: Sendable {
     of model: OnnxModel, outputs: [String], parameters: String?, frozen: String?
   ) throws {
     let trainable = try model.parameters(for: outputs).map { parameter in
-      Entry(
-        name: parameter.name, type: parameter.value.type,
-        reason: parameter.value.doubles.contains { $0.isInfinite }
-          ? "holds infinities, as a mask does" : nil)
+      let values = parameter.value.doubles
+      var reason: String?
+      if values.contains(where: \.isInfinite) {
+        reason = "holds infinities, as a mask does"
+      } else if parameter.name.wholeMatch(of: /val_\d+/) != nil,
+        values.allSatisfy({ $0 == values[0] })
+      {
+        // As PyTorch's exporter names scales and initial states; weights keep their own names.
+        reason = "a constant of the exporter"
+      }
+      return Entry(name: parameter.name, type: parameter.value.type, reason: reason)
     }
     let constants = try model.constants(for: outputs).map {
       Entry(name: $0.name, type: model.initializers[$0.name]!.type, reason: $0.reason)

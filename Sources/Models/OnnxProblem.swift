@@ -94,6 +94,7 @@ extension DiagnosisProblem {
         outputs.shape[0] = samples
       }
       let target = try data.target(for: loss, outputs: outputs, outputName: output)
+      let loss = loss.ignoringLabels(of: target)
       arrays.append(target)
       var targetType = target.type
       if let fixed { targetType.shape[0] = fixed }
@@ -126,6 +127,7 @@ extension DiagnosisProblem {
         "Left out, since the loss does not depend on them: "
           + "\(Wording.list(idle.prefix(5).map(\.name) + (idle.count > 5 ? ["..."] : []))).")
     }
+    data.notes += Self.notes(on: model, names, training: options.training)
     self.init(
       name: (path as NSString).lastPathComponent, definition: definition, data: arrays,
       start: names.flatMap { model.initializers[$0]!.doubles },
@@ -151,6 +153,31 @@ extension DiagnosisProblem {
         }
       }
     }
+  }
+
+  /// What exporters do to models that changes what is diagnosed.
+  private static func notes(
+    on model: OnnxModel, _ parameters: [String], training: Bool
+  ) -> [String] {
+    var notes: [String] = []
+    let merged = parameters.filter { name in
+      let values = model.initializers[name]!.doubles
+      return values.count > 1 && model.readerCount(of: name) > 1
+        && values.allSatisfy { $0 == values[0] }
+    }
+    if !merged.isEmpty {
+      let shown = merged.prefix(3).map(Wording.printable) + (merged.count > 3 ? ["..."] : [])
+      notes.append(
+        "\(Wording.list(shown)): one number throughout, and read more than once. Exporters merge "
+          + "equal tensors; if training has several, export without optimisation (the README says "
+          + "how), or they are diagnosed as one.")
+    }
+    if training, !model.uses(["BatchNormalization", "Dropout"]) {
+      notes.append(
+        "--training changes nothing: there is no BatchNormalization or Dropout in the model, maybe "
+          + "since the exporter folded them away.")
+    }
+    return notes
   }
 
   private static func noGradient(_ output: String, _ path: String) -> DiagnosisFailure {

@@ -88,13 +88,16 @@ extension DiagnosisReport {
 
   /// Nothing was run: theory alone.
   private var untriedAdvice: String? {
-    let ordinary = prescriptions.filter(\.isOrdinary)
+    let stable = prescriptions.filter {
+      learningRate.verdict != .unstable || $0.id != Prescription.Kind.asGiven.rawValue
+    }
+    let ordinary = stable.filter(\.isOrdinary)
     let fewest = ordinary.compactMap(\.predicted.iterations).min()
     let chosen =
       fewest.flatMap { fewest in
         ordinary.filter { ($0.predicted.iterations ?? .max) <= 2 * fewest }
           .min { $0.effort < $1.effort }
-      } ?? prescriptions.first
+      } ?? stable.first
     guard let chosen else { return nil }
     let steps = chosen.predicted.iterations.map { ": \(Wording.count($0, "step")) predicted" }
     return "\(capitalised(chosen.change))\(steps ?? "") (not run)."

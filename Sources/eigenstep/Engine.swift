@@ -34,6 +34,13 @@ enum Engine {
       let result = try measure(problem, executor)
       if let path = request.profile { try write(executor, path) }
       return result
+    } catch let error as OnnxRuntimeError
+      where request.modelFile != nil && "\(error)".contains("out of data bounds")
+    {
+      throw DiagnosisFailure(
+        .badData,
+        "\(request.modelFile?.data ?? request.file): an index lies outside of the table that the "
+          + "model looks it up in; mend the data. \(error)")
     } catch let error as ProgramError {
       throw DiagnosisFailure(.software, "The model could not be built: \(error)")
     }

@@ -34,7 +34,7 @@ struct ProblemOptions: ParsableArguments {
 
   @Option(
     help:
-      "The loss; a table takes the first three. (default: half-squared-error for numbers, cross-entropy for classes)"
+      "The loss; a table takes the first three. (default of a table: half-squared-error for numbers, cross-entropy for classes)"
   )
   var loss: LossName?
 
@@ -173,6 +173,12 @@ struct ProblemOptions: ParsableArguments {
 
   /// Refuses what only goes with the other kind of file.
   private func checkKind() throws {
+    let foreign = [".pt", ".pth", ".pkl", ".keras", ".h5", ".pb", ".tflite", ".joblib"]
+    if foreign.contains(where: file.lowercased().hasSuffix) {
+      throw ValidationError(
+        "\(file) is neither a table nor an ONNX model; export the model to ONNX (in PyTorch: "
+          + "torch.onnx.export).")
+    }
     let used: [(name: String, isUsed: Bool)] =
       isModel
       ? [

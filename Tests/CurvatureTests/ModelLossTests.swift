@@ -72,6 +72,23 @@ import Testing
     #expect(abs(value - one.expected) < 1e-14 * (1 + abs(one.expected)))
   }
 
+  /// PyTorch's mean over the labels that are not -100, of the whole and put together from samples.
+  @Test(arguments: ["cross-entropy", "nll"]) func ignoredLabels(name: String) throws {
+    let outputs = Tensor(Self.ramp, type: .float64(2, 3, 2))
+    let target = Tensor([2, -100, 1, 1] as [Int64], shape: [2, 2])
+    let loss = try #require(ModelLoss.named(name)).ignoringLabels(of: target)
+    func value(_ samples: [Int]) throws -> Double {
+      let data = [outputs.samples(at: samples), target.samples(at: samples)]
+      let program = try Program.trace(data[0].type, data[1].type) {
+        loss.apply($0.logSoftmax(axis: 1), $1)
+      }
+      return try ReferenceExecutor().compile(program).run(data)[0].doubles[0]
+    }
+    #expect(abs(try value([0, 1]) - 1.0151888001696852) < 1e-14)
+    #expect(abs(try (value([0]) + value([1])) / 2 - 1.0151888001696852) < 1e-14)
+    #expect(loss.distribution(outputs.type, target.type) == nil)
+  }
+
   @Test func everyLossHasACase() {
     #expect(Set(Self.cases.map(\.name)) == Set(ModelLoss.all.map(\.name)))
     #expect(Set(ModelLoss.all.map(\.name)).count == ModelLoss.all.count)

@@ -22,6 +22,8 @@ struct CurvatureSurvey<Scalar: LinearMapScalar> {
   /// The eigenvector of the largest eigenvalue.
   var sharpest: [Scalar]
   var operatorApplications: Int
+  /// Whether the spectral measure had too few products to tell how flat the flat directions are.
+  var isMeasureCoarse = false
   var dense: SymmetricEigensystem?
   /// The diagonal, where the matrix was written out.
   var diagonal: [Double]?
@@ -93,8 +95,9 @@ extension CurvatureSurvey {
     smallestResidual = top.smallest[0].residual
     zeroThreshold = max(Double(n) * Double.ulpOfOne * top.scale, top.rounding)
     eigenvalues = [largest, smallest]
-    let measure = try SpectralMeasure(
-      of: map, from: gradient, maxApplications: min(n, products.measure, affordable))
+    let limit = min(n, products.measure, affordable)
+    let measure = try SpectralMeasure(of: map, from: gradient, maxApplications: limit)
+    isMeasureCoarse = measure.operatorApplications == limit && limit < min(n, 60)
     operatorApplications += measure.operatorApplications
     model = QuadraticModel(
       eigenvalues: measure.nodes, weights: measure.weights, zeroThreshold: zeroThreshold)
@@ -122,7 +125,8 @@ extension CurvatureSurvey {
 
   /// The smallest eigenvalue that matters to a thousand steps of descent at `1 / upperBound`.
   var effectiveSmallest: Double? {
-    largest > zeroThreshold ? model.effectiveSmallest(rate: 1 / upperBound) : nil
+    largest > zeroThreshold && !isMeasureCoarse
+      ? model.effectiveSmallest(rate: 1 / upperBound) : nil
   }
 
   var effectiveConditionNumber: Double? { effectiveSmallest.map { largest / $0 } }

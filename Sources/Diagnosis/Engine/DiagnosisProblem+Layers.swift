@@ -30,6 +30,7 @@ extension DiagnosisProblem {
     }.outputTypes[0]
     let target = try loss.checked(
       target, named: "the target", outputs: outputType, outputName: "output")
+    let loss = loss.ignoringLabels(of: target)
     _ = try Program.trace(outputType, target.type.widened) { loss.apply($0, $1) }
     self.init(
       name: name,

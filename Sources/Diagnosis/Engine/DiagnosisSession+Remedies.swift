@@ -148,7 +148,9 @@ extension DiagnosisSession {
       }
     }
     guard let best = outcomes.compactMap(\.lowestLoss).min() else { return }
-    result.reference = (best, "the best of trials of a few steps, since a minimum is too dear here")
+    result.reference = (
+      best, "the best trial of a few steps each, since a minimum is too dear here"
+    )
     let judge = bench(best)
     for (index, outcome) in outcomes.enumerated() {
       result.prescriptions[index] = plans[index].prescription

@@ -5,8 +5,8 @@ extension ModelLoss {
   /// The target as this loss of these outputs takes it: labels as integers.
   ///
   /// - Parameter name: what the target is called in a complaint, as `the target 'y'`.
-  /// - Throws: `DiagnosisFailure` where a label is no whole number or out of range, or a probability of
-  ///   `binary` is none.
+  /// - Throws: `DiagnosisFailure` where a label is no whole number or out of range, or a
+  ///   probability is none.
   package func checked(
     _ target: Tensor, named name: String, outputs: TensorType, outputName: String
   ) throws -> Tensor {
@@ -24,19 +24,30 @@ extension ModelLoss {
       }
       target = Tensor(values, type: TensorType(.int64, target.shape))
     }
-    if self.name == "binary",
+    let isProbable = self.name == "cross-entropy" && target.element.isFloating
+    if self.name == "binary" || self.name == "kl" || isProbable,
       let index = target.doubles.firstIndex(where: { !($0 >= 0 && $0 <= 1) })
     {
       throw DiagnosisFailure(
         .badData,
         "\(name) holds \(Wording.number(target.doubles[index])) at index "
-          + "\(target.shape.position(index)), but binary takes 0, 1 or a probability between; mend the "
-          + "target.")
+          + "\(target.shape.position(index)), but \(self.name) takes "
+          + (self.name == "binary" ? "0, 1 or a probability between" : "probabilities from 0 to 1")
+          + "; mend the target, or choose another --loss.")
     }
     guard let axis = classAxis(outputs, target.type) else { return target }
     let classes = outputs.shape[axis]
     let labels = target.doubles
-    if let index = labels.firstIndex(where: { $0 < 0 || $0 >= Double(classes) }) {
+    let ignored = Double(Self.ignoredLabel)
+    guard labels.contains(where: { $0 != ignored }) else {
+      throw DiagnosisFailure(
+        .badData,
+        "\(name) holds nothing but the label \(Self.ignoredLabel), which is ignored; give it labels."
+      )
+    }
+    if let index = labels.firstIndex(where: {
+      ($0 < 0 || $0 >= Double(classes)) && $0 != ignored
+    }) {
       let countsFromOne = labels.min() == 1 && labels.max() == Double(classes)
       throw DiagnosisFailure(
         .badData,

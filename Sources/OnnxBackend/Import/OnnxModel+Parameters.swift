@@ -43,6 +43,20 @@ extension OnnxModel {
     }
   }
 
+  /// Whether a node of the graph, or of a function, is one of these operators.
+  public func uses(_ operators: Set<String>) -> Bool {
+    var found = false
+    for nodes in [proto.graph.node] + proto.functions.map(\.node) {
+      nodes.forEachNested { if operators.contains($0.opType) { found = true } }
+    }
+    return found
+  }
+
+  /// How many inputs of the graph's nodes a value is.
+  public func readerCount(of name: String) -> Int {
+    proto.graph.node.reduce(0) { count, node in count + node.input.count { $0 == name } }
+  }
+
   /// The names of the values by which a derivative of `outputs` may pass.
   private func influences(on outputs: [String]) throws -> Set<String> {
     let made = Set(proto.graph.node.flatMap(\.output)).union(initializers.keys)
