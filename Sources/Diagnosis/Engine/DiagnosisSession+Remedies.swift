@@ -312,6 +312,8 @@ extension DiagnosisSession {
   private func tunedMomentum(
     _ survey: CurvatureSurvey<Scalar>
   ) -> (rate: Double, momentum: Double) {
+    // Where the flat directions are unknown, the customary coefficient.
+    guard !survey.isMeasureCoarse else { return (1 / survey.upperBound, 0.9) }
     let modes = survey.model.reachable.map(\.eigenvalue)
     let largest = survey.upperBound
     let smallest = max(modes.min() ?? largest, 1e-14 * largest)
