@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Eigenstep needs beside Swift: OpenBLAS with LAPACKE and zlib, by the platform's
 # package manager, and ONNX Runtime's C library, from the `onnxruntime` wheel, into .eigenstep/.
-# With `tests`, also the conformance cases of the `onnx` package. Does nothing where all is there. Never touches the user's Python packages.
+# With `tests`, also the conformance cases of the `onnx` package. Does nothing where all is there. Never
+# touches the user's Python packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -15,12 +15,7 @@ final class OutputFile {
         "the path is that of a device or a pipe; give that of a file.", path: path,
         kind: .cannotWrite)
     }
-    // The file behind a link, so that the link itself stays.
-    let target =
-      realpath(path, nil).map { resolved in
-        defer { free(resolved) }
-        return String(cString: resolved)
-      } ?? path
+    let target = fileBehindLink(path)
     let temporary = "\(target).\(UUID().uuidString.prefix(8)).part"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0o666)
     let file = OutputFile(descriptor, path: path)
@@ -73,4 +68,12 @@ final class OutputFile {
       "the file cannot be written; check that the folder exists, is writable and has room.",
       path: path, kind: .cannotWrite)
   }
+}
+
+/// The file that a path leads to, so that a rename replaces it and leaves the link itself; the path as
+/// it is where there is no file yet.
+package func fileBehindLink(_ path: String) -> String {
+  guard let resolved = realpath(path, nil) else { return path }
+  defer { free(resolved) }
+  return String(cString: resolved)
 }

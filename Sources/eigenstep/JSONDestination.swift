@@ -1,5 +1,6 @@
 import Diagnosis
 import Foundation
+import TensorFiles
 
 #if canImport(Glibc)
   import Glibc
@@ -31,7 +32,7 @@ package enum JSONDestination: Equatable, Sendable {
       if access(path, W_OK) != 0 { throw Self.failure(path, reason()) }
     }
     if Self.isSpecial(path) { return }
-    let temporary = Self.temporaryPath(beside: Self.target(of: path))
+    let temporary = Self.temporaryPath(beside: fileBehindLink(path))
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0o644)
     guard descriptor >= 0 else { throw Self.failure(path, reason()) }
     close(descriptor)
@@ -48,7 +49,7 @@ package enum JSONDestination: Equatable, Sendable {
       try Self.put(text, into: path, flags: O_WRONLY | O_APPEND, named: path)
       return
     }
-    let target = Self.target(of: path)
+    let target = fileBehindLink(path)
     let temporary = Self.temporaryPath(beside: target)
     do {
       try Self.put(
@@ -90,13 +91,6 @@ package enum JSONDestination: Equatable, Sendable {
     guard stat(path, &status) == 0 else { return false }
     return status.st_mode & S_IFMT != S_IFREG || path.hasPrefix("/dev/fd/")
       || path == "/dev/stderr" || path.hasPrefix("/proc/")
-  }
-
-  /// The file behind a link, so that the link itself stays.
-  private static func target(of path: String) -> String {
-    guard let resolved = realpath(path, nil) else { return path }
-    defer { free(resolved) }
-    return String(cString: resolved)
   }
 
   private static func temporaryPath(beside path: String) -> String {

@@ -57,7 +57,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         affordable, of: problem.sampleCount, batch: problem.definition.fixedBatch ?? 1,
         seed: request.seed)
       if chosen.count < problem.sampleCount {
-        whole = SampleChoice(data: data, count: problem.sampleCount)
+        whole = SampleChoice(data: data)
         problem.data = problem.data.map { $0.samples(at: chosen) }
         objective = try Objective<Scalar>(
           problem.definition, data: problem.data(Scalar.element), executor: executor,

@@ -2,11 +2,11 @@ import Curvature
 import LinearMaps
 import TensorPrograms
 
-/// Some of a problem's samples, drawn where all of them would take too long to diagnose.
+/// All samples of a problem, of which some were drawn because all would take too long to diagnose.
 struct SampleChoice {
-  /// All samples, in the micro-batches of the chosen ones where that is possible.
   let data: [Tensor]
-  let count: Int
+
+  var count: Int { data[0].shape[0] }
 
   /// Draws samples without replacement, in their order; in whole batches where the model takes no others.
   ///

@@ -14,4 +14,14 @@ extension Program {
     }
     return inputs.map { needed[$0.index] }
   }
+
+  /// For each variable, how many operands of equations and outputs it is.
+  var readerCounts: [Int] {
+    var counts = [Int](repeating: 0, count: types.count)
+    for equation in equations {
+      for operand in equation.operands { counts[operand.index] += 1 }
+    }
+    for output in outputs { counts[output.index] += 1 }
+    return counts
+  }
 }

@@ -134,11 +134,7 @@ private struct LoopSums {
     self.scan = scan
     let body = scan.body
     definitions = body.definitions
-    var counts = [Int](repeating: 0, count: body.types.count)
-    for variable in body.equations.flatMap(\.operands) + body.outputs {
-      counts[variable.index] += 1
-    }
-    readerCounts = counts
+    readerCounts = body.readerCounts
     varies = body.dependents(of: Array(body.inputs.dropFirst(scan.constantCount)))
   }
 

@@ -58,11 +58,7 @@ private struct ScaleGathering {
     self.program = program
     self.builder = builder
     let count = program.types.count
-    var readers = [Int](repeating: 0, count: count)
-    for variable in program.equations.flatMap(\.operands) + program.outputs {
-      readers[variable.index] += 1
-    }
-    self.readers = readers
+    readers = program.readerCounts
     isUnknown = [Bool](repeating: false, count: count)
     values = [Traced?](repeating: nil, count: count)
     pending = [Pending?](repeating: nil, count: count)

@@ -4,8 +4,7 @@ extension Program {
   func gatheringTerms(unknown: [Bool]) -> Program {
     let isUnknown = dependents(of: zip(inputs, unknown).filter(\.1).map(\.0))
     let definitions = self.definitions
-    var readers = [Int](repeating: 0, count: types.count)
-    for variable in equations.flatMap(\.operands) + outputs { readers[variable.index] += 1 }
+    let readers = readerCounts
 
     func isSum(_ variable: Variable) -> Bool {
       guard isUnknown[variable.index], type(of: variable).element.isFloating else { return false }
