@@ -23,26 +23,49 @@ struct DecayingSum: Sendable {
     return sum
   }
 
-  /// The smallest whole `k` with `S_k <= target`; nil where a term grows, or past `limit`.
+  /// The smallest whole `k` from which on `S` stays at or below `target`; nil where a term grows, or
+  /// past `limit`.
   ///
-  /// Without momentum `S` falls with `k` and bisection is exact. With momentum it oscillates: terms
-  /// that fall steadily bound the step from below, an upper bound of the others bounds it from
-  /// above, and the recurrence is stepped in between. Where that would cost too much, the answer is
-  /// the step from which on the bound, and so `S` itself, stays below the target.
+  /// Without momentum `S` falls with `k` and bisection is exact. With momentum it swings, and a dip below
+  /// the target is no arrival: from the step on at which a falling bound of `S` has come down to the
+  /// target, the recurrence is stepped backwards to the last step above it. Where that would cost too
+  /// much, the bound's step is the answer.
   func firstStep(below target: Double, limit: Int) -> Int? {
-    guard target.isFinite, factors.allSatisfy({ $0.logPerStep <= 0 }) else { return nil }
-    if value(after: 0) <= target { return 0 }
-    guard constant <= target else { return nil }
+    guard target.isFinite, factors.allSatisfy({ $0.logPerStep <= 0 }), constant <= target else {
+      return nil
+    }
     if factors.allSatisfy(\.isMonotone) {
+      if value(after: 0) <= target { return 0 }
       return bisect(from: 0, limit: limit) { value(after: Double($0)) <= target }
     }
-    let lower =
-      bisect(from: 0, limit: limit) { steadyPart(after: Double($0)) <= target } ?? limit
-    guard
-      let upper = bisect(from: lower, limit: limit, holds: { envelope(after: $0) <= target })
-    else { return nil }
-    let work = Double(upper - lower) * Double(max(1, factors.count))
-    return work <= Self.scanBudget ? scan(from: lower, to: upper, target: target) : upper
+    guard let upper = boundedStep(below: target, limit: limit) else { return nil }
+    return lastStep(above: target, before: upper).map { $0 + 1 } ?? upper
+  }
+
+  /// The smallest `k`, past the rise of all terms, at which the sum of the terms' bounds is at or below
+  /// `target`: at most a swing later than `S` itself.
+  func boundedStep(below target: Double, limit: Int) -> Int? {
+    guard factors.allSatisfy({ $0.logPerStep < 0 }), constant <= target else { return nil }
+    let crest = factors.map(\.crest).max() ?? 0
+    guard crest < Double(limit) else { return nil }
+    return bisect(from: Int(crest), limit: limit) { envelope(after: $0) <= target }
+  }
+
+  /// The largest value of `S_k` over `k` up to `end`, to within a percent or so.
+  func peak(upTo end: Int) -> Double {
+    guard !factors.allSatisfy(\.isMonotone) else { return value(after: 0) }
+    var best = (step: 0, value: value(after: 0))
+    var step = 1.0
+    while step <= Double(end) {
+      // The bound has no swing that a grid could miss.
+      let bound = envelope(after: Int(step))
+      if bound > best.value { best = (Int(step), bound) }
+      step = max(step + 1, step * 1.01)
+    }
+    guard best.step > 0 else { return best.value }
+    let window = min(20_000, max(100, best.step / 50))
+    let start = max(0, best.step - window)
+    return sums(from: start, count: 2 * window).max() ?? best.value
   }
 
   /// The real `k > 0` with `S_k = target`, for sums without oscillation: Newton's method on the
@@ -66,15 +89,6 @@ struct DecayingSum: Sendable {
       if step <= 1e-13 * k { return k }
     }
     return k
-  }
-
-  private func steadyPart(after k: Double) -> Double {
-    var sum = constant
-    for (coefficient, factor) in zip(coefficients, factors) where factor.isMonotone {
-      let p = factor.value(after: k)
-      sum += coefficient * p * p
-    }
-    return sum
   }
 
   private func envelope(after k: Int) -> Double {
@@ -107,15 +121,32 @@ struct DecayingSum: Sendable {
     }
   }
 
-  private func scan(from lower: Int, to upper: Int, target: Double) -> Int {
-    var start = lower
-    while start < upper {
-      let end = min(upper, start + Self.scanBlock)
-      var sums = [Double](repeating: constant, count: end - start)
+  /// The last step before `upper` at which the sum is above `target`; nil where none was found for the
+  /// budget.
+  private func lastStep(above target: Double, before upper: Int) -> Int? {
+    let affordable = Int(Self.scanBudget / Double(max(1, factors.count)))
+    var end = upper
+    while end > 0, upper - end < affordable {
+      let start = max(0, end - Self.scanBlock)
+      let values = sums(from: start, count: end - start)
+      if let offset = values.lastIndex(where: { $0 > target }) { return start + offset }
+      end = start
+    }
+    return end == 0 ? -1 : nil
+  }
+
+  /// `S_k` for `count` steps from `start`, by the recurrence.
+  private func sums(from start: Int, count: Int) -> [Double] {
+    var result: [Double] = []
+    result.reserveCapacity(count)
+    var first = start
+    while first < start + count {
+      let length = min(Self.scanBlock, start + count - first)
+      var sums = [Double](repeating: constant, count: length)
       for index in factors.indices {
         let trace = 1 + momentum - products[index]
-        var current = factors[index].value(after: Double(start))
-        var previous = start == 0 ? 1 : factors[index].value(after: Double(start - 1))
+        var current = factors[index].value(after: Double(first))
+        var previous = first == 0 ? 1 : factors[index].value(after: Double(first - 1))
         let coefficient = coefficients[index]
         sums.withUnsafeMutableBufferPointer { sums in
           for offset in 0..<sums.count {
@@ -124,9 +155,9 @@ struct DecayingSum: Sendable {
           }
         }
       }
-      if let offset = sums.firstIndex(where: { $0 <= target }) { return start + offset }
-      start = end
+      result += sums
+      first += length
     }
-    return upper
+    return result
   }
 }

@@ -80,13 +80,22 @@ extension Finding {
       evidence: ["columns": .list(names), "count": .integer(columns)])
   }
 
-  /// Where the smallest loss came from that relative gaps are measured against.
-  public static func referenceLoss(_ value: Double, source: String) -> Finding {
-    Finding(
+  /// The loss that the trials are judged by: a minimum that something certifies, or only the lowest that
+  /// was seen.
+  public static func referenceLoss(_ value: Double, source: String, isCertified: Bool = true)
+    -> Finding
+  {
+    let number = Wording.number(value, digits: 6)
+    return Finding(
       id: "reference-loss",
-      sentence:
-        "Loss gaps are measured against \(Wording.number(value, digits: 6)), from \(source).",
-      evidence: ["loss": .number(orMissing: value), "source": .text(source)])
+      sentence: isCertified
+        ? "Loss gaps are measured against \(number), from \(source)."
+        : "Nothing certifies a minimum here: the runs are compared by the loss that each reached for the "
+          + "same work, and the lowest loss seen is \(number).",
+      evidence: [
+        "loss": .number(orMissing: value), "source": .text(source),
+        "certified": .integer(isCertified ? 1 : 0),
+      ])
   }
 
   /// Measurements that a large model's diagnosis leaves out, so that it ends within minutes.

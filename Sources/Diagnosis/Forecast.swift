@@ -60,7 +60,8 @@ public struct Forecast: Sendable {
     steps.map { start - (initialGap - gap(after: $0)) }
   }
 
-  /// The smallest `k` with `gap(after: k) <= tolerance * initialGap`.
+  /// The smallest `k` from which on `gap <= tolerance * initialGap`, at `k` and ever after: with momentum
+  /// the gap swings, and a dip is no arrival.
   ///
   /// Nil when some direction with a slope diverges at this rate, when nothing can be gained, or when
   /// no `k` up to `limit` will do.
@@ -74,6 +75,21 @@ public struct Forecast: Sendable {
     let start = gradientTerms.value(after: 0)
     guard start > 0 else { return nil }
     return gradientTerms.firstStep(below: fraction * fraction * start, limit: limit)
+  }
+
+  /// A step from which on the relative gap stays below the tolerance, by a bound that only falls: at most
+  /// a swing later than ``iterations(toRelativeGap:limit:)``, and cheap.
+  package func boundedIterations(toRelativeGap tolerance: Double) -> Int? {
+    guard initialGap > 0 else { return nil }
+    return gapTerms.boundedStep(below: tolerance * initialGap, limit: Self.limit)
+  }
+
+  /// The largest relative gap over the first `steps` steps, to a percent or so: above 1 where momentum
+  /// first throws the loss up.
+  public func peakRelativeGap(within steps: Int) -> Double? {
+    guard initialGap > 0 else { return nil }
+    let peak = gapTerms.peak(upTo: steps) / initialGap
+    return peak.isFinite ? peak : nil
   }
 
   /// Steps beyond which no count is sought: far above anything that can be run, and exact as a

@@ -17,34 +17,44 @@ public struct Prescription: Sendable, Equatable, Codable {
   public struct Predicted: Sendable, Equatable, Codable {
     public let conditionNumber: Double?
     public let rate: Double?
+    /// Steps until the loss gap is at or below the tolerance, to stay.
     public let iterations: Int?
+    /// The largest gap on the way, relative to the start's; nil where it only falls.
+    public let peakRelativeGap: Double?
 
-    public init(conditionNumber: Double? = nil, rate: Double? = nil, iterations: Int? = nil) {
+    public init(
+      conditionNumber: Double? = nil, rate: Double? = nil, iterations: Int? = nil,
+      peakRelativeGap: Double? = nil
+    ) {
       self.conditionNumber = conditionNumber
       self.rate = rate
       self.iterations = iterations
+      self.peakRelativeGap = peakRelativeGap
     }
   }
 
   /// What the run gave.
   public struct Measured: Sendable, Equatable, Codable {
-    /// Steps to the tolerance; nil where it was not reached.
+    /// Steps to the tolerance, to stay; nil where it was not reached.
     public let iterations: Int?
-    /// Whether the relative loss gap came down to the tolerance.
+    /// Whether the gap to a certified minimum came down to the tolerance and stayed there.
     public let reached: Bool
     public let diverged: Bool
     /// The last loss, of the original objective; nil where it is not finite.
     public let loss: Double?
-    /// `(f_k - f*) / (f_0 - f*)` at the last step.
+    /// `(f_k - f*) / (f_0 - f*)` at that step or the last one, or a bound on it where rounding blurs it.
     public let relativeGap: Double?
     /// The work in evaluations of the full gradient; a Hessian product counts what it costs.
     public let gradientEquivalents: Double?
     /// Steps that were run, reached or not.
     public let stepsRun: Int?
+    /// The lowest loss for the work that every run had; where nothing certifies a minimum, runs are
+    /// ranked by it.
+    public let lossAtEqualWork: Double?
 
     public init(
       iterations: Int?, reached: Bool, diverged: Bool, loss: Double?, relativeGap: Double?,
-      gradientEquivalents: Double?, stepsRun: Int? = nil
+      gradientEquivalents: Double?, stepsRun: Int? = nil, lossAtEqualWork: Double? = nil
     ) {
       self.iterations = iterations
       self.reached = reached
@@ -53,6 +63,7 @@ public struct Prescription: Sendable, Equatable, Codable {
       self.relativeGap = relativeGap
       self.gradientEquivalents = gradientEquivalents
       self.stepsRun = stepsRun
+      self.lossAtEqualWork = lossAtEqualWork
     }
   }
 
@@ -92,8 +103,8 @@ public struct Prescription: Sendable, Equatable, Codable {
 
 extension Sequence<Prescription> {
   /// Best first: those that reached the tolerance by measured work in gradient-equivalents, then
-  /// those still on their way by relative gap, then those not run by predicted iterations, then the
-  /// diverged. Equals keep their order.
+  /// those still on their way by the loss at equal work or the relative gap, then those not run by
+  /// predicted iterations, then the diverged. Equals keep their order.
   public func ranked() -> [Prescription] {
     enumerated().sorted { ($0.element.rank, $0.offset) < ($1.element.rank, $1.offset) }
       .map(\.element)
@@ -117,6 +128,6 @@ extension Prescription {
     if measured.diverged { return Rank(group: 3, value: 0) }
     return measured.reached
       ? Rank(group: 0, value: measured.gradientEquivalents ?? .infinity)
-      : Rank(group: 1, value: measured.relativeGap ?? .infinity)
+      : Rank(group: 1, value: measured.lossAtEqualWork ?? measured.relativeGap ?? .infinity)
   }
 }

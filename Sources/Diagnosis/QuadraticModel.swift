@@ -1,4 +1,5 @@
 import Foundation
+import LinearMaps
 
 /// The loss as gradient descent sees it near a point: `f(x) - f* = sum_i w_i / (2 lambda_i)`, with
 /// the weights `w_i = (q_i' g)^2` of the gradient's spectral measure.
@@ -29,6 +30,13 @@ public struct QuadraticModel: Sendable, Equatable, Codable {
     self.zeroThreshold = zeroThreshold
   }
 
+  /// Eigenvalues and weights `2 lambda gap` of a quadratic known from its data, where zero is zero.
+  init(_ modes: LeastSquaresModes) {
+    self.init(
+      eigenvalues: modes.modes.map(\.eigenvalue),
+      weights: modes.modes.map { 2 * $0.eigenvalue * $0.gap })
+  }
+
   /// `||g||^2`, the sum of all weights.
   public var squaredGradientNorm: Double { weights.reduce(0, +) }
 
@@ -42,6 +50,14 @@ public struct QuadraticModel: Sendable, Equatable, Codable {
 
   /// The part of `||g||^2` along directions of negative curvature, where descent runs away.
   public var negativeWeight: Double { weight { $0 < -zeroThreshold } }
+
+  /// Whether slopes within the zero threshold, beyond what rounding makes of none, may gain more than
+  /// this: `w / (2 tau)` of a slope `w` within the threshold `tau`.
+  func hidesGains(_ gain: Double, precision: Double) -> Bool {
+    let flat = eigenvalues.count { abs($0) <= zeroThreshold }
+    let rounding = Double(flat) * 64 * precision * precision * squaredGradientNorm
+    return zeroThreshold > 0 && max(0, flatWeight - rounding) / (2 * zeroThreshold) > gain
+  }
 
   /// `g' H g = sum_i w_i lambda_i`.
   public var curvatureAlongGradient: Double {

@@ -30,7 +30,8 @@ extension QuadraticModel {
     public let iterations: Int
   }
 
-  /// The rate, at most `1.9 / upperBound`, at which plain descent needs the fewest predicted steps.
+  /// The rate, at most `1.9 / upperBound` (a margin of 5 % below the stability limit), at which plain
+  /// descent needs the fewest predicted steps.
   ///
   /// For every `k` the gap is convex in the rate, so the rates that meet the tolerance within `k`
   /// steps form an interval: a golden-section search over the logarithm of the rate cannot be

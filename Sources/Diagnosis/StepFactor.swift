@@ -118,6 +118,23 @@ package enum StepFactor: Sendable, Equatable {
     return exp(k * logModulus) * wave
   }
 
+  /// The step from which on the bound `envelope` only falls.
+  package var crest: Double {
+    switch self {
+    case .power, .overdamped: return 0
+    case .oscillating(let logModulus, let angle, let alternates):
+      let modulus = exp(logModulus)
+      let lean = abs(cos(angle) + (alternates ? modulus : -modulus))
+      // `(1 + k lean) exp(k logModulus)` is largest at `-1 / logModulus - 1 / lean`.
+      guard lean > 0, logModulus < 0 else { return 0 }
+      return max(0, min(-1 / logModulus - 1 / lean, 1 / sin(angle)))
+    case .alternating(let logRoot, _, let logRatio):
+      // `k exp(k logRoot)` at the worst, until the smaller root's part is gone.
+      guard logRoot < 0 else { return 0 }
+      return logRatio < 0 ? min(-2 / logRoot, -40 / logRatio) : -2 / logRoot
+    }
+  }
+
   /// The factor per step in the long run, with its sign; for complex roots their modulus.
   package var perStep: Double {
     switch self {

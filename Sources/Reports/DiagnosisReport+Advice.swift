@@ -42,26 +42,23 @@ extension DiagnosisReport {
   private func outcome(of item: Prescription) -> String {
     guard let measured = item.measured else { return "not run" }
     guard let iterations = measured.iterations else {
+      if isJudgedByLoss, let loss = measured.lossAtEqualWork {
+        return "a loss of \(Wording.number(loss)) for the work that every run had"
+      }
       let gap = measured.relativeGap.map { Wording.number($0, digits: 2) } ?? "an unknown part"
       let steps = measured.stepsRun.map { " after \(Wording.count($0, "step"))" } ?? ""
       return "\(gap) of the loss gap is left\(steps)"
     }
     let steps = Wording.count(iterations, "step")
-    if isJudgedByBestTrial, let loss = measured.loss {
-      return "\(steps) to \(Wording.number(loss)), the lowest loss of any run"
-    }
     guard let work = measured.gradientEquivalents, work > 1.1 * Double(iterations) + 5 else {
       return "\(steps) when run"
     }
     return "\(steps) when run, the work of \(Wording.number(work)) gradients"
   }
 
-  /// Whether the loss that gaps are measured against is only the lowest that was seen.
-  private var isJudgedByBestTrial: Bool {
-    guard case .text(let source)? = finding("reference-loss")?.evidence["source"] else {
-      return false
-    }
-    return source.hasPrefix("the best trial")
+  /// Whether no minimum is certified, so that runs are compared by their losses at equal work.
+  var isJudgedByLoss: Bool {
+    finding("reference-loss")?.evidence["certified"] == .integer(0)
   }
 
   /// The rate that was given, or else the safe one, beside the remedy.
@@ -73,17 +70,27 @@ extension DiagnosisReport {
     let name = plain.id == Prescription.Kind.asGiven.rawValue ? "your rate" : "the safe rate"
     if let steps = before.iterations { return ", against \(Wording.count(steps)) at \(name)" }
     if before.diverged { return "; \(name) diverged" }
-    if isJudgedByBestTrial, let loss = before.loss, let steps = before.stepsRun {
-      return "; \(name) had come to \(Wording.number(loss)) after \(Wording.count(steps))"
+    if isJudgedByLoss, let loss = before.lossAtEqualWork {
+      return ", against \(Wording.number(loss)) at \(name)"
     }
     return before.stepsRun.map { "; \(name) was not there after \(Wording.count($0))" } ?? ""
   }
 
-  /// No trial reached the tolerance.
+  /// No trial is known to have reached the tolerance: the one that came lowest, or what is nearly as low
+  /// and needs no products by the Hessian.
   private var closestAdvice: String? {
+    if isJudgedByLoss {
+      guard let best = bestByLoss else { return nil }
+      return "\(capitalised(best.change)) came lowest: \(outcome(of: best))\(comparison(with: best))."
+    }
     let closest = prescriptions.filter { $0.measured?.relativeGap?.isFinite == true }
       .min { $0.measured?.relativeGap ?? 0 < $1.measured?.relativeGap ?? 0 }
     return closest.map { "\(capitalised($0.change)) came closest: \(outcome(of: $0))." }
+  }
+
+  private var bestByLoss: Prescription? {
+    prescriptions.filter { $0.measured?.diverged == false && $0.measured?.lossAtEqualWork != nil }
+      .min { $0.measured?.lossAtEqualWork ?? 0 < $1.measured?.lossAtEqualWork ?? 0 }
   }
 
   /// Nothing was run: theory alone.

@@ -49,7 +49,9 @@ extension DiagnosisReport {
     if problem.optimizer ?? "gd" == "gd" {
       let fastest = prescriptions.first { $0.id == Prescription.Kind.fastestRate.rawValue }
       if let rate = fastest?.predicted.rate, fastest?.predicted.iterations != nil {
-        text += " As the data stand, \(Wording.number(rate)) gets there fastest."
+        text +=
+          " As the data stand, \(Wording.number(rate)) takes the fewest predicted steps of the rates "
+          + "that keep 5 % below it."
       } else if let bound = curvature.largest.upperBound, bound > 0 {
         text += " \(Wording.number(1 / bound)) suits the sharpest direction."
       }

@@ -6,13 +6,16 @@ extension DiagnosisReport {
     guard !prescriptions.isEmpty else { return [] }
     let wasRun = prescriptions.contains { $0.measured != nil }
     let table = TextTable(
-      columns: ["", "predicted", "measured", "work", "gap left"],
+      columns: ["", "predicted", isJudgedByLoss ? "run" : "measured", "work",
+        isJudgedByLoss ? "lowest loss" : "gap left"],
       rows: prescriptions.map { item in
         [
           (item.measured?.reached == true && item == prescriptions.first ? "* " : "  ") + item.id,
           item.predicted.iterations.map { Wording.count($0) } ?? "-", measuredSteps(item),
           item.measured?.gradientEquivalents.map { Wording.number($0) } ?? "-",
-          item.measured?.relativeGap.map { Wording.number($0, digits: 2) } ?? "-",
+          isJudgedByLoss
+            ? item.measured?.lossAtEqualWork.map { Wording.number($0) } ?? "-"
+            : item.measured?.relativeGap.map { Wording.number($0, digits: 2) } ?? "-",
         ]
       }
     ).lines()
@@ -33,10 +36,21 @@ extension DiagnosisReport {
 
   /// How the table is to be read.
   private var footnotes: [String] {
+    let tolerance = Wording.number(prediction.tolerance)
     var notes = [
-      "Steps until the loss gap is \(Wording.number(prediction.tolerance)) of its first value; "
-        + "work counts evaluations of the gradient."
+      "Steps until the loss gap is \(tolerance) of its first value and stays below; work counts "
+        + "evaluations of the gradient."
     ]
+    if isJudgedByLoss {
+      notes = [
+        "Nothing certifies a minimum here, so no run can be said to have arrived. The lowest loss is "
+          + "that for the work that every run had; work counts evaluations of the gradient. Predicted "
+          + "are the steps until the gap is \(tolerance) of its first value."
+      ]
+    } else if prescriptions.contains(where: { canSwing($0) && $0.measured?.reached == true }) {
+      notes.append(
+        "Runs that can swing were watched on for a fifth of their steps to see that they stayed.")
+    }
     if finding("no-finite-minimum") != nil {
       notes.append(
         "This loss has no minimum at finite parameters: gaps are to its infimum, which no step "
@@ -51,10 +65,17 @@ extension DiagnosisReport {
     return notes
   }
 
+  /// Whether a remedy's loss can rise again once it is low: with momentum, or where the loss is no bowl.
+  private func canSwing(_ item: Prescription) -> Bool {
+    [Prescription.Kind.momentum.rawValue, Prescription.Kind.adam.rawValue].contains(item.id)
+      || !isQuadratic || item.id == Prescription.Kind.asGiven.rawValue && problem.optimizer != "gd"
+  }
+
   private func measuredSteps(_ item: Prescription) -> String {
     guard let measured = item.measured else { return "not run" }
     if measured.diverged { return "diverged" }
     if let iterations = measured.iterations { return Wording.count(iterations) }
-    return measured.stepsRun.map { "> \(Wording.count($0))" } ?? "not reached"
+    let steps = measured.stepsRun.map { Wording.count($0) }
+    return isJudgedByLoss ? steps ?? "-" : steps.map { "> \($0)" } ?? "not reached"
   }
 }

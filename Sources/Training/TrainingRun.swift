@@ -70,6 +70,11 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
     Array(UnsafeBufferPointer(start: memory[current], count: dimension))
   }
 
+  /// The parameters before the last step, those whose loss it returned.
+  public var previousParameters: [Scalar] {
+    Array(UnsafeBufferPointer(start: memory[1 - current], count: dimension))
+  }
+
   /// State slot `slot` of the optimizer, flat.
   public func state(_ slot: Int) -> [Scalar] {
     Array(UnsafeBufferPointer(start: memory[current] + (1 + slot) * dimension, count: dimension))

@@ -11,8 +11,10 @@ struct CurvatureSurvey<Scalar: LinearMapScalar> {
   var smallest: Double
   var smallestResidual: Double
   var smallestPositive: DiagnosisReport.Eigenvalue?
-  /// Eigenvalues within this of zero count as zero.
+  /// Eigenvalues within this of zero count as zero; 0 where `modes` tell exactly which are.
   var zeroThreshold: Double
+  /// What the rounding of Hessian products does not let tell from zero.
+  var rounding: Double
   /// Known eigenvalues, sharpest first: all of them after a dense solve, else the outermost.
   var eigenvalues: [Double]
   /// How many of all eigenvalues count as zero; nil without a dense solve.
@@ -27,6 +29,8 @@ struct CurvatureSurvey<Scalar: LinearMapScalar> {
   var dense: SymmetricEigensystem?
   /// The diagonal, where the matrix was written out.
   var diagonal: [Double]?
+  /// The quadratic from the table itself, where the model is linear in its parameters.
+  var modes: LeastSquaresModes?
 
   /// Problems of at most this many parameters get a dense solve.
   static var denseLimit: Int { 3000 }
@@ -76,6 +80,7 @@ extension CurvatureSurvey {
       smallest = values[0]
       smallestResidual = Self.residual(matrix, system, 0) + threshold
       zeroThreshold = threshold
+      self.rounding = threshold
       if let index = values.firstIndex(where: { $0 > threshold }) {
         smallestPositive = .init(
           value: values[index], residual: Self.residual(matrix, system, index) + threshold)
@@ -94,6 +99,7 @@ extension CurvatureSurvey {
     smallest = top.smallest[0].value
     smallestResidual = top.smallest[0].residual
     zeroThreshold = max(Double(n) * Double.ulpOfOne * top.scale, top.rounding)
+    rounding = zeroThreshold
     eigenvalues = [largest, smallest]
     let limit = min(n, products.measure, affordable)
     let measure = try SpectralMeasure(of: map, from: gradient, maxApplications: limit)
@@ -116,17 +122,59 @@ extension CurvatureSurvey {
     return Double.nrm2(n, product)
   }
 
+  /// Takes the eigenvalues and slopes from the table itself, in place of those of the Hessian in floating
+  /// point, whose small ones are rounding.
+  mutating func adopt(_ exact: LeastSquaresModes) {
+    guard let sharpestMode = exact.modes.first else { return }
+    let precision = 4 * Double.ulpOfOne
+    modes = exact
+    eigenvalues = exact.eigenvalues
+    largest = sharpestMode.eigenvalue
+    upperBound = max(upperBound, largest * (1 + precision))
+    largestResidual = min(largestResidual, rounding)
+    sharpest = sharpestMode.vector.map { Scalar($0) }
+    smallest = exact.eigenvalues[exact.columnCount - 1]
+    smallestResidual = precision * smallest
+    smallestPositive = exact.modes.last.map {
+      .init(value: $0.eigenvalue, residual: precision * $0.eigenvalue)
+    }
+    flatCount = exact.columnCount - exact.rank
+    zeroThreshold = 0
+    isMeasureCoarse = false
+    model = QuadraticModel(exact)
+  }
+
   var curvature: LearningRateFacts.Curvature {
     LearningRateFacts.Curvature(
       largest: largest, upperBound: upperBound, smallest: smallest,
       smallestPositive: smallestPositive?.value, zeroThreshold: zeroThreshold,
-      smallestUncertainty: dense == nil ? smallestResidual : 0)
+      smallestUncertainty: dense == nil && modes == nil ? smallestResidual : 0)
   }
 
   /// The smallest eigenvalue that matters to a thousand steps of descent at `1 / upperBound`.
   var effectiveSmallest: Double? {
     largest > zeroThreshold && !isMeasureCoarse
       ? model.effectiveSmallest(rate: 1 / upperBound) : nil
+  }
+
+  /// Whether slopes along directions that the arithmetic takes for flat may hold more of the loss than
+  /// the tolerance leaves: there neither a count of steps nor a round bowl can be vouched for.
+  ///
+  /// A slope `w` within the threshold `tau` can gain `w / (2 tau)` or more; what rounding makes of no
+  /// slope at all is left out.
+  func hidesGains(tolerance: Double) -> Bool {
+    guard !curvature.isIndefinite else { return false }
+    if modes != nil { return false }
+    return model.hidesGains(
+      tolerance * model.initialGap, precision: Double(Scalar.ulpOfOne))
+  }
+
+  /// Whether Hessian products take directions for flat that hold more of the loss than the tolerance
+  /// leaves, so that a course followed by them cannot be vouched for.
+  func isBlindToGains(tolerance: Double) -> Bool {
+    guard let modes else { return hidesGains(tolerance: tolerance) }
+    let unseen = modes.modes.reduce(0) { $1.eigenvalue <= rounding ? $0 + $1.gap : $0 }
+    return unseen > tolerance * modes.initialGap
   }
 
   var effectiveConditionNumber: Double? { effectiveSmallest.map { largest / $0 } }

@@ -115,13 +115,9 @@ extension DiagnosisSession {
     _ survey: CurvatureSurvey<Scalar>, rate: Double, limit: Double
   ) -> Finding {
     let isPlain = request.optimizer == .gradientDescent
-    let advised = isPlain ? fastestRate(survey) : limit / 2
+    let advised = isPlain ? fastestRate(survey) ?? 1 / survey.upperBound : limit / 2
     func iterations(_ rate: Double) -> Int? {
-      guard !survey.curvature.isIndefinite else { return nil }
-      return forecastMomentum.flatMap {
-        survey.model.forecast(rate: rate, momentum: $0)
-          .iterations(toRelativeGap: request.tolerance)
-      }
+      forecastMomentum.flatMap { self.iterations(survey, rate: rate, momentum: $0) }
     }
     // Far below the limit momentum acts as descent at `1 / (1 - b)` times the rate: what a step loses
     // is counted in shares of the rate that is slow no longer.
@@ -159,25 +155,18 @@ extension DiagnosisSession {
     let hasFlat = (survey.flatCount ?? 0) > 0 && !survey.curvature.isIndefinite
     if hasFlat, let count = survey.flatCount {
       let share = survey.model.flatWeight / max(survey.model.squaredGradientNorm, 1e-300)
-      if let trueNumber = designConditionNumber {
-        findings.append(.illConditioned(conditionNumber: trueNumber))
-        findings.append(
-          .unresolvedEigenvalue(
-            precision: Scalar.precisionName, resolvable: survey.zeroThreshold,
-            largest: survey.largest))
-      } else {
-        findings.append(
-          .flatDirections(
-            count: count, parameters: point.count, gradientShare: share,
-            reason: flatReason(count)))
-      }
+      findings.append(
+        .flatDirections(
+          count: count, parameters: point.count, gradientShare: share, reason: flatReason(count)))
     }
-    if Scalar.precisionName == "float32", abs(survey.smallest) <= survey.zeroThreshold,
-      !findings.contains(where: { $0.id == "precision-too-low" })
+    if survey.modes == nil,
+      survey.hidesGains(tolerance: request.tolerance)
+        || Scalar.precisionName == "float32" && abs(survey.smallest) <= survey.zeroThreshold
     {
       findings.append(
         .unresolvedEigenvalue(
-          precision: "float32", resolvable: survey.zeroThreshold, largest: survey.largest))
+          precision: Scalar.precisionName, resolvable: survey.zeroThreshold,
+          largest: survey.largest))
     }
     return findings
   }
@@ -196,21 +185,6 @@ extension DiagnosisSession {
     if !scaling.constantColumns.isEmpty { return "a column is constant" }
     if problem.sampleCount <= table.featureCount { return "there are fewer rows than columns" }
     return nil
-  }
-
-  /// The condition number of a linear model's Hessian from the singular values of its design matrix,
-  /// `(sigma_max / sigma_min)^2`, where those resolve what the Hessian's eigenvalues do not.
-  private var designConditionNumber: Double? {
-    guard let table = problem.table, problem.isQuadratic, problem.l2 == 0,
-      problem.sampleCount > table.featureCount
-    else { return nil }
-    let (n, d) = (table.sampleCount, table.featureCount)
-    var columns = [Double](repeating: 1, count: n * (d + 1))
-    for row in 0..<n {
-      for column in 0..<d { columns[column * n + row] = table.features[row * d + column] }
-    }
-    let values = try? SingularValues(columnMajor: columns, rows: n, columns: d + 1)
-    return values?.conditionNumber.map { $0 * $0 }
   }
 
   /// The table's columns are to blame, if standardising them lowers the condition number tenfold.
@@ -269,7 +243,7 @@ extension DiagnosisSession {
 
   private func conditioning(_ survey: CurvatureSurvey<Scalar>) -> Finding? {
     let isIndefinite = survey.curvature.isIndefinite
-    guard
+    guard !survey.hidesGains(tolerance: request.tolerance),
       let kappa = isIndefinite ? survey.effectiveConditionNumber : survey.workingConditionNumber
     else { return nil }
     if kappa < 10 {

@@ -139,12 +139,12 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     guard gradientNorm.isFinite else { return brokenReport("gradient") }
     progress(DiagnosisProgress(stage: "curvature"))
     let map = try objective.hessian(at: point)
-    let survey: CurvatureSurvey<Scalar>
+    var survey: CurvatureSurvey<Scalar>
     do {
-      let canSolve = Double(point.count) * budget.product <= 0.3 * budget.limit
       survey = try CurvatureSurvey(
         of: map, gradient: gradient, seed: request.seed,
-        denseLimit: canSolve ? CurvatureSurvey<Scalar>.denseLimit : 0, memory: request.memory / 2,
+        denseLimit: canSolveDensely ? CurvatureSurvey<Scalar>.denseLimit : 0,
+        memory: request.memory / 2,
         products: (
           budget.products(share: 0.35, least: 12, most: 300),
           budget.products(share: 0.1, least: 3, most: 150)
@@ -155,6 +155,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     } catch let error as LinearMapError {
       throw DiagnosisFailure(.badData, "The curvature could not be measured: \(error)")
     }
+    if let modes = problem.table.flatMap({ modes(of: $0, at: point) }) { survey.adopt(modes) }
     let gaussNewton = try ifMeasurable { try gaussNewtonConditionNumber(survey) }
     let adamBound = try ifMeasurable { try preconditionedBound(map) }
     let facts = LearningRateFacts(
@@ -177,6 +178,20 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         survey, facts: facts, gaussNewton: gaussNewton, standardised: standardised,
         outcome: outcome, layers: layers, sampling: sampling, onAll: onAll),
       prescriptions: outcome.prescriptions, layers: layers)
+  }
+
+  /// Whether a product per parameter is within the budget.
+  var canSolveDensely: Bool { Double(point.count) * budget.product <= 0.3 * budget.limit }
+
+  /// The quadratic at a point from the table itself; nil where there is none, see
+  /// `TabularProblem.leastSquaresModes`.
+  func modes(
+    of table: TabularProblem, at point: [Scalar], scaling: [Double]? = nil
+  ) -> LeastSquaresModes? {
+    let data = table.data(Scalar.element)
+    return table.leastSquaresModes(
+      features: data[0].doubles, target: data[1].element.isFloating ? data[1].doubles : [],
+      at: point.map { Double($0) }, scaling: scaling)
   }
 
   /// Nil where an operator beside the Hessian cannot be measured, or was interrupted: what is known
@@ -275,6 +290,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       }
     }
     if let rate, momentum == 0, !problem.isQuadratic,
+      !survey.isBlindToGains(tolerance: request.tolerance),
       budget.affords("the predicted course", products: 10, share: 0.005)
     {
       let forecast = try piecewiseForecast(objective, from: point, rate: rate, survey)
@@ -282,7 +298,9 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         rate: rate, iterations: forecast.iterations, tolerance: request.tolerance,
         curve: curve(forecast.relativeGap(after:)))
     }
-    guard let rate, let momentum, !survey.curvature.isIndefinite else {
+    guard let rate, let momentum, !survey.curvature.isIndefinite,
+      !survey.hidesGains(tolerance: request.tolerance)
+    else {
       return .init(rate: rate, iterations: nil, tolerance: request.tolerance)
     }
     let forecast = survey.model.forecast(rate: rate, momentum: momentum)
@@ -300,7 +318,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   ) throws -> PiecewiseForecast<Scalar> {
     try PiecewiseForecast(
       objective, from: start, rate: rate, to: .relativeGap(request.tolerance),
-      zeroThreshold: survey.zeroThreshold,
+      zeroThreshold: survey.rounding,
       maxOperations: min(1.5e10, 1000 * objective.gradientOperations()))
   }
 
@@ -413,10 +431,11 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       ? scaling.transformed(point, outputs: problem.definition.parameters[1].shape.count)
       : variant.start()
     let (_, gradient) = try objective.valueAndGradient(at: start)
+    var survey = try CurvatureSurvey(
+      of: objective.hessian(at: start), gradient: gradient, seed: request.seed, denseLimit: 1500,
+      memory: request.memory / 2)
+    if let modes = modes(of: variant, at: start) { survey.adopt(modes) }
     return StandardisedVariant(
-      objective: objective, start: start,
-      survey: try CurvatureSurvey(
-        of: objective.hessian(at: start), gradient: gradient, seed: request.seed,
-        denseLimit: 1500, memory: request.memory / 2), isExact: isExact)
+      objective: objective, start: start, survey: survey, isExact: isExact)
   }
 }

@@ -2,13 +2,13 @@ import Curvature
 import LinearMaps
 import Training
 
-/// Runs optimizers until the relative loss gap `(f_k - f*) / (f_0 - f*)` reaches a tolerance.
+/// Runs optimizers and judges how near they come to the minimum.
 struct TrialBench<Scalar: LinearMapScalar> {
   /// The loss at the start of the original problem.
   let startLoss: Double
-  /// The loss that gaps are measured against; nil where it is only known after all trials, which then
-  /// run to their budgets and are judged by their records.
-  let referenceLoss: Double?
+  /// A minimum or infimum that something certifies; nil where there is none, and trials run to their
+  /// budgets to be compared by the loss that each reaches for the same work.
+  var referenceLoss: Double?
   let tolerance: Double
   /// Steps that a trial may take; nil for as many as its work budget allows, 200,000 at most.
   let maxIterations: Int?
@@ -18,12 +18,30 @@ struct TrialBench<Scalar: LinearMapScalar> {
   var allowance = 1.5e11
   let isCancelled: () -> Bool
 
+  /// A run that can swing has arrived once the gap has stayed at or below the tolerance for this share of
+  /// the steps that it took to get there, and for `watchedSteps` at least.
+  static var watchedShare: Double { 0.2 }
+  static var watchedSteps: Int { 20 }
+
+  /// What theory knows of a run beforehand.
+  struct Theory {
+    /// The loss as its quadratic, whose gap at a point is free of the rounding of the loss.
+    var modes: LeastSquaresModes?
+    /// Whether the gap cannot rise from step to step.
+    var isMonotone = false
+    /// Whether the run comes back however far a transient throws it.
+    var isStable = false
+  }
+
   /// What a trial did.
   struct Outcome {
-    /// The loss before each step, where there was no reference to stop at; else the last one only.
+    /// The loss before each step.
     var losses: [Double]
-    /// Steps before the first entry of `losses`.
-    var offset: Int
+    /// The first step since which the gap has been at or below the tolerance to the end, watched for long
+    /// enough; nil without a reference.
+    var arrival: Int?
+    /// The gap at the arrival, or at the end, relative to that of the start.
+    var relativeGap: Double?
     var isDiverged: Bool
     var wasCancelled: Bool
     var operationsPerStep: Double
@@ -31,17 +49,45 @@ struct TrialBench<Scalar: LinearMapScalar> {
     /// The change in words, where the trial itself chose a rate.
     var change: String?
 
-    /// Of those recorded; a run may have passed its lowest point before its end.
-    var lowestLoss: Double? { losses.filter(\.isFinite).min() }
+    /// A run may have passed its lowest point before its end.
+    var lowestLoss: Double? { losses.lazy.filter(\.isFinite).min() }
+
+    func operations(after steps: Int) -> Double {
+      Double(steps + 1) * operationsPerStep + extraOperations
+    }
+
+    /// The lowest loss of the steps that this much work pays for.
+    func lowestLoss(within operations: Double) -> Double? {
+      let steps = min(
+        Double(losses.count), max(1, (operations - extraOperations) / operationsPerStep))
+      return losses.prefix(Int(steps)).lazy.filter(\.isFinite).min()
+    }
+  }
+
+  /// A gap relative to the start's, and how far off rounding may have put it.
+  struct Gap {
+    var value: Double
+    var uncertainty: Double
   }
 
   /// Nil without a reference, or where it is not below the start.
-  private func relativeGap(_ loss: Double) -> Double? {
-    referenceLoss.flatMap { $0 < startLoss ? (loss - $0) / (startLoss - $0) : nil }
+  func gap(_ loss: Double) -> Gap? {
+    guard let referenceLoss, referenceLoss < startLoss, loss.isFinite else { return nil }
+    let span = startLoss - referenceLoss
+    let rounding = 8 * Double(Scalar.ulpOfOne) * max(abs(loss), abs(referenceLoss))
+    return Gap(value: (loss - referenceLoss) / span, uncertainty: rounding / span)
   }
 
-  private func isReached(_ loss: Double) -> Bool {
-    relativeGap(loss).map { $0 <= tolerance } ?? false
+  /// Whether a point is certainly at or below the tolerance, by the exact gap where the losses alone
+  /// leave it open.
+  private func isWithin(_ loss: Double, _ exactGap: () -> Double?) -> (Bool, gap: Double?) {
+    guard let gap = gap(loss), gap.value - gap.uncertainty <= tolerance else {
+      return (false, gap(loss)?.value)
+    }
+    if let exact = exactGap() { return (exact <= tolerance, exact) }
+    let bound = max(gap.value, 0) + gap.uncertainty
+    return (bound <= tolerance || gap.uncertainty < 0.1 * tolerance && gap.value <= tolerance,
+      bound > tolerance ? bound : max(gap.value, 0))
   }
 
   /// Steps that a trial of several seconds has time for, at most 200,000.
@@ -54,67 +100,118 @@ struct TrialBench<Scalar: LinearMapScalar> {
 
   func run(
     _ objective: Objective<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
-    state: [[Scalar]]? = nil, extraOperations: Double = 0
+    state: [[Scalar]]? = nil, theory: Theory = Theory(), extraOperations: Double = 0
   ) throws -> Outcome {
     let spent = objective.operations
     let run = try TrainingRun(objective, optimizer, rate: rate, from: start, state: state)
     var losses: [Double] = []
-    var last = startLoss
+    var relativeGap: Double?
+    // Steps up to which the gap has been above the tolerance; the last one known.
+    var arrival: (step: Int, gap: Double?)?
     let limit =
       maxIterations
       ?? affordableSteps(
         operations: max(run.operationsPerStep, gradientOperations),
         equations: run.equationsPerStep)
-    func outcome(diverged: Bool = false, cancelled: Bool = false) -> Outcome {
-      let steps = run.stepCount - 1
-      return Outcome(
-        losses: referenceLoss == nil ? losses : [last],
-        offset: referenceLoss == nil ? 0 : steps, isDiverged: diverged, wasCancelled: cancelled,
+    let scale = max(abs(startLoss), 1e-300)
+    func outcome(diverged: Bool = false, cancelled: Bool = false, arrived: Bool = false) -> Outcome {
+      Outcome(
+        losses: losses, arrival: arrived ? arrival?.step : nil,
+        relativeGap: arrived ? arrival?.gap : relativeGap, isDiverged: diverged,
+        wasCancelled: cancelled,
         operationsPerStep: (objective.operations - spent) / Double(max(1, run.stepCount)),
         extraOperations: extraOperations)
+    }
+    func exactGap() -> Double? {
+      guard let modes = theory.modes, modes.initialGap > 0 else { return nil }
+      return modes.gap(at: run.previousParameters.map { Double($0) }) / modes.initialGap
     }
     // The loss at a point is known when the step away from it has run.
     var step = 0
     while true {
-      last = try run.step().loss
-      if referenceLoss == nil { losses.append(last) }
-      if !last.isFinite || last - startLoss > 1e8 * max(abs(startLoss), 1e-300) {
+      let loss = try run.step().loss
+      losses.append(loss)
+      // Far beyond any transient of a run that theory does not call stable.
+      if !loss.isFinite || !theory.isStable && loss - startLoss > 1e16 * scale {
         return outcome(diverged: true)
       }
-      if isReached(last) || step >= limit { return outcome() }
+      let (isWithin, gap) = isWithin(loss, exactGap)
+      relativeGap = gap
+      if isWithin {
+        let since = arrival ?? (step, gap)
+        arrival = since
+        let watched = max(
+          Self.watchedSteps, Int((Self.watchedShare * Double(since.step)).rounded(.up)))
+        if theory.isMonotone || step - since.step >= watched { return outcome(arrived: true) }
+      } else {
+        arrival = nil
+        if step >= limit {
+          return outcome(diverged: !theory.isStable && loss - startLoss > 1e8 * scale)
+        }
+      }
       if isCancelled() { return outcome(cancelled: true) }
       step += 1
     }
   }
 
-  /// The figures of a trial against the reference loss.
-  /// - Precondition: `referenceLoss` is known.
-  func measured(_ outcome: Outcome) -> Prescription.Measured {
-    let hit = outcome.losses.firstIndex(where: isReached)
-    let end = hit ?? outcome.losses.count - 1
-    let steps = outcome.offset + end
+  /// A run that was recorded without a reference, seen against one that is known by now.
+  ///
+  /// - Parameter isCertified: whether the reference is a minimum, that can be reached.
+  func judged(_ outcome: Outcome, isCertified: Bool) -> Outcome {
+    var result = outcome
+    let above = outcome.losses.lastIndex { !isWithin($0, { nil }).0 } ?? -1
+    let arrival = above + 1
+    let watched = max(
+      Self.watchedSteps, Int((Self.watchedShare * Double(arrival)).rounded(.up)))
+    result.arrival =
+      isCertified && !outcome.isDiverged && outcome.losses.count - 1 - arrival >= watched
+      ? arrival : nil
+    result.relativeGap = (result.arrival.map { outcome.losses[$0] } ?? outcome.losses.last)
+      .flatMap(gap)?.value
+    return result
+  }
+
+  /// The figures of a trial.
+  ///
+  /// - Parameters:
+  ///   - work: operations that all trials are compared at, where nothing certifies a minimum.
+  func measured(_ outcome: Outcome, comparedAt work: Double?) -> Prescription.Measured {
+    let end = outcome.arrival ?? outcome.losses.count - 1
     let loss = outcome.losses[end]
     return Prescription.Measured(
-      iterations: hit.map { outcome.offset + $0 }, reached: hit != nil,
-      diverged: outcome.isDiverged, loss: loss.isFinite ? loss : nil,
-      relativeGap: loss.isFinite ? relativeGap(loss) : nil,
-      gradientEquivalents: (Double(steps + 1) * outcome.operationsPerStep
-        + outcome.extraOperations) / gradientOperations,
-      stepsRun: steps)
+      iterations: outcome.arrival, reached: outcome.arrival != nil, diverged: outcome.isDiverged,
+      loss: loss.isFinite ? loss : nil,
+      relativeGap: loss.isFinite ? outcome.relativeGap : nil,
+      gradientEquivalents: outcome.operations(after: end) / gradientOperations, stepsRun: end,
+      lossAtEqualWork: work.flatMap { outcome.lowestLoss(within: $0) })
   }
 
   /// The figures of a Newton run, read off its path.
-  /// - Precondition: `referenceLoss` is known.
+  ///
+  /// - Parameters:
+  ///   - initialGap: of the exact gaps that the path carries; nil where it carries none.
+  ///   - isCertified: whether the reference is a minimum, that can be reached.
   func measured(
-    _ path: [NewtonCG<Scalar>.Point], extraOperations: Double
+    _ path: [NewtonCG<Scalar>.Point], initialGap: Double?, isCertified: Bool,
+    extraOperations: Double, comparedAt work: Double?
   ) -> Prescription.Measured {
-    let first = path.firstIndex { isReached($0.loss) }
+    func judged(_ point: NewtonCG<Scalar>.Point) -> (Bool, gap: Double?) {
+      isWithin(point.loss) {
+        point.gap.flatMap { gap in initialGap.flatMap { $0 > 0 ? gap / $0 : nil } }
+      }
+    }
+    // The line search lets the loss fall only, so that the first point within the tolerance stays.
+    let first = isCertified ? path.firstIndex { judged($0).0 } : nil
     let end = path[first ?? path.count - 1]
+    let within = work.map { work in
+      path.filter { $0.operations + extraOperations <= work }.map(\.loss).filter(\.isFinite).min()
+        ?? path[0].loss
+    }
     return Prescription.Measured(
       iterations: first, reached: first != nil, diverged: !end.loss.isFinite,
       loss: end.loss.isFinite ? end.loss : nil,
-      relativeGap: end.loss.isFinite ? relativeGap(end.loss) : nil,
+      relativeGap: end.loss.isFinite ? judged(end).gap : nil,
       gradientEquivalents: (end.operations + extraOperations) / gradientOperations,
-      stepsRun: first ?? path.count - 1)
+      stepsRun: first ?? path.count - 1, lossAtEqualWork: within)
   }
 }

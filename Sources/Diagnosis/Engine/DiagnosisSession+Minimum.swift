@@ -1,0 +1,109 @@
+import Curvature
+import LinearMaps
+import Training
+
+extension DiagnosisSession {
+  /// The loss as its quadratic, known from the table; nil for another loss.
+  func exactLoss(_ survey: CurvatureSurvey<Scalar>) -> LeastSquaresModes? {
+    problem.isQuadratic ? survey.modes : nil
+  }
+
+  /// A minimum for certain: that of a quadratic, or a stationary point of no negative curvature from
+  /// which the local quadratic promises no gain that counts.
+  ///
+  /// That Newton's method came to rest proves nothing: with conjugate gradients cut short, or along a
+  /// direction that rounding flattens, it rests far above the minimum.
+  func certifiedMinimum(
+    _ survey: CurvatureSurvey<Scalar>, _ newton: NewtonCG<Scalar>
+  ) throws -> Reference? {
+    if let exact = exactLoss(survey) {
+      return Reference(loss: exact.minimum, source: "a dense solve", isCertified: true)
+    }
+    if problem.isQuadratic {
+      return try denseMinimum(survey).map {
+        Reference(loss: $0, source: "a dense solve", isCertified: true)
+      }
+    }
+    guard newton.ending == .converged || newton.ending == .stalled else { return nil }
+    let isConvex = problem.isLinearInParameters
+    var x = newton.parameters
+    var (value, gradient) = try objective.valueAndGradient(at: x)
+    for _ in 0..<(isConvex ? 20 : 1) where value.isFinite {
+      let modes = problem.table.flatMap { self.modes(of: $0, at: x) }
+      guard let gain = try modes?.initialGap ?? localGain(at: x, gradient) else { return nil }
+      let rounding = 4 * Double(Scalar.ulpOfOne) * abs(value)
+      if gain <= max(0.01 * request.tolerance * (loss - value), rounding) {
+        return Reference(
+          loss: value,
+          source: isConvex ? "Newton-CG" : "Newton-CG, at a minimum of its neighbourhood",
+          isCertified: true)
+      }
+      // Steps that no conjugate gradients cut short.
+      guard let target = modes?.minimiser, !isCancelled() else { return nil }
+      var share = 1.0
+      var isLower = false
+      for _ in 0..<20 where !isLower {
+        let candidate = zip(x, target).map { Scalar(Double($0) + share * ($1 - Double($0))) }
+        let (other, slope) = try objective.valueAndGradient(at: candidate)
+        if other < value {
+          (x, value, gradient, isLower) = (candidate, other, slope, true)
+        }
+        share /= 2
+      }
+      guard isLower else { return nil }
+    }
+    return nil
+  }
+
+  /// What the quadratic at a point promises to gain; nil where it curves downwards, where rounding may
+  /// hide gains, or where it cannot be measured.
+  private func localGain(at x: [Scalar], _ gradient: [Scalar]) throws -> Double? {
+    do {
+      let survey = try CurvatureSurvey(
+        of: objective.hessian(at: x), gradient: gradient, seed: request.seed,
+        denseLimit: canSolveDensely ? 1500 : 0, memory: request.memory / 2, products: (60, 60))
+      guard !survey.curvature.isIndefinite, survey.largest > survey.zeroThreshold else {
+        return nil
+      }
+      let gain = survey.model.initialGap
+      let norm = survey.model.squaredGradientNorm
+      // Of a gradient that is rounding, no slope along flat directions says anything.
+      let rounding = 100 * Double(Scalar.ulpOfOne) * gradientNorm
+      if norm.squareRoot() > rounding,
+        survey.model.hidesGains(
+          0.01 * request.tolerance * loss.magnitude, precision: Double(Scalar.ulpOfOne))
+      {
+        return nil
+      }
+      return gain
+    } catch is LinearMapError {
+      return nil
+    } catch is CurvatureError {
+      return nil
+    }
+  }
+
+  /// The minimum of a quadratic loss by its dense eigensystem, refined until the loss stops falling; nil
+  /// where directions below rounding may lead lower.
+  private func denseMinimum(_ survey: CurvatureSurvey<Scalar>) throws -> Double? {
+    guard let system = survey.dense, !survey.hidesGains(tolerance: request.tolerance) else {
+      return nil
+    }
+    let n = system.dimension
+    var x = point
+    var best = loss
+    for _ in 0..<4 {
+      let (_, gradient) = try objective.valueAndGradient(at: x)
+      for index in 0..<n where system.values[index] > survey.zeroThreshold {
+        let vector = system.vector(index)
+        let slope = zip(vector, gradient).reduce(0) { $0 + $1.0 * Double($1.1) }
+        Scalar.axpy(
+          n, Scalar(-slope / system.values[index]), vector.map { Scalar($0) }, &x)
+      }
+      let value = try objective.value(at: x)
+      guard value < best else { break }
+      best = value
+    }
+    return best
+  }
+}

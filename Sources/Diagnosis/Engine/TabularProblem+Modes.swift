@@ -1,0 +1,101 @@
+import Foundation
+import LinearMaps
+
+extension TabularProblem {
+  /// The quadratic that a linear model's loss is, or that fits a softmax model's loss at a point, from
+  /// the table itself: exact where the eigenvalues of a Hessian in floating point drown in rounding.
+  ///
+  /// The Hessian of either is `s F'F`: the rows of `F` are the design's, and for softmax over `K` classes
+  /// the `K` rows of `L_i (x) x_i` per sample, with `L = diag(sqrt p) - p sqrt(p)'`, so that
+  /// `L L' = diag(p) - p p'`. A penalty adds a row per weight.
+  ///
+  /// - Parameters:
+  ///   - features: row-major, in the precision of the diagnosis.
+  ///   - scaling: a factor per parameter by which its column is multiplied, as a preconditioner does.
+  /// - Returns: nil for networks, for tables that are too large, and where squares overflow.
+  func leastSquaresModes(
+    features: [Double], target: [Double], at point: [Double], scaling: [Double]? = nil
+  ) -> LeastSquaresModes? {
+    switch (model, self.target) {
+    case (.linear, .numeric):
+      loss == .crossEntropy ? nil : linearModes(features, target, point, scaling)
+    case (.softmax, .classes(let labels, let count)):
+      softmaxModes(features, labels, classes: count, point, scaling)
+    case (.linear, .classes), (.softmax, .numeric), (.mlp, _): nil
+    }
+  }
+
+  private func linearModes(
+    _ features: [Double], _ target: [Double], _ point: [Double], _ scaling: [Double]?
+  ) -> LeastSquaresModes? {
+    let (n, d) = (sampleCount, featureCount)
+    let scale = (loss == .meanSquaredError ? 2 : 1) / Double(n)
+    guard LeastSquaresModes.affords(rows: n + (l2 > 0 ? d : 0), columns: d + 1) else { return nil }
+    var residual = target.map { DoubleDouble(-$0) }
+    var columns: [[DoubleDouble]] = []
+    for column in 0...d {
+      let entries = (0..<n).map { column < d ? features[$0 * d + column] : 1 }
+      for row in 0..<n {
+        residual[row] += DoubleDouble.product(entries[row], point[column])
+      }
+      columns.append(entries.map { DoubleDouble.product($0, scaling?[column] ?? 1) })
+    }
+    addPenalty(to: &columns, &residual, point, scaling, outputs: 1, scale: scale)
+    return LeastSquaresModes(columns: columns, residual: residual, start: point, scale: scale)
+  }
+
+  private func softmaxModes(
+    _ features: [Double], _ labels: [Int32], classes: Int, _ point: [Double], _ scaling: [Double]?
+  ) -> LeastSquaresModes? {
+    let (n, d, m) = (sampleCount, featureCount, classes)
+    let size = (d + 1) * m
+    guard LeastSquaresModes.affords(rows: n * m + (l2 > 0 ? d * m : 0), columns: size) else {
+      return nil
+    }
+    var columns = [[DoubleDouble]](repeating: [], count: size)
+    var residual: [DoubleDouble] = []
+    for sample in 0..<n {
+      let x = (0...d).map { $0 < d ? features[sample * d + $0] : 1 }
+      let logits = (0..<m).map { c in (0...d).reduce(0.0) { $0 + x[$1] * point[$1 * m + c] } }
+      let peak = logits.max() ?? 0
+      let weights = logits.map { DoubleDouble(exp($0 - peak)) }
+      let total = weights.reduce(.zero, +)
+      // Of sum one in this arithmetic, so that what no class notices stays exactly flat.
+      let p = weights.map { $0 / total }
+      let roots = p.map { $0.squareRoot() }
+      guard p.allSatisfy({ $0.hi > 1e-200 }) else { return nil }
+      for k in 0..<m {
+        let isLabel = Int(labels[sample]) == k
+        residual.append((p[k] - (isLabel ? .one : .zero)) / roots[k])
+        for c in 0..<m {
+          let factor = (c == k ? roots[k] : .zero) - p[c] * roots[k]
+          for j in 0...d {
+            let index = j * m + c
+            columns[index].append(factor * DoubleDouble.product(x[j], scaling?[index] ?? 1))
+          }
+        }
+      }
+    }
+    addPenalty(
+      to: &columns, &residual, point, scaling, outputs: m, scale: 1 / Double(n))
+    return LeastSquaresModes(
+      columns: columns, residual: residual, start: point, scale: 1 / Double(n))
+  }
+
+  /// A row `sqrt(c q_j / s) e_j` per weight, for the penalty `c/2 q_j w_j^2` beside `s/2 ||.||^2`.
+  private func addPenalty(
+    to columns: inout [[DoubleDouble]], _ residual: inout [DoubleDouble], _ point: [Double],
+    _ scaling: [Double]?, outputs: Int, scale: Double
+  ) {
+    guard l2 > 0 else { return }
+    for weight in 0..<featureCount * outputs {
+      let strength = DoubleDouble.product(l2, penaltyScales?[weight / outputs] ?? 1)
+      let root = (strength / DoubleDouble(scale)).squareRoot()
+      for index in columns.indices {
+        columns[index].append(
+          index == weight ? root * DoubleDouble(scaling?[weight] ?? 1) : .zero)
+      }
+      residual.append(root * DoubleDouble(point[weight]))
+    }
+  }
+}
