@@ -19,16 +19,19 @@ public struct Prescription: Sendable, Equatable, Codable {
     public let rate: Double?
     /// Steps until the loss gap is at or below the tolerance, to stay.
     public let iterations: Int?
+    /// The heavy-ball coefficient, where there is one.
+    public let momentum: Double?
     /// The largest gap on the way, relative to the start's; nil where it only falls.
     public let peakRelativeGap: Double?
 
     public init(
       conditionNumber: Double? = nil, rate: Double? = nil, iterations: Int? = nil,
-      peakRelativeGap: Double? = nil
+      momentum: Double? = nil, peakRelativeGap: Double? = nil
     ) {
       self.conditionNumber = conditionNumber
       self.rate = rate
       self.iterations = iterations
+      self.momentum = momentum
       self.peakRelativeGap = peakRelativeGap
     }
   }

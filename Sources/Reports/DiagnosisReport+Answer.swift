@@ -50,8 +50,8 @@ extension DiagnosisReport {
       let fastest = prescriptions.first { $0.id == Prescription.Kind.fastestRate.rawValue }
       if let rate = fastest?.predicted.rate, fastest?.predicted.iterations != nil {
         text +=
-          " As the data stand, \(Wording.number(rate)) takes the fewest predicted steps of the rates "
-          + "that keep 5 % below it."
+          " As the data stand, \(Wording.number(rate)) gets there in the fewest predicted steps, "
+          + "a margin of 5 % kept."
       } else if let bound = curvature.largest.upperBound, bound > 0 {
         text += " \(Wording.number(1 / bound)) suits the sharpest direction."
       }

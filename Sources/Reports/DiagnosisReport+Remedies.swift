@@ -45,7 +45,8 @@ extension DiagnosisReport {
       notes = [
         "Nothing certifies a minimum here, so no run can be said to have arrived. The lowest loss is "
           + "that for the work that every run had; work counts evaluations of the gradient. Predicted "
-          + "are the steps until the gap is \(tolerance) of its first value."
+          + "are the steps until \(tolerance) is left of the gap to the minimum ahead of each method, "
+          + "which may be a higher one."
       ]
     } else if prescriptions.contains(where: { canSwing($0) && $0.measured?.reached == true }) {
       notes.append(

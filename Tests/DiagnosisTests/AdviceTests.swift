@@ -10,10 +10,12 @@ import Testing
     let work: Double
     var isReached = true
     var loss = 0.5
+    /// Where nothing certifies a minimum.
+    var lossAtEqualWork: Double?
   }
 
   static func text(
-    _ trials: [Trial], source: String = "Newton-CG", findings: [Finding] = []
+    _ trials: [Trial], isCertified: Bool = true, findings: [Finding] = []
   ) -> String {
     let prescriptions = trials.map { trial in
       Prescription(
@@ -21,7 +23,8 @@ import Testing
         measured: .init(
           iterations: trial.isReached ? Int(trial.work) : nil, reached: trial.isReached,
           diverged: false, loss: trial.loss, relativeGap: trial.isReached ? 1e-7 : 0.25,
-          gradientEquivalents: trial.work, stepsRun: Int(trial.work)))
+          gradientEquivalents: trial.work, stepsRun: Int(trial.work),
+          lossAtEqualWork: trial.lossAtEqualWork))
     }.ranked()
     let report = DiagnosisReport(
       problem: .init(
@@ -33,7 +36,7 @@ import Testing
       learningRate: .init(
         LearningRateFacts(.init(largest: 2, upperBound: 2, smallest: 1, zeroThreshold: 0))),
       directions: [], prediction: .init(rate: 0.5, iterations: nil, tolerance: 1e-6),
-      findings: findings + [.referenceLoss(0.4, source: source)], prescriptions: prescriptions)
+      findings: findings + [.referenceLoss(0.4, source: "a run", isCertified: isCertified)], prescriptions: prescriptions)
     let words = report.terminalText(TerminalStyle(colours: false, width: 10_000))
     return words.split(separator: "\n").first { $0.hasPrefix("Do ") }.map(String.init) ?? ""
   }
@@ -82,15 +85,17 @@ import Testing
     for words in Self.cases[index].says { #expect(text.contains(words), "\(text)") }
   }
 
-  @Test func `losses are told where only the best trial judges`() {
+  @Test func `losses at equal work are told where nothing certifies a minimum`() {
     let text = Self.text(
       [
-        Trial(kind: .standardiseFeatures, work: 40, loss: 0.4),
-        Trial(kind: .asGiven, work: 20, isReached: false, loss: 1.09),
-      ], source: "the best trial, since Newton-CG did not converge")
+        Trial(
+          kind: .standardiseFeatures, work: 40, isReached: false, loss: 0.4, lossAtEqualWork: 0.45),
+        Trial(kind: .asGiven, work: 20, isReached: false, loss: 1.09, lossAtEqualWork: 1.08),
+      ], isCertified: false)
     #expect(
       text.contains(
-        "40 steps to 0.4, the lowest loss of any run; your rate had come to 1.09 after 20."))
+        "came lowest: a loss of 0.45 for the work that every run had, against 1.08 at your rate."))
+    #expect(!text.contains("gap") && !text.contains("when run"))
   }
 
   @Test func `a loss without a minimum wants a penalty first`() {

@@ -77,6 +77,32 @@ import Diagnosis
     }
   }
 
+  /// Heavy-ball momentum at the edge of instability: the sharp direction swings up far above the start
+  /// and back, and dips below the tolerance long before it stays there.
+  @Test func `a dip is no arrival, and the peak is foretold`() throws {
+    let model = QuadraticModel(eigenvalues: [1e4, 1], weights: [1e4, 1e-3])
+    let (rate, momentum) = LearningRateFacts.optimalMomentum(smallest: 1, largest: 1e4)
+    let forecast = model.forecast(rate: rate, momentum: momentum)
+    var run = NaiveDescent(eigenvalues: [1e4, 1], weights: [1e4, 1e-3])
+    let start = run.gap
+    var (peak, dip): (Double, Int?) = (1, nil)
+    for k in 0..<5000 {
+      peak = max(peak, run.gap / start)
+      if dip == nil, run.gap <= 1e-3 * start { dip = k }
+      run.step(rate: rate, momentum: momentum)
+    }
+    var fresh = NaiveDescent(eigenvalues: [1e4, 1], weights: [1e4, 1e-3])
+    let arrival = try #require(
+      fresh.steps(toRelativeGap: 1e-3, rate: rate, momentum: momentum, limit: 100_000))
+    #expect(try #require(dip) < arrival)
+    #expect(forecast.iterations(toRelativeGap: 1e-3) == arrival)
+    #expect(peak > 100)
+    let foretold = try #require(forecast.peakRelativeGap(within: arrival))
+    #expect(close(foretold, peak, 0.01))
+    let bound = try #require(forecast.boundedIterations(toRelativeGap: 1e-3))
+    #expect(bound >= arrival && bound <= 2 * arrival)
+  }
+
   @Test func `a rate beyond the limit never gets there`() {
     let model = Self.bowl(10)
     #expect(model.forecast(rate: 0.1999).iterations(toRelativeGap: 1e-6) != nil)

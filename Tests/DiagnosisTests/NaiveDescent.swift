@@ -34,13 +34,17 @@ struct NaiveDescent {
     }
   }
 
-  /// The first step with a small enough gap, or nil within `limit`.
+  /// The first step from which on the gap stays small enough, or nil within `limit`: watched until
+  /// position and step together hold a millionth of what is allowed.
   mutating func steps(
     toRelativeGap tolerance: Double, rate: Double, momentum: Double = 0, limit: Int
   ) -> Int? {
     let target = tolerance * gap
+    var arrival = 0
     for k in 0...limit {
-      if gap <= target { return k }
+      if gap > target { arrival = k + 1 }
+      let before = Self(eigenvalues: eigenvalues, start: previous).gap
+      if max(gap, before) <= 1e-6 * target { return arrival }
       step(rate: rate, momentum: momentum)
     }
     return nil

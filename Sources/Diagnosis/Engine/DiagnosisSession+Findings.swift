@@ -49,7 +49,9 @@ extension DiagnosisSession {
       findings.append(truncation)
     }
     if let reference = outcome.reference {
-      findings.append(.referenceLoss(reference.loss, source: reference.source))
+      findings.append(
+        .referenceLoss(
+          reference.loss, source: reference.source, isCertified: reference.isCertified))
     }
     if !budget.leftOut.names.isEmpty {
       findings.append(.tooDear(budget.leftOut.names))

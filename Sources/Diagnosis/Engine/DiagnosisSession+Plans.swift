@@ -37,7 +37,7 @@ extension DiagnosisSession {
             try $0 == 0
               ? descentIterations(objective, from: point, rate: rate, survey)
               : iterations(survey, rate: rate, momentum: $0)
-          }, peakRelativeGap: forecastMomentum.flatMap { self.peak(survey, rate: rate, momentum: $0) }),
+          }, momentum: forecastMomentum, peakRelativeGap: forecastMomentum.flatMap { self.peak(survey, rate: rate, momentum: $0) }),
         run: descend(optimizer, rate, momentum: forecastMomentum))
     }
     let safe = 1 / survey.upperBound
@@ -53,7 +53,7 @@ extension DiagnosisSession {
         .fastestRate,
         "gradient descent at \(Wording.number(fastest)), the rate with the fewest predicted steps"
           + (survey.curvature.isIndefinite ? " along the directions that curve upwards" : "")
-          + " up to 95 % of the stability limit",
+          + ", a margin of 5 % below the stability limit kept",
         .init(
           conditionNumber: kappa, rate: fastest,
           iterations: try descentIterations(objective, from: point, rate: fastest, survey)),
@@ -86,14 +86,17 @@ extension DiagnosisSession {
       .momentum, "heavy-ball momentum \(Wording.share(beta)) at rate \(Wording.number(rate))",
       .init(
         conditionNumber: kappa, rate: rate,
-        iterations: iterations(survey, rate: rate, momentum: beta), peakRelativeGap: peak),
+        iterations: iterations(survey, rate: rate, momentum: beta), momentum: beta,
+        peakRelativeGap: peak),
       note: peak.map {
         "on the way the loss gap rises to \(Wording.number($0, digits: 2)) times the start's"
       }, run: descend(Momentum(beta: beta), rate, momentum: beta))
     plans += try diagonalPlan(survey, map: map)
     add(
       .adam, "Adam at the best of the rates 1, 0.1, 0.01 and 0.001 after 100 steps of each",
-      .init(), run: { try adamTrial($0, .init(modes: exactLoss(survey))) })
+      .init(),
+      // A step of Adam is bounded by its rate: it cannot run away, however high it first jumps.
+      run: { try adamTrial($0, .init(modes: exactLoss(survey), isStable: true)) })
     return plans
   }
 

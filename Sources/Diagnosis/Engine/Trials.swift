@@ -166,8 +166,9 @@ struct TrialBench<Scalar: LinearMapScalar> {
     result.arrival =
       isCertified && !outcome.isDiverged && outcome.losses.count - 1 - arrival >= watched
       ? arrival : nil
-    result.relativeGap = (result.arrival.map { outcome.losses[$0] } ?? outcome.losses.last)
-      .flatMap(gap)?.value
+    result.relativeGap =
+      isCertified
+      ? (result.arrival.map { outcome.losses[$0] } ?? outcome.losses.last).flatMap(gap)?.value : nil
     return result
   }
 
@@ -210,7 +211,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
     return Prescription.Measured(
       iterations: first, reached: first != nil, diverged: !end.loss.isFinite,
       loss: end.loss.isFinite ? end.loss : nil,
-      relativeGap: end.loss.isFinite ? judged(end).gap : nil,
+      relativeGap: end.loss.isFinite && isCertified ? judged(end).gap : nil,
       gradientEquivalents: (end.operations + extraOperations) / gradientOperations,
       stepsRun: first ?? path.count - 1, lossAtEqualWork: within)
   }
