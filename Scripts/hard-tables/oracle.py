@@ -317,16 +317,15 @@ def exact_rank(x):
     return rank
 
 
-def loss_rounding(x, y, truth, tolerance, epsilon):
-    """What a loss near the minimum, evaluated in floating point, may be off by.
+def loss_rounding(x, y, truth, share, epsilon):
+    """What a loss of this relative gap, evaluated in floating point, may be off by.
 
-    Taken at the shortest parameters whose gap is a tenth of the tolerance: eps times the sizes that
-    cancel in a residual.
+    Taken at the shortest parameters that come so near: eps times the sizes that cancel in a residual.
     """
     a = np.array([[*map(float, row), 1.0] for row in x])
     y = np.array([float(v) for v in y])
     u, s, v = np.linalg.svd(a, full_matrices=False)
-    share, size = truth.gap * mpf(tolerance) / 10, np.zeros(len(y))
+    share = truth.gap * mpf(share)
     left, weights = truth.gap, np.zeros(a.shape[1])
     for i, c in enumerate(truth.gaps):
         if left <= share or i >= len(s) or s[i] <= 1e-17 * s[0]:
@@ -335,7 +334,7 @@ def loss_rounding(x, y, truth, tolerance, epsilon):
         left -= c
     size = np.sqrt(np.mean((np.abs(a) @ np.abs(weights) + np.abs(y)) ** 2))
     f = float(truth.minimum)
-    return 4 * epsilon * (math.sqrt(2 * max(f, 0)) * size + f) + (4 * epsilon * size) ** 2
+    return epsilon * (math.sqrt(2 * max(f, 0)) * size + 4 * f) + (epsilon * size) ** 2
 
 
 if __name__ == "__main__":
