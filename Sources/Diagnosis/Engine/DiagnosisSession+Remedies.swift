@@ -47,6 +47,7 @@ extension DiagnosisSession {
       predicted: .init(
         conditionNumber: 1, iterations: problem.isQuadratic ? 1 : nil))
     result.prescriptions = plans.map(\.prescription) + [newtonPlan]
+    result.hasFiniteMinimum = !finiteMinimum.isAbsent
     guard request.trials else { return }
 
     let planned = result.prescriptions.count
@@ -66,8 +67,13 @@ extension DiagnosisSession {
       return
     }
     // Least squares and penalised losses have a minimum, however long the way to it.
-    result.hasFiniteMinimum =
-      newton.ending != .noFiniteMinimum || problem.isQuadratic || problem.l2 > 0
+    switch finiteMinimum {
+    case .exists: result.hasFiniteMinimum = true
+    case .none: result.hasFiniteMinimum = false
+    case .unknown:
+      result.hasFiniteMinimum =
+        newton.ending != .noFiniteMinimum || problem.isQuadratic || problem.l2 > 0
+    }
     let newtonLoss = newton.path.map(\.loss).filter(\.isFinite).min() ?? loss
     let isSettled = [.converged, .noFiniteMinimum, .stalled].contains(newton.ending)
     let dense = try problem.isQuadratic ? denseMinimum(survey) : nil
@@ -279,7 +285,7 @@ extension DiagnosisSession {
   private func iterations(
     _ survey: CurvatureSurvey<Scalar>, rate: Double, momentum: Double = 0
   ) -> Int? {
-    survey.curvature.isIndefinite
+    survey.curvature.isIndefinite || finiteMinimum.isAbsent
       ? nil
       : survey.model.forecast(rate: rate, momentum: momentum)
         .iterations(toRelativeGap: request.tolerance)
@@ -291,6 +297,7 @@ extension DiagnosisSession {
     _ objective: Objective<Scalar>, from start: [Scalar], rate: Double,
     _ survey: CurvatureSurvey<Scalar>
   ) throws -> Int? {
+    guard !finiteMinimum.isAbsent else { return nil }
     guard !problem.isQuadratic else { return iterations(survey, rate: rate) }
     guard budget.affords("the predicted course", products: 10, share: 0.005) else { return nil }
     do {

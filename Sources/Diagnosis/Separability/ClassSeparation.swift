@@ -29,10 +29,11 @@ enum ClassSeparation: Sendable, Equatable {
   ///   - features: row-major, a row per label, without a constant column.
   ///   - labels: a class from 0 up per row; the bias of a class without rows can sink for ever.
   ///   - hasConstant: whether each class has a bias beside its weights.
+  ///   - rounding: the relative error of the features, where they were computed.
   ///   - maxOperations: floating-point operations after which the search gives up.
   init(
     features: [Double], columns: Int, labels: [Int], classes: Int, hasConstant: Bool = true,
-    maxOperations: Double = 2e10, isCancelled: () -> Bool = { false }
+    rounding: Double = 0, maxOperations: Double = 2e10, isCancelled: () -> Bool = { false }
   ) {
     let n = labels.count
     precondition(features.count == n * columns, "\(features.count) features for \(n) rows")
@@ -61,7 +62,7 @@ enum ClassSeparation: Sendable, Equatable {
       return
     }
     var search = SeparationSearch(
-      basis: basis, labels: labels, classes: classes,
+      basis: basis, labels: labels, classes: classes, rounding: rounding,
       operationsLeft: maxOperations - basis.operations)
     while pairs.contains(true) {
       switch search.run(on: pairs, isCancelled: isCancelled) {

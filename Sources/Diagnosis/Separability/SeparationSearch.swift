@@ -17,6 +17,8 @@ struct SeparationSearch {
   let basis: OrthonormalFeatures
   let labels: [Int]
   let classes: Int
+  /// The relative error of the features.
+  let rounding: Double
   var operationsLeft: Double
 
   private var n: Int { labels.count }
@@ -315,7 +317,7 @@ struct SeparationSearch {
       transposedA: false, transposedB: false, m: width, n: classes, k: r, alpha: 1,
       basis.coefficients, lda: width, direction, ldb: r, beta: 0, &weights, ldc: width)
     let size = Double.nrm2(dimension, direction)
-    let unit = 4 * Double(dimension + 8) * Double.ulpOfOne
+    let unit = 4 * Double(dimension + 8) * Double.ulpOfOne + rounding
     var raised = [Bool](repeating: false, count: n * classes)
     var rises = false
     for row in 0..<n {
