@@ -161,7 +161,9 @@ extension Finding {
       sentence:
         "The loss has no minimum at finite parameters (\(reason)): they grow for ever while the "
         + "loss creeps towards its infimum. \(remedy)",
-      evidence: ["reason": .text(reason), "remedy": .text(isMendedByPenalty ? "penalty" : "leave-out")])
+      evidence: [
+        "reason": .text(reason), "remedy": .text(isMendedByPenalty ? "penalty" : "leave-out"),
+      ])
   }
 
   /// A loss, gradient or curvature that is not a number.

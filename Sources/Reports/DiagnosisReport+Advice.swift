@@ -109,8 +109,8 @@ extension DiagnosisReport {
       } ?? stable.first
     guard let chosen else { return nil }
     if fewest == nil, let remedy = missingMinimumRemedy {
-      return "\(capitalised(remedy)) No number of steps leads to a minimum that there is not; as it "
-        + "stands, \(chosen.change) lowers the loss (not run)."
+      return "\(capitalised(remedy)) No number of steps leads to a minimum that there is not. As "
+        + "it stands: \(chosen.change) (not run)."
     }
     let steps = chosen.predicted.iterations.map { ": \(Wording.count($0, "step")) predicted" }
     return "\(capitalised(chosen.change))\(steps ?? "") (not run)."

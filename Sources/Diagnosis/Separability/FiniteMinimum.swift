@@ -29,7 +29,8 @@ enum FiniteMinimum: Sendable, Equatable {
 
   static let partlySeparable = Self.none(
     Absence(
-      reason: "some rows can be told apart from other classes without error, at no other row's cost",
+      reason:
+        "some rows can be told apart from another class without error, at no cost to the others",
       isMendedByPenalty: true))
 
   /// Along the bias of a class without samples the loss falls from every point, whatever the other

@@ -255,7 +255,9 @@ struct SeparationSearch {
         columnMajor: stars(weights), dimension: dimension, withVectors: false
       ).values
     }
-    guard let plain = eigenvalues(unit), let weighted = eigenvalues(multipliers) else { return false }
+    guard let plain = eigenvalues(unit), let weighted = eigenvalues(multipliers) else {
+      return false
+    }
     // Directions that change no margin: shifts common to all classes, and more where pairs are few.
     let free = plain.count { $0 <= 1e-11 * plain[dimension - 1] }
     guard free < dimension else { return false }
