@@ -127,6 +127,39 @@ import Testing
     }
   }
 
+  /// Logits against 0 and 1: as softmax of two classes, and each output by itself.
+  @Test func `the binary loss is judged too`() throws {
+    func report(_ rows: [Double], _ targets: [[Int32]]) throws -> DiagnosisReport {
+      let (n, outputs) = (rows.count / 2, targets.count)
+      var parameters = ParameterSet(seed: 1)
+      parameters.dense("head", inputs: 2, outputs: outputs)
+      let target = (0..<n).flatMap { row in targets.map { Double($0[row]) } }
+      let problem = try DiagnosisProblem(
+        "logits", parameters: parameters, inputs: [Tensor(rows, shape: [n, 2])],
+        target: Tensor(target, shape: [n, outputs]), loss: .binary
+      ) { p, x in x[0].dense(p["head"]) }
+      var request = DiagnosisRequest()
+      request.precision = .float64
+      request.trials = false
+      return try diagnose(problem, request: request, executor: ReferenceExecutor())
+    }
+    func reason(_ report: DiagnosisReport) -> String? {
+      report.finding("no-finite-minimum")?.sentence
+    }
+    let (apart, labels) = Self.complete
+    expectNoCounts(try report(apart, [labels]))
+    let overlap = try report(Self.overlapping.0, [Self.overlapping.1])
+    #expect(reason(overlap) == nil && overlap.prediction.iterations != nil)
+    #expect(try reason(report(Self.partial.0, [Self.partial.1]))?.contains("some rows") == true)
+    // Two outputs: one separable, the other not.
+    let mixed = (0..<10).map { Int32($0 % 2) }
+    let first = (0..<10).map { Int32(Self.overlapping.0[2 * $0] > 0.5 ? 1 : 0) }
+    #expect(try reason(report(Self.overlapping.0, [first, Self.overlapping.1])) != nil)
+    #expect(
+      try reason(report(Self.overlapping.0, [[Int32](repeating: 0, count: 10), mixed]))?
+        .contains("a class has no sample") == true)
+  }
+
   /// A head without a bias, tied to the features, or behind another operation is not taken for one with.
   @Test func `the last layer is recognised only where it is one`() throws {
     let x = Tensor([1.0, 2, 3, 4, 5, 6], shape: [3, 2])

@@ -46,7 +46,7 @@ extension DiagnosisSession {
   ///
   /// Where the features that this layer reads at the point separate the classes completely, the layer
   /// alone takes the loss to zero, which no finite parameters reach. Where they do so in part, or overlap,
-  /// nothing follows for the network, whose features change.
+  /// nothing follows for a network, whose features change.
   private func networkMinimum() throws -> FiniteMinimum {
     // Of some samples only, what holds need not hold for all.
     guard whole == nil, let composite = problem.definition.composite,
@@ -75,14 +75,20 @@ extension DiagnosisSession {
     let empty = tasks.reduce(0) { $0 + $1.classes - Set($1.labels).count }
     if isBiasFree, empty > 0 { return .emptyClasses(empty, called: "sample") }
     guard composite.penalty == nil else { return .unknown }
+    // Without other parameters the features stay as they are, and the loss is convex.
+    let isWhole = problem.definition.parameters.count == (head.bias == nil ? 1 : 2)
+    var separations: [ClassSeparation] = []
     for task in tasks {
-      let separation = ClassSeparation(
-        features: head.features, columns: head.width, labels: task.labels, classes: task.classes,
-        hasConstant: head.bias != nil, rounding: 64 * Double(Scalar.ulpOfOne),
-        maxOperations: separationLimit / Double(tasks.count), isCancelled: isCancelled)
-      guard separation == .complete else { return .unknown }
+      separations.append(
+        ClassSeparation(
+          features: head.features, columns: head.width, labels: task.labels, classes: task.classes,
+          hasConstant: head.bias != nil, rounding: isWhole ? 0 : 64 * Double(Scalar.ulpOfOne),
+          maxOperations: separationLimit / Double(tasks.count), isCancelled: isCancelled))
+      guard isWhole || separations.last == .complete else { return .unknown }
     }
-    return .separable
+    if separations.allSatisfy({ $0 == .complete }) { return .separable }
+    if separations.contains(where: \.isSeparable) { return .partlySeparable }
+    return separations.contains(.undecided) ? .unknown : .exists
   }
 
   /// Whether the penalty leaves out the parameter of this index.
