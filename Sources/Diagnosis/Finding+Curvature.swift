@@ -146,13 +146,24 @@ extension Finding {
   }
 
   /// The loss has no minimum at any finite point, as when a line separates the classes.
-  public static func noFiniteMinimum(reason: String) -> Finding {
-    Finding(
+  ///
+  /// - Parameter isMendedByPenalty: whether a penalty on the weights gives it one; else classes without
+  ///   samples have to go.
+  public static func noFiniteMinimum(
+    reason: String, isMendedByPenalty: Bool = true
+  ) -> Finding {
+    let remedy =
+      isMendedByPenalty
+      ? "A penalty such as --l2 1e-3 gives it a minimum."
+      : "Leave such classes out: a penalty on the weights does not mend it."
+    return Finding(
       id: "no-finite-minimum",
       sentence:
         "The loss has no minimum at finite parameters (\(reason)): they grow for ever while the "
-        + "loss creeps towards its infimum. A penalty such as --l2 1e-3 gives it a minimum.",
-      evidence: ["reason": .text(reason)])
+        + "loss creeps towards its infimum. \(remedy)",
+      evidence: [
+        "reason": .text(reason), "remedy": .text(isMendedByPenalty ? "penalty" : "leave-out"),
+      ])
   }
 
   /// A loss, gradient or curvature that is not a number.

@@ -16,10 +16,16 @@ extension DiagnosisReport {
     } else if !lead.isOrdinary, let other = bestOrdinary {
       text += " Without products by the Hessian, \(other.change): \(outcome(of: other))."
     }
-    if finding("no-finite-minimum") != nil {
-      text += " Better, add a penalty first, such as --l2 1e-3, and diagnose again."
-    }
+    if let remedy = missingMinimumRemedy { text += " Better, \(remedy)" }
     return text
+  }
+
+  /// What gives a loss without a minimum one, to be read after "better"; nil where it has one.
+  private var missingMinimumRemedy: String? {
+    guard let finding = finding("no-finite-minimum") else { return nil }
+    return finding.evidence["remedy"] == .text("leave-out")
+      ? "leave out the classes that have no samples, and diagnose again."
+      : "add a penalty first, such as --l2 1e-3, and diagnose again."
   }
 
   /// The remedy to name first. Newton's method and preconditioners need products by the Hessian,
@@ -85,7 +91,10 @@ extension DiagnosisReport {
     }
     let closest = prescriptions.filter { $0.measured?.relativeGap?.isFinite == true }
       .min { $0.measured?.relativeGap ?? 0 < $1.measured?.relativeGap ?? 0 }
-    return closest.map { "\(capitalised($0.change)) came closest: \(outcome(of: $0))." }
+    let better = missingMinimumRemedy.map { " Better, \($0)" } ?? ""
+    return closest.map {
+      "\(capitalised($0.change)) came closest: \(outcome(of: $0)).\(better)"
+    }
   }
 
   private var bestByLoss: Prescription? {
@@ -106,6 +115,10 @@ extension DiagnosisReport {
           .min { $0.effort < $1.effort }
       } ?? stable.first
     guard let chosen else { return nil }
+    if fewest == nil, let remedy = missingMinimumRemedy {
+      return "\(capitalised(remedy)) No number of steps leads to a minimum that there is not. As "
+        + "it stands: \(chosen.change) (not run)."
+    }
     let steps = chosen.predicted.iterations.map { ": \(Wording.count($0, "step")) predicted" }
     return "\(capitalised(chosen.change))\(steps ?? "") (not run)."
   }

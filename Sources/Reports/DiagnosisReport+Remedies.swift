@@ -54,8 +54,13 @@ extension DiagnosisReport {
     }
     if finding("no-finite-minimum") != nil {
       notes.append(
-        "This loss has no minimum at finite parameters: gaps are to its infimum, which no step "
-          + "reaches, and predictions made for a bowl are far too small.")
+        "This loss has no minimum at finite parameters: "
+          + (prescriptions.contains { $0.predicted.iterations != nil }
+            ? "gaps are to its infimum, which no step reaches, and predictions made for a bowl are "
+              + "far too small."
+            : prescriptions.contains { $0.measured != nil }
+              ? "gaps are to the loss that its infimum was taken for, and no steps are predicted."
+              : "no steps to one are predicted."))
     } else if !isQuadratic, prescriptions.contains(where: { $0.predicted.iterations != nil }) {
       notes.append(
         "Predictions for gradient descent follow the curvature as it changes on the way; those for "

@@ -14,7 +14,11 @@ extension DiagnosisSession {
     let shape = shapeFindings(survey, facts, gaussNewton, hasScales: scales != nil)
     let isUnstable = facts.verdict == .unstable
     var findings = (isUnstable ? rate : []) + (scales.map { [$0] } ?? [])
-    findings += (isUnstable ? [] : rate) + shape
+    findings += isUnstable ? [] : rate
+    let absence = noMinimum(outcome)
+    // A network may fit its samples without error and train well for all that.
+    if problem.isLinearInParameters, let absence { findings.append(absence) }
+    findings += shape
     if let finding = Finding.sharpestLayer(layers, whole: survey.largest) {
       findings.append(finding)
     }
@@ -29,13 +33,7 @@ extension DiagnosisSession {
           sampling, samples: problem.sampleCount, called: problem.table == nil ? "sample" : "row",
           warning: warning))
     }
-    if !outcome.hasFiniteMinimum {
-      findings.append(
-        .noFiniteMinimum(
-          reason: problem.lossName == LossChoice.crossEntropy.rawValue
-            ? "the classes can be told apart without error"
-            : "the loss falls as the parameters grow"))
-    }
+    if !problem.isLinearInParameters, let absence { findings.append(absence) }
     if let scaling, let table = problem.table, !scaling.constantColumns.isEmpty {
       findings.append(
         .constantColumns(scaling.constantColumns.map { table.featureNames[$0] }))
@@ -60,6 +58,16 @@ extension DiagnosisSession {
       findings.append(.interrupted(done: done, planned: planned))
     }
     return findings
+  }
+
+  /// That the loss has no minimum, known beforehand or found by Newton's method.
+  private func noMinimum(_ outcome: Remedies) -> Finding? {
+    if let absence = finiteMinimum.absence {
+      return .noFiniteMinimum(
+        reason: absence.reason, isMendedByPenalty: absence.isMendedByPenalty)
+    }
+    guard !outcome.hasFiniteMinimum else { return nil }
+    return .noFiniteMinimum(reason: "the loss falls as the parameters grow")
   }
 
   private func rateFindings(

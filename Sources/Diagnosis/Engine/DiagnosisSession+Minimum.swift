@@ -24,7 +24,11 @@ extension DiagnosisSession {
         Reference(loss: $0, source: "a dense solve", isCertified: true)
       }
     }
-    guard newton.ending == .converged || newton.ending == .stalled else { return nil }
+    if let infimum = finiteMinimum.absence?.infimum {
+      return Reference(
+        loss: infimum, source: "the infimum, which no finite parameters reach", isCertified: true)
+    }
+    guard newton.ending == .converged || newton.ending == .noFiniteMinimum || newton.ending == .stalled else { return nil }
     let isConvex = problem.isLinearInParameters
     var x = newton.parameters
     var (value, gradient) = try objective.valueAndGradient(at: x)
@@ -35,7 +39,9 @@ extension DiagnosisSession {
       if gain <= max(0.01 * request.tolerance * (loss - value), rounding) {
         return Reference(
           loss: value,
-          source: isConvex ? "Newton-CG" : "Newton-CG, at a minimum of its neighbourhood",
+          source: finiteMinimum.isAbsent
+            ? "Newton-CG, on its way to the infimum"
+            : isConvex ? "Newton-CG" : "Newton-CG, at a minimum of its neighbourhood",
           isCertified: true)
       }
       // Steps that no conjugate gradients cut short.

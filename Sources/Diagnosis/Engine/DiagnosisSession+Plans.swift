@@ -112,7 +112,8 @@ extension DiagnosisSession {
   func iterations(
     _ survey: CurvatureSurvey<Scalar>, rate: Double, momentum: Double = 0
   ) -> Int? {
-    survey.curvature.isIndefinite || survey.hidesGains(tolerance: request.tolerance)
+    survey.curvature.isIndefinite || finiteMinimum.isAbsent
+      || survey.hidesGains(tolerance: request.tolerance)
       ? nil
       : survey.model.forecast(rate: rate, momentum: momentum)
         .iterations(toRelativeGap: request.tolerance)
@@ -124,6 +125,7 @@ extension DiagnosisSession {
     _ objective: Objective<Scalar>, from start: [Scalar], rate: Double,
     _ survey: CurvatureSurvey<Scalar>
   ) throws -> Int? {
+    guard !finiteMinimum.isAbsent else { return nil }
     guard !problem.isQuadratic else { return iterations(survey, rate: rate) }
     guard !survey.isBlindToGains(tolerance: request.tolerance) else { return nil }
     guard budget.affords("the predicted course", products: 10, share: 0.005) else { return nil }
@@ -138,7 +140,7 @@ extension DiagnosisSession {
 
   /// Nil where no count can be vouched for.
   func fastestRate(_ survey: CurvatureSurvey<Scalar>) -> Double? {
-    survey.hidesGains(tolerance: request.tolerance)
+    finiteMinimum.isAbsent || survey.hidesGains(tolerance: request.tolerance)
       ? nil
       : survey.model.fastestRate(upperBound: survey.upperBound, tolerance: request.tolerance)?.rate
   }
@@ -189,7 +191,9 @@ extension DiagnosisSession {
     _ survey: CurvatureSurvey<Scalar>
   ) -> (rate: Double, momentum: Double) {
     // Where the flat directions are unknown, the customary coefficient.
-    guard !survey.isMeasureCoarse, !survey.hidesGains(tolerance: request.tolerance) else {
+    guard !survey.isMeasureCoarse, !finiteMinimum.isAbsent,
+      !survey.hidesGains(tolerance: request.tolerance)
+    else {
       return (1 / survey.upperBound, 0.9)
     }
     let modes = survey.model.reachable.map(\.eigenvalue)

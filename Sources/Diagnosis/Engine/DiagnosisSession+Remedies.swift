@@ -56,6 +56,7 @@ extension DiagnosisSession {
       predicted: .init(
         conditionNumber: 1, iterations: newtonIterations(plans.map(\.prescription))))
     result.prescriptions = plans.map(\.prescription) + [newtonPlan]
+    result.hasFiniteMinimum = !finiteMinimum.isAbsent
     guard request.trials else { return }
 
     guard budget.affords("Newton's method", products: 300, share: 0.2) else {
@@ -75,10 +76,15 @@ extension DiagnosisSession {
       return
     }
     // Least squares and penalised losses have a minimum, however long the way to it.
-    result.hasFiniteMinimum =
-      newton.ending != .noFiniteMinimum || problem.isQuadratic || problem.l2 > 0
+    switch finiteMinimum {
+    case .exists: result.hasFiniteMinimum = true
+    case .none: result.hasFiniteMinimum = false
+    case .unknown:
+      result.hasFiniteMinimum =
+        newton.ending != .noFiniteMinimum || problem.isQuadratic || problem.l2 > 0
+    }
     var reference = try certifiedMinimum(survey, newton)
-    if let known = reference,
+    if let known = reference, result.hasFiniteMinimum,
       (exact?.initialGap ?? loss - known.loss) <= 4 * Double(Scalar.ulpOfOne) * abs(loss)
     {
       result.reference = Reference(

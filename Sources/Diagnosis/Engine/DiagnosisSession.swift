@@ -16,6 +16,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   /// The sizes of the table's columns, where there is a table.
   let scaling: FeatureScaling?
   let budget: WorkBudget
+  let foundMinimum = FiniteMinimum.Memory()
 
   /// The point of diagnosis, and how the optimizer's state stands there.
   private(set) var point: [Scalar] = []
@@ -282,6 +283,9 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
 
   private func prediction(_ survey: CurvatureSurvey<Scalar>) throws -> DiagnosisReport.Prediction {
     let rate = request.rate ?? safeRate(survey)
+    guard !finiteMinimum.isAbsent else {
+      return .init(rate: rate, iterations: nil, tolerance: request.tolerance)
+    }
     let momentum = request.rate == nil ? 0 : forecastMomentum
     let steps = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
     func curve(_ relativeGap: (Int) -> Double?) -> [DiagnosisReport.CurvePoint] {
