@@ -12,7 +12,11 @@ struct ProblemOptions: ParsableArguments {
     completion: .file(extensions: ["csv", "onnx"]))
   var file: String
 
-  @Option(help: "The column to predict; of a model's data, the array. (default: target)")
+  @Option(
+    help: """
+      The column to predict, which a table needs; of a model's data, the array. (default for a \
+      model: target)
+      """)
   var target: String?
 
   @OptionGroup(title: "For a model file") var modelFile: ModelFileArguments
