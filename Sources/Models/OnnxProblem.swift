@@ -144,10 +144,9 @@ extension DiagnosisProblem {
           offset += shape.count
         }
         if saved.lowercased().hasSuffix(".onnx") {
-          try model.write(
-            to: saved,
-            settingInitializers: Dictionary(
-              uniqueKeysWithValues: values.map { ($0.name, $0.tensor) }))
+          let bytes = try model.settingInitializers(
+            Dictionary(uniqueKeysWithValues: values.map { ($0.name, $0.tensor) }))
+          try OutputFile.write(bytes, to: saved)
         } else {
           try SafetensorsFile.write(values, to: saved)
         }

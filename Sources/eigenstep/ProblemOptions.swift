@@ -151,13 +151,6 @@ struct ProblemOptions: ParsableArguments {
     return request
   }
 
-  /// Fails before a long run where a file could not be written after it.
-  func probeOutputs() throws {
-    for path in [modelFile.saveParameters, profile].compactMap({ $0 }) {
-      try JSONDestination.file(path).probe()
-    }
-  }
-
   /// Whether the file is a model, by its name or its first bytes.
   var isModel: Bool {
     if file.lowercased().hasSuffix(".onnx") { return true }

@@ -16,6 +16,11 @@ public struct OnnxModel: Sendable {
     public var fileBytes = 1 << 31
     /// Elements of one stored tensor.
     public var elements = 1 << 31
+    /// Bytes of all stored tensors together, as they are computed with: half the machine's memory. Tensors
+    /// may share bytes of a file, so the file's size bounds nothing.
+    public var storedBytes = Int(clamping: ProcessInfo.processInfo.physicalMemory / 2)
+    /// Names in the file, of which a node, an attribute or a tensor counts as four.
+    public var messages = 2_000_000
     /// Nodes, with functions and loops expanded.
     public var nodes = 200_000
     /// Elements computed while reading for one node whose inputs are all known; in total 16 times that.
@@ -87,6 +92,7 @@ public struct OnnxModel: Sendable {
       throw OnnxModelError(
         "The model file has \(data.count) bytes, more than the limit of \(limits.fileBytes)")
     }
+    _ = try ModelScan(data, limits: limits)
     do { proto = try Onnx_ModelProto(serializedBytes: data) } catch {
       throw OnnxModelError("The file is not an ONNX model, or it is cut short or damaged")
     }
