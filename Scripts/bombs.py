@@ -36,16 +36,18 @@ def npy_header(shape, code="<f8", fortran=False, version=1, pad=0, text=None):
 def deflated_zeros(head, count, tail=b""):
     """A deflate stream of `head`, `count` zero bytes and `tail`, and its checksum and length."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    out, crc = [packer.compress(head)], zlib.crc32(head)
+    crc = zlib.crc32(head)
+    out = [packer.compress(head), packer.flush(zlib.Z_FULL_FLUSH)]
+    # After a full flush a block does not refer to what came before, so one stands for all.
     block = bytes(1 << 24)
-    left = count
-    while left:
-        part = block[: min(left, len(block))]
-        out.append(packer.compress(part))
-        crc = zlib.crc32(part, crc)
-        left -= len(part)
-    out += [packer.compress(tail), packer.flush()]
-    return b"".join(out), zlib.crc32(tail, crc), len(head) + count + len(tail)
+    again = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = again.compress(block) + again.flush(zlib.Z_FULL_FLUSH)
+    for _ in range(count // len(block)):
+        out.append(packed)
+        crc = zlib.crc32(block, crc)
+    rest = bytes(count % len(block)) + tail
+    out += [packer.compress(rest), packer.flush()]
+    return b"".join(out), zlib.crc32(rest, crc), len(head) + count + len(tail)
 
 
 class Zip:
@@ -295,12 +297,14 @@ def bombs():
             made.add(f"a{index}.npy", packed, 0, 1 << 31, start=at)
         return made.close()
 
-    def crowded(count, **lies):
+    def crowded(members, **lies):
         made = Zip()
         made.array("x", X)
-        for index in range(count):
-            made.directory += b"PK\x01\x02" + bytes(24) + struct.pack("<H", 4) + bytes(16) + b"%04x" % (index & 0xFFFF)
-            made.count += 1
+        entries = []
+        for index in range(members):
+            entries.append(b"PK\x01\x02" + bytes(24) + struct.pack("<H", 4) + bytes(16) + b"%04x" % (index & 0xFFFF))
+        made.directory += b"".join(entries)
+        made.count += members
         return made.close(**lies)
 
     yield "npz a thousand members on the same bytes", on_data(overlapping())

@@ -82,7 +82,7 @@ extension DiagnosisRequest {
     guard let modelFile else { return try DiagnosisProblem(TabularProblem(self)) }
     return try DiagnosisProblem(
       onnx: file, options: modelFile, element: precision == .float64 ? .float64 : .float32, l2: l2,
-      seed: seed)
+      seed: seed, memory: memory)
   }
 }
 

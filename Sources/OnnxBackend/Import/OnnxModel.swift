@@ -99,6 +99,7 @@ public struct OnnxModel: Sendable {
     try ModelCheck.check(proto, limits: limits)
     functions = try FunctionTable(proto.functions)
     let reader = TensorReader(folder: folder, floating: element, limits: limits)
+    try Self.checkSize(of: proto.graph.initializer, element, limits)
     var initializers: [String: Tensor] = [:]
     for tensor in proto.graph.initializer {
       initializers[tensor.name] = try reader.tensor(tensor, named: tensor.name)
@@ -110,6 +111,24 @@ public struct OnnxModel: Sendable {
     self.initializers = initializers
     self.reader = reader
     self.limits = limits
+  }
+
+  /// - Throws: `OnnxModelError` where the stored tensors take more than the limit, before any is read.
+  private static func checkSize(
+    of tensors: [Onnx_TensorProto], _ element: ElementType?, _ limits: Limits
+  ) throws {
+    var total = 0.0
+    for tensor in tensors {
+      let count = tensor.dims.reduce(1.0) { $0 * Double($1) }
+      // Integers of any width come as int64.
+      let size = element == .float32 && tensor.dataType == OnnxElement.float32.rawValue ? 4.0 : 8.0
+      total += count * size
+      guard total <= Double(limits.storedBytes) else {
+        throw OnnxModelError(
+          "The stored tensors up to '\(tensor.name)' take \(Int(min(total, 0x1p62))) bytes, more than "
+            + "the limit of \(limits.storedBytes): diagnose it on a larger machine")
+      }
+    }
   }
 
   private static func input(
