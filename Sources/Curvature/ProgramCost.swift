@@ -63,6 +63,24 @@ extension Program {
     }
   }
 
+  /// Bytes of the largest value of a run, broadcast ones among them: they are made whole where a kernel
+  /// takes nothing else. Saturates.
+  package var largestValue: Int {
+    equations.reduce(0) { largest, equation in
+      let inner =
+        switch equation.primitive {
+        case .call(let body): body.largestValue
+        case .scan(let scan): scan.body.largestValue
+        default: 0
+        }
+      return equation.results.reduce(max(largest, inner)) {
+        let type = type(of: $1)
+        let size = Double(TensorType(type.element, .scalar).byteCount)
+        return max($0, Int(min(type.shape.dimensions.reduce(size) { $0 * Double($1) }, 0x1p62)))
+      }
+    }
+  }
+
   /// Bytes of all values of one run together: an upper estimate of its working memory.
   public var valueBytes: Int {
     equations.reduce(0) { total, equation in

@@ -1,4 +1,5 @@
 import Foundation
+import TensorPrograms
 
 /// A JSON text in which keys stand in the order in which they were encoded.
 ///
@@ -100,10 +101,13 @@ private final class JSONNode {
       case "\n": text += "\\n"
       case "\r": text += "\\r"
       case "\t": text += "\\t"
-      case "\u{0}"..."\u{1F}", "\u{7F}", "\u{2028}", "\u{2029}":
-        let digits = String(scalar.value, radix: 16)
-        text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: text.unicodeScalars.append(scalar)
+      case _ where Printable.isSafe(scalar): text.unicodeScalars.append(scalar)
+      // The exact name, in a form that does nothing to a terminal.
+      default:
+        for unit in String(scalar).utf16 {
+          let digits = String(unit, radix: 16)
+          text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        }
       }
     }
     text += "\""

@@ -1,15 +1,12 @@
 import Foundation
+import TensorPrograms
 
 /// Numbers as sentences and tables show them: three significant digits, and words for counts.
 package enum Wording {
-  /// `0.0213`, `45.5`, `665,841`, `4.59e8`, `1.5e-6`.
   /// A text on one line and without commands to the terminal: names may come from a file.
-  package static func printable(_ text: String) -> String {
-    String(
-      String.UnicodeScalarView(
-        text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
-  }
+  package static func printable(_ text: String) -> String { Printable.line(text) }
 
+  /// `0.0213`, `45.5`, `665,841`, `4.59e8`, `1.5e-6`.
   package static func number(_ value: Double, digits: Int = 3) -> String {
     guard value.isFinite else { return value.isNaN ? "not a number" : "infinity" }
     if value == 0 { return "0" }

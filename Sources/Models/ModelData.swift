@@ -4,18 +4,27 @@ import OnnxBackend
 import TensorFiles
 import TensorPrograms
 
-/// The arrays of a data file matched to a model's inputs, and the target.
+/// The arrays of a data file matched to a model's inputs, and the target: their types from the file's
+/// headers, and once these have been looked at, the numbers.
 struct ModelData {
-  /// One per input, in the model's order.
-  var inputs: [Tensor]
+  /// One per input, in the model's order, as the model takes them.
+  let inputTypes: [TensorType]
   /// Nil where the model computes its own loss.
-  var target: Tensor?
+  let targetType: TensorType?
+  /// Read by `load`.
+  private(set) var inputs: [Tensor] = []
+  private(set) var target: Tensor?
   var targetName: String
   /// Samples where all arrays share a leading axis; nil where they do not.
   var sampleCount: Int?
   var notes: [String] = []
   private let path: String
+  private let source: any TensorSource
+  private let wanted: [OnnxModel.Input]
+  private let keys: [String]
+  private let rows: Range<Int>?
 
+  /// Reads headers alone.
   init(
     for model: OnnxModel, inputs wanted: [OnnxModel.Input], from path: String,
     options: ModelFileOptions
@@ -63,22 +72,58 @@ struct ModelData {
       }
       rows = 0..<samples
     }
+    func type(_ key: String) throws -> TensorType {
+      var type = try source.type(of: key)
+      if let rows { type.shape[0] = rows.count }
+      guard type.shape.count > 0 else {
+        throw DiagnosisFailure(
+          .badData, "\(path): the array '\(key)' is empty, of shape \(type.shape).")
+      }
+      return type
+    }
+    inputTypes = try zip(wanted, keys).map { TensorType($0.element, try type($1).shape) }
+    targetType = needsTarget ? try type(targetKey) : nil
+    targetName = targetKey
+    sampleCount = rows?.count ?? shared
+    self.path = path
+    self.source = source
+    self.wanted = wanted
+    self.keys = keys
+    self.rows = rows
+  }
+
+  /// Reads the numbers.
+  ///
+  /// - Parameter memory: bytes that they may take together; what the headers announce is compared with it
+  ///   before anything is read.
+  /// - Throws: `DiagnosisFailure`, `ArrayFileError`.
+  mutating func load(memory: Int) throws {
+    let types = try keys.map { try source.type(of: $0) } + (targetType.map { [$0] } ?? [])
+    let bytes = zip(types, inputTypes + (targetType.map { [$0] } ?? [])).reduce(0.0) {
+      total, pair in
+      let count = Double(pair.1.shape.count)
+      // An array of another type is held twice while it is converted.
+      let sizes = pair.0.element == pair.1.element ? [pair.1] : [pair.0, pair.1]
+      return total
+        + sizes.reduce(0.0) { $0 + count * Double(TensorType($1.element, []).byteCount) }
+    }
+    guard bytes <= Double(memory) else {
+      let fitting = sampleCount.map { Int(Double($0) * Double(memory) / bytes) } ?? 0
+      throw DiagnosisFailure(
+        .badData,
+        "\(path): its arrays take \(Wording.number(bytes / 0x1p30)) GiB, more than the "
+          + "\(Wording.number(Double(memory) / 0x1p30)) GiB that --memory allows; "
+          + (fitting > 0 ? "use --samples \(fitting), or allow more." : "allow more."))
+    }
     func read(_ key: String) throws -> Tensor {
       let tensor = try rows.map { try source.tensor(key, rows: $0) } ?? source.tensor(key)
-      guard tensor.shape.count > 0 else {
-        throw DiagnosisFailure(
-          .badData, "\(path): the array '\(key)' is empty, of shape \(tensor.shape).")
-      }
       try source.checkFinite(tensor, of: key)
       return tensor
     }
     inputs = try zip(wanted, keys).map { input, key in
       try Self.converted(read(key), key: key, path: path, for: input)
     }
-    target = needsTarget ? try read(targetKey) : nil
-    targetName = targetKey
-    sampleCount = rows?.count ?? shared
-    self.path = path
+    target = targetType == nil ? nil : try read(targetName)
   }
 
   /// The array for an input: of its name; else, for an only input, `x` or the only array beside the target.

@@ -98,7 +98,7 @@ public struct ModelParameters: Sendable {
       [
         Wording.printable($0.name), "\($0.type.shape)", $0.type.element.rawValue,
         Wording.count($0.type.shape.count),
-        $0.reason.map { "no: \($0)" } ?? "",
+        $0.reason.map { "no: \(Wording.printable($0))" } ?? "",
       ]
     }
     let heading = ["name", "shape", "type", "numbers", ""]

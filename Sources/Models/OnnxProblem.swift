@@ -13,11 +13,12 @@ extension DiagnosisProblem {
   ///   - element: the arithmetic; the file's floating-point numbers are rounded or widened to it.
   ///   - l2: the penalty `c` of `c/2 ||w||^2`, over parameters of more than one axis.
   ///   - seed: of Dropout, where `options.training`.
+  ///   - memory: bytes that the data may take, and any one tensor of a run over as few samples as can be.
   /// - Throws: `OnnxModelError`, `ArrayFileError`, `TableError`, `DiagnosisFailure`: each one sentence with
   ///   the offending name and the next step.
   public init(
     onnx path: String, options: ModelFileOptions, element: ElementType = .float32,
-    l2: Double = 0, seed: Int = 0
+    l2: Double = 0, seed: Int = 0, memory: Int = 2 << 30
   ) throws {
     let model = try OnnxModel(contentsOf: path, element: element)
     guard let dataPath = options.data else {
@@ -48,22 +49,24 @@ extension DiagnosisProblem {
       seed: UInt64(bitPattern: Int64(seed)))
     let fixed = try data.fixedBatch(of: inputs, path: dataPath)
     let count = fixed ?? data.sampleCount
-    func types(_ tensors: [Tensor]) -> [TensorType] {
-      tensors.map { tensor in
-        var type = tensor.type
-        if let count, fixed != nil { type.shape[0] = count }
-        return type
-      }
-    }
     // The model's output as a program of the parameters, then the inputs.
     let parameterTypes = parameters.entries.filter { $0.reason == nil }.map(\.type)
-    let program = try Program.trace(parameterTypes + types(data.inputs)) {
-      [
-        try run(
-          parameters.names, Array($0.prefix(parameterTypes.count)),
-          Array($0.dropFirst(parameterTypes.count)))
-      ]
+    let allNames = parameters.names
+    func traced(samples: Int?) throws -> Program {
+      let inputTypes = data.inputTypes.map { type in
+        var type = type
+        if let samples { type.shape[0] = samples }
+        return type
+      }
+      return try Program.trace(parameterTypes + inputTypes) {
+        [
+          try run(
+            allNames, Array($0.prefix(parameterTypes.count)),
+            Array($0.dropFirst(parameterTypes.count)))
+        ]
+      }
     }
+    let program = try traced(samples: fixed == nil ? nil : count)
     let outputType = program.outputTypes[0]
     guard outputType.element.isFloating else {
       throw DiagnosisFailure(
@@ -77,6 +80,18 @@ extension DiagnosisProblem {
         "The loss '\(output)' of \(path) has the shape \(outputType.shape), but a loss is one number; "
           + "choose another --loss-output, or a --loss of --output \(output).")
     }
+    // Samples can be taken one at a time, unless the loss is of all of them or a batch is fixed.
+    let isDivisible = loss != nil && data.sampleCount != nil && fixed == nil
+    if program.largestValue > memory,
+      let least = isDivisible ? try? traced(samples: 1).largestValue : program.largestValue,
+      least > memory
+    {
+      throw DiagnosisFailure(
+        .badData,
+        "\(path): a tensor that the model computes takes \(Wording.number(Double(least) / 0x1p30)) "
+          + "GiB, more than the \(Wording.number(Double(memory) / 0x1p30)) GiB that --memory allows; "
+          + "allow more, or change the model.")
+    }
     parameters = parameters.reached(by: program)
     let names = parameters.names
     guard !names.isEmpty else { throw Self.noGradient(output, path) }
@@ -86,17 +101,8 @@ extension DiagnosisProblem {
     let definitions = shapes.map {
       LossDefinition.Parameter($0.name, $0.shape, isBias: $0.shape.rank < 2)
     }
-    var arrays = data.inputs
-    var definition: LossDefinition
-    if let loss {
-      var outputs = outputType
-      if let samples = data.sampleCount, fixed != nil, outputs.shape.rank > 0 {
-        outputs.shape[0] = samples
-      }
-      let target = try data.target(for: loss, outputs: outputs, outputName: output)
-      let loss = loss.ignoringLabels(of: target)
-      arrays.append(target)
-      var targetType = target.type
+    if let loss, var targetType = data.targetType {
+      targetType = loss.labelType(targetType, outputs: batched(outputType, data, fixed))
       if let fixed { targetType.shape[0] = fixed }
       do {
         _ = try Program.trace(outputType, targetType) { loss.apply($0, $1) }
@@ -107,6 +113,18 @@ extension DiagnosisProblem {
             + "\(outputType), which the loss \(loss.name) cannot compare; choose another --loss, "
             + "--output or --target.")
       }
+    }
+    // All shapes fit: only now are the numbers worth their memory.
+    try data.load(memory: memory)
+    var arrays = data.inputs
+    var definition: LossDefinition
+    if let loss {
+      let target = try data.target(
+        for: loss, outputs: batched(outputType, data, fixed), outputName: output)
+      let loss = loss.ignoringLabels(of: target)
+      arrays.append(target)
+      var targetType = target.type
+      if let fixed { targetType.shape[0] = fixed }
       definition = LossDefinition(
         parameters: definitions, model: forward, loss: { loss.apply($0, $1[$1.count - 1]) },
         penalty: l2 == 0 ? nil : LossDefinition.decay(l2, of: definitions),
@@ -144,10 +162,9 @@ extension DiagnosisProblem {
           offset += shape.count
         }
         if saved.lowercased().hasSuffix(".onnx") {
-          try model.write(
-            to: saved,
-            settingInitializers: Dictionary(
-              uniqueKeysWithValues: values.map { ($0.name, $0.tensor) }))
+          let bytes = try model.settingInitializers(
+            Dictionary(uniqueKeysWithValues: values.map { ($0.name, $0.tensor) }))
+          try OutputFile.write(bytes, to: saved)
         } else {
           try SafetensorsFile.write(values, to: saved)
         }
@@ -228,6 +245,15 @@ extension DiagnosisProblem {
   }
 }
 
+/// The outputs' type over all samples.
+private func batched(_ outputs: TensorType, _ data: ModelData, _ fixed: Int?) -> TensorType {
+  var outputs = outputs
+  if let samples = data.sampleCount, fixed != nil, outputs.shape.rank > 0 {
+    outputs.shape[0] = samples
+  }
+  return outputs
+}
+
 /// What a model file makes of parameters and inputs.
 private struct ModelRun {
   let model: OnnxModel
@@ -271,7 +297,7 @@ extension ModelData {
       throw DiagnosisFailure(
         .badData,
         "The model takes batches of \(size) samples only, but \(path) has \(samples) ("
-          + zip(wanted, inputs).map { "'\($0.name)' is \($1.shape)" }.joined(separator: ", ")
+          + zip(wanted, inputTypes).map { "'\($0.name)' is \($1.shape)" }.joined(separator: ", ")
           + (samples > size
             ? "): use --samples \(samples / size * size), or export it with a dynamic batch axis."
             : "): give at least \(size), or export it with a dynamic batch axis."))

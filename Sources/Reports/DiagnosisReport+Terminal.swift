@@ -144,7 +144,7 @@ extension DiagnosisReport {
     lines.append(style.paint(table.heading, .dim))
     lines += table.rows
     if shown.count < directions.count {
-      lines.append("  (the 4 sharpest and the 4 flattest of \(directions.count))")
+      lines.append("  (the 4 sharpest and the 4 flattest of \(Wording.count(problem.parameters)))")
     }
     return lines
   }

@@ -1,4 +1,8 @@
+import Diagnosis
+
 /// How text looks on a terminal: with or without colours, and how wide.
+///
+/// All text of a report passes `paint`, `wrap` or a `TextTable`, which make names printable.
 public struct TerminalStyle: Sendable, Equatable {
   public let colours: Bool
   /// Characters per line, at least 40.
@@ -19,6 +23,7 @@ public struct TerminalStyle: Sendable, Equatable {
   }
 
   func paint(_ text: String, _ inks: Ink...) -> String {
+    let text = Wording.printable(text)
     guard colours, !inks.isEmpty, !text.isEmpty else { return text }
     return "\u{1B}[\(inks.map(\.rawValue).joined(separator: ";"))m\(text)\u{1B}[0m"
   }
@@ -28,7 +33,7 @@ public struct TerminalStyle: Sendable, Equatable {
     var lines: [String] = []
     var line = String(repeating: " ", count: indent)
     var isEmpty = true
-    for word in text.split(separator: " ") {
+    for word in Wording.printable(text).split(separator: " ") {
       if !isEmpty, line.count + 1 + word.count > width {
         lines.append(line)
         line = String(repeating: " ", count: hanging ?? indent)
@@ -52,6 +57,7 @@ struct TextTable {
 
   /// The heading and one line per row, without trailing spaces.
   func lines(indent: Int = 2) -> (heading: String, rows: [String]) {
+    let rows = rows.map { $0.map(Wording.printable) }
     let widths = columns.indices.map { column in
       ([columns] + rows).map { $0[column].count }.max() ?? 0
     }

@@ -29,7 +29,7 @@ public struct ArrayFileError: Error, Equatable, Sendable, CustomStringConvertibl
     var place = path
     if let key { place += ", array '\(printable(key))'" }
     if let index { place += ", index \(index)" }
-    description = "\(place): \(sentence)"
+    description = Printable.line("\(place): \(sentence)")
   }
 
   public var errorDescription: String? { description }
@@ -60,7 +60,7 @@ struct ArrayPlace: Sendable {
 /// A name out of a file, fit to stand in a sentence: on one line and not too long.
 func printable(_ name: String) -> String {
   let clean = name.unicodeScalars.prefix(80).map { scalar in
-    scalar.properties.generalCategory == .control || scalar.properties.isWhitespace && scalar != " "
+    !Printable.isSafe(scalar) || scalar.properties.isWhitespace && scalar != " "
       ? "?" : String(scalar)
   }
   return clean.joined() + (name.unicodeScalars.count > 80 ? "..." : "")

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A file being written under another name, which takes the real one when it is complete.
-final class OutputFile {
+package final class OutputFile {
   private let descriptor: Int32
   private let path: String
   private(set) var count = 0
@@ -16,12 +16,16 @@ final class OutputFile {
         kind: .cannotWrite)
     }
     let target = fileBehindLink(path)
-    let temporary = "\(target).\(UUID().uuidString.prefix(8)).part"
+    let temporary = temporaryPath(beside: target)
+    unfinished.withLock { $0.insert(temporary) }
+    defer { unfinished.withLock { $0.remove(temporary) } }
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0o666)
     let file = OutputFile(descriptor, path: path)
     guard descriptor >= 0 else { throw file.failure }
     do {
       defer { close(descriptor) }
+      var status = stat()
+      if stat(target, &status) == 0 { fchmod(descriptor, status.st_mode & 0o777) }
       try body(file)
       guard fsync(descriptor) == 0 else { throw file.failure }
     } catch {
@@ -33,6 +37,26 @@ final class OutputFile {
       throw file.failure
     }
   }
+
+  /// Likewise for bytes that are there already.
+  package static func write(_ bytes: Data, to path: String) throws {
+    try write(to: path) { file in try bytes.withUnsafeBytes { try file.write($0) } }
+  }
+
+  /// A new name in the folder of `path`.
+  package static func temporaryPath(beside path: String) -> String {
+    let url = URL(fileURLWithPath: path)
+    // Short, since the whole name may not be longer than the file system allows.
+    let name = ".\(url.lastPathComponent.prefix(40)).\(UUID().uuidString.prefix(8)).part"
+    return url.deletingLastPathComponent().appendingPathComponent(name).path
+  }
+
+  /// Removes what is being written, for a program that ends at once.
+  package static func removeUnfinished() {
+    unfinished.withLock { for path in $0 { unlink(path) } }
+  }
+
+  private static let unfinished = UnfinishedFiles()
 
   private init(_ descriptor: Int32, path: String) {
     self.descriptor = descriptor
@@ -70,10 +94,37 @@ final class OutputFile {
   }
 }
 
-/// The file that a path leads to, so that a rename replaces it and leaves the link itself; the path as
-/// it is where there is no file yet.
+/// The temporary files of this process.
+// Unchecked: the set is only touched under the lock.
+private final class UnfinishedFiles: @unchecked Sendable {
+  private let lock = NSLock()
+  private var paths: Set<String> = []
+
+  func withLock<Result>(_ body: (inout Set<String>) -> Result) -> Result {
+    lock.withLock { body(&paths) }
+  }
+}
+
+/// The file that a path leads to, so that a rename replaces it and leaves the link itself; where there is
+/// no file yet, the one that a link names, or else the path as it is.
 package func fileBehindLink(_ path: String) -> String {
-  guard let resolved = realpath(path, nil) else { return path }
-  defer { free(resolved) }
-  return String(cString: resolved)
+  var path = path
+  // As many links as Linux follows.
+  for _ in 0..<40 {
+    if let resolved = realpath(path, nil) {
+      defer { free(resolved) }
+      return String(cString: resolved)
+    }
+    var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = buffer.withUnsafeMutableBytes {
+      readlink(path, $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+    }
+    guard count > 0 else { return path }
+    let target = String(decoding: buffer[..<count], as: UTF8.self)
+    path =
+      target.hasPrefix("/")
+      ? target
+      : ((path as NSString).deletingLastPathComponent as NSString).appendingPathComponent(target)
+  }
+  return path
 }

@@ -74,7 +74,9 @@ extension Table {
       guard let handle = FileHandle(forReadingAtPath: path) else {
         throw CocoaError(.fileReadNoPermission)
       }
-      data = try handle.readToEnd() ?? Data()
+      data = try read(handle, path: path)
+    } catch let error as TableError {
+      throw error
     } catch {
       throw TableError("the file cannot be read; check its permissions.", path: path)
     }
@@ -91,6 +93,23 @@ extension Table {
         path: path)
     }
     return text.first == "\u{FEFF}" ? String(text.dropFirst()) : text
+  }
+
+  /// The bytes up to the end, in parts: what is no text, or has no end, is left at once.
+  private static func read(_ handle: FileHandle, path: String) throws -> Data {
+    let limit = TensorFileLimits.standard.tableBytes
+    var data = Data()
+    while let part = try handle.read(upToCount: 1 << 20), !part.isEmpty {
+      data.append(part)
+      // The caller says what the file is instead.
+      if part.contains(0) { break }
+      guard data.count <= limit else {
+        throw TableError(
+          "the table takes more than \(limit) bytes, which is all that is read; use fewer rows.",
+          path: path)
+      }
+    }
+    return data
   }
 
   /// Whichever of comma, semicolon and tab the first line has most of outside quotes.

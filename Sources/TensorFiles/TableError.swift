@@ -1,4 +1,5 @@
 import Foundation
+import TensorPrograms
 
 /// Why a table cannot be read or used: one sentence with the file, the line, the column and what
 /// to do about it.
@@ -19,7 +20,7 @@ public struct TableError: Error, Equatable, Sendable, CustomStringConvertible, L
     var place = path
     if let line { place += ", line \(line)" }
     if let column { place += ", column `\(column)`" }
-    description = "\(place): \(sentence)"
+    description = Printable.line("\(place): \(sentence)")
   }
 
   public var errorDescription: String? { description }

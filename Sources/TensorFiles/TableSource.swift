@@ -16,9 +16,9 @@ public struct TableSource: TensorSource {
   public init(
     _ path: String, target: String = "target", limits: TensorFileLimits = .standard
   ) throws {
-    if case .regular(let size) = FileKind(path), size > limits.arrayBytes {
+    if case .regular(let size) = FileKind(path), size > limits.tableBytes {
       throw ArrayFileError(
-        "the table takes \(size) bytes, and at most \(limits.arrayBytes) are read; save it as NPY.",
+        "the table takes \(size) bytes, and at most \(limits.tableBytes) are read; save it as NPY.",
         path: path)
     }
     try self.init(Table(contentsOfCSV: path), target: target)

@@ -57,7 +57,7 @@ struct DiagnoseCommand: ParsableCommand {
   func run() throws {
     try reporting {
       if try problem.modelFile.listed(request) { return .done }
-      try problem.probeOutputs()
+      try RunFiles(request, outputs: [("--json", json)]).check()
       let interruption = Interruption()
       let line = ProgressLine()
       defer { line.clear() }

@@ -45,11 +45,10 @@ package struct DiagnoseSession {
       throw error
     }
     finished()
-    if json != .standardOutput { print(report.terminalText(style)) }
-    if let json {
-      let text = try report.json() + "\n"
-      if json == .standardOutput { print(text) } else { try json.write(text) }
-    }
+    // Files first: standard output may be a pipe that nobody reads, and printing end the program.
+    let failure = Result { try json?.writeFile(report.json() + "\n") }
+    print(json == .standardOutput ? try report.json() + "\n" : report.terminalText(style))
+    try failure.get()
     return isCancelled() ? .interrupted : .done
   }
 

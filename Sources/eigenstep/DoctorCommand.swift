@@ -18,12 +18,12 @@ struct DoctorCommand: ParsableCommand {
   func run() throws {
     try reporting {
       let destination = json.map(JSONDestination.init)
-      try destination?.probe()
+      try RunFiles(outputs: [("--json", json)]).check()
       let examination = Examination()
-      if destination != .standardOutput {
-        StandardOutput.write(examination.text(StandardOutput.style))
-      }
-      try destination?.write(OrderedJSON.string(examination) + "\n")
+      let text = try OrderedJSON.string(examination) + "\n"
+      LateFailures.noting { try destination?.writeFile(text) }
+      StandardOutput.write(
+        destination == .standardOutput ? text : examination.text(StandardOutput.style))
       return examination.isWell ? .done : .unavailable
     }
   }

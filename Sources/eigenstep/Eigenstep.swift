@@ -1,4 +1,6 @@
 import ArgumentParser
+import Diagnosis
+import Foundation
 
 /// The program `eigenstep`.
 @main
@@ -14,10 +16,33 @@ struct Eigenstep: ParsableCommand {
 
       Exit codes: 0 done; 64 a wrong option; 65 a file that cannot be used; 66 no such file; \
       69 a library is missing; 70 a fault of the program; 73 an output cannot be written; \
-      130 interrupted.
+      130 interrupted (143 by SIGTERM, 129 by a terminal that closed).
       """,
     version: version,
     subcommands: [
       DiagnoseCommand.self, SpectrumCommand.self, DoctorCommand.self, LabCommand.self,
     ])
+  /// As `ParsableCommand` does it, but what a refusal quotes of the arguments is made printable.
+  static func main() {
+    StandardStreams.open()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      let code = exitCode(for: error)
+      guard code != .success else { exit(withError: error) }
+      let text = fullMessage(for: error)
+      if !text.isEmpty { StandardError.write(printable(text, of: error)) }
+      exit(withError: code)
+    }
+  }
+
+  /// The text with a refusal's own words, which may quote an argument, on one line where an argument has
+  /// several.
+  private static func printable(_ text: String, of error: any Error) -> String {
+    let words = message(for: error)
+    let hasBreaks = CommandLine.arguments.contains { $0.contains { $0.isNewline } }
+    guard hasBreaks, !words.isEmpty, let place = text.range(of: words) else { return text + "\n" }
+    return text.replacingCharacters(in: place, with: Wording.printable(words)) + "\n"
+  }
 }

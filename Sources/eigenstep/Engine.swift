@@ -32,7 +32,7 @@ enum Engine {
     let executor = try executor(for: request, notes: &problem.notes)
     do {
       let result = try measure(problem, executor)
-      if let path = request.profile { try write(executor, path) }
+      if let path = request.profile { LateFailures.noting { try write(executor, path) } }
       return result
     } catch let error as OnnxRuntimeError
       where request.modelFile != nil && "\(error)".contains("out of data bounds")
@@ -82,7 +82,7 @@ extension DiagnosisRequest {
     guard let modelFile else { return try DiagnosisProblem(TabularProblem(self)) }
     return try DiagnosisProblem(
       onnx: file, options: modelFile, element: precision == .float64 ? .float64 : .float32, l2: l2,
-      seed: seed)
+      seed: seed, memory: memory)
   }
 }
 

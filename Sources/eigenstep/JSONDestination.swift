@@ -27,16 +27,23 @@ package enum JSONDestination: Equatable, Sendable {
     guard case .file(let path) = self else { return }
     var isDirectory: ObjCBool = false
     if path.isEmpty { throw Self.failure(path, "the path is empty") }
+    // The name that is tried below is another, and short.
+    if access(path, F_OK) != 0, errno == ENAMETOOLONG { throw Self.failure(path, reason()) }
     if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) {
       if isDirectory.boolValue { throw Self.failure(path, "it is a folder") }
       if access(path, W_OK) != 0 { throw Self.failure(path, reason()) }
     }
     if Self.isSpecial(path) { return }
-    let temporary = Self.temporaryPath(beside: fileBehindLink(path))
+    let temporary = OutputFile.temporaryPath(beside: fileBehindLink(path))
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0o644)
     guard descriptor >= 0 else { throw Self.failure(path, reason()) }
     close(descriptor)
     unlink(temporary)
+  }
+
+  /// Writes where that is a file; what goes to standard output is printed last.
+  package func writeFile(_ text: @autoclosure () throws -> String) throws {
+    if case .file = self { try write(text()) }
   }
 
   /// Writes all of `text` or nothing: a reader never sees half a file.
@@ -49,15 +56,8 @@ package enum JSONDestination: Equatable, Sendable {
       try Self.put(text, into: path, flags: O_WRONLY | O_APPEND, named: path)
       return
     }
-    let target = fileBehindLink(path)
-    let temporary = Self.temporaryPath(beside: target)
-    do {
-      try Self.put(
-        text, into: temporary, flags: O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, named: path)
-      guard rename(temporary, target) == 0 else { throw Self.failure(path, reason()) }
-    } catch {
-      unlink(temporary)
-      throw error
+    do { try OutputFile.write(Data(text.utf8), to: path) } catch {
+      throw Self.failure(path, reason())
     }
   }
 
@@ -91,12 +91,6 @@ package enum JSONDestination: Equatable, Sendable {
     guard stat(path, &status) == 0 else { return false }
     return status.st_mode & S_IFMT != S_IFREG || path.hasPrefix("/dev/fd/")
       || path == "/dev/stderr" || path.hasPrefix("/proc/")
-  }
-
-  private static func temporaryPath(beside path: String) -> String {
-    let url = URL(fileURLWithPath: path)
-    let name = ".\(url.lastPathComponent).\(getpid()).tmp"
-    return url.deletingLastPathComponent().appendingPathComponent(name).path
   }
 
   private static func failure(_ path: String, _ reason: String) -> DiagnosisFailure {

@@ -37,12 +37,12 @@ struct LabCommand: ParsableCommand {
         return .done
       }
       let destination = json.map(JSONDestination.init)
-      try destination?.probe()
+      try RunFiles(outputs: [("--json", json)]).check()
       let result = lab.run()
-      if destination != .standardOutput {
-        StandardOutput.write(result.terminalText(StandardOutput.style))
-      }
-      try destination?.write(OrderedJSON.string(result) + "\n")
+      let text = try OrderedJSON.string(result) + "\n"
+      LateFailures.noting { try destination?.writeFile(text) }
+      StandardOutput.write(
+        destination == .standardOutput ? text : result.terminalText(StandardOutput.style))
       return .done
     }
   }

@@ -12,7 +12,11 @@ struct ProblemOptions: ParsableArguments {
     completion: .file(extensions: ["csv", "onnx"]))
   var file: String
 
-  @Option(help: "The column to predict; of a model's data, the array. (default: target)")
+  @Option(
+    help: """
+      The column to predict, which a table needs; of a model's data, the array. (default for a \
+      model: target)
+      """)
   var target: String?
 
   @OptionGroup(title: "For a model file") var modelFile: ModelFileArguments
@@ -145,13 +149,6 @@ struct ProblemOptions: ParsableArguments {
     request.missing = missing
     request.profile = profile
     return request
-  }
-
-  /// Fails before a long run where a file could not be written after it.
-  func probeOutputs() throws {
-    for path in [modelFile.saveParameters, profile].compactMap({ $0 }) {
-      try JSONDestination.file(path).probe()
-    }
   }
 
   /// Whether the file is a model, by its name or its first bytes.

@@ -13,7 +13,10 @@ package enum ProgramExit: Int32, Sendable {
   case unavailable = 69
   case software = 70
   case cannotCreate = 73
+  /// Ended by a signal: 128 and its number.
+  case hungUp = 129
   case interrupted = 130
+  case terminated = 143
 
   package init(_ kind: DiagnosisFailure.Kind) {
     self =
@@ -55,14 +58,38 @@ package enum ProgramExit: Int32, Sendable {
 
 /// Runs a command's work; an error becomes one line on standard error and its exit code.
 func reporting(_ work: () throws -> ProgramExit) throws {
-  let status: ProgramExit
+  var status: ProgramExit
   do {
     status = try work()
   } catch let error as ExitCode {
     throw error
   } catch {
-    StandardError.write("Error: \(error)\n")
+    StandardError.write("Error: \(Wording.printable("\(error)"))\n")
     status = ProgramExit(of: error)
   }
+  for error in LateFailures.take() {
+    StandardError.write("Error: \(Wording.printable("\(error)"))\n")
+    if status == .done { status = ProgramExit(of: error) }
+  }
+  if status == .interrupted { status = Interruption.exit }
   if status != .done { throw ExitCode(status.rawValue) }
+}
+
+/// Failures to write a file once the run is over: what was measured is still printed before they are
+/// reported.
+enum LateFailures {
+  private static let lock = NSLock()
+  nonisolated(unsafe) private static var errors: [any Error] = []
+
+  /// Does `work`, noting its failure.
+  static func noting(_ work: () throws -> Void) {
+    do { try work() } catch { lock.withLock { errors.append(error) } }
+  }
+
+  static func take() -> [any Error] {
+    lock.withLock {
+      defer { errors = [] }
+      return errors
+    }
+  }
 }

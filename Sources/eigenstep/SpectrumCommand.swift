@@ -95,11 +95,11 @@ struct SpectrumCommand: ParsableCommand {
   func run() throws {
     try reporting {
       if try problem.modelFile.listed(problem.request) { return .done }
-      try problem.request.checkFile()
-      try problem.probeOutputs()
+      try RunFiles(
+        problem.request, state: precondition.state,
+        outputs: [("--json", json), ("--diagonal", diagonal)]
+      ).check()
       let json = json.map(JSONDestination.init)
-      try json?.probe()
-      try diagonal.map(JSONDestination.file)?.probe()
       let request = try request()
       let interruption = Interruption()
       let line = ProgressLine()
@@ -107,13 +107,16 @@ struct SpectrumCommand: ParsableCommand {
       let result = try Engine.spectrum(
         request, { line.show($0) }, { interruption.isRaised })
       line.clear()
-      if let path = diagonal, let entries = result.diagonal {
-        try NumpyArray.write(Tensor(entries, type: .float64(entries.count)), to: path)
+      // Files first: standard output may be a pipe that nobody reads, and printing end the program.
+      LateFailures.noting {
+        if let path = diagonal, let entries = result.diagonal {
+          try NumpyArray.write(Tensor(entries, type: .float64(entries.count)), to: path)
+        }
       }
-      if json != .standardOutput {
-        StandardOutput.write(result.report.terminalText(StandardOutput.style))
-      }
-      try json?.write(result.report.json() + "\n")
+      LateFailures.noting { try json?.writeFile(result.report.json() + "\n") }
+      StandardOutput.write(
+        json == .standardOutput
+          ? try result.report.json() + "\n" : result.report.terminalText(StandardOutput.style))
       return interruption.isRaised ? .interrupted : .done
     }
   }
@@ -138,6 +141,11 @@ enum SpectrumEnd: String, ExpressibleByArgument, CaseIterable {
 package enum PreconditionChoice: Equatable, Sendable {
   case none, features, diagonal
   case adam(state: String?)
+
+  /// The file that it is read from.
+  var state: String? {
+    if case .adam(let state) = self { state } else { nil }
+  }
 
   func preconditioning() throws -> SpectrumRequest.Preconditioning {
     switch self {

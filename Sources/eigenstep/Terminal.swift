@@ -1,6 +1,7 @@
 import Diagnosis
 import Foundation
 import Reports
+import TensorPrograms
 
 #if canImport(Glibc)
   import Glibc
@@ -10,11 +11,32 @@ import Reports
   import Darwin
 #endif
 
+/// The three streams that every program is started with.
+enum StandardStreams {
+  /// Fills those that were closed: else the next file that is opened would take their numbers, and what is
+  /// printed would go into it. They are opened the wrong way round, so that using them still fails.
+  static func open() {
+    for (descriptor, mode) in [(0 as Int32, O_WRONLY), (1, O_RDONLY), (2, O_RDONLY)]
+    where fcntl(descriptor, F_GETFD) == -1 {
+      #if canImport(Glibc)
+        _ = Glibc.open("/dev/null", mode)
+      #elseif canImport(Musl)
+        _ = Musl.open("/dev/null", mode)
+      #else
+        _ = Darwin.open("/dev/null", mode)
+      #endif
+    }
+  }
+}
+
 /// Standard error, unbuffered.
 enum StandardError {
   static var isTerminal: Bool { isatty(2) == 1 }
 
-  static func write(_ text: String) {
+  static func write(_ text: String) { writeCommands(Printable.lines(text)) }
+
+  /// As it is, with commands to the terminal.
+  fileprivate static func writeCommands(_ text: String) {
     // Nobody is left to tell where this fails.
     try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
   }
@@ -24,10 +46,12 @@ enum StandardError {
 enum StandardOutput {
   /// Ends the program where standard output is full or closed.
   static func write(_ text: String) {
+    // Colours are commands to the terminal; without them there are none.
+    let text = style.colours ? text : Printable.lines(text)
     do {
       try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
     } catch {
-      StandardError.write("Error: Standard output cannot be written; is the disk full?\n")
+      StandardError.write("Error: Standard output cannot be written: it is closed, or the disk is full.\n")
       exit(ProgramExit.cannotCreate.rawValue)
     }
   }
@@ -55,10 +79,11 @@ struct ProgressLine: Sendable {
   func show(_ progress: DiagnosisProgress) {
     guard isShown else { return }
     let percent = progress.fraction.map { " \(Int(($0 * 100).rounded())) %" } ?? ""
-    StandardError.write("\r\u{1B}[K\(progress.stage)\(percent)")
+    StandardError.writeCommands(
+      "\r\u{1B}[K\(Printable.line(progress.stage))\(percent)")
   }
 
   func clear() {
-    if isShown { StandardError.write("\r\u{1B}[K") }
+    if isShown { StandardError.writeCommands("\r\u{1B}[K") }
   }
 }

@@ -2,6 +2,14 @@ import Curvature
 import TensorPrograms
 
 extension ModelLoss {
+  /// The type that `checked` gives a target of this type.
+  package func labelType(_ target: TensorType, outputs: TensorType) -> TensorType {
+    let isLoose =
+      target.element == .bool || target.element.isFloating && target.shape != outputs.shape
+    return isLoose && ["cross-entropy", "nll"].contains(name)
+      ? TensorType(.int64, target.shape) : target
+  }
+
   /// The target as this loss of these outputs takes it: labels as integers.
   ///
   /// - Parameter name: what the target is called in a complaint, as `the target 'y'`.
@@ -11,9 +19,7 @@ extension ModelLoss {
     _ target: Tensor, named name: String, outputs: TensorType, outputName: String
   ) throws -> Tensor {
     var target = target
-    let isLoose =
-      target.element == .bool || target.element.isFloating && target.shape != outputs.shape
-    if isLoose, ["cross-entropy", "nll"].contains(self.name) {
+    if labelType(target.type, outputs: outputs) != target.type {
       let values = target.doubles
       if let fraction = values.firstIndex(where: { $0 != $0.rounded() || abs($0) > 0x1p53 }) {
         throw DiagnosisFailure(

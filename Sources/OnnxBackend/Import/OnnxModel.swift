@@ -16,6 +16,11 @@ public struct OnnxModel: Sendable {
     public var fileBytes = 1 << 31
     /// Elements of one stored tensor.
     public var elements = 1 << 31
+    /// Bytes of all stored tensors together, as they are computed with: half the machine's memory. Tensors
+    /// may share bytes of a file, so the file's size bounds nothing.
+    public var storedBytes = Int(clamping: ProcessInfo.processInfo.physicalMemory / 2)
+    /// Names in the file, of which a node, an attribute or a tensor counts as four.
+    public var messages = 2_000_000
     /// Nodes, with functions and loops expanded.
     public var nodes = 200_000
     /// Elements computed while reading for one node whose inputs are all known; in total 16 times that.
@@ -87,12 +92,14 @@ public struct OnnxModel: Sendable {
       throw OnnxModelError(
         "The model file has \(data.count) bytes, more than the limit of \(limits.fileBytes)")
     }
+    _ = try ModelScan(data, limits: limits)
     do { proto = try Onnx_ModelProto(serializedBytes: data) } catch {
       throw OnnxModelError("The file is not an ONNX model, or it is cut short or damaged")
     }
     try ModelCheck.check(proto, limits: limits)
     functions = try FunctionTable(proto.functions)
     let reader = TensorReader(folder: folder, floating: element, limits: limits)
+    try Self.checkSize(of: proto.graph.initializer, element, limits)
     var initializers: [String: Tensor] = [:]
     for tensor in proto.graph.initializer {
       initializers[tensor.name] = try reader.tensor(tensor, named: tensor.name)
@@ -104,6 +111,24 @@ public struct OnnxModel: Sendable {
     self.initializers = initializers
     self.reader = reader
     self.limits = limits
+  }
+
+  /// - Throws: `OnnxModelError` where the stored tensors take more than the limit, before any is read.
+  private static func checkSize(
+    of tensors: [Onnx_TensorProto], _ element: ElementType?, _ limits: Limits
+  ) throws {
+    var total = 0.0
+    for tensor in tensors {
+      let count = tensor.dims.reduce(1.0) { $0 * Double($1) }
+      // Integers of any width come as int64.
+      let size = element == .float32 && tensor.dataType == OnnxElement.float32.rawValue ? 4.0 : 8.0
+      total += count * size
+      guard total <= Double(limits.storedBytes) else {
+        throw OnnxModelError(
+          "The stored tensors up to '\(tensor.name)' take \(Int(min(total, 0x1p62))) bytes, more than "
+            + "the limit of \(limits.storedBytes): diagnose it on a larger machine")
+      }
+    }
   }
 
   private static func input(

@@ -1,3 +1,5 @@
+import TensorPrograms
+
 /// What is wrong with a model file, or with what was asked of it, in one sentence.
 public struct OnnxModelError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Kind: Sendable {
@@ -10,8 +12,6 @@ public struct OnnxModelError: Error, Hashable, Sendable, CustomStringConvertible
   /// Names come from the file: what would break the line or reach the terminal as a command is replaced.
   init(_ description: String, kind: Kind = .badModel) {
     self.kind = kind
-    self.description = String(
-      String.UnicodeScalarView(
-        description.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
+    self.description = Printable.line(description)
   }
 }

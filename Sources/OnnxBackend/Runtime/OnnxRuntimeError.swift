@@ -1,4 +1,5 @@
 import Foundation
+import TensorPrograms
 
 /// Why ONNX Runtime could not be found, opened or asked, as one sentence with the next step.
 public enum OnnxRuntimeError: Error, Sendable, Equatable {
@@ -17,7 +18,10 @@ public enum OnnxRuntimeError: Error, Sendable, Equatable {
 }
 
 extension OnnxRuntimeError: CustomStringConvertible, LocalizedError {
-  public var description: String {
+  /// Paths and the library's own words come from outside.
+  public var description: String { Printable.line(sentence) }
+
+  private var sentence: String {
     switch self {
     case .notFound(let tried):
       "ONNX Runtime was not found (tried: \(tried.joined(separator: "; "))); install it with "
