@@ -295,8 +295,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     options.tolerance = max(tolerance, 1e-4)
     options.seed = seed
     func interval(_ end: TopEigenpairs<Scalar>.End) throws -> SamplingError {
-      let error = try SamplingError.eigenvalue(
-        end, of: groups.maps, sizes: groups.sizes, options: options)
+      let error = try SamplingError.eigenvalue(end, of: groups, options: options)
       report.operatorApplications += error.groupApplications / groups.maps.count
       if let warning = error.warning { report.advice.append(warning) }
       return error
