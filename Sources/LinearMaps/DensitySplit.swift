@@ -34,10 +34,14 @@ extension SpectralDensity {
     public let above: Interval
 
     /// The part that the eigenvalues below have in `sum |lambda - at|`; from 0 to 1 where there is none.
-    public var weightShare: Interval {
-      let (least, most) = (below.lower + above.upper, below.upper + above.lower)
+    public var weightShare: Interval { weightShare(atMost: below.upper) }
+
+    /// `weightShare` where `below` is known to be at most `most`.
+    public func weightShare(atMost most: Double) -> Interval {
+      let below = Interval(lower: min(below.lower, most), upper: min(below.upper, most))
+      let (small, large) = (below.lower + above.upper, below.upper + above.lower)
       return Interval(
-        lower: least > 0 ? below.lower / least : 0, upper: most > 0 ? below.upper / most : 1)
+        lower: small > 0 ? below.lower / small : 0, upper: large > 0 ? below.upper / large : 1)
     }
 
     /// Of eigenvalues that are known to within `rounding`.
