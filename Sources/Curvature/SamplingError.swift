@@ -28,6 +28,12 @@ public struct SamplingError: Codable, Sendable, Equatable {
   public let groupApplications: Int
   /// Why the sample is too small to say, with the next step; nil where it is not.
   public let warning: String?
+  /// Hill's index of the tail of the samples' curvatures along the eigenvector: moments from this order
+  /// on are infinite. Nil where the tail was not looked at, or has none.
+  public let tailIndex: Double?
+  /// By how much the interval's outer end lies further out for samples sharper than any that was seen;
+  /// nil where the tail was not looked at.
+  public let unseen: Double?
 
   /// `value - corrected`.
   public var bias: Double { value - corrected }
@@ -88,8 +94,10 @@ public struct SamplingError: Codable, Sendable, Equatable {
 
   init(
     value: Double, corrected: Double, standardError: Double, lower: Double, upper: Double,
-    confidence: Double, groups: Int, groupApplications: Int, samples: Int
+    confidence: Double, groups: Int, groupApplications: Int, samples: Int, tail: HeavyTail? = nil
   ) {
+    tailIndex = tail?.index
+    unseen = tail?.unseen
     self.value = value
     self.corrected = corrected
     self.standardError = standardError
@@ -103,6 +111,10 @@ public struct SamplingError: Codable, Sendable, Equatable {
       warning =
         "\(groups) groups are too few to tell the spread; cut the samples into at least "
         + "\(Self.minimumGroups)"
+    } else if let tail, let index = tail.index, tail.unseen > abs(value) / 2 {
+      warning =
+        "a few samples carry much of it (the sharpest \(shortened(100 * tail.largestShare)) %, tail index "
+        + "\(shortened(index))), and sharper ones may be missing; \(advice)"
     } else if upper - lower > abs(value) {
       warning =
         "the interval is wider than the value \(shortened(value)) itself; \(advice)"

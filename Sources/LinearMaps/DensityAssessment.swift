@@ -18,12 +18,22 @@ struct DensityAssessment {
   private let ceiling: Double
   /// The share of the step bound that the distance has as a rule.
   private let typicalShare: Double
+  private let measures: [ProbeMeasure]
+  private let known: [Double]
+  private let residuals: Double
+  private let dimension: Int
+  private let failureProbability: Double
 
   /// `residuals` belong to the `deflated` eigenvalues, which the probes are orthogonal to.
   init(
     _ measures: [ProbeMeasure], deflated: [Double] = [], residuals: Double = 0, dimension n: Int,
     failureProbability: Double
   ) {
+    self.measures = measures
+    known = deflated
+    self.residuals = residuals
+    dimension = n
+    self.failureProbability = failureProbability
     // The longest recursion knows the ends best; one choice for all spends one failure probability.
     let longest = measures.max { $0.steps < $1.steps }!
     let support = longest.support
@@ -98,6 +108,11 @@ struct DensityAssessment {
     }
     samplingBound = sampling.bound
     samplingMean = sampling.mean
+    measures = []
+    known = []
+    residuals = 0
+    dimension = n
+    self.failureProbability = failureProbability
     // A resolved spectrum is as far from its damped series as the kernel is wide.
     typicalShare = 0.5
     nodes = atoms.map { $0.position }
@@ -116,6 +131,17 @@ struct DensityAssessment {
   var bound: Double { min(stepBound + samplingBound, ceiling * length + floor) }
   var estimate: Double { min(typicalShare * (stepBound - floor) + samplingMean, bound) }
   var length: Double { support.upperBound - support.lowerBound }
+
+  /// What is known of the eigenvalues on both sides of `x`.
+  func split(at x: Double) -> SpectralDensity.Split {
+    guard !measures.isEmpty else {
+      return SpectralDensity.Split(at: x, nodes: nodes, weights: weights, distance: bound)
+    }
+    return SpectralDensity.Split(
+      at: x, measures: measures, support: support, deflated: known, residuals: residuals,
+      dimension: dimension, failureProbability: failureProbability)
+  }
+
   /// What is compared with the error asked for: rounding is not held against the run.
   func meets(_ error: Double) -> Bool { bound - floor <= error * range }
 }
@@ -135,6 +161,6 @@ extension SpectralDensity {
       wassersteinEstimate: assessment.estimate, failureProbability: options.failureProbability,
       convergence: Self.convergence(
         reason, products, bound: assessment.bound, stepBound: assessment.stepBound,
-        range: assessment.range, options))
+        range: assessment.range, options), splits: options.splits.map(assessment.split))
   }
 }

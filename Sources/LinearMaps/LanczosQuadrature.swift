@@ -170,7 +170,8 @@ struct LanczosQuadrature<Map: LinearMap> {
       failureProbability: options.failureProbability,
       convergence: SpectralDensity.convergence(
         .invariantSubspace, spent, bound: rounding, stepBound: rounding,
-        range: values[values.count - 1] - values[0], options))
+        range: values[values.count - 1] - values[0], options),
+      splits: options.splits.map { .init(at: $0, eigenvalues: values, rounding: rounding) })
   }
 
   private func worthwhileDeflation(after first: ProbeMeasure) -> OutlierDeflation? {

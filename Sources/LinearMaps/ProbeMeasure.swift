@@ -29,11 +29,15 @@ struct ProbeMeasure {
   let support: ClosedRange<Double>
   let rounding: Double
 
-  private var points: [(x: Double, below: Double, upTo: Double)] = []
+  /// Where the CDF is bounded, ascending.
+  private(set) var points: [(x: Double, below: Double, upTo: Double)] = []
+  private let alphas: [Double]
+  private let betas: [Double]
 
   /// Takes `delta` of `ProbabilisticBound`, for a start that was uniform on the sphere.
   init(_ process: some TridiagonalProcess, delta: Double) throws {
     let (alphas, betas) = (process.alphas, process.betas)
+    (self.alphas, self.betas) = (alphas, betas)
     let k = alphas.count
     steps = k
     let inner = Array(betas.dropLast())
@@ -100,6 +104,17 @@ struct ProbeMeasure {
     return (lowest, highest)
   }
 
+  /// Whether the atoms are the measure itself.
+  var isResolved: Bool { isExact || points.isEmpty }
+
+  /// The bounds of the rule that has a node at `x`; empty where rounding forbids one.
+  func rule(at x: Double) -> [(x: Double, below: Double, upTo: Double)] {
+    let k = alphas.count
+    let tau = x + betas[k - 1] * betas[k - 1] / Self.lastPivot(alphas, betas.dropLast(), at: x)
+    guard tau.isFinite else { return [] }
+    return (try? Self.rule(alphas + [tau], betas).points) ?? []
+  }
+
   /// Sorts the points and makes both sides of the band monotone, as a CDF is.
   private mutating func tighten() {
     points.sort { $0.x < $1.x }
@@ -146,7 +161,9 @@ struct ProbeMeasure {
   }
 
   /// The last pivot of `T_k - x I`.
-  private static func lastPivot(_ diagonal: [Double], _ beside: [Double], at x: Double) -> Double {
+  private static func lastPivot(
+    _ diagonal: [Double], _ beside: some Sequence<Double>, at x: Double
+  ) -> Double {
     var pivot = diagonal[0] - x
     for (entry, beta) in zip(diagonal.dropFirst(), beside) {
       if pivot == 0 { pivot = .leastNormalMagnitude }

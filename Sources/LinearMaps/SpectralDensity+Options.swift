@@ -43,6 +43,8 @@ extension SpectralDensity {
     public var failureProbability = 0.01
     /// Whether a stored basis may serve to count outlying eigenvalues exactly.
     public var deflatesOutliers = true
+    /// Numbers on whose sides the shares of the eigenvalues are wanted, with bounds.
+    public var splits: [Double] = []
     public var seed: UInt64 = 0
     /// Called after each check of the bound.
     public var onProgress: (@Sendable (Progress) -> Void)?

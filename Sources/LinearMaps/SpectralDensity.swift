@@ -52,6 +52,8 @@ public struct SpectralDensity: Codable, Sendable, Equatable {
   public let wassersteinEstimate: Double
   public let failureProbability: Double
   public let convergence: Convergence
+  /// At the numbers that the options name.
+  public let splits: [Split]
 
   /// The fraction of eigenvalues that are at most `x`.
   public func cumulative(at x: Double) -> Double {
@@ -78,7 +80,8 @@ public struct SpectralDensity: Codable, Sendable, Equatable {
     return zip(nodes, weights).reduce(0) { $0 + $1.1 * pow($1.0, Double(degree)) }
   }
 
-  /// The fraction of eigenvalues below `threshold`.
+  /// The estimate's fraction below `threshold`. Near many eigenvalues it may be far from the truth:
+  /// `Split` says between which bounds that lies.
   public func negativeMass(below threshold: Double = 0) -> Double {
     zip(nodes, weights).reduce(0) { $0 + ($1.0 < threshold ? $1.1 : 0) }
   }

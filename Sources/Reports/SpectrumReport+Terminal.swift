@@ -102,7 +102,8 @@ extension SpectrumReport {
         "diagonal", "",
         "\(Wording.number(diagonal.smallest)) to \(Wording.number(diagonal.largest)), "
           + (diagonal.relativeError == 0
-            ? "exact" : "relative error \(Wording.number(diagonal.relativeError))"))
+            ? "exact"
+            : "standard error of an entry up to \(Wording.number(diagonal.largestStandardError))"))
     }
     row("products", Wording.count(operatorApplications))
     let table = TextTable(columns: ["", "", ""], rows: rows, leftAligned: [0, 2]).lines()
@@ -111,44 +112,6 @@ extension SpectrumReport {
 
   private func error(_ standardError: Double) -> String {
     standardError == 0 ? "exact" : "standard error \(Wording.number(standardError))"
-  }
-
-  /// Bars on a logarithmic scale, since a few outliers are what there is to see.
-  private func densityLines(_ style: TerminalStyle) -> [String] {
-    guard let density else { return [] }
-    let distribution = density.distribution
-    // The outermost nodes may stand for what lies at the ends of the spectrum: draw what is known of it.
-    let low = smallest.first?.value ?? max(distribution.nodes.first!, distribution.lower)
-    let high = largest.first?.value ?? min(distribution.nodes.last!, distribution.upper)
-    let n = Double(`operator`.dimension)
-    var lines = [style.paint("Density of the eigenvalues", .bold)]
-    lines += style.wrap(
-      "Bars show the logarithm of the share; the distribution is within "
-        + "\(Wording.number(distribution.wassersteinBound)) (Wasserstein distance) of the true one"
-        + (distribution.probes > 0
-          ? ", but for a chance of \(Wording.number(distribution.failureProbability))." : "."),
-      indent: 2)
-    let bins = high > low ? 15 : 1
-    let width = (high - low) / Double(bins)
-    let room = max(10, style.width - 40)
-    var table = TextTable(columns: ["", "", "", ""], leftAligned: [3])
-    for bin in 0..<bins {
-      let (left, right) = (low + Double(bin) * width, low + Double(bin + 1) * width)
-      let below = bin == 0 ? 0 : distribution.cumulative(at: left)
-      var share = (bin == bins - 1 ? 1 : distribution.cumulative(at: right)) - below
-      if share < 0.1 / n { share = 0 }
-      let height = share > 0 ? max(1 / Double(room), 1 + log10(share) / max(1, log10(n))) : 0
-      table.rows.append([
-        Wording.number(left), Wording.number(right),
-        share > 0 ? "\(Wording.number(100 * share)) %" : "",
-        String(repeating: "#", count: Int((height * Double(room)).rounded(.up))),
-      ])
-    }
-    lines += table.lines().rows
-    lines += style.wrap(
-      "\(Wording.number(100 * density.negativeShare)) % of the eigenvalues are below zero, with "
-        + "\(Wording.number(100 * density.negativeCurvatureShare)) % of the curvature.", indent: 2)
-    return lines
   }
 
   private func layerLines(_ style: TerminalStyle) -> [String] {

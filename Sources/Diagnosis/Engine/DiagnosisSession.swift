@@ -378,8 +378,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     options.seed = UInt64(bitPattern: Int64(request.seed))
     options.tolerance = 1e-4
     let groups = try objective.sampleGroups(.hessian, at: point, count: 10, seed: options.seed)
-    return try SamplingError.eigenvalue(
-      .largest, of: groups.maps, sizes: groups.sizes, options: options)
+    return try SamplingError.eigenvalue(.largest, of: groups, options: options)
   }
 
   /// An upper bound on the largest eigenvalue of `P^-1/2 H P^-1/2`,

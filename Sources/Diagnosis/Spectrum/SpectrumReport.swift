@@ -91,19 +91,31 @@ extension SpectrumReport {
   /// The density of eigenvalues, and what follows from it.
   public struct Density: Sendable, Equatable, Codable {
     public var distribution: SpectralDensity
-    /// The share of eigenvalues below minus the zero threshold.
-    public var negativeShare: Double
-    /// `sum |lambda_-| / sum |lambda|`.
-    public var negativeCurvatureShare: Double
+    /// The share of eigenvalues below minus the zero threshold: counted, zero where nothing can be
+    /// negative, or the estimate where its interval is narrow; nil where it tells nothing.
+    public var negativeShare: Double?
+    /// `sum |lambda_-| / sum |lambda|`, as `negativeShare`.
+    public var negativeCurvatureShare: Double?
+    /// Between what the two lie, but for the failure probability of the distribution.
+    public var negativeShareInterval: SpectralDensity.Interval
+    public var negativeCurvatureShareInterval: SpectralDensity.Interval
+
+    /// An estimate whose interval is wider than this is left out.
+    static var widestInterval: Double { 0.1 }
+    /// Bars that the terminal draws.
+    package static var bins: Int { 15 }
   }
 
   /// The diagonal, whose entries go to a file of their own.
   public struct Diagonal: Sendable, Equatable, Codable {
+    /// Of the entries as estimated: see `largestStandardError`.
     public var largest: Double
     public var smallest: Double
     /// Euclidean norm of the entries' standard errors, over that of the entries; 0 for an exact diagonal.
     public var relativeError: Double
     public var operatorApplications: Int
     public var convergence: Convergence
+    /// The largest standard error of any entry; 0 for an exact diagonal.
+    public var largestStandardError: Double
   }
 }

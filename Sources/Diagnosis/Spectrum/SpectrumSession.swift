@@ -8,9 +8,9 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
   let point: DiagnosisSession<Scalar>
   let request: SpectrumRequest
 
-  private var objective: Objective<Scalar> { point.objective }
-  private var seed: UInt64 { UInt64(bitPattern: Int64(request.problem.seed)) }
-  private var tolerance: Double {
+  var objective: Objective<Scalar> { point.objective }
+  var seed: UInt64 { UInt64(bitPattern: Int64(request.problem.seed)) }
+  var tolerance: Double {
     request.tolerance ?? (Scalar.precisionName == "float64" ? 1e-8 : 1e-4)
   }
 
@@ -295,8 +295,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     options.tolerance = max(tolerance, 1e-4)
     options.seed = seed
     func interval(_ end: TopEigenpairs<Scalar>.End) throws -> SamplingError {
-      let error = try SamplingError.eigenvalue(
-        end, of: groups.maps, sizes: groups.sizes, options: options)
+      let error = try SamplingError.eigenvalue(end, of: groups, options: options)
       report.operatorApplications += error.groupApplications / groups.maps.count
       if let warning = error.warning { report.advice.append(warning) }
       return error
@@ -308,38 +307,6 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
         ? try interval(.smallest) : nil)
   }
 
-  private func density<Map: LinearMap>(
-    of map: Map, _ solved: SolvedSpectrum?, _ error: Double, into report: inout SpectrumReport
-  ) throws {
-    let progress = point.progress
-    progress(DiagnosisProgress(stage: "density"))
-    var options = SpectralDensity.Options()
-    options.error = error
-    options.seed = seed
-    options.basisMemory = 3 * request.problem.memory / 2
-    options.onProgress = { state in
-      progress(
-        DiagnosisProgress(
-          stage: "density: \(state.operatorApplications) products, error "
-            + Wording.number(state.wassersteinBound)))
-    }
-    let density: SpectralDensity
-    if let solved {
-      // No sampling meets this error: all eigenvalues enter.
-      options.error = 1e-12
-      density = try SpectralDensity(of: DiagonalMap(solved.system.values), options: options)
-    } else {
-      density = try SpectralDensity(of: map, options: options)
-    }
-    let mass = SpectralMass(nodes: density.nodes, weights: density.weights)
-    report.density = SpectrumReport.Density(
-      distribution: density,
-      negativeShare: mass.negativeShare(threshold: report.zeroThreshold ?? 0),
-      negativeCurvatureShare: mass.negativeCurvatureShare)
-    report.operatorApplications += density.operatorApplications
-    report.note(density.convergence, of: "density")
-  }
-
   private func diagonal<Map: LinearMap>(
     of map: Map, into report: inout SpectrumReport
   ) throws -> [Double] {
@@ -349,7 +316,8 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     report.diagonal = SpectrumReport.Diagonal(
       largest: estimate.values.max()!, smallest: estimate.values.min()!,
       relativeError: norm > 0 ? estimate.errorNorm / norm : 0,
-      operatorApplications: estimate.operatorApplications, convergence: estimate.convergence)
+      operatorApplications: estimate.operatorApplications, convergence: estimate.convergence,
+      largestStandardError: estimate.standardErrors.max()!)
     report.operatorApplications += estimate.operatorApplications
     report.note(estimate.convergence, of: "diagonal")
     return estimate.values
@@ -413,7 +381,7 @@ extension SpectrumReport {
       largest.map(\.value), classes: classes, zeroThreshold: zeroThreshold ?? 0)
   }
 
-  fileprivate mutating func note(_ convergence: Convergence, of what: String) {
+  mutating func note(_ convergence: Convergence, of what: String) {
     if !convergence.isConverged { advice.append("\(what): \(convergence.advice)") }
   }
 }
