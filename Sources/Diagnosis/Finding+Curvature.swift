@@ -155,14 +155,45 @@ extension Finding {
       evidence: ["reason": .text(reason)])
   }
 
-  /// A loss, gradient or curvature that is not a number.
-  public static func nonFinite(quantity: String, step: Int?) -> Finding {
-    let place = step.map { " after \(Wording.count($0, "step"))" } ?? " at the start"
+  /// What made a number infinite or NaN.
+  public enum NonFiniteCause: Sendable, Equatable {
+    /// Training did, by this step.
+    case training(step: Int)
+    /// The parameter tensor of this name holds one before any training.
+    case parameter(String)
+    /// A data array (from 0) holds one in a sample (from 0).
+    case data(array: Int, sample: Int)
+    /// It arose from finite numbers.
+    case arithmetic(isTable: Bool, isSingle: Bool)
+  }
+
+  /// A loss, gradient or curvature that is not a number, and what to do about its cause.
+  public static func nonFinite(quantity: String, cause: NonFiniteCause) -> Finding {
+    var step: Int?
+    let rest: String
+    switch cause {
+    case .training(let broken):
+      step = broken
+      rest =
+        " after \(Wording.count(broken, "step")). Lower the learning rate, or measure before that step "
+        + "with --at."
+    case .parameter(let name):
+      rest =
+        " at the start, since the parameter \(name) holds NaN or an infinity before any training: give "
+        + "the model finite parameters."
+    case .data(let array, let sample):
+      rest =
+        " at the start, since data array \(array) holds NaN or an infinity in sample \(sample) (both "
+        + "counted from 0): remove it or fill it in."
+    case .arithmetic(let isTable, let isSingle):
+      rest =
+        " at the start, where parameters and data are finite: the numbers in between overflow, or leave "
+        + "what a logarithm, a root or a quotient is defined for. "
+        + (isTable ? "Standardise the columns" : "Scale the inputs down, start elsewhere")
+        + (isSingle ? ", or use --precision float64." : ".")
+    }
     return Finding(
-      id: "non-finite",
-      sentence:
-        "The \(quantity) is infinite or not a number\(place). Lower the learning rate, standardise "
-        + "the columns, or use --precision float64.",
+      id: "non-finite", sentence: "The \(quantity) is infinite or not a number\(rest)",
       evidence: ["quantity": .text(quantity), "step": .integer(orMissing: step)])
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import LinearMaps
 
 /// The loss as gradient descent sees it near a point: `f(x) - f* = sum_i w_i / (2 lambda_i)`, with
 /// the weights `w_i = (q_i' g)^2` of the gradient's spectral measure.
@@ -27,6 +28,23 @@ public struct QuadraticModel: Sendable, Equatable, Codable {
     self.eigenvalues = eigenvalues
     self.weights = weights
     self.zeroThreshold = zeroThreshold
+  }
+
+  /// The model of a measured spectral measure.
+  ///
+  /// Below `1e-280` a squared gradient has lost digits to underflow, and there is nothing to gain that the
+  /// arithmetic could tell: its weights are zero.
+  /// - Throws: `LinearMapError.tooLarge` where the squared gradient, a node or what the slope promises
+  ///   overflows.
+  package init(_ measure: SpectralMeasure, zeroThreshold: Double) throws {
+    let total = measure.weights.reduce(0, +)
+    guard total.isFinite, measure.nodes.allSatisfy(\.isFinite), zeroThreshold.isFinite else {
+      throw LinearMapError.tooLarge(size: max(total, zeroThreshold))
+    }
+    self.init(
+      eigenvalues: measure.nodes,
+      weights: total < 1e-280 ? measure.weights.map { _ in 0 } : measure.weights,
+      zeroThreshold: zeroThreshold)
   }
 
   /// `||g||^2`, the sum of all weights.

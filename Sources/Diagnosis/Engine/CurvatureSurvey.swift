@@ -30,6 +30,9 @@ struct CurvatureSurvey<Scalar: LinearMapScalar> {
 
   /// Problems of at most this many parameters get a dense solve.
   static var denseLimit: Int { 3000 }
+
+  /// Curvature below this counts as zero: the rates that it would allow overflow.
+  static var leastCurvature: Double { 8 / Double(Scalar.greatestFiniteMagnitude) }
 }
 
 extension CurvatureSurvey {
@@ -67,7 +70,7 @@ extension CurvatureSurvey {
       let rounding = max(
         Double(n) * Double.ulpOfOne, matrix.asymmetry / max(scale, .leastNonzeroMagnitude),
         Scalar.precisionName == "float64" ? 0 : 8 * Double(Scalar.ulpOfOne))
-      let threshold = rounding * scale
+      let threshold = max(rounding * scale, Self.leastCurvature)
       let values = system.values
       largest = values[n - 1]
       largestResidual = Self.residual(matrix, system, n - 1) + threshold
@@ -83,8 +86,7 @@ extension CurvatureSurvey {
       eigenvalues = values.reversed()
       flatCount = values.count { abs($0) <= threshold }
       let measure = SpectralMeasure(of: system, from: gradient.map(Double.init))
-      model = QuadraticModel(
-        eigenvalues: measure.nodes, weights: measure.weights, zeroThreshold: threshold)
+      model = try QuadraticModel(measure, zeroThreshold: threshold)
       sharpest = system.vector(n - 1).map { Scalar($0) }
       dense = system
       diagonal = (0..<n).map { matrix.columns[$0 * n + $0] }
@@ -93,14 +95,14 @@ extension CurvatureSurvey {
 
     smallest = top.smallest[0].value
     smallestResidual = top.smallest[0].residual
-    zeroThreshold = max(Double(n) * Double.ulpOfOne * top.scale, top.rounding)
+    zeroThreshold = max(
+      Double(n) * Double.ulpOfOne * top.scale, top.rounding, Self.leastCurvature)
     eigenvalues = [largest, smallest]
     let limit = min(n, products.measure, affordable)
     let measure = try SpectralMeasure(of: map, from: gradient, maxApplications: limit)
     isMeasureCoarse = measure.operatorApplications == limit && limit < min(n, 60)
     operatorApplications += measure.operatorApplications
-    model = QuadraticModel(
-      eigenvalues: measure.nodes, weights: measure.weights, zeroThreshold: zeroThreshold)
+    model = try QuadraticModel(measure, zeroThreshold: zeroThreshold)
   }
 
   private static func residual(

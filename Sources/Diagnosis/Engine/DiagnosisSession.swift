@@ -137,6 +137,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   func report() throws -> DiagnosisReport {
     guard loss.isFinite else { return brokenReport("loss") }
     guard gradientNorm.isFinite else { return brokenReport("gradient") }
+    guard (gradientNorm * gradientNorm).isFinite else { return brokenReport("squared gradient") }
     progress(DiagnosisProgress(stage: "curvature"))
     let map = try objective.hessian(at: point)
     let survey: CurvatureSurvey<Scalar>
@@ -227,7 +228,22 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       learningRate: learningRate,
       directions: [],
       prediction: .init(rate: request.rate, iterations: nil, tolerance: request.tolerance),
-      findings: [.nonFinite(quantity: quantity, step: brokenStep)], prescriptions: [])
+      findings: [.nonFinite(quantity: quantity, cause: nonFiniteCause)], prescriptions: [])
+  }
+
+  /// Why a number is not finite here, as far as the point and the data show it.
+  private var nonFiniteCause: Finding.NonFiniteCause {
+    // The loss of step 0 is that of the start, which no step has touched.
+    if let brokenStep, brokenStep > 0 { return .training(step: brokenStep) }
+    if let index = problem.start.firstIndex(where: { !Scalar($0).isFinite }) {
+      return .parameter(problem.parameterTensor(index))
+    }
+    for (array, tensor) in problem.data.enumerated() where tensor.element.isFloating {
+      if let index = tensor.doubles.firstIndex(where: { !$0.isFinite }) {
+        return .data(array: array, sample: index / max(1, tensor.shape.removing([0]).count))
+      }
+    }
+    return .arithmetic(isTable: problem.table != nil, isSingle: Scalar.precisionName == "float32")
   }
 
   private func curvatureFacts(
