@@ -70,7 +70,7 @@ extension CurvatureSurvey {
       let rounding = max(
         Double(n) * Double.ulpOfOne, matrix.asymmetry / max(scale, .leastNonzeroMagnitude),
         Scalar.precisionName == "float64" ? 0 : 8 * Double(Scalar.ulpOfOne))
-      let threshold = max(rounding * scale, Self.leastCurvature)
+      let threshold = rounding * scale
       let values = system.values
       largest = values[n - 1]
       largestResidual = Self.residual(matrix, system, n - 1) + threshold
@@ -78,15 +78,15 @@ extension CurvatureSurvey {
       failureProbability = 0
       smallest = values[0]
       smallestResidual = Self.residual(matrix, system, 0) + threshold
-      zeroThreshold = threshold
-      if let index = values.firstIndex(where: { $0 > threshold }) {
+      zeroThreshold = max(threshold, Self.leastCurvature)
+      if let index = values.firstIndex(where: { [zeroThreshold] in $0 > zeroThreshold }) {
         smallestPositive = .init(
           value: values[index], residual: Self.residual(matrix, system, index) + threshold)
       }
       eigenvalues = values.reversed()
-      flatCount = values.count { abs($0) <= threshold }
+      flatCount = values.count { [zeroThreshold] in abs($0) <= zeroThreshold }
       let measure = SpectralMeasure(of: system, from: gradient.map(Double.init))
-      model = try QuadraticModel(measure, zeroThreshold: threshold)
+      model = try QuadraticModel(measure, zeroThreshold: zeroThreshold)
       sharpest = system.vector(n - 1).map { Scalar($0) }
       dense = system
       diagonal = (0..<n).map { matrix.columns[$0 * n + $0] }

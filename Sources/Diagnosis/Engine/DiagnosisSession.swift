@@ -243,7 +243,12 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         return .data(array: array, sample: index / max(1, tensor.shape.removing([0]).count))
       }
     }
-    return .arithmetic(isTable: problem.table != nil, isSingle: Scalar.precisionName == "float32")
+    if problem.l2 > 1e20 {
+      return .arithmetic(remedy: "Lower the penalty --l2 \(Wording.number(problem.l2))")
+    }
+    return .arithmetic(
+      remedy: (problem.table != nil ? "Standardise the columns" : "Scale the inputs down")
+        + (Scalar.precisionName == "float32" ? ", or use --precision float64" : ""))
   }
 
   private func curvatureFacts(
