@@ -87,7 +87,8 @@ let package = Package(
     .testTarget(
       name: "DiagnosisTests",
       dependencies: [
-        "Diagnosis", "Labs", "Reports", "Training", "Curvature", "LinearMaps", "TensorPrograms",
+        "Diagnosis", "Labs", "Reports", "Training", "Curvature", "OnnxBackend", "LinearMaps",
+        "TensorPrograms",
       ],
       exclude: ["Snapshots"]),
     .testTarget(

@@ -46,12 +46,18 @@ extension CurvatureError: CustomStringConvertible, LocalizedError {
 }
 
 extension Error {
-  /// Whether a product with a map, or what it was made of, was NaN or infinite.
+  /// Whether a product with a map, what it was made of or what was made of it was NaN, infinite or too
+  /// large for the arithmetic.
   package var isNonFinite: Bool {
-    if case LinearMapError.nonFiniteProduct = self as any Error { return true }
+    if let error = self as? LinearMapError {
+      return switch error {
+      case .nonFiniteProduct, .nonFiniteVector, .nonFiniteMatrix, .tooLarge: true
+      case .zeroStart, .tooManyEigenpairs, .notSymmetric, .lapack: false
+      }
+    }
     return switch self as? CurvatureError {
     case .nonFinitePoint, .nonFiniteData, .nonFiniteProduct: true
-    default: false
+    case .noModelOutput, .noDistribution, .noParameter, nil: false
     }
   }
 }

@@ -126,6 +126,19 @@ extension Finding {
   public static func flatDirections(
     count: Int?, parameters: Int, gradientShare: Double, reason: String? = nil
   ) -> Finding {
+    let evidence: Evidence = [
+      "count": .integer(orMissing: count), "parameters": .integer(parameters),
+      "gradientShare": .number(gradientShare), "reason": reason.map { .text($0) } ?? .missing,
+    ]
+    if count == parameters {
+      return Finding(
+        id: "flat-directions",
+        sentence: "Every direction is flat\(reason.map { " (\($0))" } ?? ""): "
+          + (gradientShare > 0
+            ? "the loss is a slope without a bottom as far as the arithmetic can tell, and descent goes "
+              + "down it without end, at any rate."
+            : "descent does not move."), evidence: evidence)
+    }
     let number =
       count.map { "\($0) of \(parameters) directions \($0 == 1 ? "is" : "are")" }
       ?? "Some directions are"
@@ -139,10 +152,7 @@ extension Finding {
       sentence:
         "\(number) flat\(reason.map { " (\($0))" } ?? ""): the curvature there is zero to rounding, "
         + "and only the others count for condition numbers. \(effect)",
-      evidence: [
-        "count": .integer(orMissing: count), "parameters": .integer(parameters),
-        "gradientShare": .number(gradientShare), "reason": reason.map { .text($0) } ?? .missing,
-      ])
+      evidence: evidence)
   }
 
   /// The loss has no minimum at any finite point, as when a line separates the classes.
@@ -166,14 +176,44 @@ extension Finding {
       ])
   }
 
-  /// A loss, gradient or curvature that is not a number.
-  public static func nonFinite(quantity: String, step: Int?) -> Finding {
-    let place = step.map { " after \(Wording.count($0, "step"))" } ?? " at the start"
+  /// What made a number infinite or NaN.
+  public enum NonFiniteCause: Sendable, Equatable {
+    /// Training did, by this step.
+    case training(step: Int)
+    /// The parameter tensor of this name holds one before any training.
+    case parameter(String)
+    /// A data array (from 0) holds one in a sample (from 0).
+    case data(array: Int, sample: Int)
+    /// It arose from finite numbers; the remedy is to be read as a sentence without its full stop.
+    case arithmetic(remedy: String)
+  }
+
+  /// A loss, gradient or curvature that is not a number, and what to do about its cause.
+  public static func nonFinite(quantity: String, cause: NonFiniteCause) -> Finding {
+    var step: Int?
+    let rest: String
+    switch cause {
+    case .training(let broken):
+      step = broken
+      rest =
+        " after \(Wording.count(broken, "step")). Lower the learning rate, or measure before that step "
+        + "with --at."
+    case .parameter(let name):
+      rest =
+        " at the start, since the parameter \(name) holds NaN or an infinity before any training: give "
+        + "the model finite parameters."
+    case .data(let array, let sample):
+      rest =
+        " at the start, since data array \(array) holds NaN or an infinity in sample \(sample) (both "
+        + "counted from 0): remove it or fill it in."
+    case .arithmetic(let remedy):
+      rest =
+        " at the start, where parameters and data are finite: the numbers in between overflow, or leave "
+        + "what a logarithm, a root or a quotient is defined for. "
+        + "\(remedy)."
+    }
     return Finding(
-      id: "non-finite",
-      sentence:
-        "The \(quantity) is infinite or not a number\(place). Lower the learning rate, standardise "
-        + "the columns, or use --precision float64.",
+      id: "non-finite", sentence: "The \(quantity) is infinite or not a number\(rest)",
       evidence: ["quantity": .text(quantity), "step": .integer(orMissing: step)])
   }
 

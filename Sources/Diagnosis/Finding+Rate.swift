@@ -5,24 +5,27 @@ extension Finding {
   ///   - direction: the parameters that weigh most in the sharpest direction, where known.
   ///   - growth: the measured or predicted factor per step along it, `|1 - eta lambda|`.
   ///   - isQuadratic: whether the loss is exactly quadratic, so that the limit holds everywhere.
+  ///   - isStationary: whether the gradient is zero, so that descent does not move at all.
   public static func rateAboveLimit(
     rate: Double, limit: Double, sharpness: Double, growth: Double, direction: [String] = [],
-    isQuadratic: Bool
+    isQuadratic: Bool, isStationary: Bool = false
   ) -> Finding {
     let times = Wording.number(rate / limit)
     let along =
       direction.isEmpty
       ? "the sharpest direction" : "the sharpest direction (mostly \(Wording.list(direction)))"
     let outcome =
-      isQuadratic
-      ? "so training diverges"
-      : "so training is locally unstable here; it may settle as the curvature changes"
+      isStationary
+      ? "but the gradient is zero here, so training stays where it is"
+      : isQuadratic
+        ? "so training diverges"
+        : "so training is locally unstable here; it may settle as the curvature changes"
     return Finding(
       id: "rate-above-limit",
       sentence:
         "The learning rate \(Wording.number(rate)) is \(times) times the stability limit "
-        + "\(Wording.number(limit)): along \(along) each step multiplies the error by "
-        + "\(Wording.number(growth)), \(outcome).",
+        + "\(Wording.number(limit)): along \(along) each step multiplies \(isStationary ? "any" : "the") "
+        + "error by \(Wording.number(growth)), \(outcome).",
       evidence: [
         "rate": .number(rate), "stabilityLimit": .number(limit),
         "timesLimit": .number(rate / limit), "sharpness": .number(sharpness),

@@ -37,6 +37,23 @@ public struct QuadraticModel: Sendable, Equatable, Codable {
       weights: modes.modes.map { 2 * $0.eigenvalue * $0.gap })
   }
 
+  /// The model of a measured spectral measure.
+  ///
+  /// Below `1e-280` a squared gradient has lost digits to underflow, and there is nothing to gain that the
+  /// arithmetic could tell: its weights are zero.
+  /// - Throws: `LinearMapError.tooLarge` where the squared gradient, a node or what the slope promises
+  ///   overflows.
+  package init(_ measure: SpectralMeasure, zeroThreshold: Double) throws {
+    let total = measure.weights.reduce(0, +)
+    guard total.isFinite, measure.nodes.allSatisfy(\.isFinite), zeroThreshold.isFinite else {
+      throw LinearMapError.tooLarge(size: max(total, zeroThreshold))
+    }
+    self.init(
+      eigenvalues: measure.nodes,
+      weights: total < 1e-280 ? measure.weights.map { _ in 0 } : measure.weights,
+      zeroThreshold: zeroThreshold)
+  }
+
   /// `||g||^2`, the sum of all weights.
   public var squaredGradientNorm: Double { weights.reduce(0, +) }
 

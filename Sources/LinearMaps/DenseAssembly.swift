@@ -10,7 +10,7 @@ public struct DenseAssembly: Codable, Sendable {
 
 /// Assembles the matrix of a map from its products with the unit vectors, in blocks.
 ///
-/// Costs `n` products and `n²` doubles. Throws what the map throws, and `nonFiniteProduct`.
+/// Costs `n` products and `n²` doubles. Throws what the map throws, `nonFiniteProduct` and `tooLarge`.
 public func assembleDense<Map: LinearMap>(_ map: Map, blockColumns: Int = 32) throws
   -> DenseAssembly
 {
@@ -31,6 +31,8 @@ public func assembleDense<Map: LinearMap>(_ map: Map, blockColumns: Int = 32) th
     if let index = Map.Scalar.firstNonFinite(n * count, products) {
       throw LinearMapError.nonFiniteProduct(application: start + index / n + 1, index: index % n)
     }
+    try Map.Scalar.requireModest(
+      products.prefix(n * count).reduce(0) { Swift.max($0, Double(abs($1))) })
     columns.withUnsafeMutableBufferPointer { target in
       products.withUnsafeBufferPointer { source in
         for index in 0..<n * count { target[start * n + index] = Double(source[index]) }

@@ -107,6 +107,7 @@ final class KrylovBasis<Scalar: LinearMapScalar> {
     precondition(!isFull && !isComplete, "a full basis is restarted before it grows")
     let (m, w) = (count, nextWidth)
     let norms = try multiply(by: map)
+    for norm in norms { try Scalar.requireModest(norm) }
     // The diagonal block is taken first and in double, where float products would round.
     var a = [Double](repeating: 0, count: w * w)
     for j in 0..<w {
@@ -139,7 +140,10 @@ final class KrylovBasis<Scalar: LinearMapScalar> {
       scale = max(scale, rowSum)
     }
     // Rounding of float products, even inside a map that hands out doubles, stays far below.
-    if asymmetry > max(1e-4, 16 * Double(Scalar.ulpOfOne).squareRoot()) * scale {
+    // Below the least normal number rounding is absolute and says nothing of the map.
+    if asymmetry > max(1e-4, 16 * Double(Scalar.ulpOfOne).squareRoot()) * scale,
+      asymmetry > Double(dimension) * Double(Scalar.leastNormalMagnitude)
+    {
       throw LinearMapError.notSymmetric(relativeAsymmetry: asymmetry / scale)
     }
     let (coupling, dropped) = orthonormalizeNext(m + w, columns: w, left, dropTolerance)

@@ -59,7 +59,7 @@ public final class LanczosFactorization<Scalar: LinearMapScalar> {
 
   /// One product: appends `alpha_k`, `beta_k` and `v_{k+1}`.
   ///
-  /// Throws what the map throws, and `nonFiniteProduct`.
+  /// Throws what the map throws, `nonFiniteProduct` and `tooLarge`.
   public func extend<Map: LinearMap<Scalar>>(by map: Map) throws {
     precondition(map.dimension == dimension, "the map changed its dimension")
     precondition(!isInvariant, "an invariant subspace does not grow; restart it first")
@@ -71,6 +71,7 @@ public final class LanczosFactorization<Scalar: LinearMapScalar> {
       throw LinearMapError.nonFiniteProduct(application: k + 1, index: index)
     }
     let productNorm = Scalar.nrm2(dimension, w)
+    try Scalar.requireModest(productNorm)
     // The diagonal coefficient is taken first and in double, where a float product would round.
     var alpha = Scalar.dot(dimension, v, w)
     Scalar.axpy(dimension, Scalar(-alpha), v, w)

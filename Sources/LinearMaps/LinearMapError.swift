@@ -14,6 +14,8 @@ public enum LinearMapError: Error, Equatable, Sendable {
   case tooManyEigenpairs(requested: Int, dimension: Int)
   /// `|u'Av - v'Au|` for unit vectors, relative to the map, is beyond what rounding explains.
   case notSymmetric(relativeAsymmetry: Double)
+  /// The map or a matrix is finite, but so large that its squares, its norms or its eigenvalues overflow.
+  case tooLarge(size: Double)
   /// LAPACK's routine ended with this info.
   case lapack(routine: String, info: Int)
 }
@@ -37,6 +39,9 @@ extension LinearMapError: CustomStringConvertible, LocalizedError {
     case .notSymmetric(let asymmetry):
       "the linear map is not symmetric: u'Av and v'Au differ by \(short(asymmetry)) of its size; "
         + "give a symmetric map, such as (A + A')/2 or A'A"
+    case .tooLarge(let size):
+      "the linear map is of size \(size.isFinite ? short(size) : "infinity"), so near the largest number "
+        + "that its eigenvalues overflow; scale it down"
     case .lapack(let routine, let info):
       "LAPACK's \(routine) failed with info \(info); check that the matrix is well scaled"
     }

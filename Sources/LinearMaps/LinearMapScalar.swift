@@ -29,6 +29,19 @@ public protocol LinearMapScalar: BinaryFloatingPoint, SIMDScalar, Codable, Senda
   static var precisionName: String { get }
 }
 
+extension LinearMapScalar {
+  /// The largest size of a map that is taken on: its vectors and the coefficients made of them are held in
+  /// this type, and a bound on an eigenvalue lies some powers of two beyond.
+  static var largestMapSize: Double {
+    min(Double(greatestFiniteMagnitude) / 0x1p20, Double.greatestFiniteMagnitude / 0x1p100)
+  }
+
+  /// - Throws: `tooLarge` for a size above `largestMapSize`, or NaN.
+  static func requireModest(_ size: Double) throws {
+    guard size <= largestMapSize else { throw LinearMapError.tooLarge(size: size) }
+  }
+}
+
 extension Double: LinearMapScalar {
   public static let precisionName = "float64"
 

@@ -46,7 +46,7 @@ struct RecurrenceChain {
     func excess(_ gap: Double) -> Double? {
       logNorm(base + gap, from: first, isMirrored: isMirrored, level: level).map { $0 - log(delta) }
     }
-    let smallest = 1e-16 * scale
+    let smallest = max(1e-16 * scale, .leastNonzeroMagnitude)
     var outer = max(previous.map { $0 - base } ?? scale, smallest)
     var outerExcess = excess(outer)
     while outerExcess.map({ $0 >= 0 }) ?? true {

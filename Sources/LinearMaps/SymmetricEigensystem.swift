@@ -21,6 +21,7 @@ public struct SymmetricEigensystem: Codable, Sendable {
     var w = [Double](repeating: 0, count: n)
     let info = cl_dsyevd(withVectors, Int32(n), &a, &w)
     guard info == 0 else { throw LinearMapError.lapack(routine: "dsyevd", info: Int(info)) }
+    if let index = Double.firstNonFinite(n, w) { throw LinearMapError.tooLarge(size: w[index]) }
     dimension = n
     values = w
     vectors = withVectors ? a : []

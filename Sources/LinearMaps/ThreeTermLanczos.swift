@@ -59,6 +59,7 @@ final class ThreeTermLanczos<Scalar: LinearMapScalar>: TridiagonalProcess {
       if let index = Scalar.firstNonFinite(dimension, w.baseAddress!) {
         throw LinearMapError.nonFiniteProduct(application: k + 1, index: index)
       }
+      try Scalar.requireModest(Scalar.nrm2(dimension, w.baseAddress!))
       let expected = k == 0 ? 0 : betas[k - 1]
       if k > 0 { Scalar.axpy(dimension, Scalar(-expected), previous, w.baseAddress!) }
       var alpha = Scalar.dot(dimension, current, w.baseAddress!)

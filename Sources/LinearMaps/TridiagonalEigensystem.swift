@@ -42,6 +42,7 @@ public struct TridiagonalEigensystem: Codable, Sendable {
     var z = [Double](repeating: 0, count: kept == .none ? 1 : n * n)
     let info = cl_dstevd(kept != .none, Int32(n), &d, &e, &z)
     guard info == 0 else { throw LinearMapError.lapack(routine: "dstevd", info: Int(info)) }
+    if let index = Double.firstNonFinite(n, d) { throw LinearMapError.tooLarge(size: d[index]) }
     values = d
     first = kept == .none ? [] : (0..<n).map { z[$0 * n] }
     last = kept == .none ? [] : (0..<n).map { z[$0 * n + n - 1] }

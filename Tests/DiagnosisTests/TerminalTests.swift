@@ -40,9 +40,10 @@ import Testing
       learningRate: .init(
         LearningRateFacts(.init(largest: 0, upperBound: 0, smallest: 0, zeroThreshold: 0))),
       directions: [], prediction: .init(rate: nil, iterations: nil, tolerance: 1e-6),
-      findings: [.nonFinite(quantity: "loss", step: nil)], prescriptions: [])
+      findings: [.nonFinite(quantity: "loss", cause: .arithmetic(remedy: "Standardise the columns"))],
+      prescriptions: [])
     let text = report.terminalText(Self.plain)
-    #expect(text.contains("The loss is infinite or not a number at the start."))
+    #expect(text.contains("The loss is infinite or not a number at the start, where"))
     #expect(!text.contains("nil") && !text.contains("nan"))
   }
 

@@ -34,6 +34,9 @@ struct CurvatureSurvey<Scalar: LinearMapScalar> {
 
   /// Problems of at most this many parameters get a dense solve.
   static var denseLimit: Int { 3000 }
+
+  /// Curvature below this counts as zero: the rates that it would allow overflow.
+  static var leastCurvature: Double { 8 / Double(Scalar.greatestFiniteMagnitude) }
 }
 
 extension CurvatureSurvey {
@@ -79,17 +82,16 @@ extension CurvatureSurvey {
       failureProbability = 0
       smallest = values[0]
       smallestResidual = Self.residual(matrix, system, 0) + threshold
-      zeroThreshold = threshold
-      self.rounding = threshold
-      if let index = values.firstIndex(where: { $0 > threshold }) {
+      zeroThreshold = max(threshold, Self.leastCurvature)
+      self.rounding = zeroThreshold
+      if let index = values.firstIndex(where: { [zeroThreshold] in $0 > zeroThreshold }) {
         smallestPositive = .init(
           value: values[index], residual: Self.residual(matrix, system, index) + threshold)
       }
       eigenvalues = values.reversed()
-      flatCount = values.count { abs($0) <= threshold }
+      flatCount = values.count { [zeroThreshold] in abs($0) <= zeroThreshold }
       let measure = SpectralMeasure(of: system, from: gradient.map(Double.init))
-      model = QuadraticModel(
-        eigenvalues: measure.nodes, weights: measure.weights, zeroThreshold: threshold)
+      model = try QuadraticModel(measure, zeroThreshold: zeroThreshold)
       sharpest = system.vector(n - 1).map { Scalar($0) }
       dense = system
       diagonal = (0..<n).map { matrix.columns[$0 * n + $0] }
@@ -98,15 +100,15 @@ extension CurvatureSurvey {
 
     smallest = top.smallest[0].value
     smallestResidual = top.smallest[0].residual
-    zeroThreshold = max(Double(n) * Double.ulpOfOne * top.scale, top.rounding)
+    zeroThreshold = max(
+      Double(n) * Double.ulpOfOne * top.scale, top.rounding, Self.leastCurvature)
     rounding = zeroThreshold
     eigenvalues = [largest, smallest]
     let limit = min(n, products.measure, affordable)
     let measure = try SpectralMeasure(of: map, from: gradient, maxApplications: limit)
     isMeasureCoarse = measure.operatorApplications == limit && limit < min(n, 60)
     operatorApplications += measure.operatorApplications
-    model = QuadraticModel(
-      eigenvalues: measure.nodes, weights: measure.weights, zeroThreshold: zeroThreshold)
+    model = try QuadraticModel(measure, zeroThreshold: zeroThreshold)
   }
 
   private static func residual(
@@ -125,7 +127,9 @@ extension CurvatureSurvey {
   /// Takes the eigenvalues and slopes from the table itself, in place of those of the Hessian in floating
   /// point, whose small ones are rounding.
   mutating func adopt(_ exact: LeastSquaresModes) {
-    guard let sharpestMode = exact.modes.first else { return }
+    guard let sharpestMode = exact.modes.first, sharpestMode.eigenvalue > Self.leastCurvature else {
+      return
+    }
     let precision = 4 * Double.ulpOfOne
     modes = exact
     eigenvalues = exact.eigenvalues

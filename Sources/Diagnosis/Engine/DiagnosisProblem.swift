@@ -76,7 +76,11 @@ public struct DiagnosisProblem: Sendable {
 
   /// The parameter at a flat index, in words: of a table, the column that it weighs.
   func parameterName(_ index: Int) -> String {
-    if let table { return table.parameterName(index) }
+    table?.parameterName(index) ?? parameterTensor(index)
+  }
+
+  /// The name of the tensor that the parameter at a flat index belongs to.
+  func parameterTensor(_ index: Int) -> String {
     var offset = index
     for parameter in definition.parameters {
       if offset < parameter.shape.count { return parameter.name }

@@ -98,7 +98,7 @@ extension DiagnosisSession {
         .rateAboveLimit(
           rate: rate, limit: limit, sharpness: survey.largest, growth: abs(growth),
           direction: isAdam ? [] : survey.sharpestParameters(problem),
-          isQuadratic: problem.isQuadratic && !isAdam)
+          isQuadratic: problem.isQuadratic && !isAdam, isStationary: gradientNorm == 0)
       ]
     }
     if rate < rule.slowBelow * limit { return [rateFarBelow(survey, rate: rate, limit: limit)] }

@@ -61,14 +61,17 @@ struct PiecewiseForecast<Scalar: LinearMapScalar> {
     var attempts = 0
     var result: Int?
 
-    walk: while loss.isFinite, norm.isFinite, attempts < Self.attempts {
+    // A descent that blows up squares its gradient out of sight before the gradient itself overflows.
+    walk: while loss.isFinite, (norm * norm).isFinite, attempts < Self.attempts,
+      step < Forecast.limit
+    {
       if norm == 0 {
         result = step
         break
       }
       let course = try Course(
         objective.hessian(at: point), gradient: gradient, norm: norm, rate: rate, length: length)
-      let model = course.model(zeroThreshold: zeroThreshold)
+      let model = try course.model(zeroThreshold: zeroThreshold)
       let segment = Segment(start: step, loss: loss, model: model)
       segments.append(segment)
       let goalAhead = segment.steps(
@@ -108,9 +111,12 @@ struct PiecewiseForecast<Scalar: LinearMapScalar> {
   }
 
   /// The error grows about quadratically with the length, as that of a method of second order.
+  ///
+  /// Where nothing changes there is none, and the length grows to where counts end.
   private static func next(_ length: Int, _ error: Double) -> Int {
     let factor = error.isFinite ? 0.9 * (trust / max(error, 1e-6)).squareRoot() : 0.1
-    return max(1, Int(Double(length) * min(max(factor, 0.1), 8)))
+    let wanted = Double(length) * min(max(factor, 0.1), 8)
+    return max(1, Int(min(wanted, Double(Forecast.limit))))
   }
 
   /// `(f_k - f*) / (f_0 - f*)` along the course; nil beyond it or where it does not end in a bowl.
@@ -187,10 +193,11 @@ private struct Course<Scalar: LinearMapScalar> {
     }
   }
 
-  func model(zeroThreshold: Double) -> QuadraticModel {
-    QuadraticModel(
-      eigenvalues: ritz.values, weights: ritz.first.map { norm * norm * $0 * $0 },
-      zeroThreshold: zeroThreshold)
+  func model(zeroThreshold: Double) throws -> QuadraticModel {
+    try QuadraticModel(
+      SpectralMeasure(
+        nodes: ritz.values, weights: ritz.first.map { norm * norm * $0 * $0 },
+        operatorApplications: ritz.dimension, exact: false), zeroThreshold: zeroThreshold)
   }
 
   /// `phi_m(H) g`.

@@ -262,8 +262,11 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
         of: map, from: point.gradient.map { Map.Scalar($0) },
         maxApplications: min(map.dimension, 150, basisColumns(map.dimension)))
     report.operatorApplications += measure.operatorApplications
-    let model = QuadraticModel(
-      eigenvalues: measure.nodes, weights: measure.weights, zeroThreshold: threshold)
+    guard let model = try? QuadraticModel(measure, zeroThreshold: threshold) else {
+      report.advice.append(
+        "The gradient is too large to be squared, so the smallest eigenvalue that matters is not known.")
+      return
+    }
     report.effectiveSmallest = model.effectiveSmallest(rate: 1 / bound)
     report.effectiveConditionNumber = report.effectiveSmallest.flatMap { smallest in
       report.largest.first.map { $0.value / smallest }
