@@ -234,6 +234,28 @@ extension Finding {
       ])
   }
 
+  /// Rounded to float32, the table has another flattest direction.
+  ///
+  /// - Parameters:
+  ///   - flattest: the smallest curvature above zero with the columns rounded.
+  ///   - flattestOfTable: the same with the columns as they were given.
+  ///   - flat: directions without curvature, with the columns rounded.
+  public static func roundedTable(
+    flattest: Double, flattestOfTable: Double, flat: Int, flatOfTable: Int
+  ) -> Finding {
+    Finding(
+      id: "rounded-table",
+      sentence:
+        "The columns rounded to float32 make another bowl: its flattest curvature above zero is "
+        + "\(Wording.number(flattest)) with \(Wording.count(flat, "flat direction")); of the table as "
+        + "given it is \(Wording.number(flattestOfTable)) with \(flatOfTable). What is said here holds for "
+        + "the rounded columns; use --precision float64 for the others.",
+      evidence: [
+        "flattest": .number(flattest), "flattestOfTable": .number(flattestOfTable),
+        "flat": .integer(flat), "flatOfTable": .integer(flatOfTable),
+      ])
+  }
+
   /// The layer whose parameters alone are at least twice as sharp as those of any other; nil where none is.
   public static func sharpestLayer(_ layers: [LayerCurvature], whole: Double) -> Finding? {
     let order = layers.sorted { $0.sharpness > $1.sharpness }

@@ -169,6 +169,7 @@ extension DiagnosisSession {
         .flatDirections(
           count: count, parameters: point.count, gradientShare: share, reason: flatReason(count)))
     }
+    if let finding = roundedTable(survey) { findings.append(finding) }
     if survey.modes == nil,
       survey.hidesGains(tolerance: request.tolerance)
         || Scalar.precisionName == "float32" && abs(survey.smallest) <= survey.zeroThreshold
@@ -195,6 +196,20 @@ extension DiagnosisSession {
     if !scaling.constantColumns.isEmpty { return "a column is constant" }
     if problem.sampleCount <= table.featureCount { return "there are fewer rows than columns" }
     return nil
+  }
+
+  /// What rounding the columns to float32 makes of the flattest direction, where that is another one.
+  private func roundedTable(_ survey: CurvatureSurvey<Scalar>) -> Finding? {
+    guard Scalar.precisionName == "float32", let rounded = survey.modes, let table = problem.table,
+      let exact = table.leastSquaresModes(
+        features: table.features.map { DoubleDouble($0) }, target: table.numericTarget,
+        at: point.map { Double($0) }),
+      let before = exact.modes.last?.eigenvalue, let after = rounded.modes.last?.eigenvalue,
+      exact.rank != rounded.rank || abs(after - before) > 0.01 * before
+    else { return nil }
+    return .roundedTable(
+      flattest: after, flattestOfTable: before, flat: rounded.columnCount - rounded.rank,
+      flatOfTable: exact.columnCount - exact.rank)
   }
 
   /// The table's columns are to blame, if standardising them lowers the condition number tenfold.

@@ -192,7 +192,8 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   ) -> LeastSquaresModes? {
     let data = table.data(Scalar.element)
     return table.leastSquaresModes(
-      features: data[0].doubles, target: data[1].element.isFloating ? data[1].doubles : [],
+      features: data[0].doubles.map { DoubleDouble($0) },
+      target: data[1].element.isFloating ? data[1].doubles : [],
       at: point.map { Double($0) }, scaling: scaling)
   }
 
@@ -458,7 +459,13 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     var survey = try CurvatureSurvey(
       of: objective.hessian(at: start), gradient: gradient, seed: request.seed, denseLimit: 1500,
       memory: request.memory / 2)
-    if let modes = modes(of: variant, at: start) { survey.adopt(modes) }
+    // In float64 from the columns as no double holds them, so that what depends on each other still does.
+    let exact =
+      Scalar.precisionName == "float64"
+      ? variant.leastSquaresModes(
+        features: scaling.exactly(table), target: table.numericTarget,
+        at: start.map { Double($0) }) : modes(of: variant, at: start)
+    if let exact { survey.adopt(exact) }
     return StandardisedVariant(
       objective: objective, start: start, survey: survey, isExact: isExact)
   }

@@ -63,6 +63,16 @@ struct FeatureScaling {
     return result
   }
 
+  /// The standardised features without the rounding of a double.
+  func exactly(_ problem: TabularProblem) -> [DoubleDouble] {
+    let d = problem.featureCount
+    return problem.features.indices.map { index in
+      let column = index % d
+      return (DoubleDouble(problem.features[index]) - DoubleDouble(means[column]))
+        / DoubleDouble(deviations[column])
+    }
+  }
+
   /// The parameters of the standardised model that make the same predictions: `W' = s W`,
   /// `b' = b + mean W`.
   func transformed<Scalar: LinearMapScalar>(_ parameters: [Scalar], outputs: Int) -> [Scalar] {

@@ -10,11 +10,11 @@ extension TabularProblem {
   /// `L L' = diag(p) - p p'`. A penalty adds a row per weight.
   ///
   /// - Parameters:
-  ///   - features: row-major, in the precision of the diagnosis.
+  ///   - features: row-major: rounded to the precision of the diagnosis, or as no double holds them.
   ///   - scaling: a factor per parameter by which its column is multiplied, as a preconditioner does.
   /// - Returns: nil for networks, for tables that are too large, and where squares overflow.
   func leastSquaresModes(
-    features: [Double], target: [Double], at point: [Double], scaling: [Double]? = nil
+    features: [DoubleDouble], target: [Double], at point: [Double], scaling: [Double]? = nil
   ) -> LeastSquaresModes? {
     switch (model, self.target) {
     case (.linear, .numeric):
@@ -26,7 +26,7 @@ extension TabularProblem {
   }
 
   private func linearModes(
-    _ features: [Double], _ target: [Double], _ point: [Double], _ scaling: [Double]?
+    _ features: [DoubleDouble], _ target: [Double], _ point: [Double], _ scaling: [Double]?
   ) -> LeastSquaresModes? {
     let (n, d) = (sampleCount, featureCount)
     let scale = (loss == .meanSquaredError ? 2 : 1) / Double(n)
@@ -34,18 +34,18 @@ extension TabularProblem {
     var residual = target.map { DoubleDouble(-$0) }
     var columns: [[DoubleDouble]] = []
     for column in 0...d {
-      let entries = (0..<n).map { column < d ? features[$0 * d + column] : 1 }
-      for row in 0..<n {
-        residual[row] += DoubleDouble.product(entries[row], point[column])
-      }
-      columns.append(entries.map { DoubleDouble.product($0, scaling?[column] ?? 1) })
+      let entries = (0..<n).map { column < d ? features[$0 * d + column] : .one }
+      for row in 0..<n { residual[row] += entries[row] * DoubleDouble(point[column]) }
+      let factor = DoubleDouble(scaling?[column] ?? 1)
+      columns.append(entries.map { $0 * factor })
     }
     addPenalty(to: &columns, &residual, point, scaling, outputs: 1, scale: scale)
     return LeastSquaresModes(columns: columns, residual: residual, start: point, scale: scale)
   }
 
   private func softmaxModes(
-    _ features: [Double], _ labels: [Int32], classes: Int, _ point: [Double], _ scaling: [Double]?
+    _ features: [DoubleDouble], _ labels: [Int32], classes: Int, _ point: [Double],
+    _ scaling: [Double]?
   ) -> LeastSquaresModes? {
     let (n, d, m) = (sampleCount, featureCount, classes)
     let size = (d + 1) * m
@@ -55,8 +55,10 @@ extension TabularProblem {
     var columns = [[DoubleDouble]](repeating: [], count: size)
     var residual: [DoubleDouble] = []
     for sample in 0..<n {
-      let x = (0...d).map { $0 < d ? features[sample * d + $0] : 1 }
-      let logits = (0..<m).map { c in (0...d).reduce(0.0) { $0 + x[$1] * point[$1 * m + c] } }
+      let x = (0...d).map { $0 < d ? features[sample * d + $0] : .one }
+      let logits = (0..<m).map { c in
+        (0...d).reduce(0.0) { $0 + x[$1].value * point[$1 * m + c] }
+      }
       let peak = logits.max() ?? 0
       let weights = logits.map { DoubleDouble(exp($0 - peak)) }
       let total = weights.reduce(.zero, +)
@@ -71,7 +73,7 @@ extension TabularProblem {
           let factor = (c == k ? roots[k] : .zero) - p[c] * roots[k]
           for j in 0...d {
             let index = j * m + c
-            columns[index].append(factor * DoubleDouble.product(x[j], scaling?[index] ?? 1))
+            columns[index].append(factor * x[j] * DoubleDouble(scaling?[index] ?? 1))
           }
         }
       }

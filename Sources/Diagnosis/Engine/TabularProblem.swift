@@ -47,6 +47,11 @@ public struct TabularProblem: Sendable {
   }
 
   public var sampleCount: Int { target.count }
+
+  /// The target as numbers; empty for classes.
+  var numericTarget: [Double] {
+    if case .numeric(let values) = target { values } else { [] }
+  }
   public var featureCount: Int { featureNames.count }
 
   /// Whether the loss is a quadratic in the parameters.

@@ -133,6 +133,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
       losses.append(loss)
       // Far beyond any transient of a run that theory does not call stable.
       if !loss.isFinite || !theory.isStable && loss - startLoss > 1e16 * scale {
+        relativeGap = self.gap(loss)?.value
         return outcome(diverged: true)
       }
       let (isWithin, gap) = isWithin(loss, exactGap)
