@@ -143,7 +143,7 @@ extension SpectrumReport {
     expect((largest + smallest).allSatisfy { $0.residual >= 0 }, "a negative residual")
     expect(effectiveConditionNumber.map { $0 >= 1 - 1e-9 } ?? true, "effective condition number")
     if let density {
-      expect((0...1).contains(density.negativeShare), "a share of \(density.negativeShare)")
+      expect(density.negativeShare.map { (0...1).contains($0) } ?? true, "a negative share")
     }
     return faults
   }
