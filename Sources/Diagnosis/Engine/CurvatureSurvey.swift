@@ -131,7 +131,7 @@ extension CurvatureSurvey {
       ? model.effectiveSmallest(rate: 1 / upperBound) : nil
   }
 
-  var effectiveConditionNumber: Double? { effectiveSmallest.map { largest / $0 } }
+  var effectiveConditionNumber: Double? { effectiveSmallest.map { max(1, largest / $0) } }
 
   /// `largest / smallest positive`: the spread that descent meets on a singular, convex loss.
   var positiveConditionNumber: Double? {

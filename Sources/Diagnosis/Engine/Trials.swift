@@ -90,7 +90,8 @@ struct TrialBench<Scalar: LinearMapScalar> {
   /// The figures of a trial against the reference loss.
   /// - Precondition: `referenceLoss` is known.
   func measured(_ outcome: Outcome) -> Prescription.Measured {
-    let hit = outcome.losses.firstIndex(where: isReached)
+    // What left again has not arrived.
+    let hit = outcome.isDiverged ? nil : outcome.losses.firstIndex(where: isReached)
     let end = hit ?? outcome.losses.count - 1
     let steps = outcome.offset + end
     let loss = outcome.losses[end]
