@@ -24,7 +24,7 @@ while [ "$first" -lt "$end" ]; do
   size=$((end - first < chunk ? end - first : chunk))
   rm -f "$log"/lane-*
   run "$size" "$first" || failed=1
-  grep -aoE 'Issue recorded: .*|Caught error: .*|lane [0-9]: .*' "$log/out"
+  grep -aoE 'case [0-9]+: .*|Caught error: .*|lane [0-9]: .*' "$log/out"
   if grep -aq 'Test run with' "$log/out"; then
     first=$((first + size))
     echo "up to case $first of $end"

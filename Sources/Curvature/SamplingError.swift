@@ -139,6 +139,10 @@ struct Jackknife {
   init(value: Double, without: [Double], sizes: [Int]) {
     let count = without.count
     precondition(count >= 2 && sizes.count == count, "a jackknife needs 2 groups and their sizes")
+    // In units of the largest, no square overflows or vanishes.
+    let peak = without.reduce(abs(value)) { max($0, abs($1)) }
+    let unit = peak > 0 && peak.isFinite ? peak : 1
+    let (value, without) = (value / unit, without.map { $0 / unit })
     let total = Double(sizes.reduce(0, +))
     let corrected = zip(without, sizes).reduce(Double(count) * value) {
       $0 - (1 - Double($1.1) / total) * $1.0
@@ -148,8 +152,8 @@ struct Jackknife {
       let pseudo = h * value - (h - 1) * group.0
       return sum + (pseudo - corrected) * (pseudo - corrected) / (h - 1)
     }
-    self.corrected = corrected
-    error = (variance / Double(count)).squareRoot()
+    self.corrected = unit * corrected
+    error = unit * (variance / Double(count)).squareRoot()
   }
 }
 

@@ -10,7 +10,7 @@ extension Finding {
     rate: Double, limit: Double, sharpness: Double, growth: Double, direction: [String] = [],
     isQuadratic: Bool, isStationary: Bool = false
   ) -> Finding {
-    let times = Wording.number(rate / limit)
+    let times = Wording.orMore(rate / limit)
     let along =
       direction.isEmpty
       ? "the sharpest direction" : "the sharpest direction (mostly \(Wording.list(direction)))"
@@ -25,11 +25,11 @@ extension Finding {
       sentence:
         "The learning rate \(Wording.number(rate)) is \(times) times the stability limit "
         + "\(Wording.number(limit)): along \(along) each step multiplies \(isStationary ? "any" : "the") "
-        + "error by \(Wording.number(growth)), \(outcome).",
+        + "error by \(Wording.orMore(growth)), \(outcome).",
       evidence: [
         "rate": .number(rate), "stabilityLimit": .number(limit),
-        "timesLimit": .number(rate / limit), "sharpness": .number(sharpness),
-        "growthPerStep": .number(growth), "direction": .list(direction),
+        "timesLimit": .number(orMissing: rate / limit), "sharpness": .number(sharpness),
+        "growthPerStep": .number(orMissing: growth), "direction": .list(direction),
       ])
   }
 

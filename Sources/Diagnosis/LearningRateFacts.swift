@@ -51,7 +51,7 @@ public struct LearningRateFacts: Sendable, Equatable {
   public let contraction: Double?
   /// The rate asked about.
   public let given: Double?
-  /// `given * largest`.
+  /// `given * largest`; nil where it overflows.
   public let givenTimesSharpness: Double?
   /// Nil without a given rate, or where the limit is not known.
   public let verdict: Verdict?
@@ -79,7 +79,7 @@ public struct LearningRateFacts: Sendable, Equatable {
       minimax = nil
       contraction = nil
     }
-    givenTimesSharpness = given.map { $0 * curvature.largest }
+    givenTimesSharpness = given.map { $0 * curvature.largest }.flatMap { $0.isFinite ? $0 : nil }
     let limit = stabilityLimit
     verdict = given.flatMap {
       Verdict(
@@ -122,7 +122,7 @@ public struct EigenDirection: Sendable, Equatable, Codable {
   /// `1 / lambda`; nil for zero or negative curvature.
   public let idealRate: Double?
   /// The error's factor per step, `1 - eta lambda` for plain descent; with momentum the dominant
-  /// root of its recurrence, or the modulus where that is complex.
+  /// root of its recurrence, or the modulus where that is complex. Nil where it overflows.
   public let contraction: Double?
   /// Steps until this direction's part of the loss gap has shrunk by the tolerance; nil if never.
   public let iterations: Int?
@@ -144,14 +144,15 @@ public struct EigenDirection: Sendable, Equatable, Codable {
       return
     }
     let factor = StepFactor(rate: rate, eigenvalue: eigenvalue, momentum: momentum)
-    contraction =
-      momentum == 0 ? (1.0).addingProduct(-rate, eigenvalue) : factor.perStep
+    let perStep = momentum == 0 ? (1.0).addingProduct(-rate, eigenvalue) : factor.perStep
+    contraction = perStep.isFinite ? perStep : nil
     if eigenvalue > zeroThreshold {
       iterations = QuadraticModel(eigenvalues: [eigenvalue], weights: [1])
         .forecast(rate: rate, momentum: momentum).iterations(toRelativeGap: tolerance)
       regime = Self.regime(product: rate * eigenvalue, momentum: momentum)
       let log = factor.logPerStep
-      halfLife = regime == .monotone || regime == .oscillating ? -0.6931471805599453 / log : nil
+      let half = -0.6931471805599453 / log
+      halfLife = (regime == .monotone || regime == .oscillating) && half.isFinite ? half : nil
     } else {
       (iterations, halfLife) = (nil, nil)
       regime = eigenvalue < -zeroThreshold ? .diverging : .frozen

@@ -62,7 +62,8 @@ package enum StepFactor: Sendable, Equatable {
       return .oscillating(
         logModulus: log1p(-(1 - b)) / 2, angle: atan2(height, abs(trace)), alternates: trace < 0)
     }
-    let separation = ((m - low) * (m - high)).squareRoot()
+    // The product of both would overflow for rates far beyond the limit.
+    let separation = (m - low).squareRoot() * (m - high).squareRoot()
     let trace = m - 1 - b
     let q1 = (trace + separation) / 2
     let logRoot: Double

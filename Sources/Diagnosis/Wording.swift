@@ -22,6 +22,11 @@ package enum Wording {
     return String(trimmed)
   }
 
+  /// A number, or what it is at least where it overflowed.
+  package static func orMore(_ value: Double) -> String {
+    value.isFinite ? number(value) : "more than \(number(.greatestFiniteMagnitude))"
+  }
+
   /// A number in `0...1` with as many digits as tell it from 1: `0.9`, `0.99995`.
   package static func share(_ value: Double) -> String {
     let rest = 1 - value

@@ -40,8 +40,8 @@ extension LinearMapError: CustomStringConvertible, LocalizedError {
       "the linear map is not symmetric: u'Av and v'Au differ by \(short(asymmetry)) of its size; "
         + "give a symmetric map, such as (A + A')/2 or A'A"
     case .tooLarge(let size):
-      "the linear map is of size \(size.isFinite ? short(size) : "infinity"), so near the largest number "
-        + "that its eigenvalues overflow; scale it down"
+      "the linear map is\(size.isFinite ? " of size \(short(size)), and" : "") so large that its "
+        + "eigenvalues or the sums of its squares overflow; scale it down"
     case .lapack(let routine, let info):
       "LAPACK's \(routine) failed with info \(info); check that the matrix is well scaled"
     }

@@ -149,6 +149,9 @@ private struct TraceEstimator<Map: LinearMap>: ProbeEstimator {
   func state() throws -> EstimatorState {
     let estimate = exact.map { EstimatedValue(value: $0.trace, standardError: 0) } ?? sampled
     let frobenius = squaredFrobeniusNorm.value.squareRoot()
+    guard frobenius.isFinite, estimate.value.isFinite else {
+      throw LinearMapError.tooLarge(size: frobenius)
+    }
     let rounding =
       Double(Map.Scalar.ulpOfOne) * Double(map.dimension).squareRoot() * frobenius
     return EstimatorState(

@@ -181,7 +181,7 @@ extension CurvatureSurvey {
     return unseen > tolerance * modes.initialGap
   }
 
-  var effectiveConditionNumber: Double? { effectiveSmallest.map { largest / $0 } }
+  var effectiveConditionNumber: Double? { effectiveSmallest.map { max(1, largest / $0) } }
 
   /// `largest / smallest positive`: the spread that descent meets on a singular, convex loss.
   var positiveConditionNumber: Double? {

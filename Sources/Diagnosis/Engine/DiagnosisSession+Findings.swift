@@ -93,7 +93,7 @@ extension DiagnosisSession {
       let growth =
         isAdam
         ? StepFactor(rate: rate / limit, eigenvalue: 2 + 2 * beta, momentum: beta).perStep
-        : contraction ?? rate / limit
+        : contraction ?? .infinity
       return [
         .rateAboveLimit(
           rate: rate, limit: limit, sharpness: survey.largest, growth: abs(growth),
@@ -291,11 +291,11 @@ extension DiagnosisSession {
     let value = try objective.value(at: stepped)
     let norm = gradientNorm
     let measured = value - (loss - rate * norm * norm)
+    let predicted = survey.model.truncationError(rate: rate)
     // Below the rounding of the loss there is nothing to compare.
-    guard measured.isFinite, abs(measured) > 1e3 * Double(Scalar.ulpOfOne) * abs(loss) else {
+    guard measured.isFinite, predicted.isFinite, abs(measured) > 1e3 * Double(Scalar.ulpOfOne) * abs(loss) else {
       return nil
     }
-    return .stepTruncation(
-      rate: rate, predicted: survey.model.truncationError(rate: rate), measured: measured)
+    return .stepTruncation(rate: rate, predicted: predicted, measured: measured)
   }
 }

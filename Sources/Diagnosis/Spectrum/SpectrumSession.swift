@@ -156,6 +156,9 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       if solved != nil { result.report.operatorApplications = spent }
       try intervals(selection, into: &result.report)
       if request.perLayer { try layers(selection, into: &result.report) }
+    } catch let error as LinearMapError where error.isNonFinite {
+      result.report.advice.append(
+        "What had not been measured by then is missing, since numbers overflow: \(error).")
     } catch is CancellationError {
       result.report.advice.append("Interrupted: what had not been measured by then is missing.")
     }
@@ -269,7 +272,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     }
     report.effectiveSmallest = model.effectiveSmallest(rate: 1 / bound)
     report.effectiveConditionNumber = report.effectiveSmallest.flatMap { smallest in
-      report.largest.first.map { $0.value / smallest }
+      report.largest.first.map { max(1, $0.value / smallest) }
     }
   }
 

@@ -48,9 +48,9 @@ struct RandomCase {
     request.tolerance =
       random.chance(0.7) ? 1e-6 : random.pick([0.999_999, 1e-2, 1e-12, 1e-300, 5e-324])
     request.maxIterations = random.pick([1, 2, 10, 60])
-    request.trials = random.chance(0.6)
+    request.trials = random.chance(0.45)
     request.l2 = problem.l2
-    if random.chance(0.2) { request.memory = random.pick([1, 100, 3000, 100_000, 1 << 60]) }
+    if random.chance(0.12) { request.memory = random.pick([1, 3000, 10_000, 100_000, 1 << 60]) }
     if random.chance(0.15) { request.workLimit = random.decade(-300, 12) }
     return request
   }
