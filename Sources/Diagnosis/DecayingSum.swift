@@ -54,6 +54,9 @@ struct DecayingSum: Sendable {
   /// The largest value of `S_k` over `k` up to `end`, to within a percent or so.
   func peak(upTo end: Int) -> Double {
     guard !factors.allSatisfy(\.isMonotone) else { return value(after: 0) }
+    if Double(end) * Double(factors.count) <= Self.scanBudget {
+      return sums(from: 0, count: end + 1).max() ?? value(after: 0)
+    }
     var best = (step: 0, value: value(after: 0))
     var step = 1.0
     while step <= Double(end) {
@@ -63,7 +66,7 @@ struct DecayingSum: Sendable {
       step = max(step + 1, step * 1.01)
     }
     guard best.step > 0 else { return best.value }
-    let window = min(20_000, max(100, best.step / 50))
+    let window = min(Int(Self.scanBudget) / (2 * factors.count), max(100, best.step / 5))
     let start = max(0, best.step - window)
     return sums(from: start, count: 2 * window).max() ?? best.value
   }
