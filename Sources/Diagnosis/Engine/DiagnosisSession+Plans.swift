@@ -218,7 +218,8 @@ extension DiagnosisSession {
         if count < fewest { (best, fewest) = (tuned, count) }
       }
     }
-    return best
+    // Beyond condition numbers of 1e32 the coefficient rounds to one.
+    return best.momentum < 1 && best.rate.isFinite ? best : (1 / survey.upperBound, 0.9)
   }
 
   private func diagonalPlan(
