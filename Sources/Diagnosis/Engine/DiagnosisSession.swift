@@ -154,7 +154,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       if let failure = unsquarableColumn { throw failure }
       return brokenReport("curvature")
     } catch let error as LinearMapError {
-      throw DiagnosisFailure(.badData, "The curvature could not be measured: \(error)")
+      throw DiagnosisFailure(unmeasurable: error)
     }
     let gaussNewton = try ifMeasurable { try gaussNewtonConditionNumber(survey) }
     let adamBound = try ifMeasurable { try preconditionedBound(map) }
