@@ -41,7 +41,10 @@ struct DiagnoseCommand: ParsableCommand {
         "--parameters is for model files (ONNX), and \(problem.file) is a table; leave it out.")
     }
     try OptionValue.check(effort, "--effort", "a number above 0") { $0 > 0 }
-    if let maxIterations { try OptionValue.check(maxIterations, "--max-iterations", atLeast: 1) }
+    if let maxIterations {
+      try OptionValue.check(
+        maxIterations, "--max-iterations", atLeast: 1, atMost: OptionValue.mostSteps)
+    }
   }
 
   /// The options as the engine takes them.

@@ -1,4 +1,5 @@
 import Diagnosis
+import Foundation
 import LinearMaps
 import Models
 import OnnxBackend
@@ -87,6 +88,19 @@ extension DiagnosisRequest {
 }
 
 extension TabularProblem {
+  /// Refuses a network whose parameters, with the handful of vectors of their length that training and
+  /// curvature take, are more than the machine's memory.
+  private static func requireRoom(for widths: [Int]) throws {
+    let parameters = zip(widths, widths.dropFirst())
+      .reduce(0.0) { $0 + (Double($1.0) + 1) * Double($1.1) }
+    guard parameters * 8 * 16 <= Double(ProcessInfo.processInfo.physicalMemory) else {
+      throw DiagnosisFailure(
+        .usage,
+        "The model has \(Wording.number(parameters)) parameters, too many for this machine's memory; "
+          + "give --model smaller widths.")
+    }
+  }
+
   /// The problem that the request describes.
   ///
   /// - Throws: `TableError` for a table that cannot be used, `DiagnosisFailure` for options that do not
@@ -113,6 +127,10 @@ extension TabularProblem {
     case .classes(_, let labels, let indices): target = .classes(indices, count: labels.count)
     }
     let isClasses = if case .classes = target { true } else { false }
+    if case .mlp(let hidden, _)? = request.model {
+      let outputs = if case .classes(_, let count) = target { count } else { 1 }
+      try Self.requireRoom(for: [data.featureNames.count] + hidden + [outputs])
+    }
     self.init(
       name: request.file.split(separator: "/").last.map(String.init) ?? request.file,
       targetName: request.target, features: data.features, featureNames: data.featureNames,

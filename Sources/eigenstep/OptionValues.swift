@@ -53,10 +53,27 @@ package enum OptionValue {
   /// `init`, or a whole number of steps.
   package static func steps(_ text: String) throws -> Int {
     if text == "init" { return 0 }
-    guard let steps = Int(text), steps >= 0 else {
-      throw ValidationError("The point '\(text)' must be init or a number of steps such as 100.")
+    guard let steps = Int(text), (0...mostSteps).contains(steps) else {
+      throw ValidationError(
+        "The point '\(text)' must be init or a number of steps such as 100, at most "
+          + "\(Wording.count(mostSteps)).")
     }
     return steps
+  }
+
+  /// More steps than this no run comes to the end of.
+  package static let mostSteps = 1_000_000_000
+
+  /// Refuses threads that the machine has no processors for: they would only wait for one another.
+  package static func checkThreads(
+    _ threads: Int, processors: Int = ProcessInfo.processInfo.activeProcessorCount
+  ) throws {
+    try check(threads, "--threads", atLeast: 1)
+    guard threads <= max(1, processors) else {
+      throw ValidationError(
+        "--threads is \(threads), but this machine has "
+          + "\(Wording.count(max(1, processors), "processor")); give at most as many, or leave it out.")
+    }
   }
 
   package static func model(_ text: String) throws -> ModelChoice {
@@ -77,10 +94,13 @@ package enum OptionValue {
   }
 
   package static func check(
-    _ value: Int, _ option: String, atLeast least: Int
+    _ value: Int, _ option: String, atLeast least: Int, atMost most: Int = .max
   ) throws {
     guard value >= least else {
       throw ValidationError("\(option) is \(value), but it must be at least \(least).")
+    }
+    guard value <= most else {
+      throw ValidationError("\(option) is \(value), but it must be at most \(Wording.count(most)).")
     }
   }
 }

@@ -101,7 +101,7 @@ struct ProblemOptions: ParsableArguments {
     }
     try OptionValue.check(l2, "--l2", "0 or more") { $0 >= 0 }
     try OptionValue.check(seed, "--seed", atLeast: 0)
-    if let threads { try OptionValue.check(threads, "--threads", atLeast: 1) }
+    if let threads { try OptionValue.checkThreads(threads) }
     if profile == "-" { throw ValidationError("--profile - is no file; give a path.") }
     if profile != nil, executor == .reference {
       throw ValidationError(

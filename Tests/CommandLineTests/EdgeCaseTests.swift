@@ -37,6 +37,12 @@ import Testing
   static let numeric = table(25) { a, b, row in "\(a - 2 * b + 0.1 * Double(row % 5))" }
   static let classes = table(24) { a, b, row in a + b > Double(row % 3) - 1 ? "yes" : "no" }
 
+  /// Columns of very different sizes, on which a network's training blows up.
+  static let raw =
+    "a,b,c,y\n"
+    + (0..<40).map { "\($0 * 7919 % 1600),\(Double($0 % 7) / 10),\($0 * 31 % 90),\($0 * 104_729 % 1500)\n" }
+    .joined()
+
   static let rows: [Row] = [
     Row("a constant column", "a,b,y\n1,7,3.5\n2,7,4.5\n3,7,6.5\n", findings: ["constant-columns"]),
     Row(
@@ -73,6 +79,27 @@ import Testing
     Row("a rate far below", numeric, options: ["--lr", "1e-300"], findings: ["rate-far-below"]),
     Row("relu in float32", numeric, options: ["--model", "mlp:4:relu", "--precision", "float32"]),
     Row("gelu in float64", classes, options: ["--model", "mlp:3:gelu", "--precision", "float64"]),
+    Row(
+      "a penalty too large to square", numeric, options: ["--l2", "1e308"],
+      findings: ["non-finite"]),
+    Row(
+      "a penalty too large on classes", classes, options: ["--l2", "1e308"],
+      findings: ["non-finite"]),
+    Row("the least rate", numeric, options: ["--lr", "5e-324"], findings: ["rate-far-below"]),
+    Row(
+      "the least rate on classes", classes, options: ["--lr", "5e-324"],
+      findings: ["rate-far-below"]),
+    Row(
+      "the largest rate on classes", classes, options: ["--lr", "1.7e308"],
+      findings: ["rate-above-limit"]),
+    Row("the least tolerance", numeric, options: ["--tolerance", "5e-324"]),
+    Row("the least memory", numeric, options: ["--memory", "1"]),
+    Row("the largest memory", classes, options: ["--memory", "8000000TiB"]),
+    Row("the largest seed", classes, options: ["--seed", "9223372036854775807"]),
+    Row("the least effort", classes, options: ["--effort", "5e-324"]),
+    Row("the largest effort", classes, options: ["--effort", "1e308"]),
+    Row(
+      "raw columns into relu", raw, options: ["--model", "mlp:16:relu", "--lr", "1e-3"]),
     Row("one thread", numeric, options: ["--threads", "1"]),
     Row("softmax of words", classes),
     Row("micro-batches", numeric, options: ["--memory", "2kb"]),

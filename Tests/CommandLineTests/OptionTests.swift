@@ -31,6 +31,11 @@ import eigenstep
     (["--model", "softmax", "--loss", "mse"], "cross-entropy"),
     (["--model", "linear", "--loss", "cross-entropy"], "softmax"), (["--missing", "zero"], "mean"),
     (["--wrong"], "--wrong"), (["--seed", "-4"], "--seed"),
+    (["--threads", "9223372036854775807"], "processor"), (["--threads", "100000"], "processor"),
+    (["--at", "9223372036854775807", "--lr", "1"], "at most"),
+    (["--max-iterations", "9223372036854775807"], "at most"),
+    (["--model", "mlp:1000000,1000000"], "memory"),
+    (["--seed", "9223372036854775808"], "--seed"), (["--lr", "1e309"], "--lr"),
   ]
 
   @Test(arguments: refusals)
@@ -62,6 +67,16 @@ import eigenstep
     #expect(try OptionValue.bytes("10kb") == 10_000)
     for bad in ["", "GiB", "-1", "0.1", "1e9GiB", "nan", "2XB", "9999999999TiB"] {
       #expect(throws: (any Error).self, "\(bad)") { try OptionValue.bytes(bad) }
+    }
+  }
+
+  @Test func `threads that the machine has`() throws {
+    try OptionValue.checkThreads(2, processors: 2)
+    try OptionValue.checkThreads(1, processors: 1)
+    for (threads, processors) in [(3, 2), (.max, 64), (0, 2), (-1, 2)] {
+      #expect(throws: (any Error).self) {
+        try OptionValue.checkThreads(threads, processors: processors)
+      }
     }
   }
 

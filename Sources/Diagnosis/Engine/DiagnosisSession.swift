@@ -158,7 +158,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       if let failure = unsquarableColumn { throw failure }
       return brokenReport("curvature")
     } catch let error as LinearMapError {
-      throw DiagnosisFailure(.badData, "The curvature could not be measured: \(error)")
+      throw DiagnosisFailure(unmeasurable: error)
     }
     if let modes = problem.table.flatMap({ modes(of: $0, at: point) }) { survey.adopt(modes) }
     let gaussNewton = try ifMeasurable { try gaussNewtonConditionNumber(survey) }

@@ -35,19 +35,14 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       return try measure(
         PreconditionedMap(map, by: DiagonalPreconditioner<Scalar>(diagonal)), selection)
     } catch let error as CurvatureError {
-      if case .noParameter = error { throw DiagnosisFailure(.usage, sentence(error)) }
-      throw DiagnosisFailure(.badData, sentence(error))
+      let kind: DiagnosisFailure.Kind =
+        if case .noParameter = error { .usage } else { .badData }
+      throw DiagnosisFailure(kind, DiagnosisFailure.sentence(error))
     } catch let error as LinearMapError {
-      if case .tooManyEigenpairs = error { throw DiagnosisFailure(.usage, sentence(error)) }
-      throw DiagnosisFailure(.badData, sentence(error))
+      throw DiagnosisFailure(unmeasurable: error)
     } catch is CancellationError {
       throw DiagnosisFailure(.interrupted, "Interrupted before anything was measured.")
     }
-  }
-
-  private func sentence(_ error: any Error) -> String {
-    let text = "\(error)"
-    return text.prefix(1).uppercased() + text.dropFirst() + (text.hasSuffix(".") ? "" : ".")
   }
 
   // MARK: The preconditioner
