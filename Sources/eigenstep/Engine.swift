@@ -16,7 +16,8 @@ enum Engine {
   }
 
   static let spectrum: SpectrumRun = { request, progress, isCancelled in
-    try open(request.problem, progress) { problem, executor in
+    // A quarter is the model's values'; the data lie beside them.
+    try open(request.problem, dataMemory: request.problem.memory.multipliedReportingOverflow(by: 4).overflow ? .max : 4 * request.problem.memory, progress) { problem, executor in
       try measureSpectrum(
         of: problem, request: request, executor: executor, progress: progress,
         isCancelled: isCancelled)
@@ -24,11 +25,12 @@ enum Engine {
   }
 
   private static func open<Result>(
-    _ request: DiagnosisRequest, _ progress: (DiagnosisProgress) -> Void,
+    _ request: DiagnosisRequest, dataMemory: Int? = nil,
+    _ progress: (DiagnosisProgress) -> Void,
     _ measure: (DiagnosisProblem, any Executor) throws -> Result
   ) throws -> Result {
     progress(DiagnosisProgress(stage: "reading \(request.file)"))
-    var problem = try request.problem()
+    var problem = try request.problem(memory: dataMemory ?? request.memory)
     let executor = try executor(for: request, notes: &problem.notes)
     do {
       let result = try measure(problem, executor)
@@ -78,7 +80,9 @@ enum Engine {
 
 extension DiagnosisRequest {
   /// The problem that the request describes.
-  fileprivate func problem() throws -> DiagnosisProblem {
+  ///
+  /// - Parameter memory: bytes that a model's data may take.
+  fileprivate func problem(memory: Int) throws -> DiagnosisProblem {
     guard let modelFile else { return try DiagnosisProblem(TabularProblem(self)) }
     return try DiagnosisProblem(
       onnx: file, options: modelFile, element: precision == .float64 ? .float64 : .float32, l2: l2,
