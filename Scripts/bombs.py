@@ -2,8 +2,8 @@
 
     PYTHONPATH=.eigenstep/onnx python3 Scripts/bombs.py [PROGRAM] [NAME...]
 
-Makes each file in a temporary folder, runs `PROGRAM diagnose` on it, and prints exit code, seconds, peak memory and the sentence. Fails unless each is refused in one line,
-with a documented code, within SECONDS and MEGABYTES.
+Makes each file in a temporary folder, runs `PROGRAM diagnose` on it, and prints exit code, seconds, peak memory and
+the sentence. Fails unless each is refused in one line, with a documented code, within SECONDS and MEGABYTES.
 """
 
 import os

@@ -17,7 +17,9 @@ enum Engine {
 
   static let spectrum: SpectrumRun = { request, progress, isCancelled in
     // A quarter is the model's values'; the data lie beside them.
-    try open(request.problem, dataMemory: request.problem.memory.multipliedReportingOverflow(by: 4).overflow ? .max : 4 * request.problem.memory, progress) { problem, executor in
+    let (whole, overflows) = request.problem.memory.multipliedReportingOverflow(by: 4)
+    return try open(request.problem, dataMemory: overflows ? .max : whole, progress) {
+      problem, executor in
       try measureSpectrum(
         of: problem, request: request, executor: executor, progress: progress,
         isCancelled: isCancelled)

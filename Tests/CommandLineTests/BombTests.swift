@@ -13,14 +13,14 @@ import Testing
     let path = folder.path("d.npz")
     try NpzArchive.write(arrays, to: path)
     var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
-    // The last number of each array, before the next local header or the directory.
-    var marks: [Int] = []
-    for index in 4..<bytes.count - 4
-    where bytes[index] == 0x50 && bytes[index + 1] == 0x4B && bytes[index + 3] == bytes[index + 2] + 1
-      && [1, 3].contains(bytes[index + 2])
-    { marks.append(index) }
-    #expect(marks.count >= arrays.count)
-    for mark in marks { bytes[mark - 1] ^= 0x55 }
+    // An array ends where the next member begins (PK 3 4), the last where the directory does (PK 1 2).
+    func places(of mark: [UInt8]) -> [Int] {
+      bytes.indices.dropLast(3).filter { bytes[$0..<$0 + 4].elementsEqual(mark) }
+    }
+    let ends =
+      places(of: [0x50, 0x4B, 3, 4]).dropFirst() + places(of: [0x50, 0x4B, 1, 2]).prefix(1)
+    #expect(ends.count == arrays.count)
+    for end in ends { bytes[end - 1] ^= 0x55 }
     try bytes.write(to: URL(fileURLWithPath: path))
     return path
   }
@@ -75,7 +75,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("ConstantOfShape", [Int64(1) << 39]), ("Expand", [1 << 36, 3, 3]), ("Tile", [1 << 18, 1 << 18]),
+    ("ConstantOfShape", [Int64(1) << 39]), ("Expand", [1 << 36, 3, 3]),
+    ("Tile", [1 << 18, 1 << 18]),
     ("Pad", [0, 0, 1 << 35, 0]),
   ])
   func `what a node would make is compared with the memory that is allowed`(
@@ -98,9 +99,15 @@ import Testing
   }
 
   @Test func `stored tensors and empty messages are counted before they are made`() throws {
-    let arrays = [(name: "x", tensor: Self.zeros([8, 3])), (name: "target", tensor: Self.zeros([8, 3]))]
-    for sizes in [[3, 1 << 38], [1 << 31, 1 << 31], [1 << 62, 4], [Int](repeating: 1, count: 100_000)] {
-      let claimed = HandmadeModel(tensors: [HandmadeModel.tensor("w", sizes, type: 1, Data(count: 4))])
+    let arrays = [
+      (name: "x", tensor: Self.zeros([8, 3])), (name: "target", tensor: Self.zeros([8, 3])),
+    ]
+    for sizes in [
+      [3, 1 << 38], [1 << 31, 1 << 31], [1 << 62, 4], [Int](repeating: 1, count: 100_000),
+    ] {
+      let claimed = HandmadeModel(tensors: [
+        HandmadeModel.tensor("w", sizes, type: 1, Data(count: 4))
+      ])
       #expect(try refusal(claimed, arrays).errors.contains("'w'"))
     }
     let crowded = HandmadeModel(nodes: [Data](repeating: Data(), count: 600_000))

@@ -59,9 +59,9 @@ import Testing
     Issue.record("nothing was measured in twenty seconds")
   }
 
-  @Test(arguments: [(SIGTERM, 143 as Int32), (SIGHUP, 129)])
+  @Test(arguments: [SIGTERM, SIGHUP])
   func `other signals that end a program are an interrupt, and files are whole`(
-    signal: Int32, code: Int32
+    signal: Int32
   ) throws {
     let folder = try TemporaryFolder()
     let table = try folder.write(Self.endless, to: "t.csv")
@@ -73,7 +73,7 @@ import Testing
           "diagnose", table, "--target", "y", "--json", path, "--tolerance", "1e-12",
           "--max-iterations", "2000000000", "--executor", "reference",
         ])
-      #expect(outcome.status == code)
+      #expect(outcome.status == 128 + signal)
       #expect(!folder.contents.contains { $0.hasSuffix(".part") || $0.hasSuffix(".tmp") })
       if outcome.output.isEmpty { continue }
       let report = try JSONDecoder().decode(
