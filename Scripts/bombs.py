@@ -2,9 +2,8 @@
 
     PYTHONPATH=.eigenstep/onnx python3 Scripts/bombs.py [PROGRAM] [NAME...]
 
-Makes each file in a temporary folder, runs `PROGRAM diagnose` on it (or `spectrum`, for the state of a
-preconditioner), and prints exit code, seconds, peak memory and the sentence. Fails unless each is refused in one line,
-with a documented code, within SECONDS and MEGABYTES.
+Makes each file in a temporary folder, runs `PROGRAM diagnose` on it, and prints exit code, seconds, peak memory and
+the sentence. Fails unless each is refused in one line, with a documented code, within SECONDS and MEGABYTES.
 """
 
 import os
@@ -12,7 +11,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 import zlib
 
 import numpy as np
@@ -376,31 +374,40 @@ def write(folder, name, data):
         file.write(data)
 
 
-def resident(pid):
+# A small process between: a program starts with the peak of the one that started it.
+WATCH = """
+import os, sys, time
+started = time.time()
+said = os.open(sys.argv[1], os.O_WRONLY)
+null = os.open('/dev/null', os.O_RDWR)
+pid = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ, file_actions=[
+    (os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1), (os.POSIX_SPAWN_DUP2, said, 2)])
+def resident():
     try:
-        with open(f"/proc/{pid}/statm") as file:
+        with open(f'/proc/{pid}/statm') as file:
             return int(file.read().split()[1]) * 4096 / 1e6
     except (OSError, IndexError):
         return 0
+while True:
+    ended, status, usage = os.wait4(pid, os.WNOHANG)
+    if ended:
+        break
+    if time.time() - started > 20 or resident() > 2000:
+        os.kill(pid, 9)
+    time.sleep(0.005)
+print(os.waitstatus_to_exitcode(status), time.time() - started, usage.ru_maxrss / 1024)
+"""
 
 
 def measured(program, arguments):
-    """Exit code, seconds, megabytes at the peak, and what was said."""
-    started = time.time()
-    with tempfile.TemporaryFile() as said:
-        child = subprocess.Popen([program, "diagnose", *arguments, "--no-trials"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
-        while True:
-            pid, status, usage = os.wait4(child.pid, os.WNOHANG)
-            if pid:
-                break
-            # What goes off is put out.
-            if time.time() - started > 20 or resident(child.pid) > 2000:
-                child.kill()
-            time.sleep(0.005)
-        child.returncode = status
-        said.seek(0)
+    """Exit code, seconds, megabytes at the peak, and what was said. What goes off is put out."""
+    with tempfile.NamedTemporaryFile() as said:
+        done = subprocess.run(
+            [sys.executable, "-S", "-E", "-c", WATCH, said.name, program, "diagnose", *arguments, "--no-trials"],
+            stdout=subprocess.PIPE, check=True)
+        code, seconds, megabytes = done.stdout.split()
         text = said.read(20_000).decode(errors="replace")
-    return os.waitstatus_to_exitcode(status), time.time() - started, usage.ru_maxrss / 1024, text
+    return int(code), float(seconds), float(megabytes), text
 
 
 def main():

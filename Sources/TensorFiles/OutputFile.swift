@@ -17,8 +17,8 @@ package final class OutputFile {
     }
     let target = fileBehindLink(path)
     let temporary = temporaryPath(beside: target)
-    _ = unfinished.withLock { $0.insert(temporary) }
-    defer { _ = unfinished.withLock { $0.remove(temporary) } }
+    unfinished.withLock { _ = $0.insert(temporary) }
+    defer { unfinished.withLock { _ = $0.remove(temporary) } }
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0o666)
     let file = OutputFile(descriptor, path: path)
     guard descriptor >= 0 else { throw file.failure }

@@ -17,7 +17,10 @@ enum Engine {
   }
 
   static let spectrum: SpectrumRun = { request, progress, isCancelled in
-    try open(request.problem, progress) { problem, executor in
+    // A quarter is the model's values'; the data lie beside them.
+    let (whole, overflows) = request.problem.memory.multipliedReportingOverflow(by: 4)
+    return try open(request.problem, dataMemory: overflows ? .max : whole, progress) {
+      problem, executor in
       try measureSpectrum(
         of: problem, request: request, executor: executor, progress: progress,
         isCancelled: isCancelled)
@@ -25,11 +28,12 @@ enum Engine {
   }
 
   private static func open<Result>(
-    _ request: DiagnosisRequest, _ progress: (DiagnosisProgress) -> Void,
+    _ request: DiagnosisRequest, dataMemory: Int? = nil,
+    _ progress: (DiagnosisProgress) -> Void,
     _ measure: (DiagnosisProblem, any Executor) throws -> Result
   ) throws -> Result {
     progress(DiagnosisProgress(stage: "reading \(request.file)"))
-    var problem = try request.problem()
+    var problem = try request.problem(memory: dataMemory ?? request.memory)
     let executor = try executor(for: request, notes: &problem.notes)
     do {
       let result = try measure(problem, executor)
@@ -79,7 +83,9 @@ enum Engine {
 
 extension DiagnosisRequest {
   /// The problem that the request describes.
-  fileprivate func problem() throws -> DiagnosisProblem {
+  ///
+  /// - Parameter memory: bytes that a model's data may take.
+  fileprivate func problem(memory: Int) throws -> DiagnosisProblem {
     guard let modelFile else { return try DiagnosisProblem(TabularProblem(self)) }
     return try DiagnosisProblem(
       onnx: file, options: modelFile, element: precision == .float64 ? .float64 : .float32, l2: l2,

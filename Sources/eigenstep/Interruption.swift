@@ -17,12 +17,9 @@ final class Interruption: @unchecked Sendable {
     for (number, exit) in [
       (SIGINT, ProgramExit.interrupted), (SIGTERM, .terminated), (SIGHUP, .hungUp),
     ] {
-      let before = signal(number, SIG_IGN)
+      let before = unsafeBitCast(signal(number, SIG_IGN), to: Int.self)
       // Whoever started the program with `nohup` wants it to live on.
-      if number == SIGHUP, unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
-      {
-        continue
-      }
+      if number == SIGHUP, before == unsafeBitCast(SIG_IGN, to: Int.self) { continue }
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler {
         guard Self.isRepeated(exit) else { return }

@@ -49,8 +49,8 @@ package struct RunFiles {
   private func checkDistinct() throws {
     let written = outputs.map { FileIdentity(path: $0.path) }
     // What the shell sends standard output and standard error to is a place of its own.
-    let streams = [(1 as Int32, "standard output"), (2, "standard error")].compactMap { number, name in
-      FileIdentity(descriptor: number).map { (name: name, identity: $0) }
+    let streams = [(1 as Int32, "standard output"), (2, "standard error")].compactMap { stream in
+      FileIdentity(descriptor: stream.0).map { (name: stream.1, identity: $0) }
     }
     for input in inputs {
       guard let identity = FileIdentity(path: input.path) else { continue }

@@ -79,7 +79,7 @@ struct SpectrumCommand: ParsableCommand {
     request.count = count
     request.which = which.end
     request.kind = `operator`
-    request.preconditioning = try precondition.preconditioning()
+    request.preconditioning = try precondition.preconditioning(memory: problem.memory)
     // The point may be reached by training all: only the matrix is that of some.
     request.problem.modelFile?.parameters = nil
     request.parameters = problem.modelFile.parameters
@@ -147,12 +147,15 @@ package enum PreconditionChoice: Equatable, Sendable {
     if case .adam(let state) = self { state } else { nil }
   }
 
-  func preconditioning() throws -> SpectrumRequest.Preconditioning {
-    switch self {
+  func preconditioning(memory: Int) throws -> SpectrumRequest.Preconditioning {
+    var limits = TensorFileLimits.standard
+    limits.arrayBytes = min(limits.arrayBytes, memory)
+    return switch self {
     case .none: .none
     case .features: .features
     case .diagonal: .diagonal
-    case .adam(let path): .adam(secondMoments: try path.map { try NumpyArray.read($0).doubles })
+    case .adam(let path):
+      .adam(secondMoments: try path.map { try NumpyArray.read($0, limits: limits).doubles })
     }
   }
 }

@@ -51,7 +51,8 @@ enum StandardOutput {
     do {
       try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
     } catch {
-      StandardError.write("Error: Standard output cannot be written: it is closed, or the disk is full.\n")
+      StandardError.write(
+        "Error: Standard output cannot be written: it is closed, or the disk is full.\n")
       exit(ProgramExit.cannotCreate.rawValue)
     }
   }

@@ -6,9 +6,9 @@ import Testing
   /// Trials that would run for minutes.
   static let endless = "a,b,y\n1,2000,0.5\n2,1000,1.5\n4,3000,2.5\n3,1500,0.25\n5,2500,3.5\n"
 
-  /// Starts the program, interrupts it after so many seconds, and waits for its end.
+  /// Starts the program, sends it a signal after so many seconds, and waits for its end.
   static func interrupted(
-    after delay: Double, arguments: [String]
+    after delay: Double, by signal: Int32 = SIGINT, arguments: [String]
   ) throws -> BuiltProgram.Outcome {
     let folder = try TemporaryFolder()
     let (out, err) = (try folder.write("", to: "out"), try folder.write("", to: "err"))
@@ -21,9 +21,9 @@ import Testing
     try process.run()
     Thread.sleep(forTimeInterval: delay)
     // Twice, as a terminal and a wrapper would.
-    process.interrupt()
+    kill(process.processIdentifier, signal)
     Thread.sleep(forTimeInterval: 0.01)
-    process.interrupt()
+    kill(process.processIdentifier, signal)
     process.waitUntilExit()
     #expect(process.terminationReason == .exit)
     return BuiltProgram.Outcome(
@@ -54,6 +54,32 @@ import Testing
       #expect(report.curvature.conditionNumber != nil)
       #expect(report.prescriptions.count >= 6)
       #expect(report.prescriptions.contains { $0.predicted.iterations != nil })
+      return
+    }
+    Issue.record("nothing was measured in twenty seconds")
+  }
+
+  @Test(arguments: [SIGTERM, SIGHUP])
+  func `other signals that end a program are an interrupt, and files are whole`(
+    signal: Int32
+  ) throws {
+    let folder = try TemporaryFolder()
+    let table = try folder.write(Self.endless, to: "t.csv")
+    let path = folder.path("r.json")
+    for delay in [2.0, 6, 20] {
+      let outcome = try Self.interrupted(
+        after: delay, by: signal,
+        arguments: [
+          "diagnose", table, "--target", "y", "--json", path, "--tolerance", "1e-12",
+          "--max-iterations", "2000000000", "--executor", "reference",
+        ])
+      #expect(outcome.status == 128 + signal)
+      #expect(!folder.contents.contains { $0.hasSuffix(".part") || $0.hasSuffix(".tmp") })
+      if outcome.output.isEmpty { continue }
+      let report = try JSONDecoder().decode(
+        DiagnosisReport.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+      #expect(report.findings.contains { $0.id == "interrupted" })
+      #expect(outcome.output.contains("Interrupted"))
       return
     }
     Issue.record("nothing was measured in twenty seconds")

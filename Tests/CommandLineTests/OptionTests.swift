@@ -13,6 +13,21 @@ import eigenstep
     try expectSnapshot(help.output, named: "help-\(command.first ?? "eigenstep").txt")
   }
 
+  @Test func `directions are counted among all parameters`() throws {
+    let folder = try TemporaryFolder()
+    let names = (0..<12).map { "c\($0)" }.joined(separator: ",")
+    let rows = (0..<40).map { row in
+      (0..<12).map { "\(sin(Double(row * 13 + $0 * $0)) * Double($0 + 1))" }.joined(separator: ",")
+        + ",\(row * row % 3 == 0 ? "u" : row % 2 == 0 ? "v" : "w")"
+    }
+    let table = try folder.write(
+      ([names + ",y"] + rows).joined(separator: "\n") + "\n", to: "t.csv")
+    let outcome = try BuiltProgram.run(["diagnose", table, "--target", "y", "--no-trials"])
+    // Three classes, twelve columns and a bias.
+    #expect(outcome.output.contains("39 parameters"))
+    #expect(outcome.output.contains("(the 4 sharpest and the 4 flattest of 39)"))
+  }
+
   /// What is wrong, and a word of the complaint.
   static let refusals: [([String], String)] = [
     (["--lr", "0"], "--lr"), (["--lr", "-1"], "above 0"), (["--lr", "nan"], "--lr"),

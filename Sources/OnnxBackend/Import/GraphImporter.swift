@@ -66,9 +66,11 @@ final class GraphImporter {
     effort = outer.effort
   }
 
-  /// Whether sizes are non-negative and few enough to count in 64 bits.
+  /// Whether sizes are non-negative, few, and small enough to count in 64 bits.
   static func isReasonable(_ dimensions: [Int]) -> Bool {
     var count = 1
+    // As many axes as NumPy has.
+    guard dimensions.count <= 64 else { return false }
     for size in dimensions {
       guard size >= 0, size <= 1 << 40 else { return false }
       let (product, overflows) = count.multipliedReportingOverflow(by: max(1, size))

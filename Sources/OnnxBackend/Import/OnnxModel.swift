@@ -123,7 +123,7 @@ public struct OnnxModel: Sendable {
       // Integers of any width come as int64.
       let size = element == .float32 && tensor.dataType == OnnxElement.float32.rawValue ? 4.0 : 8.0
       total += count * size
-      guard total <= Double(limits.storedBytes) else {
+      guard total.magnitude <= Double(limits.storedBytes) else {
         throw OnnxModelError(
           "The stored tensors up to '\(tensor.name)' take \(Int(min(total, 0x1p62))) bytes, more than "
             + "the limit of \(limits.storedBytes): diagnose it on a larger machine")

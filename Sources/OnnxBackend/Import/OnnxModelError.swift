@@ -12,6 +12,9 @@ public struct OnnxModelError: Error, Hashable, Sendable, CustomStringConvertible
   /// Names come from the file: what would break the line or reach the terminal as a command is replaced.
   init(_ description: String, kind: Kind = .badModel) {
     self.kind = kind
-    self.description = Printable.line(description)
+    // A shape of a million axes and a name of a megabyte are cut.
+    let cut = description.unicodeScalars.count > 2000
+    self.description = Printable.line(
+      cut ? String(description.unicodeScalars.prefix(2000)) + "..." : description)
   }
 }
