@@ -77,7 +77,8 @@ extension DiagnosisReport {
     row(
       "effective condition number", curvature.effectiveConditionNumber,
       curvature.largest.failureProbability.map { $0 > 0 } == true
-        && curvature.effectiveConditionNumber != nil ? "an estimate, which has been off by ten" : "")
+        && curvature.effectiveConditionNumber != nil
+        ? "an estimate, which has been off by ten" : "")
     if let other = curvature.gaussNewtonConditionNumber,
       spread.map({ abs(other - $0) > 1e-6 * $0 }) ?? true
     {

@@ -94,7 +94,9 @@ import Testing
     #expect(shares.distribution.splits.count == 17)
     for split in shares.distribution.splits {
       let below = Double(values.count { $0 < split.at }) / Double(n)
-      #expect(split.share.lower <= below + 1e-12 && below <= split.share.upper + 1e-12, "\(split) \(below) \(values.min { abs($0 - split.at) < abs($1 - split.at) }! - split.at) \(shares.distribution.deflated) \(shares.distribution.lower) \(report.smallest[0]) \(report.largest[0])")
+      #expect(
+        split.share.lower <= below + 1e-12 && below <= split.share.upper + 1e-12,
+        "\(split) \(below)")
     }
     let density = shares.distribution
     let distance = density.wassersteinDistance(toEigenvalues: values)
