@@ -133,3 +133,21 @@ import Testing
     #expect(try reason(rows: 7) == nil)
   }
 }
+
+/// Random starts are independent of the weights that the same seed draws.
+@Suite struct ProbeSeedTests {
+  @Test(arguments: [0, 1, 7])
+  func `a start is no copy of the weights`(_ seed: Int) throws {
+    var problem = try TestTable.wine(SpectrumWordsTests.network, standardised: true)
+    problem.seed = seed
+    let weights: [Double] = problem.start()
+    let n = weights.count
+    func cosine(_ generatorSeed: UInt64) -> Double {
+      var generator = LinearMaps.SeededGenerator(seed: generatorSeed)
+      let start: [Double] = generator.unitSphere(n)
+      return abs(Double.dot(n, start, weights)) / Double.nrm2(n, weights)
+    }
+    #expect(cosine(UInt64(seed)) > 0.5)
+    #expect(cosine(DiagnosisRequest.probeSeed(seed)) < 5 / Double(n).squareRoot())
+  }
+}

@@ -9,7 +9,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
   let request: SpectrumRequest
 
   var objective: Objective<Scalar> { point.objective }
-  var seed: UInt64 { UInt64(bitPattern: Int64(request.problem.seed)) }
+  var seed: UInt64 { request.problem.probeSeed }
   var tolerance: Double {
     request.tolerance ?? (Scalar.precisionName == "float64" ? 1e-8 : 1e-4)
   }
