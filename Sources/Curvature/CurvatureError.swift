@@ -22,17 +22,17 @@ extension CurvatureError: CustomStringConvertible, LocalizedError {
   public var description: String {
     switch self {
     case .noModelOutput(let kind):
-      "the \(kind.rawValue) matrix needs a loss of a model's outputs, and this loss has none; define "
-        + "it with a model and a loss, or ask for the hessian"
+      "the \(kind.rawValue) matrix needs a loss of a model's outputs, and this loss has none; ask for "
+        + "the hessian"
     case .noDistribution(let kind):
       "the \(kind.rawValue) matrix needs the distribution of the targets, and this loss names none; "
-        + "give the loss an OutputDistribution, or ask for the gauss-newton matrix"
+        + "ask for the gauss-newton or the empirical-fisher matrix"
     case .noParameter(let pattern, let names):
       "no parameter matches `\(pattern)`; the parameters are: "
         + names.prefix(30).joined(separator: ", ") + (names.count > 30 ? ", ..." : "")
     case .nonFinitePoint(let parameter):
-      "the parameter `\(parameter)` itself holds NaN or an infinity; measure at an earlier point of "
-        + "the training, or train at a lower learning rate"
+      "the parameter `\(parameter)` itself holds NaN or an infinity; measure at a point where all "
+        + "parameters are finite"
     case .nonFiniteData(let array, let sample):
       "data array \(array) holds NaN or an infinity in sample \(sample) (both counted from 0); remove "
         + "or fill it before measuring"

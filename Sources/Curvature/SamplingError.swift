@@ -109,8 +109,8 @@ public struct SamplingError: Codable, Sendable, Equatable {
     let advice = "measure on more than these \(samples) samples"
     if groups < Self.minimumGroups {
       warning =
-        "\(groups) groups are too few to tell the spread; cut the samples into at least "
-        + "\(Self.minimumGroups)"
+        "\(groups) groups of samples are too few to tell the spread, for which "
+        + "\(Self.minimumGroups) are wanted; \(advice)"
     } else if let tail, let index = tail.index, tail.unseen > abs(value) / 2 {
       warning =
         "a few samples carry much of it (the sharpest \(shortened(100 * tail.largestShare)) %, tail index "

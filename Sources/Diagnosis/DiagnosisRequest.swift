@@ -150,3 +150,14 @@ public enum ModelChoice: Sendable, Equatable {
     }
   }
 }
+
+extension DiagnosisRequest {
+  /// The seed of random starts and probes, another stream than that of a network's first weights: a start
+  /// that repeats those draws is no random direction to the curvature at them, and what is proved for
+  /// random starts would not hold.
+  var probeSeed: UInt64 { Self.probeSeed(seed) }
+
+  static func probeSeed(_ seed: Int) -> UInt64 {
+    UInt64(bitPattern: Int64(seed)) ^ 0x9E37_79B9_7F4A_7C15
+  }
+}

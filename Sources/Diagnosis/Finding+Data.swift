@@ -54,8 +54,8 @@ extension Finding {
     return Finding(
       id: "constant-columns",
       sentence:
-        "The \(noun) \(Wording.list(names)) \(verb) the same value in every row and only repeat"
-        + "\(names.count == 1 ? "s" : "") the bias; leave \(names.count == 1 ? "it" : "them") out "
+        "The \(noun) \(Wording.list(names)) \(verb) the same value in every row and tell"
+        + "\(names.count == 1 ? "s" : "") no more than the bias; leave \(names.count == 1 ? "it" : "them") out "
         + "with --drop.",
       evidence: ["columns": .list(names)])
   }

@@ -103,15 +103,16 @@ extension Finding {
 
   /// What a step really gained against what its slope promised, `eta^2 / 2 g'Hg`.
   public static func stepTruncation(rate: Double, predicted: Double, measured: Double) -> Finding {
-    let share = predicted == 0 ? 0 : abs(measured / predicted - 1)
+    let share = predicted == 0 ? nil : abs(measured / predicted - 1)
+    let off = share.map { " (\(Wording.number($0 * 100)) % off)" } ?? ""
     return Finding(
       id: "step-truncation",
       sentence:
         "One step at \(Wording.number(rate)) ends \(Wording.number(measured)) above what the slope "
         + "alone promises; the curvature foretold \(Wording.number(predicted))"
-        + (share < 0.01
+        + (share.map { $0 < 0.01 } ?? (measured == 0)
           ? ", so the loss is as good as quadratic over a step."
-          : " (\(Wording.number(share * 100)) % off): the curvature changes within a step."),
+          : "\(off): the curvature changes within a step."),
       evidence: [
         "rate": .number(rate), "predicted": .number(predicted), "measured": .number(measured),
       ])

@@ -133,13 +133,15 @@ struct DensityAssessment {
   var length: Double { support.upperBound - support.lowerBound }
 
   /// What is known of the eigenvalues on both sides of `x`.
-  func split(at x: Double) -> SpectralDensity.Split {
+  ///
+  /// - Parameter count: numbers that share the failure probability.
+  func split(at x: Double, of count: Int) -> SpectralDensity.Split {
     guard !measures.isEmpty else {
       return SpectralDensity.Split(at: x, nodes: nodes, weights: weights, distance: bound)
     }
     return SpectralDensity.Split(
       at: x, measures: measures, support: support, deflated: known, residuals: residuals,
-      dimension: dimension, failureProbability: failureProbability)
+      dimension: dimension, failureProbability: failureProbability / Double(count))
   }
 
   /// What is compared with the error asked for: rounding is not held against the run.
@@ -161,6 +163,7 @@ extension SpectralDensity {
       wassersteinEstimate: assessment.estimate, failureProbability: options.failureProbability,
       convergence: Self.convergence(
         reason, products, bound: assessment.bound, stepBound: assessment.stepBound,
-        range: assessment.range, options), splits: options.splits.map(assessment.split))
+        range: assessment.range, options),
+      splits: options.splits.map { assessment.split(at: $0, of: options.splits.count) })
   }
 }

@@ -12,18 +12,19 @@ extension SpectralDensity {
     public var width: Double { upper - lower }
   }
 
-  /// What is known of the eigenvalues on the two sides of a number, each except with the failure
-  /// probability of the density.
+  /// What is known of the eigenvalues on the two sides of a number: of all numbers asked for together,
+  /// except with the failure probability of the density.
   ///
   /// The share below a number is no smooth function of the density: where many eigenvalues lie near it,
   /// an estimate that is right in Wasserstein distance may put them on either side, and the interval says
   /// so by its width. `k` Lanczos steps from a probe leave its CDF at `x` between the sums of the weights
   /// before and up to `x` of the one quadrature rule that has a node there (Chebyshev, Markov, Stieltjes).
-  /// Between probes, the CDF at `x` is a Beta variable, which is inverted like a share of
-  /// `(n + 2) m / 2` draws by Wilson's interval.
+  /// Between probes, the CDF at `x` is the mean of `m` Beta variables of parameters `n F / 2` and
+  /// `n (1 - F) / 2`, close to one of `m` times these, which is inverted as a share is by Clopper and
+  /// Pearson.
   ///
-  /// Reference: Wilson, "Probable inference, the law of succession, and statistical inference", Journal of
-  /// the American Statistical Association 22 (1927).
+  /// Reference: Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of
+  /// the binomial", Biometrika 26 (1934).
   public struct Split: Codable, Sendable, Equatable {
     public let at: Double
     /// The share of the eigenvalues below it.
@@ -86,16 +87,16 @@ extension SpectralDensity {
       at = x
       let (size, count) = (Double(n), Double(measures.count))
       let rest = Double(n - deflated.count)
-      // One side of one interval each; the sums are used in pairs.
       let draws = (rest + 2) * count / 2
-      let z = SamplingError.normalQuantile(failureProbability / 2)
       let bounds = measures.map { $0.cumulative(at: x, within: residuals) }
       let low = bounds.reduce(0) { $0 + $1.below } / count
       let high = bounds.reduce(0) { $0 + $1.upTo } / count
       let known = Split(at: x, eigenvalues: deflated.isEmpty ? [x] : deflated, rounding: residuals)
       let part = deflated.isEmpty ? 0 : Double(deflated.count) / size
-      let lower = part * known.share.lower + rest / size * Self.wilson(low, draws, -z)
-      let upper = part * known.share.upper + rest / size * Self.wilson(high, draws, z)
+      let sampled = BetaDistribution.means(
+        low: low, high: high, size: rest * count / 2, tail: failureProbability / 2)
+      let lower = part * known.share.lower + rest / size * sampled.lower
+      let upper = part * known.share.upper + rest / size * sampled.upper
       // A number of eigenvalues is whole; beyond the support there is none.
       share = Interval(
         lower: low == 1 && x > support.upperBound
@@ -105,6 +106,7 @@ extension SpectralDensity {
 
       let bands = measures.map { $0.partialMeans(around: x, in: support) }
       let floor = residuals + (measures.map(\.rounding).max() ?? 0)
+      // The sums are used in pairs.
       let y = SamplingError.normalQuantile(failureProbability / 4)
       /// Of values from 0 to `most` the variance is at most `most` times the mean.
       func mean(_ known: Interval, _ side: [Interval], most: Double) -> Interval {
@@ -121,14 +123,6 @@ extension SpectralDensity {
       }
       below = mean(known.below, bands.map(\.below), most: x - support.lowerBound)
       above = mean(known.above, bands.map(\.above), most: support.upperBound - x)
-    }
-
-    /// The end of Wilson's interval on the side of `z`'s sign.
-    private static func wilson(_ share: Double, _ draws: Double, _ z: Double) -> Double {
-      let p = min(max(share, 0), 1)
-      let shift = z * z / draws
-      let reach = z * (p * (1 - p) / draws + shift / (4 * draws)).squareRoot()
-      return min(max((p + shift / 2 + reach) / (1 + shift), 0), 1)
     }
   }
 }

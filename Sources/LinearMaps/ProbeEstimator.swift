@@ -67,10 +67,12 @@ extension ProbeEstimator {
         return (state, end(state.floorReason, "\(floor); \(state.floorAdvice)"))
       }
       if (budget - meter.applications) / applicationsPerProbe < 1 {
-        let wanted = target > 0 ? " of the \(short(target)) asked for" : ""
+        let wanted = target > 0 ? ", above the \(short(target)) asked for" : ""
         return (
           state,
-          end(.budget, "\(reached)\(wanted) when the products were spent; allow more of them")
+          end(
+            .budget,
+            "\(reached) after \(meter.applications) products\(wanted); more of them would lower it")
         )
       }
     }

@@ -118,12 +118,13 @@ struct RitzState<Scalar: LinearMapScalar> {
       if found < options.count {
         return
           "\(products) products can show only \(found) of the \(options.count) eigenpairs asked "
-          + "for: allow more products."
+          + "for: it takes more."
       }
       return
-        "The budget of \(products) products was spent at residuals of \(short(reached))"
+        "The search ended after \(products) products at residuals of \(short(reached))"
         + (relativeGap.map { " and a bound \(short($0)) away" } ?? "")
-        + ", relative to the largest |eigenvalue|: allow more products or a larger tolerance."
+        + ", relative to the largest |eigenvalue|: it takes more products, or a larger "
+        + "tolerance."
     }
   }
 }

@@ -20,7 +20,7 @@ struct SmallestEndJudgement {
       reason = .budget
       advice =
         "\(products) products can show only \(pairs.count) of the \(options.count) eigenpairs "
-        + "asked for: allow more products."
+        + "asked for: it takes more."
     } else if isFound && isAccurate && unresolved > 0 {
       reason = .stagnatedAtRounding
       advice =
@@ -46,9 +46,8 @@ struct SmallestEndJudgement {
     } else if method == .lanczos || products + options.count + 7 > options.maxApplications {
       reason = .budget
       advice =
-        "The budget of \(options.maxApplications) products was spent at residuals of "
-        + "\(short(residual)) of the largest |eigenvalue|: allow more products or a larger "
-        + "tolerance."
+        "The search ended after \(products) products at residuals of \(short(residual)) of the "
+        + "largest |eigenvalue|: it takes more products, or a larger tolerance."
     } else {
       reason = .stagnatedAtRounding
       advice =

@@ -50,7 +50,7 @@ extension SpectralDensity {
       let wanted = options.error.map { "not by \(short($0))" } ?? "with fewer than asked for"
       advice =
         "\(products) products bound the Wasserstein distance by \(short(bound / scale)) of the "
-        + "range, \(wanted): allow more products, for \(remedy) above all."
+        + "range, \(wanted): it takes more products, for \(remedy) above all."
     }
     return Convergence(reason: reason, operatorApplications: products, advice: advice)
   }

@@ -126,7 +126,7 @@ struct SpectralSum<Map: LinearMap>: ProbeEstimator {
       scale: options.toleranceScale == .value
         ? abs(estimate.value) : scales.reduce(0, +) / Double(scales.count),
       floor: quadratureError, floorReason: .budget,
-      floorAdvice: "allow more Lanczos steps per probe")
+      floorAdvice: "more Lanczos steps per probe would lower it")
   }
 
   private func integral(_ rule: SpectralMeasure) -> Double {

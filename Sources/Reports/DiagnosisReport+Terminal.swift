@@ -74,7 +74,11 @@ extension DiagnosisReport {
     } else {
       row("condition number", nil, curvature.largest.value == nil ? "" : "not resolved")
     }
-    row("effective condition number", curvature.effectiveConditionNumber, "")
+    row(
+      "effective condition number", curvature.effectiveConditionNumber,
+      curvature.largest.failureProbability.map { $0 > 0 } == true
+        && curvature.effectiveConditionNumber != nil
+        ? "an estimate, which has been off by ten" : "")
     if let other = curvature.gaussNewtonConditionNumber,
       spread.map({ abs(other - $0) > 1e-6 * $0 }) ?? true
     {

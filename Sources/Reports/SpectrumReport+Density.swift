@@ -3,7 +3,8 @@ import Foundation
 import LinearMaps
 
 extension SpectrumReport {
-  /// Bars on a logarithmic scale, since a few outliers are what there is to see.
+  /// Bars on a logarithmic scale, since a few outliers are what there is to see. A sampled share comes as
+  /// the interval that it lies in.
   func densityLines(_ style: TerminalStyle) -> [String] {
     guard let density else { return [] }
     let distribution = density.distribution
@@ -20,11 +21,11 @@ extension SpectrumReport {
     for bin in bins(distribution) {
       let share = bin.share < 0.1 / n ? 0 : bin.share
       let height = share > 0 ? max(1 / Double(room), 1 + log10(share) / max(1, log10(n))) : 0
+      let figure =
+        bin.interval ?? (distribution.probes == 0 ? .init(lower: share, upper: share) : nil)
       table.rows.append([
         Wording.number(bin.left), Wording.number(bin.right),
-        bin.interval.map { percent($0) }
-          ?? (share > 0 && distribution.probes == 0
-            ? "\(Wording.number(100 * share)) %" : ""),
+        share > 0 ? figure.map(percent) ?? "" : "",
         String(repeating: "#", count: Int((height * Double(room)).rounded(.up))),
       ])
     }

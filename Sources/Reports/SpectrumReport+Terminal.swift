@@ -70,7 +70,9 @@ extension SpectrumReport {
         "99 % of 1,000 steps' gain lies above")
     }
     if let effectiveConditionNumber {
-      row("effective condition number", Wording.number(effectiveConditionNumber, digits: 4))
+      row(
+        "effective condition number", Wording.number(effectiveConditionNumber, digits: 4),
+        failureProbability == 0 ? "" : "an estimate, which has been off by ten")
     }
     func interval(_ name: String, _ error: SamplingError?) {
       guard let error else { return }

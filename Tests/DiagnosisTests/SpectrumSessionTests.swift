@@ -82,7 +82,23 @@ import Testing
     #expect(try #require(report.upperBound) >= values[n - 1] - rounding)
     #expect(try #require(report.lowerBound) <= values[0] + rounding)
 
-    let density = try #require(report.density).distribution
+    let shares = try #require(report.density)
+    let negative = Double(values.count { $0 < -report.zeroThreshold! }) / Double(n)
+    let weight = SpectralMass(eigenvalues: values).negativeCurvatureShare
+    #expect(shares.negativeShareInterval.lower <= negative)
+    #expect(shares.negativeShareInterval.upper >= negative)
+    #expect(shares.negativeCurvatureShareInterval.lower <= weight)
+    #expect(shares.negativeCurvatureShareInterval.upper >= weight)
+    #expect((shares.negativeShare == nil) == (shares.negativeShareInterval.width > 0.1))
+    // The bars' edges, at which the shares are bounded too.
+    #expect(shares.distribution.splits.count == 17)
+    for split in shares.distribution.splits {
+      let below = Double(values.count { $0 < split.at }) / Double(n)
+      #expect(
+        split.share.lower <= below + 1e-12 && below <= split.share.upper + 1e-12,
+        "\(split) \(below)")
+    }
+    let density = shares.distribution
     let distance = density.wassersteinDistance(toEigenvalues: values)
     #expect(distance <= density.wassersteinBound)
     #expect(density.wassersteinBound <= 0.03 * (values[n - 1] - values[0]) * 1.01)

@@ -52,7 +52,7 @@ extension CurvatureSurvey {
   ) throws {
     let n = map.dimension
     var options = TopEigenpairs<Scalar>.Options()
-    options.seed = UInt64(bitPattern: Int64(seed))
+    options.seed = DiagnosisRequest.probeSeed(seed)
     options.end = n <= denseLimit ? .largest : .both
     options.tolerance = Scalar.precisionName == "float64" ? 1e-10 : 1e-5
     let affordable = max(20, memory / (n * MemoryLayout<Scalar>.stride) / 2)

@@ -193,8 +193,13 @@ extension DiagnosisSession {
     if table.model == .softmax, problem.l2 > 0, count == 1 {
       return "adding the same number to every bias changes no probability"
     }
+    // A penalty curves every weight's direction.
+    guard problem.l2 == 0 else { return nil }
     if !scaling.constantColumns.isEmpty { return "a column is constant" }
-    if problem.sampleCount <= table.featureCount { return "there are fewer rows than columns" }
+    if problem.sampleCount < table.featureCount { return "there are fewer rows than columns" }
+    if problem.sampleCount == table.featureCount {
+      return "there are as many rows as columns, and the bias is one parameter more"
+    }
     return nil
   }
 

@@ -385,7 +385,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     else { return [] }
     progress(DiagnosisProgress(stage: "layers"))
     var options = TopEigenpairs<Scalar>.Options()
-    options.seed = UInt64(bitPattern: Int64(request.seed))
+    options.seed = request.probeSeed
     options.tolerance = 1e-4
     return try objective.layerCurvature(
       .hessian, at: point, options: options, exactTraceLimit: 0, seed: options.seed)
@@ -400,7 +400,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     else { return nil }
     progress(DiagnosisProgress(stage: "sampling error"))
     var options = TopEigenpairs<Scalar>.Options()
-    options.seed = UInt64(bitPattern: Int64(request.seed))
+    options.seed = request.probeSeed
     options.tolerance = 1e-4
     let groups = try objective.sampleGroups(.hessian, at: point, count: 10, seed: options.seed)
     return try SamplingError.eigenvalue(.largest, of: groups, options: options)
@@ -420,7 +420,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       Scalar(1 / (first * ((Double($0) / second).squareRoot() + adam.epsilon)))
     }
     var options = TopEigenpairs<Scalar>.Options()
-    options.seed = UInt64(bitPattern: Int64(request.seed))
+    options.seed = request.probeSeed
     options.tolerance = Scalar.precisionName == "float64" ? 1e-8 : 1e-4
     return try TopEigenpairs<Scalar>(of: ScaledMap(map, diagonal: inverse), options: options)
       .upperBound

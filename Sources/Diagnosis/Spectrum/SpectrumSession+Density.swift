@@ -32,7 +32,7 @@ extension SpectrumSession {
       density, eigenvalues: solved?.system.values, threshold: threshold,
       lowest: isSemidefinite ? 0 : report.lowerBound)
     report.operatorApplications += density.operatorApplications
-    report.note(density.convergence, of: "density")
+    report.note(density.convergence, of: "density", option: "--error")
   }
 
   /// Whether the matrix cannot curve downwards, being a sum of outer products (losses are convex in a

@@ -9,18 +9,23 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
   let request: SpectrumRequest
 
   var objective: Objective<Scalar> { point.objective }
-  var seed: UInt64 { UInt64(bitPattern: Int64(request.problem.seed)) }
+  var seed: UInt64 { request.problem.probeSeed }
   var tolerance: Double {
     request.tolerance ?? (Scalar.precisionName == "float64" ? 1e-8 : 1e-4)
   }
 
   func result() throws -> SpectrumResult {
     guard point.loss.isFinite, point.gradientNorm.isFinite else {
+      let quantity = "The \(point.loss.isFinite ? "gradient" : "loss")"
       throw DiagnosisFailure(
         .badData,
-        "The \(point.loss.isFinite ? "gradient" : "loss") is not finite at this point"
-          + (point.brokenStep.map { " since step \($0)" } ?? "")
-          + ", so that it has no spectrum; start elsewhere, or lower --lr.")
+        point.brokenStep.map {
+          "\(quantity) is not finite after \(Wording.count($0, "step")), so that it has no spectrum "
+            + "there; measure earlier with --at, or lower --lr."
+        }
+          ?? "\(quantity) is not finite at this point, so that it has no spectrum; look for numbers in "
+          + "the data or the parameters that are not finite or too large"
+          + (Scalar.precisionName == "float64" ? "." : ", or use --precision float64."))
     }
     do {
       let selection = try request.parameters.map {
@@ -225,10 +230,10 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
         [report.lowerBound, low.lowerBound].compactMap { $0 }.max() ?? report.lowerBound
       report.smallestMethod = "\(low.method.rawValue): \(low.choice)"
       report.operatorApplications += low.convergence.operatorApplications
-      report.note(low.convergence, of: "smallest eigenvalues")
+      report.note(low.convergence, of: "smallest eigenvalues", option: "--tolerance")
       if report.largest.allSatisfy(\.isConverged) { return }
     }
-    report.note(top.convergence, of: "eigenvalues")
+    report.note(top.convergence, of: "eigenvalues", option: "--tolerance")
   }
 
   /// Vectors that fit half as much again as the memory of the model's values, beside the answers and the products.
@@ -284,7 +289,9 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     }
     guard objective.sampleCount >= 4 * (objective.definition.fixedBatch ?? 1) else {
       report.advice.append(
-        "\(objective.sampleCount) samples are too few to be cut into groups for an interval.")
+        "\(Wording.count(objective.sampleCount, "sample"))"
+          + (objective.definition.fixedBatch.map { ", in batches of \($0)," } ?? "")
+          + " are too few to be cut into groups for an interval.")
       return
     }
     point.progress(DiagnosisProgress(stage: "sampling error"))
@@ -351,7 +358,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     for layer in table {
       report.operatorApplications +=
         layer.convergence.operatorApplications + layer.traceApplications
-      report.note(layer.convergence, of: "sharpness of \(layer.layer)")
+      report.note(layer.convergence, of: "sharpness of \(layer.layer)", option: "--tolerance")
     }
   }
 
@@ -375,14 +382,19 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
 extension SpectrumReport {
   /// Counts the outliers, where enough eigenvalues are known for it.
   mutating func countOutliers(classes: Int?) {
-    guard self.operator.kind != .empiricalFisher, let classes, largest.count > classes else {
-      return
-    }
+    // A gap between values of which one is not known counts nothing.
+    guard self.operator.kind != .empiricalFisher, let classes, largest.count > classes,
+      largest.allSatisfy(\.isConverged)
+    else { return }
     outliers = SpectrumOutliers.byGap(
       largest.map(\.value), classes: classes, zeroThreshold: zeroThreshold ?? 0)
   }
 
-  mutating func note(_ convergence: Convergence, of what: String) {
-    if !convergence.isConverged { advice.append("\(what): \(convergence.advice)") }
+  /// Names what did not come out as asked, with the option that asks for less where there is one.
+  mutating func note(_ convergence: Convergence, of what: String, option: String? = nil) {
+    guard !convergence.isConverged else { return }
+    let remedy =
+      convergence.reason == .budget ? option.map { " \($0) sets what is asked for." } : nil
+    advice.append("\(what): \(convergence.advice)\(remedy ?? "")")
   }
 }
