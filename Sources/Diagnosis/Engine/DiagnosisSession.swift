@@ -98,6 +98,13 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       }
       point = run.parameters
       if optimizer is Adam { secondMoments = run.state(1) }
+      if brokenStep != nil {
+        // A step beyond may be finite again, as where a logarithm's argument comes back: it is not the
+        // point asked for.
+        loss = .nan
+        gradient = [Scalar](repeating: .nan, count: point.count)
+        return
+      }
     }
     (loss, gradient) = try objective.valueAndGradient(at: point)
     if !loss.isFinite || !gradientNorm.isFinite, brokenStep == nil, request.steps > 0 {
