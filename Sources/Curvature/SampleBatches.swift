@@ -19,9 +19,13 @@ struct SampleBatches {
     }
   }
 
-  /// Equal batches of at most `size` samples, the last one possibly smaller.
+  /// Equal batches of at most `size` samples, the last one possibly smaller; one batch of a loss without
+  /// data.
   init(_ data: [Tensor], size: Int) {
-    let total = data[0].shape[0]
+    guard let total = data.first?.shape.dimensions.first else {
+      batches = [Batch(count: 1, weight: 1, data: data)]
+      return
+    }
     batches = stride(from: 0, to: total, by: size).map { start in
       let count = min(size, total - start)
       return Batch(

@@ -137,7 +137,8 @@ extension Finding {
           + (gradientShare > 0
             ? "the loss is a slope without a bottom as far as the arithmetic can tell, and descent goes "
               + "down it without end, at any rate."
-            : "descent does not move."), evidence: evidence)
+            : "descent does not move."),
+        evidence: evidence)
     }
     let number =
       count.map { "\($0) of \(parameters) directions \($0 == 1 ? "is" : "are")" }

@@ -67,7 +67,7 @@ extension Finding {
       sentence:
         "The learning rate \(Wording.number(rate)) is too small for every direction: even the "
         + "sharpest one loses only \(Wording.number(rate * sharpness * 100)) % of its error per "
-        + "step, and a rate \(Wording.number(advised / rate)) times larger is safe." + gain,
+        + "step, and a rate \(Wording.orMore(advised / rate)) times larger is safe." + gain,
       evidence: [
         "rate": .number(rate), "advisedRate": .number(advised),
         "rateTimesSharpness": .number(rate * sharpness),

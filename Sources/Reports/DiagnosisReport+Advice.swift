@@ -87,7 +87,8 @@ extension DiagnosisReport {
   private var closestAdvice: String? {
     if isJudgedByLoss {
       guard let best = bestByLoss else { return nil }
-      return "\(capitalised(best.change)) came lowest: \(outcome(of: best))\(comparison(with: best))."
+      return
+        "\(capitalised(best.change)) came lowest: \(outcome(of: best))\(comparison(with: best))."
     }
     let closest = prescriptions.filter { $0.measured?.relativeGap?.isFinite == true }
       .min { $0.measured?.relativeGap ?? 0 < $1.measured?.relativeGap ?? 0 }

@@ -6,8 +6,10 @@ extension DiagnosisReport {
     guard !prescriptions.isEmpty else { return [] }
     let wasRun = prescriptions.contains { $0.measured != nil }
     let table = TextTable(
-      columns: ["", "predicted", isJudgedByLoss ? "run" : "measured", "work",
-        isJudgedByLoss ? "lowest loss" : "gap left"],
+      columns: [
+        "", "predicted", isJudgedByLoss ? "run" : "measured", "work",
+        isJudgedByLoss ? "lowest loss" : "gap left",
+      ],
       rows: prescriptions.map { item in
         [
           (item.measured?.reached == true && item == prescriptions.first ? "* " : "  ") + item.id,

@@ -72,7 +72,8 @@ package enum OptionValue {
     guard threads <= max(1, processors) else {
       throw ValidationError(
         "--threads is \(threads), but this machine has "
-          + "\(Wording.count(max(1, processors), "processor")); give at most as many, or leave it out.")
+          + "\(Wording.count(max(1, processors), "processor")); give at most as many, or leave it out."
+      )
     }
   }
 

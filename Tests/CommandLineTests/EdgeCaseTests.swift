@@ -40,7 +40,9 @@ import Testing
   /// Columns of very different sizes, on which a network's training blows up.
   static let raw =
     "a,b,c,y\n"
-    + (0..<40).map { "\($0 * 7919 % 1600),\(Double($0 % 7) / 10),\($0 * 31 % 90),\($0 * 104_729 % 1500)\n" }
+    + (0..<40).map {
+      "\($0 * 7919 % 1600),\(Double($0 % 7) / 10),\($0 * 31 % 90),\($0 * 104_729 % 1500)\n"
+    }
     .joined()
 
   static let rows: [Row] = [

@@ -36,7 +36,8 @@ import Testing
       learningRate: .init(
         LearningRateFacts(.init(largest: 2, upperBound: 2, smallest: 1, zeroThreshold: 0))),
       directions: [], prediction: .init(rate: 0.5, iterations: nil, tolerance: 1e-6),
-      findings: findings + [.referenceLoss(0.4, source: "a run", isCertified: isCertified)], prescriptions: prescriptions)
+      findings: findings + [.referenceLoss(0.4, source: "a run", isCertified: isCertified)],
+      prescriptions: prescriptions)
     let words = report.terminalText(TerminalStyle(colours: false, width: 10_000))
     return words.split(separator: "\n").first { $0.hasPrefix("Do ") }.map(String.init) ?? ""
   }

@@ -40,7 +40,9 @@ import Testing
       learningRate: .init(
         LearningRateFacts(.init(largest: 0, upperBound: 0, smallest: 0, zeroThreshold: 0))),
       directions: [], prediction: .init(rate: nil, iterations: nil, tolerance: 1e-6),
-      findings: [.nonFinite(quantity: "loss", cause: .arithmetic(remedy: "Standardise the columns"))],
+      findings: [
+        .nonFinite(quantity: "loss", cause: .arithmetic(remedy: "Standardise the columns"))
+      ],
       prescriptions: [])
     let text = report.terminalText(Self.plain)
     #expect(text.contains("The loss is infinite or not a number at the start, where"))

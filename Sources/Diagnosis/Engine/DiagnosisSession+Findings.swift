@@ -298,7 +298,9 @@ extension DiagnosisSession {
     let measured = value - (loss - rate * norm * norm)
     let predicted = survey.model.truncationError(rate: rate)
     // Below the rounding of the loss there is nothing to compare.
-    guard measured.isFinite, predicted.isFinite, abs(measured) > 1e3 * Double(Scalar.ulpOfOne) * abs(loss) else {
+    guard measured.isFinite, predicted.isFinite,
+      abs(measured) > 1e3 * Double(Scalar.ulpOfOne) * abs(loss)
+    else {
       return nil
     }
     return .stepTruncation(rate: rate, predicted: predicted, measured: measured)

@@ -28,7 +28,9 @@ extension DiagnosisSession {
       return Reference(
         loss: infimum, source: "the infimum, which no finite parameters reach", isCertified: true)
     }
-    guard newton.ending == .converged || newton.ending == .noFiniteMinimum || newton.ending == .stalled else { return nil }
+    guard
+      newton.ending == .converged || newton.ending == .noFiniteMinimum || newton.ending == .stalled
+    else { return nil }
     let isConvex = problem.isLinearInParameters
     var x = newton.parameters
     var (value, gradient) = try objective.valueAndGradient(at: x)

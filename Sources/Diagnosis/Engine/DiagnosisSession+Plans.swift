@@ -37,7 +37,8 @@ extension DiagnosisSession {
             try $0 == 0
               ? descentIterations(objective, from: point, rate: rate, survey)
               : iterations(survey, rate: rate, momentum: $0)
-          }, momentum: forecastMomentum, peakRelativeGap: forecastMomentum.flatMap { self.peak(survey, rate: rate, momentum: $0) }),
+          }, momentum: forecastMomentum,
+          peakRelativeGap: forecastMomentum.flatMap { self.peak(survey, rate: rate, momentum: $0) }),
         run: descend(optimizer, rate, momentum: forecastMomentum))
     }
     let safe = 1 / survey.upperBound

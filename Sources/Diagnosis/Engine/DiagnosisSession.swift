@@ -99,6 +99,13 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       }
       point = run.parameters
       if optimizer is Adam { secondMoments = run.state(1) }
+      if brokenStep != nil {
+        // A step beyond may be finite again, as where a logarithm's argument comes back: it is not the
+        // point asked for.
+        loss = .nan
+        gradient = [Scalar](repeating: .nan, count: point.count)
+        return
+      }
     }
     (loss, gradient) = try objective.valueAndGradient(at: point)
     if !loss.isFinite || !gradientNorm.isFinite, brokenStep == nil, request.steps > 0 {
@@ -249,26 +256,6 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       directions: [],
       prediction: .init(rate: request.rate, iterations: nil, tolerance: request.tolerance),
       findings: [.nonFinite(quantity: quantity, cause: nonFiniteCause)], prescriptions: [])
-  }
-
-  /// Why a number is not finite here, as far as the point and the data show it.
-  private var nonFiniteCause: Finding.NonFiniteCause {
-    // The loss of step 0 is that of the start, which no step has touched.
-    if let brokenStep, brokenStep > 0 { return .training(step: brokenStep) }
-    if let index = problem.start.firstIndex(where: { !Scalar($0).isFinite }) {
-      return .parameter(problem.parameterTensor(index))
-    }
-    for (array, tensor) in problem.data.enumerated() where tensor.element.isFloating {
-      if let index = tensor.doubles.firstIndex(where: { !$0.isFinite }) {
-        return .data(array: array, sample: index / max(1, tensor.shape.removing([0]).count))
-      }
-    }
-    if problem.l2 > 1e20 {
-      return .arithmetic(remedy: "Lower the penalty --l2 \(Wording.number(problem.l2))")
-    }
-    return .arithmetic(
-      remedy: (problem.table != nil ? "Standardise the columns" : "Scale the inputs down")
-        + (Scalar.precisionName == "float32" ? ", or use --precision float64" : ""))
   }
 
   private func curvatureFacts(

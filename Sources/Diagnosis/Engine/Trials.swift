@@ -70,12 +70,13 @@ struct TrialBench<Scalar: LinearMapScalar> {
     var uncertainty: Double
   }
 
-  /// Nil without a reference, or where it is not below the start.
+  /// Nil without a reference, where it is not below the start, or where the quotient overflows.
   func gap(_ loss: Double) -> Gap? {
     guard let referenceLoss, referenceLoss < startLoss, loss.isFinite else { return nil }
     let span = startLoss - referenceLoss
     let rounding = 8 * Double(Scalar.ulpOfOne) * max(abs(loss), abs(referenceLoss))
-    return Gap(value: (loss - referenceLoss) / span, uncertainty: rounding / span)
+    let gap = Gap(value: (loss - referenceLoss) / span, uncertainty: rounding / span)
+    return gap.value.isFinite && gap.uncertainty.isFinite ? gap : nil
   }
 
   /// Whether a point is certainly at or below the tolerance, by the exact gap where the losses alone
@@ -86,8 +87,10 @@ struct TrialBench<Scalar: LinearMapScalar> {
     }
     if let exact = exactGap() { return (exact <= tolerance, exact) }
     let bound = max(gap.value, 0) + gap.uncertainty
-    return (bound <= tolerance || gap.uncertainty < 0.1 * tolerance && gap.value <= tolerance,
-      bound > tolerance ? bound : max(gap.value, 0))
+    return (
+      bound <= tolerance || gap.uncertainty < 0.1 * tolerance && gap.value <= tolerance,
+      bound > tolerance ? bound : max(gap.value, 0)
+    )
   }
 
   /// Steps that a trial of several seconds has time for, at most 200,000.
@@ -114,7 +117,8 @@ struct TrialBench<Scalar: LinearMapScalar> {
         operations: max(run.operationsPerStep, gradientOperations),
         equations: run.equationsPerStep)
     let scale = max(abs(startLoss), 1e-300)
-    func outcome(diverged: Bool = false, cancelled: Bool = false, arrived: Bool = false) -> Outcome {
+    func outcome(diverged: Bool = false, cancelled: Bool = false, arrived: Bool = false) -> Outcome
+    {
       Outcome(
         losses: losses, arrival: arrived ? arrival?.step : nil,
         relativeGap: arrived ? arrival?.gap : relativeGap, isDiverged: diverged,

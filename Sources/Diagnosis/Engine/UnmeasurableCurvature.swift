@@ -28,3 +28,25 @@ extension DiagnosisFailure {
     return text.prefix(1).uppercased() + text.dropFirst() + (text.hasSuffix(".") ? "" : ".")
   }
 }
+
+extension DiagnosisSession {
+  /// Why a number is not finite here, as far as the point and the data show it.
+  var nonFiniteCause: Finding.NonFiniteCause {
+    // The loss of step 0 is that of the start, which no step has touched.
+    if let brokenStep, brokenStep > 0 { return .training(step: brokenStep) }
+    if let index = problem.start.firstIndex(where: { !Scalar($0).isFinite }) {
+      return .parameter(problem.parameterTensor(index))
+    }
+    for (array, tensor) in problem.data.enumerated() where tensor.element.isFloating {
+      if let index = tensor.doubles.firstIndex(where: { !$0.isFinite }) {
+        return .data(array: array, sample: index / max(1, tensor.shape.removing([0]).count))
+      }
+    }
+    if problem.l2 > 1e20 {
+      return .arithmetic(remedy: "Lower the penalty --l2 \(Wording.number(problem.l2))")
+    }
+    return .arithmetic(
+      remedy: (problem.table != nil ? "Standardise the columns" : "Scale the inputs down")
+        + (Scalar.precisionName == "float32" ? ", or use --precision float64" : ""))
+  }
+}

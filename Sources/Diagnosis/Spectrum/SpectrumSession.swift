@@ -267,7 +267,8 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     report.operatorApplications += measure.operatorApplications
     guard let model = try? QuadraticModel(measure, zeroThreshold: threshold) else {
       report.advice.append(
-        "The gradient is too large to be squared, so the smallest eigenvalue that matters is not known.")
+        "The gradient is too large to be squared, so the smallest eigenvalue that matters is not known."
+      )
       return
     }
     report.effectiveSmallest = model.effectiveSmallest(rate: 1 / bound)

@@ -15,7 +15,8 @@ final class OnnxEnvironment: @unchecked Sendable {
       ort_create_threading_options(table, &options), "creating threading options")
     defer { ort_release_threading_options(table, options) }
     try library.check(
-      ort_set_global_intra_op_threads(table, options, Int32(clamping: threads)), "setting the threads")
+      ort_set_global_intra_op_threads(table, options, Int32(clamping: threads)),
+      "setting the threads")
     try library.check(
       ort_set_global_spin_control(table, options, spinning ? 1 : 0), "setting the spinning")
     var handle: OpaquePointer?

@@ -110,7 +110,9 @@ extension DiagnosisReport {
     expect(!(has("well-conditioned") && has("ill-conditioned")), "well and ill conditioned")
     expect(!(has("no-finite-minimum") && problem.l2 > 0), "a penalty without a minimum")
     for item in prescriptions {
-      if let rate = item.predicted.rate { expect(rate > 0 && rate.isFinite, "\(item.id) at \(rate)") }
+      if let rate = item.predicted.rate {
+        expect(rate > 0 && rate.isFinite, "\(item.id) at \(rate)")
+      }
       expect(item.predicted.iterations.map { $0 >= 0 } ?? true, "\(item.id): negative steps")
       guard let measured = item.measured else { continue }
       expect((measured.iterations != nil) == measured.reached, "\(item.id): reached, but when?")

@@ -6,7 +6,27 @@ import TensorPrograms
 /// Random small networks of every function that a traced value has, with losses that need not be defined.
 enum RandomNetwork {
   static func problem(l2: Double, _ random: inout SeededGenerator) throws -> DiagnosisProblem {
-    try random.chance(0.3) ? layered(l2: l2, &random) : free(l2: l2, &random)
+    if random.chance(0.15) { return withoutData(l2: l2, &random) }
+    return try random.chance(0.3) ? layered(l2: l2, &random) : free(l2: l2, &random)
+  }
+
+  /// A loss of its parameters alone.
+  private static func withoutData(
+    l2: Double, _ random: inout SeededGenerator
+  ) -> DiagnosisProblem {
+    let parameters: [LossDefinition.Parameter] = [
+      .init("point", [random.whole(1, 6)]), .init("factor", [], isBias: true),
+    ]
+    let start = (0...parameters[0].shape.count).map { _ in
+      random.chance(0.9) ? random.normal() : random.odd()
+    }
+    let (inner, outer) = (activation(&random), activation(&random))
+    return DiagnosisProblem(
+      name: "no data",
+      definition: LossDefinition(parameters: parameters) { p, _ in
+        let value = outer(inner(p[0]) * p[1]).sum()
+        return l2 == 0 ? value : value + LossDefinition.decay(l2, of: parameters)(p)
+      }, data: [], start: start, l2: l2)
   }
 
   // MARK: Layers and a loss of the catalogue
