@@ -41,7 +41,7 @@ import Testing
         after: delay,
         arguments: [
           "diagnose", table, "--target", "y", "--json", "-", "--tolerance", "1e-12",
-          "--max-iterations", "2000000000",
+          "--max-iterations", "1000000000",
         ] + options)
       #expect(outcome.status == 130)
       if outcome.output.isEmpty {

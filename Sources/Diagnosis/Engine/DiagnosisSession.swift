@@ -144,7 +144,10 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   func report() throws -> DiagnosisReport {
     guard loss.isFinite else { return brokenReport("loss") }
     guard gradientNorm.isFinite else { return brokenReport("gradient") }
-    guard (gradientNorm * gradientNorm).isFinite else { return brokenReport("squared gradient") }
+    guard (gradientNorm * gradientNorm).isFinite else {
+      if let failure = unsquarableColumn { throw failure }
+      return brokenReport("squared gradient")
+    }
     progress(DiagnosisProgress(stage: "curvature"))
     let map = try objective.hessian(at: point)
     let survey: CurvatureSurvey<Scalar>
