@@ -35,9 +35,10 @@ struct TrialBench<Scalar: LinearMapScalar> {
     var lowestLoss: Double? { losses.filter(\.isFinite).min() }
   }
 
-  /// Nil without a reference, or where it is not below the start.
+  /// Nil without a reference, where it is not below the start, or where the quotient overflows.
   private func relativeGap(_ loss: Double) -> Double? {
     referenceLoss.flatMap { $0 < startLoss ? (loss - $0) / (startLoss - $0) : nil }
+      .flatMap { $0.isFinite ? $0 : nil }
   }
 
   private func isReached(_ loss: Double) -> Bool {
