@@ -55,7 +55,10 @@ struct DecayingSum: Sendable {
   func peak(upTo end: Int) -> Double {
     guard !factors.allSatisfy(\.isMonotone) else { return value(after: 0) }
     if Double(end) * Double(factors.count) <= Self.scanBudget {
-      return sums(from: 0, count: end + 1).max() ?? value(after: 0)
+      return stride(from: 0, through: end, by: Self.scanBlock).reduce(value(after: 0)) {
+        peak, start in
+        max(peak, sums(from: start, count: min(Self.scanBlock, end + 1 - start)).max() ?? 0)
+      }
     }
     var best = (step: 0, value: value(after: 0))
     var step = 1.0

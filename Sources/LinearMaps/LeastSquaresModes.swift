@@ -48,9 +48,12 @@ package struct LeastSquaresModes: Sendable {
   ///   - columns: of `A`; all of one length.
   ///   - residual: `A x0 - b`.
   ///   - start: `x0`.
+  ///   - sizes: per column, the size that it is compared with when its independence is judged, where
+  ///     another column's rounding weighs more than its own; nil for its own length.
   /// - Returns: nil where squares of the entries overflow or vanish, or an entry is not finite.
   package init?(
-    columns: [[DoubleDouble]], residual: [DoubleDouble], start: [Double], scale: Double
+    columns: [[DoubleDouble]], residual: [DoubleDouble], start: [Double], scale: Double,
+    sizes: [Double]? = nil
   ) {
     let n = columns.count
     precondition(n == start.count, "\(start.count) parameters for \(n) columns")
@@ -58,7 +61,7 @@ package struct LeastSquaresModes: Sendable {
     guard peaks.allSatisfy({ $0 == 0 || ($0 < 1e140 && $0 > 1e-140) }),
       (columns + [residual]).allSatisfy({ $0.allSatisfy { $0.hi.isFinite } }), scale > 0
     else { return nil }
-    let factor = PivotedFactor(columns, residual)
+    let factor = PivotedFactor(columns, residual, sizes: sizes)
     var rows = factor.rows
     var slopes = factor.slopes
     Self.diagonalise(&rows, &slopes)
@@ -71,7 +74,9 @@ package struct LeastSquaresModes: Sendable {
       let length = square.squareRoot()
       let eigenvalue = (unit * square).value
       let gap = (unit * slope * slope).value / 2
-      guard eigenvalue > 1e-290, eigenvalue < 1e290, (eigenvalue * gap).isFinite else { return nil }
+      guard eigenvalue > 1e-290, eigenvalue < 1e290, (2 * eigenvalue * gap).isFinite else {
+        return nil
+      }
       modes.append(
         Mode(eigenvalue: eigenvalue, gap: gap, vector: row.map { ($0 / length).value }))
       let step = slope / square
@@ -148,12 +153,12 @@ private struct PivotedFactor {
   /// The squared norm of what `r` has outside of the columns' span.
   var rest = DoubleDouble.zero
 
-  init(_ columns: [[DoubleDouble]], _ residual: [DoubleDouble]) {
+  init(_ columns: [[DoubleDouble]], _ residual: [DoubleDouble], sizes: [Double]?) {
     let (m, n) = (residual.count, columns.count)
     var a = columns
     var r = residual
     let threshold = max(1e-28, 16 * Double(m) * DoubleDouble.epsilon)
-    let norms = a.map { Self.squaredNorm($0, from: 0).hi.squareRoot() }
+    let norms = sizes ?? a.map { Self.squaredNorm($0, from: 0).hi.squareRoot() }
     var remaining = Array(0..<n)
     for k in 0..<min(m, n) {
       let sizes = remaining.map { Self.squaredNorm(a[$0], from: k).hi.squareRoot() }

@@ -77,6 +77,8 @@ extension DiagnosisReport {
     if let steps = before.iterations { return ", against \(Wording.count(steps)) at \(name)" }
     if before.diverged { return "; \(name) diverged" }
     if isJudgedByLoss, let loss = before.lossAtEqualWork {
+      guard let own = lead.measured?.lossAtEqualWork, Wording.number(own) != Wording.number(loss)
+      else { return ", \(name) hardly less" }
       return ", against \(Wording.number(loss)) at \(name)"
     }
     return before.stepsRun.map { "; \(name) was not there after \(Wording.count($0))" } ?? ""
@@ -89,6 +91,7 @@ extension DiagnosisReport {
       guard let best = bestByLoss else { return nil }
       return
         "\(capitalised(best.change)) came lowest: \(outcome(of: best))\(comparison(with: best))."
+        + (missingMinimumRemedy.map { " Better, \($0)" } ?? "")
     }
     let closest = prescriptions.filter { $0.measured?.relativeGap?.isFinite == true }
       .min { $0.measured?.relativeGap ?? 0 < $1.measured?.relativeGap ?? 0 }

@@ -46,24 +46,28 @@ extension DiagnosisReport {
     if isJudgedByLoss {
       notes = [
         "Nothing certifies a minimum here, so no run can be said to have arrived. The lowest loss is "
-          + "that for the work that every run had; work counts evaluations of the gradient. Predicted "
-          + "are the steps until \(tolerance) is left of the gap to the minimum ahead of each method, "
-          + "which may be a higher one."
+          + "that for the work that every run had; work counts evaluations of the gradient."
+          + (isAnyPredicted
+            ? " Predicted are the steps until \(tolerance) is left of the gap to the minimum ahead of "
+              + "each method, which may be a higher one." : "")
       ]
-    } else if prescriptions.contains(where: { canSwing($0) && $0.measured?.reached == true }) {
+    } else if prescriptions.contains(where: {
+      canSwing($0) && $0.measured?.reached == true
+        && $0.id != Prescription.Kind.newtonCG.rawValue
+    }) {
       notes.append(
         "Runs that can swing were watched on for a fifth of their steps to see that they stayed.")
     }
     if finding("no-finite-minimum") != nil {
       notes.append(
         "This loss has no minimum at finite parameters: "
-          + (prescriptions.contains { $0.predicted.iterations != nil }
+          + (isAnyPredicted
             ? "gaps are to its infimum, which no step reaches, and predictions made for a bowl are "
               + "far too small."
-            : prescriptions.contains { $0.measured != nil }
+            : prescriptions.contains { $0.measured != nil } && !isJudgedByLoss
               ? "gaps are to the loss that its infimum was taken for, and no steps are predicted."
               : "no steps to one are predicted."))
-    } else if !isQuadratic, prescriptions.contains(where: { $0.predicted.iterations != nil }) {
+    } else if !isQuadratic, isAnyPredicted {
       notes.append(
         "Predictions for gradient descent follow the curvature as it changes on the way; those for "
           + "momentum and the diagonal are for the bowl that fits the loss here, and hold only as far "
@@ -71,6 +75,10 @@ extension DiagnosisReport {
     }
     if let interrupted = finding("interrupted") { notes.append(interrupted.sentence) }
     return notes
+  }
+
+  private var isAnyPredicted: Bool {
+    prescriptions.contains { $0.predicted.iterations != nil }
   }
 
   /// Whether a remedy's loss can rise again once it is low: with momentum, or where the loss is no bowl.

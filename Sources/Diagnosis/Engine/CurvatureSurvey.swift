@@ -127,7 +127,9 @@ extension CurvatureSurvey {
   /// Takes the eigenvalues and slopes from the table itself, in place of those of the Hessian in floating
   /// point, whose small ones are rounding.
   mutating func adopt(_ exact: LeastSquaresModes) {
-    guard let sharpestMode = exact.modes.first, sharpestMode.eigenvalue > Self.leastCurvature else {
+    guard let sharpestMode = exact.modes.first, sharpestMode.eigenvalue > Self.leastCurvature,
+      let flattest = exact.modes.last, (sharpestMode.eigenvalue / flattest.eigenvalue).isFinite
+    else {
       return
     }
     let precision = 4 * Double.ulpOfOne
@@ -180,6 +182,9 @@ extension CurvatureSurvey {
     let unseen = modes.modes.reduce(0) { $1.eigenvalue <= rounding ? $0 + $1.gap : $0 }
     return unseen > tolerance * modes.initialGap
   }
+
+  /// The relative rounding that limits which eigenvalues are known; none where the table tells them.
+  var resolution: Double { modes == nil ? Double(Scalar.ulpOfOne) : 0 }
 
   var effectiveConditionNumber: Double? { effectiveSmallest.map { max(1, largest / $0) } }
 

@@ -285,7 +285,7 @@ extension DiagnosisSession {
       conditionNumber: kappa,
       isEffective: isIndefinite
         || (survey.curvature.conditionNumber == nil && survey.positiveConditionNumber == nil),
-      epsilon: Double(Scalar.ulpOfOne))
+      epsilon: survey.resolution)
   }
 
   /// `eta^2/2 g'Hg` against the measured shortfall of one step of plain descent.

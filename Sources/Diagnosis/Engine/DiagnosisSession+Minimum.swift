@@ -28,20 +28,19 @@ extension DiagnosisSession {
       return Reference(
         loss: infimum, source: "the infimum, which no finite parameters reach", isCertified: true)
     }
-    guard
-      newton.ending == .converged || newton.ending == .noFiniteMinimum || newton.ending == .stalled
-    else { return nil }
     let isConvex = problem.isLinearInParameters
+    guard isConvex || newton.ending == .converged || newton.ending == .stalled else { return nil }
     var x = newton.parameters
     var (value, gradient) = try objective.valueAndGradient(at: x)
     for _ in 0..<(isConvex ? 20 : 1) where value.isFinite {
       let modes = problem.table.flatMap { self.modes(of: $0, at: x) }
-      guard let gain = try modes?.initialGap ?? localGain(at: x, gradient) else { return nil }
+      guard let gain = try modes?.initialGap ?? localGain(at: x, gradient, drop: loss - value)
+      else { return nil }
       let rounding = 4 * Double(Scalar.ulpOfOne) * abs(value)
       if gain <= max(0.01 * request.tolerance * (loss - value), rounding) {
         return Reference(
           loss: value,
-          source: finiteMinimum.isAbsent
+          source: finiteMinimum.isAbsent || newton.ending == .noFiniteMinimum
             ? "Newton-CG, on its way to the infimum"
             : isConvex ? "Newton-CG" : "Newton-CG, at a minimum of its neighbourhood",
           isCertified: true)
@@ -65,12 +64,17 @@ extension DiagnosisSession {
 
   /// What the quadratic at a point promises to gain; nil where it curves downwards, where rounding may
   /// hide gains, or where it cannot be measured.
-  private func localGain(at x: [Scalar], _ gradient: [Scalar]) throws -> Double? {
+  private func localGain(
+    at x: [Scalar], _ gradient: [Scalar], drop: Double
+  ) throws -> Double? {
     do {
       let survey = try CurvatureSurvey(
         of: objective.hessian(at: x), gradient: gradient, seed: request.seed,
         denseLimit: canSolveDensely ? 1500 : 0, memory: request.memory / 2, products: (60, 60))
-      guard !survey.curvature.isIndefinite, survey.largest > survey.zeroThreshold else {
+      // Ritz values and a Gauss rule bound both from the wrong side.
+      guard survey.dense != nil, !survey.curvature.isIndefinite,
+        survey.largest > survey.zeroThreshold
+      else {
         return nil
       }
       let gain = survey.model.initialGap
@@ -79,7 +83,7 @@ extension DiagnosisSession {
       let rounding = 100 * Double(Scalar.ulpOfOne) * gradientNorm
       if norm.squareRoot() > rounding,
         survey.model.hidesGains(
-          0.01 * request.tolerance * loss.magnitude, precision: Double(Scalar.ulpOfOne))
+          0.01 * request.tolerance * drop, precision: Double(Scalar.ulpOfOne))
       {
         return nil
       }
@@ -100,11 +104,14 @@ extension DiagnosisSession {
     let n = system.dimension
     var x = point
     var best = loss
-    for _ in 0..<4 {
+    var left = Double.infinity
+    for _ in 0..<8 {
       let (_, gradient) = try objective.valueAndGradient(at: x)
+      left = 0
       for index in 0..<n where system.values[index] > survey.zeroThreshold {
         let vector = system.vector(index)
         let slope = zip(vector, gradient).reduce(0) { $0 + $1.0 * Double($1.1) }
+        left += slope * slope / (2 * system.values[index])
         Scalar.axpy(
           n, Scalar(-slope / system.values[index]), vector.map { Scalar($0) }, &x)
       }
@@ -112,6 +119,8 @@ extension DiagnosisSession {
       guard value < best else { break }
       best = value
     }
-    return best
+    // What the last step had still to gain tells whether the system was solved.
+    let rounding = 16 * Double(Scalar.ulpOfOne) * abs(best)
+    return left <= max(0.01 * request.tolerance * (loss - best), rounding) ? best : nil
   }
 }

@@ -52,7 +52,8 @@ extension DiagnosisSession {
     if let fastest = fastestRate(survey) {
       add(
         .fastestRate,
-        "gradient descent at \(Wording.number(fastest)), the rate with the fewest predicted steps"
+        "gradient descent at \(Wording.number(fastest)), the rate with the fewest "
+          + (problem.isQuadratic ? "predicted steps" : "steps on the bowl that fits the loss here")
           + (survey.curvature.isIndefinite ? " along the directions that curve upwards" : "")
           + ", a margin of 5 % below the stability limit kept",
         .init(
@@ -91,6 +92,7 @@ extension DiagnosisSession {
         peakRelativeGap: peak),
       note: peak.map {
         "on the way the loss gap rises to \(Wording.number($0, digits: 2)) times the start's"
+          + (problem.isQuadratic ? "" : ", on the bowl that fits the loss here")
       }, run: descend(Momentum(beta: beta), rate, momentum: beta))
     plans += try diagonalPlan(survey, map: map)
     add(
@@ -151,7 +153,9 @@ extension DiagnosisSession {
     _ survey: CurvatureSurvey<Scalar>, rate: Double, momentum: Double?
   ) -> TrialBench<Scalar>.Theory {
     let exact = exactLoss(survey)
-    guard let momentum, problem.isQuadratic else { return .init(modes: exact) }
+    guard let momentum, problem.isQuadratic else {
+      return .init(modes: exact, isStable: momentum == nil && request.optimizer == .adam)
+    }
     let isStable = rate * survey.upperBound < 2 + 2 * momentum
     return .init(modes: exact, isMonotone: isStable && momentum == 0, isStable: isStable)
   }
@@ -179,9 +183,12 @@ extension DiagnosisSession {
 
   /// One, where conjugate gradients on the diagonally scaled Hessian can solve a quadratic's step far
   /// enough in this precision.
-  func newtonIterations(_ plans: [Prescription]) -> Int? {
+  func newtonIterations(_ plans: [Prescription], _ survey: CurvatureSurvey<Scalar>) -> Int? {
     let diagonal = plans.first { $0.id == Prescription.Kind.diagonalPreconditioner.rawValue }
     guard problem.isQuadratic, let kappa = diagonal?.predicted.conditionNumber else { return nil }
+    // Newton-CG divides by no entry below a share of 1e-12 of the largest.
+    let entries = survey.diagonal?.filter { $0 > 0 } ?? []
+    guard (entries.min() ?? 1) > 1e-12 * (entries.max() ?? 1) else { return nil }
     return kappa <= min(1e9, 0.01 / Double(Scalar.ulpOfOne)) ? 1 : nil
   }
 

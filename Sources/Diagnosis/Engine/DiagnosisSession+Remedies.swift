@@ -54,7 +54,7 @@ extension DiagnosisSession {
     let newtonPlan = Prescription(
       .newtonCG, change: "Newton's method, each step solved by conjugate gradients",
       predicted: .init(
-        conditionNumber: 1, iterations: newtonIterations(plans.map(\.prescription))))
+        conditionNumber: 1, iterations: newtonIterations(plans.map(\.prescription), survey)))
     result.prescriptions = plans.map(\.prescription) + [newtonPlan]
     result.hasFiniteMinimum = !finiteMinimum.isAbsent
     guard request.trials else { return }
@@ -99,24 +99,33 @@ extension DiagnosisSession {
         // Small convolutions and attention reach a fraction of the rate of a table's products.
         allowance: problem.table == nil ? 2e10 : 1.5e11, isCancelled: isCancelled)
     }
-    var outcomes = try run(plans, on: { bench($0.isAfresh ? nil : reference?.loss) }, into: &result)
+    var outcomes = try run(
+      plans, on: { bench($0.isAfresh ? nil : reference?.loss) }, after: 1, into: &result)
     let newtonLoss = newton.path.map(\.loss).filter(\.isFinite).min() ?? loss
-    let best = min(newtonLoss, outcomes.compactMap(\.lowestLoss).min() ?? newtonLoss)
+    func lowest() -> Double {
+      min(newtonLoss, outcomes.compactMap(\.lowestLoss).min() ?? newtonLoss)
+    }
     if let known = reference, exact == nil,
-      best < known.loss - request.tolerance * (loss - known.loss)
+      lowest() < known.loss - request.tolerance * (loss - known.loss)
     {
       // A minimum of its neighbourhood alone: what was stopped at it has to run on.
       reference = nil
       for (index, outcome) in outcomes.enumerated()
       where outcome.arrival != nil && !isCancelled() {
-        outcomes[index] = try plans[index].run(bench(nil))
+        progress(DiagnosisProgress(stage: "trial, further: \(plans[index].prescription.id)"))
+        let further = try plans[index].run(bench(nil))
+        if !further.wasCancelled { outcomes[index] = further }
+      }
+      if isCancelled() {
+        result.interrupted = result.interrupted ?? (outcomes.count + 1, result.prescriptions.count)
       }
     }
+    let best = lowest()
     let judge = bench(reference?.loss ?? best)
-    let work = reference == nil ? Self.sharedWork(outcomes) : nil
+    let work = reference == nil ? Self.sharedWork(outcomes) ?? newton.path.last?.operations : nil
     result.reference =
       reference ?? Reference(loss: best, source: "the lowest loss seen", isCertified: false)
-    for (index, outcome) in outcomes.enumerated() {
+    for (index, outcome) in outcomes.enumerated() where !outcome.wasCancelled {
       let settled =
         plans[index].isAfresh || reference == nil
         ? judge.judged(outcome, isCertified: reference != nil) : outcome
@@ -131,8 +140,11 @@ extension DiagnosisSession {
   }
 
   /// Runs plans in order until one is interrupted.
+  ///
+  /// - Parameter done: how many of the prescriptions have been run already.
   private func run(
-    _ plans: [Plan], on bench: (Plan) -> TrialBench<Scalar>, into result: inout Remedies
+    _ plans: [Plan], on bench: (Plan) -> TrialBench<Scalar>, after done: Int,
+    into result: inout Remedies
   ) throws -> [TrialBench<Scalar>.Outcome] {
     var outcomes: [TrialBench<Scalar>.Outcome] = []
     let planned = result.prescriptions.count
@@ -143,7 +155,7 @@ extension DiagnosisSession {
       let outcome = try plan.run(bench(plan))
       outcomes.append(outcome)
       if outcome.wasCancelled || isCancelled() {
-        result.interrupted = (index + (outcome.wasCancelled ? 0 : 1), planned)
+        result.interrupted = (done + index + (outcome.wasCancelled ? 0 : 1), planned)
         break
       }
     }
@@ -162,13 +174,13 @@ extension DiagnosisSession {
       startLoss: loss, referenceLoss: nil, tolerance: request.tolerance,
       maxIterations: request.maxIterations ?? shortTrialSteps(plans.count),
       gradientOperations: try objective.gradientOperations(), isCancelled: isCancelled)
-    let outcomes = try run(plans, on: { _ in bench }, into: &result)
+    let outcomes = try run(plans, on: { _ in bench }, after: 0, into: &result)
     guard let best = outcomes.compactMap(\.lowestLoss).min() else { return }
     result.reference = Reference(loss: best, source: "the lowest loss seen", isCertified: false)
     var judge = bench
     judge.referenceLoss = best
     let work = Self.sharedWork(outcomes)
-    for (index, outcome) in outcomes.enumerated() {
+    for (index, outcome) in outcomes.enumerated() where !outcome.wasCancelled {
       result.prescriptions[index] = plans[index].prescription.with(
         measured: judge.measured(judge.judged(outcome, isCertified: false), comparedAt: work),
         change: outcome.change)

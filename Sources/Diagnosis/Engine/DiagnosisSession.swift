@@ -276,7 +276,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       severity: survey.curvature.isIndefinite
         ? nil
         : survey.workingConditionNumber.map {
-          Conditioning(conditionNumber: $0, epsilon: Double(Scalar.ulpOfOne))
+          Conditioning(conditionNumber: $0, epsilon: survey.resolution)
         }, largestOnLargerSample: sampling, largestOnAllSamples: onAll)
   }
 
@@ -314,7 +314,9 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         rate: rate, iterations: forecast.iterations, tolerance: request.tolerance,
         curve: curve(forecast.relativeGap(after:)))
     }
-    guard let rate, let momentum, !survey.curvature.isIndefinite,
+    // What cannot be followed from point to point is not foretold by the bowl at the start.
+    guard let rate, let momentum, problem.isQuadratic || momentum != 0,
+      !survey.curvature.isIndefinite,
       !survey.hidesGains(tolerance: request.tolerance)
     else {
       return .init(rate: rate, iterations: nil, tolerance: request.tolerance)

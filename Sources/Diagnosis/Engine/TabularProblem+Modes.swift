@@ -81,7 +81,22 @@ extension TabularProblem {
     addPenalty(
       to: &columns, &residual, point, scaling, outputs: m, scale: 1 / Double(n))
     return LeastSquaresModes(
-      columns: columns, residual: residual, start: point, scale: 1 / Double(n))
+      columns: columns, residual: residual, start: point, scale: 1 / Double(n),
+      sizes: siblingSizes(columns, outputs: m, scaling))
+  }
+
+  /// For each weight the length of the longest column of its feature: those of all classes add up to
+  /// zero, so that the shortest holds the rounding of the longest.
+  private func siblingSizes(
+    _ columns: [[DoubleDouble]], outputs: Int, _ scaling: [Double]?
+  ) -> [Double] {
+    let lengths = columns.indices.map { index in
+      columns[index].reduce(0) { $0 + $1.hi * $1.hi }.squareRoot() / (scaling?[index] ?? 1)
+    }
+    return columns.indices.map { index in
+      let first = index / outputs * outputs
+      return (lengths[first..<first + outputs].max() ?? 0) * (scaling?[index] ?? 1)
+    }
   }
 
   /// A row `sqrt(c q_j / s) e_j` per weight, for the penalty `c/2 q_j w_j^2` beside `s/2 ||.||^2`.

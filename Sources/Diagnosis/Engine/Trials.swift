@@ -59,7 +59,8 @@ struct TrialBench<Scalar: LinearMapScalar> {
     /// The lowest loss of the steps that this much work pays for.
     func lowestLoss(within operations: Double) -> Double? {
       let steps = min(
-        Double(losses.count), max(1, (operations - extraOperations) / operationsPerStep))
+        Double(losses.count),
+        max(1, ((operations - extraOperations) / operationsPerStep).rounded()))
       return losses.prefix(Int(steps)).lazy.filter(\.isFinite).min()
     }
   }
@@ -189,7 +190,8 @@ struct TrialBench<Scalar: LinearMapScalar> {
       loss: loss.isFinite ? loss : nil,
       relativeGap: loss.isFinite ? outcome.relativeGap : nil,
       gradientEquivalents: outcome.operations(after: end) / gradientOperations, stepsRun: end,
-      lossAtEqualWork: work.flatMap { outcome.lowestLoss(within: $0) })
+      lossAtEqualWork: outcome.isDiverged
+        ? nil : work.flatMap { outcome.lowestLoss(within: $0) })
   }
 
   /// The figures of a Newton run, read off its path.
