@@ -151,9 +151,8 @@ public struct EigenDirection: Sendable, Equatable, Codable {
         .forecast(rate: rate, momentum: momentum).iterations(toRelativeGap: tolerance)
       regime = Self.regime(product: rate * eigenvalue, momentum: momentum)
       let log = factor.logPerStep
-      let steps = -0.6931471805599453 / log
-      halfLife =
-        (regime == .monotone || regime == .oscillating) && steps.isFinite ? steps : nil
+      let half = -0.6931471805599453 / log
+      halfLife = (regime == .monotone || regime == .oscillating) && half.isFinite ? half : nil
     } else {
       (iterations, halfLife) = (nil, nil)
       regime = eigenvalue < -zeroThreshold ? .diverging : .frozen

@@ -41,7 +41,7 @@ import Training
   }
 
   /// Rates at which no step changes a loss that is no quadratic: the count ends where counts end.
-  @Test(arguments: [1e-18, 1e-22, 1e-100, 5e-324])
+  @Test(arguments: [1e-18, 1e-22, 1e-100, .leastNonzeroMagnitude])
   func rateTooSmallToMatter(rate: Double) throws {
     let table = TestTable.classes(20, features: 2, count: 2, seed: 3)
     let request = DiagnosisRequest.test {
@@ -54,8 +54,8 @@ import Training
     #expect(report.prescription(.asGiven)?.predicted.iterations == nil)
   }
 
-  /// `x^4 + x^2`, far out: from 1e20, descent at a rate that suits the start's neighbour blows up, with
-  /// a gradient of 1e160 on the way whose square no number holds.
+  /// `x^4 + x^2` from 1e3 at rates beyond the limit: descent blows up, with
+  /// a gradient on the way whose square no number holds.
   @Test func descentThatBlowsUpIsForetold() throws {
     let quartic = problem(start: [1e3, 1]) { ($0.square().square() + $0.square()).sum() }
     let request = DiagnosisRequest.test()
@@ -64,7 +64,7 @@ import Training
     for rate in [1e-6, 1e-3, 1, 1e50] {
       let forecast = try PiecewiseForecast(
         session.objective, from: [1e3, 1], rate: rate, to: .relativeGap(1e-6), zeroThreshold: 0)
-      // Stable below 2 / 12e6: all but none of these arrive.
+      // Stable at the start below 2 / 12e6.
       #expect(forecast.iterations == nil, "rate \(rate)")
     }
   }
@@ -91,7 +91,8 @@ import Training
 
   /// A curvature whose ideal rate overflows counts as none.
   @Test func curvatureBelowTheArithmetic() throws {
-    let report = try report(problem(start: [1, 1]) { ($0.square() * 1e-309).sum() })
+    let report = try report(
+      problem(start: [1, 1]) { ($0.square() * (.leastNormalMagnitude / 10)).sum() })
     #expect(report.learningRate.stabilityLimit == nil && report.prescriptions.isEmpty)
   }
 

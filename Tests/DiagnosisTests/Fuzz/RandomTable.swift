@@ -52,7 +52,7 @@ enum RandomTable {
     case .tiny:
       scale = random.decade(-320, -10)
       return numbers { scale * random.normal() }
-    case .denormal: return numbers { random.normal() * 1e-310 }
+    case .denormal: return numbers { random.normal() * (.leastNormalMagnitude / 100) }
     case .outlier:
       var values = numbers { random.normal() }
       values[0] = random.decade(2, 200)
