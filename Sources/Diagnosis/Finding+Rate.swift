@@ -104,7 +104,7 @@ extension Finding {
   /// What a step really gained against what its slope promised, `eta^2 / 2 g'Hg`.
   public static func stepTruncation(rate: Double, predicted: Double, measured: Double) -> Finding {
     let share = predicted == 0 ? nil : abs(measured / predicted - 1)
-    let off = share.map { " (\(Wording.number($0 * 100)) % off)" } ?? ""
+    let off = share.map { " (\(Wording.orMore($0 * 100)) % off)" } ?? ""
     return Finding(
       id: "step-truncation",
       sentence:

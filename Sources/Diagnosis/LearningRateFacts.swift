@@ -36,8 +36,17 @@ public struct LearningRateFacts: Sendable, Equatable {
     public var isPositiveDefinite: Bool {
       smallest > zeroThreshold && smallestUncertainty <= 0.01 * smallest
     }
-    /// `lambda_max / lambda_min`, the spread of the ideal rates; nil unless positive definite.
-    public var conditionNumber: Double? { isPositiveDefinite ? largest / smallest : nil }
+    /// `lambda_max / lambda_min`, the spread of the ideal rates; nil unless positive definite, and where it
+    /// overflows.
+    public var conditionNumber: Double? {
+      isPositiveDefinite ? Self.conditionNumber(largest, smallest) : nil
+    }
+
+    /// `largest / smallest`; nil where it overflows, and at least 1 where rounding says less.
+    package static func conditionNumber(_ largest: Double, _ smallest: Double) -> Double? {
+      let quotient = largest / smallest
+      return quotient.isFinite ? max(1, quotient) : nil
+    }
   }
 
   public let curvature: Curvature

@@ -186,12 +186,14 @@ extension CurvatureSurvey {
   /// The relative rounding that limits which eigenvalues are known; none where the table tells them.
   var resolution: Double { modes == nil ? Double(Scalar.ulpOfOne) : 0 }
 
-  var effectiveConditionNumber: Double? { effectiveSmallest.map { max(1, largest / $0) } }
+  var effectiveConditionNumber: Double? {
+    effectiveSmallest.flatMap { LearningRateFacts.Curvature.conditionNumber(largest, $0) }
+  }
 
   /// `largest / smallest positive`: the spread that descent meets on a singular, convex loss.
   var positiveConditionNumber: Double? {
     guard !curvature.isIndefinite, let smallest = smallestPositive?.value else { return nil }
-    return largest / smallest
+    return LearningRateFacts.Curvature.conditionNumber(largest, smallest)
   }
 
   /// The condition number that says most: of all directions, else of the positive ones, else of those

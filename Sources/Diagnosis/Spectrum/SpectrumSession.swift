@@ -273,7 +273,9 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     }
     report.effectiveSmallest = model.effectiveSmallest(rate: 1 / bound)
     report.effectiveConditionNumber = report.effectiveSmallest.flatMap { smallest in
-      report.largest.first.map { max(1, $0.value / smallest) }
+      report.largest.first.flatMap {
+        LearningRateFacts.Curvature.conditionNumber($0.value, smallest)
+      }
     }
   }
 
