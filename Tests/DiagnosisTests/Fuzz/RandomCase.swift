@@ -46,7 +46,8 @@ struct RandomCase {
     request.seed = random.whole(0, 1000)
     request.precision = random.pick(PrecisionChoice.allCases)
     request.tolerance =
-      random.chance(0.7) ? 1e-6 : random.pick([0.999_999, 1e-2, 1e-12, 1e-300, .leastNonzeroMagnitude])
+      random.chance(0.7)
+      ? 1e-6 : random.pick([0.999_999, 1e-2, 1e-12, 1e-300, .leastNonzeroMagnitude])
     request.maxIterations = random.pick([1, 2, 10, 60])
     request.trials = random.chance(0.45)
     request.l2 = problem.l2
