@@ -51,7 +51,8 @@ struct DecayingSum: Sendable {
     return bisect(from: Int(crest), limit: limit) { envelope(after: $0) <= target }
   }
 
-  /// The largest value of `S_k` over `k` up to `end`, to within a percent or so.
+  /// The largest value of `S_k` over `k` up to `end`; in runs too long to step through its bound, which
+  /// swings of unlike length nearly meet sooner or later.
   func peak(upTo end: Int) -> Double {
     guard !factors.allSatisfy(\.isMonotone) else { return value(after: 0) }
     if Double(end) * Double(factors.count) <= Self.scanBudget {
@@ -60,18 +61,14 @@ struct DecayingSum: Sendable {
         max(peak, sums(from: start, count: min(Self.scanBlock, end + 1 - start)).max() ?? 0)
       }
     }
-    var best = (step: 0, value: value(after: 0))
+    var best = value(after: 0)
     var step = 1.0
     while step <= Double(end) {
       // The bound has no swing that a grid could miss.
-      let bound = envelope(after: Int(step))
-      if bound > best.value { best = (Int(step), bound) }
+      best = max(best, envelope(after: Int(step)))
       step = max(step + 1, step * 1.01)
     }
-    guard best.step > 0 else { return best.value }
-    let window = min(Int(Self.scanBudget) / (2 * factors.count), max(100, best.step / 5))
-    let start = max(0, best.step - window)
-    return sums(from: start, count: 2 * window).max() ?? best.value
+    return best
   }
 
   /// The real `k > 0` with `S_k = target`, for sums without oscillation: Newton's method on the

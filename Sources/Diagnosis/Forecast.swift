@@ -84,8 +84,8 @@ public struct Forecast: Sendable {
     return gapTerms.boundedStep(below: tolerance * initialGap, limit: Self.limit)
   }
 
-  /// The largest relative gap over the first `steps` steps, to a percent or so: above 1 where momentum
-  /// first throws the loss up.
+  /// The largest relative gap over the first `steps` steps, or a close bound on it where they are too many
+  /// to step through: above 1 where momentum first throws the loss up.
   public func peakRelativeGap(within steps: Int) -> Double? {
     guard initialGap > 0 else { return nil }
     let peak = gapTerms.peak(upTo: steps) / initialGap
