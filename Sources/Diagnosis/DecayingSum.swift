@@ -55,18 +55,16 @@ struct DecayingSum: Sendable {
   /// swings of unlike length nearly meet sooner or later.
   func peak(upTo end: Int) -> Double {
     guard !factors.allSatisfy(\.isMonotone) else { return value(after: 0) }
-    if Double(end) * Double(factors.count) <= Self.scanBudget {
-      return stride(from: 0, through: end, by: Self.scanBlock).reduce(value(after: 0)) {
-        peak, start in
-        max(peak, sums(from: start, count: min(Self.scanBlock, end + 1 - start)).max() ?? 0)
-      }
+    let scanned = min(end, Int(Self.scanBudget / Double(factors.count)))
+    var best = stride(from: 0, through: scanned, by: Self.scanBlock).reduce(value(after: 0)) {
+      peak, start in
+      max(peak, sums(from: start, count: min(Self.scanBlock, scanned + 1 - start)).max() ?? 0)
     }
-    var best = value(after: 0)
-    var step = 1.0
-    while step <= Double(end) {
+    var step = Double(scanned)
+    while step < Double(end) {
       // The bound has no swing that a grid could miss.
-      best = max(best, envelope(after: Int(step)))
       step = max(step + 1, step * 1.01)
+      best = max(best, envelope(after: Int(step)))
     }
     return best
   }
