@@ -136,29 +136,22 @@ struct DecayingSum: Sendable {
     return end == 0 ? -1 : nil
   }
 
-  /// `S_k` for `count` steps from `start`, by the recurrence.
+  /// `S_k` for `count` steps from `start`, by the recurrence; at most `scanBlock` of them, which keep
+  /// rounding from piling up.
   private func sums(from start: Int, count: Int) -> [Double] {
-    var result: [Double] = []
-    result.reserveCapacity(count)
-    var first = start
-    while first < start + count {
-      let length = min(Self.scanBlock, start + count - first)
-      var sums = [Double](repeating: constant, count: length)
-      for index in factors.indices {
-        let trace = 1 + momentum - products[index]
-        var current = factors[index].value(after: Double(first))
-        var previous = first == 0 ? 1 : factors[index].value(after: Double(first - 1))
-        let coefficient = coefficients[index]
-        sums.withUnsafeMutableBufferPointer { sums in
-          for offset in 0..<sums.count {
-            sums[offset] += coefficient * current * current
-            (current, previous) = (trace * current - momentum * previous, current)
-          }
+    var sums = [Double](repeating: constant, count: count)
+    for index in factors.indices {
+      let trace = 1 + momentum - products[index]
+      var current = factors[index].value(after: Double(start))
+      var previous = start == 0 ? 1 : factors[index].value(after: Double(start - 1))
+      let coefficient = coefficients[index]
+      sums.withUnsafeMutableBufferPointer { sums in
+        for offset in 0..<sums.count {
+          sums[offset] += coefficient * current * current
+          (current, previous) = (trace * current - momentum * previous, current)
         }
       }
-      result += sums
-      first += length
     }
-    return result
+    return sums
   }
 }

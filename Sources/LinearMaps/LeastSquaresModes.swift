@@ -99,6 +99,11 @@ package struct LeastSquaresModes: Sendable {
     }
   }
 
+  /// The gap at a point relative to the start's; nil where the start has none.
+  package func relativeGap(at x: [Double]) -> Double? {
+    initialGap > 0 ? gap(at: x) / initialGap : nil
+  }
+
   /// The minimiser nearest to the start, rounded.
   package var minimiser: [Double] { solution.map(\.value) }
 

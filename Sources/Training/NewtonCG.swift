@@ -13,8 +13,8 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
     public var gradientNorm: Double
     /// Floating-point operations spent to get here, as the objective counts them.
     public var operations: Double
-    /// What `gap` says of the point.
-    public var gap: Double?
+    /// What `relativeGap` says of the point.
+    public var relativeGap: Double?
   }
 
   public enum Ending: String, Sendable, Codable {
@@ -44,13 +44,13 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
   ///   - forcing: the loosest relative residual that CG may stop at; on a quadratic a small one makes
   ///     the first step the last.
   ///   - maxOperations: floating-point operations after which no further step is begun.
-  ///   - gap: evaluated at each point of the path, where the caller knows the loss's distance from its
-  ///     minimum better than by a difference of losses.
+  ///   - relativeGap: evaluated at each point of the path, where the caller knows the loss's distance
+  ///     from its minimum better than by a difference of losses.
   /// - Throws: what the executor throws.
   public init(
     minimizing objective: Objective<Scalar>, from start: [Scalar], diagonal: [Double]? = nil,
     tolerance: Double = 1e-12, forcing: Double = 1e-3, maxSteps: Int = 100,
-    maxOperations: Double = .infinity, gap: ([Scalar]) -> Double? = { _ in nil },
+    maxOperations: Double = .infinity, relativeGap: ([Scalar]) -> Double? = { _ in nil },
     isCancelled: () -> Bool = { false }
   ) throws {
     let n = start.count
@@ -61,7 +61,8 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
     let firstLoss = loss
     var path = [
       Point(
-        loss: loss, gradientNorm: firstNorm, operations: objective.operations - spent, gap: gap(x))
+        loss: loss, gradientNorm: firstNorm, operations: objective.operations - spent,
+        relativeGap: relativeGap(x))
     ]
     var products = 0
     var ending = Ending.budget
@@ -117,7 +118,7 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
         path.append(
           Point(
             loss: loss, gradientNorm: Scalar.nrm2(n, gradient),
-            operations: objective.operations - spent, gap: gap(x)))
+            operations: objective.operations - spent, relativeGap: relativeGap(x)))
         ending = relativeStep > 0.01 && path.count > 8 ? .noFiniteMinimum : .converged
         break
       }
@@ -137,7 +138,7 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
       path.append(
         Point(
           loss: loss, gradientNorm: Scalar.nrm2(n, gradient),
-          operations: objective.operations - spent, gap: gap(x)))
+          operations: objective.operations - spent, relativeGap: relativeGap(x)))
       guard accepted else {
         ending = .stalled
         break

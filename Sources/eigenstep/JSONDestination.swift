@@ -53,7 +53,7 @@ package enum JSONDestination: Equatable, Sendable {
       return
     }
     if Self.isSpecial(path) {
-      try Self.put(text, into: path, flags: O_WRONLY | O_APPEND, named: path)
+      try Self.append(text, to: path)
       return
     }
     do { try OutputFile.write(Data(text.utf8), to: path) } catch {
@@ -61,11 +61,9 @@ package enum JSONDestination: Equatable, Sendable {
     }
   }
 
-  private static func put(
-    _ text: String, into path: String, flags: Int32, named shown: String
-  ) throws {
-    let descriptor = open(path, flags, 0o644)
-    guard descriptor >= 0 else { throw failure(shown, reason()) }
+  private static func append(_ text: String, to path: String) throws {
+    let descriptor = open(path, O_WRONLY | O_APPEND)
+    guard descriptor >= 0 else { throw failure(path, reason()) }
     defer { close(descriptor) }
     let bytes = Array(text.utf8)
     var written = 0
@@ -80,7 +78,7 @@ package enum JSONDestination: Equatable, Sendable {
         #endif
       }
       if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw failure(shown, reason()) }
+      guard count > 0 else { throw failure(path, reason()) }
       written += count
     }
   }

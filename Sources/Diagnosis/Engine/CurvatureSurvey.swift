@@ -139,12 +139,11 @@ extension CurvatureSurvey {
     upperBound = max(upperBound, largest * (1 + precision))
     largestResidual = min(largestResidual, rounding)
     sharpest = sharpestMode.vector.map { Scalar($0) }
-    smallest = exact.eigenvalues[exact.columnCount - 1]
-    smallestResidual = precision * smallest
-    smallestPositive = exact.modes.last.map {
-      .init(value: $0.eigenvalue, residual: precision * $0.eigenvalue)
-    }
     flatCount = exact.columnCount - exact.rank
+    smallest = flatCount == 0 ? flattest.eigenvalue : 0
+    smallestResidual = precision * smallest
+    smallestPositive = .init(
+      value: flattest.eigenvalue, residual: precision * flattest.eigenvalue)
     zeroThreshold = 0
     isMeasureCoarse = false
     model = QuadraticModel(exact)
@@ -169,10 +168,8 @@ extension CurvatureSurvey {
   /// A slope `w` within the threshold `tau` can gain `w / (2 tau)` or more; what rounding makes of no
   /// slope at all is left out.
   func hidesGains(tolerance: Double) -> Bool {
-    guard !curvature.isIndefinite else { return false }
-    if modes != nil { return false }
-    return model.hidesGains(
-      tolerance * model.initialGap, precision: Double(Scalar.ulpOfOne))
+    !curvature.isIndefinite
+      && model.hidesGains(tolerance * model.initialGap, precision: Double(Scalar.ulpOfOne))
   }
 
   /// Whether Hessian products take directions for flat that hold more of the loss than the tolerance

@@ -20,6 +20,10 @@ extension DiagnosisSession {
     /// Whether it is a minimum or an infimum for certain, so that gaps to it mean something; else it is
     /// the lowest loss that was seen.
     var isCertified: Bool
+
+    static func lowestSeen(_ loss: Double) -> Reference {
+      Reference(loss: loss, source: "the lowest loss seen", isCertified: false)
+    }
   }
 
   /// A prescription that can be run.
@@ -70,7 +74,7 @@ extension DiagnosisSession {
       minimizing: objective, from: point, diagonal: survey.diagonal,
       tolerance: min(1e-12, 1e-6 * request.tolerance), forcing: problem.isQuadratic ? 1e-8 : 1e-3,
       maxOperations: problem.table == nil ? 2000 * objective.gradientOperations() : .infinity,
-      gap: { x in exact.map { $0.gap(at: x.map { Double($0) }) } }, isCancelled: isCancelled)
+      relativeGap: { x in exact?.relativeGap(at: x.map { Double($0) }) }, isCancelled: isCancelled)
     guard newton.ending != .cancelled else {
       result.interrupted = (0, result.prescriptions.count)
       return
@@ -120,20 +124,15 @@ extension DiagnosisSession {
         result.interrupted = result.interrupted ?? (outcomes.count + 1, result.prescriptions.count)
       }
     }
-    let best = lowest()
-    let judge = bench(reference?.loss ?? best)
+    let judge = bench(reference?.loss)
     let work = reference == nil ? Self.sharedWork(outcomes) ?? newton.path.last?.operations : nil
-    result.reference =
-      reference ?? Reference(loss: best, source: "the lowest loss seen", isCertified: false)
-    for (index, outcome) in outcomes.enumerated() where !outcome.wasCancelled {
-      let settled =
-        plans[index].isAfresh || reference == nil
-        ? judge.judged(outcome, isCertified: reference != nil) : outcome
-      result.prescriptions[index] = plans[index].prescription
-        .with(measured: judge.measured(settled, comparedAt: work), change: outcome.change)
+    result.reference = reference ?? .lowestSeen(lowest())
+    for index in outcomes.indices where plans[index].isAfresh || reference == nil {
+      outcomes[index] = judge.judged(outcomes[index])
     }
+    record(outcomes, of: plans, by: judge, comparedAt: work, into: &result)
     let measured = judge.measured(
-      newton.path, initialGap: exact?.initialGap, isCertified: reference != nil,
+      newton.path,
       extraOperations: survey.diagonal == nil ? 0 : try diagonalOperations(survey, map: map),
       comparedAt: work)
     result.prescriptions[result.prescriptions.count - 1] = newtonPlan.with(measured: measured)
@@ -162,6 +161,17 @@ extension DiagnosisSession {
     return outcomes
   }
 
+  /// Puts what the runs came to beside their predictions; of one that was cut short nothing is said.
+  private func record(
+    _ outcomes: [TrialBench<Scalar>.Outcome], of plans: [Plan], by judge: TrialBench<Scalar>,
+    comparedAt work: Double?, into result: inout Remedies
+  ) {
+    for (index, outcome) in outcomes.enumerated() where !outcome.wasCancelled {
+      result.prescriptions[index] = plans[index].prescription
+        .with(measured: judge.measured(outcome, comparedAt: work), change: outcome.change)
+    }
+  }
+
   /// The work that every run had that came to an end of its own.
   private static func sharedWork(_ outcomes: [TrialBench<Scalar>.Outcome]) -> Double? {
     outcomes.filter { !$0.isDiverged && !$0.wasCancelled }
@@ -176,15 +186,9 @@ extension DiagnosisSession {
       gradientOperations: try objective.gradientOperations(), isCancelled: isCancelled)
     let outcomes = try run(plans, on: { _ in bench }, after: 0, into: &result)
     guard let best = outcomes.compactMap(\.lowestLoss).min() else { return }
-    result.reference = Reference(loss: best, source: "the lowest loss seen", isCertified: false)
-    var judge = bench
-    judge.referenceLoss = best
-    let work = Self.sharedWork(outcomes)
-    for (index, outcome) in outcomes.enumerated() where !outcome.wasCancelled {
-      result.prescriptions[index] = plans[index].prescription.with(
-        measured: judge.measured(judge.judged(outcome, isCertified: false), comparedAt: work),
-        change: outcome.change)
-    }
+    result.reference = .lowestSeen(best)
+    record(
+      outcomes, of: plans, by: bench, comparedAt: Self.sharedWork(outcomes), into: &result)
   }
 
   private func shortTrialSteps(_ trials: Int) -> Int {

@@ -8,7 +8,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
   let startLoss: Double
   /// A minimum or infimum that something certifies; nil where there is none, and trials run to their
   /// budgets to be compared by the loss that each reaches for the same work.
-  var referenceLoss: Double?
+  let referenceLoss: Double?
   let tolerance: Double
   /// Steps that a trial may take; nil for as many as its work budget allows, 200,000 at most.
   let maxIterations: Int?
@@ -22,6 +22,11 @@ struct TrialBench<Scalar: LinearMapScalar> {
   /// the steps that it took to get there, and for `watchedSteps` at least.
   static var watchedShare: Double { 0.2 }
   static var watchedSteps: Int { 20 }
+
+  /// Steps that a run which can swing is watched for after arriving at this one.
+  private static func watch(after arrival: Int) -> Int {
+    max(watchedSteps, Int((watchedShare * Double(arrival)).rounded(.up)))
+  }
 
   /// What theory knows of a run beforehand.
   struct Theory {
@@ -83,9 +88,8 @@ struct TrialBench<Scalar: LinearMapScalar> {
   /// Whether a point is certainly at or below the tolerance, by the exact gap where the losses alone
   /// leave it open.
   private func isWithin(_ loss: Double, _ exactGap: () -> Double?) -> (Bool, gap: Double?) {
-    guard let gap = gap(loss), gap.value - gap.uncertainty <= tolerance else {
-      return (false, gap(loss)?.value)
-    }
+    guard let gap = gap(loss) else { return (false, nil) }
+    guard gap.value - gap.uncertainty <= tolerance else { return (false, gap.value) }
     if let exact = exactGap() { return (exact <= tolerance, exact) }
     let bound = max(gap.value, 0) + gap.uncertainty
     return (
@@ -110,7 +114,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
     let run = try TrainingRun(objective, optimizer, rate: rate, from: start, state: state)
     var losses: [Double] = []
     var relativeGap: Double?
-    // Steps up to which the gap has been above the tolerance; the last one known.
+    // The first step since which the gap has been within the tolerance.
     var arrival: (step: Int, gap: Double?)?
     let limit =
       maxIterations
@@ -128,8 +132,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
         extraOperations: extraOperations)
     }
     func exactGap() -> Double? {
-      guard let modes = theory.modes, modes.initialGap > 0 else { return nil }
-      return modes.gap(at: run.previousParameters.map { Double($0) }) / modes.initialGap
+      theory.modes?.relativeGap(at: run.previousParameters.map { Double($0) })
     }
     // The loss at a point is known when the step away from it has run.
     var step = 0
@@ -146,9 +149,9 @@ struct TrialBench<Scalar: LinearMapScalar> {
       if isWithin {
         let since = arrival ?? (step, gap)
         arrival = since
-        let watched = max(
-          Self.watchedSteps, Int((Self.watchedShare * Double(since.step)).rounded(.up)))
-        if theory.isMonotone || step - since.step >= watched { return outcome(arrived: true) }
+        if theory.isMonotone || step - since.step >= Self.watch(after: since.step) {
+          return outcome(arrived: true)
+        }
       } else {
         arrival = nil
         if step >= limit {
@@ -160,21 +163,14 @@ struct TrialBench<Scalar: LinearMapScalar> {
     }
   }
 
-  /// A run that was recorded without a reference, seen against one that is known by now.
-  ///
-  /// - Parameter isCertified: whether the reference is a minimum, that can be reached.
-  func judged(_ outcome: Outcome, isCertified: Bool) -> Outcome {
+  /// A run that was recorded against another reference or none, seen against this one by its losses.
+  func judged(_ outcome: Outcome) -> Outcome {
     var result = outcome
-    let above = outcome.losses.lastIndex { !isWithin($0, { nil }).0 } ?? -1
-    let arrival = above + 1
-    let watched = max(
-      Self.watchedSteps, Int((Self.watchedShare * Double(arrival)).rounded(.up)))
-    result.arrival =
-      isCertified && !outcome.isDiverged && outcome.losses.count - 1 - arrival >= watched
-      ? arrival : nil
+    let arrival = (outcome.losses.lastIndex { !isWithin($0, { nil }).0 } ?? -1) + 1
+    let isSettled = outcome.losses.count - 1 - arrival >= Self.watch(after: arrival)
+    result.arrival = isSettled && !outcome.isDiverged ? arrival : nil
     result.relativeGap =
-      isCertified
-      ? (result.arrival.map { outcome.losses[$0] } ?? outcome.losses.last).flatMap(gap)?.value : nil
+      (result.arrival.map { outcome.losses[$0] } ?? outcome.losses.last).flatMap(gap)?.value
     return result
   }
 
@@ -195,21 +191,14 @@ struct TrialBench<Scalar: LinearMapScalar> {
   }
 
   /// The figures of a Newton run, read off its path.
-  ///
-  /// - Parameters:
-  ///   - initialGap: of the exact gaps that the path carries; nil where it carries none.
-  ///   - isCertified: whether the reference is a minimum, that can be reached.
   func measured(
-    _ path: [NewtonCG<Scalar>.Point], initialGap: Double?, isCertified: Bool,
-    extraOperations: Double, comparedAt work: Double?
+    _ path: [NewtonCG<Scalar>.Point], extraOperations: Double, comparedAt work: Double?
   ) -> Prescription.Measured {
     func judged(_ point: NewtonCG<Scalar>.Point) -> (Bool, gap: Double?) {
-      isWithin(point.loss) {
-        point.gap.flatMap { gap in initialGap.flatMap { $0 > 0 ? gap / $0 : nil } }
-      }
+      isWithin(point.loss) { point.relativeGap }
     }
     // The line search lets the loss fall only, so that the first point within the tolerance stays.
-    let first = isCertified ? path.firstIndex { judged($0).0 } : nil
+    let first = path.firstIndex { judged($0).0 }
     let end = path[first ?? path.count - 1]
     let within = work.map { work in
       path.filter { $0.operations + extraOperations <= work }.map(\.loss).filter(\.isFinite).min()
@@ -218,7 +207,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
     return Prescription.Measured(
       iterations: first, reached: first != nil, diverged: !end.loss.isFinite,
       loss: end.loss.isFinite ? end.loss : nil,
-      relativeGap: end.loss.isFinite && isCertified ? judged(end).gap : nil,
+      relativeGap: end.loss.isFinite ? judged(end).gap : nil,
       gradientEquivalents: (end.operations + extraOperations) / gradientOperations,
       stepsRun: first ?? path.count - 1, lossAtEqualWork: within)
   }
