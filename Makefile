@@ -50,6 +50,7 @@ demo: bootstrap
 test: bootstrap
 	@Scripts/bootstrap.sh tests
 	$(TEST)
+	python3 Tests/Recordings/recordings.py $(PROGRAM)
 
 smoke: bootstrap
 	$(TEST) --filter '$(SMOKE_TESTS)'
@@ -61,6 +62,7 @@ check: bootstrap lint
 	@Scripts/bootstrap.sh tests
 	$(BUILD) --build-tests
 	$(TEST)
+	python3 Tests/Recordings/recordings.py $(PROGRAM)
 	python3 Scripts/check_snippets.py
 
 lint:
