@@ -12,8 +12,8 @@ let package = Package(
     .library(
       name: "Eigenstep",
       targets: [
-        "TensorPrograms", "LinearMaps", "OnnxBackend", "TensorFiles", "Curvature", "Training",
-        "Diagnosis", "Models", "Labs", "Reports",
+        "Presentation", "TensorPrograms", "LinearMaps", "OnnxBackend", "TensorFiles", "Curvature",
+        "Training", "Diagnosis", "Models", "Labs", "Reports",
       ]),
   ],
   dependencies: [
@@ -29,13 +29,15 @@ let package = Package(
         .linkedLibrary("lapacke", .when(platforms: [.linux])),
         .linkedFramework("Accelerate", .when(platforms: [.macOS])),
       ]),
-    .target(name: "LinearMaps", dependencies: ["CLAPACK"]),
+    // Words, numbers and what is shown; a leaf that knows no mathematics.
+    .target(name: "Presentation"),
+    .target(name: "LinearMaps", dependencies: ["CLAPACK", "Presentation"]),
     .target(name: "TensorPrograms"),
     .target(name: "COnnxRuntime"),
     .target(
       name: "OnnxBackend",
       dependencies: [
-        "TensorPrograms", "COnnxRuntime",
+        "TensorPrograms", "Presentation", "COnnxRuntime",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       exclude: ["Messages/onnx.proto"]),
@@ -43,18 +45,22 @@ let package = Package(
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
     .target(
       name: "TensorFiles",
-      dependencies: ["TensorPrograms", "CZlib", .product(name: "SwiftCSV", package: "SwiftCSV")]),
-    .target(name: "Curvature", dependencies: ["LinearMaps", "TensorPrograms"]),
-    .target(name: "Training", dependencies: ["Curvature"]),
-    .target(name: "Diagnosis", dependencies: ["Training"]),
-    .target(name: "Models", dependencies: ["Diagnosis", "OnnxBackend", "TensorFiles"]),
-    .target(name: "Labs", dependencies: ["Diagnosis"]),
-    .target(name: "Reports", dependencies: ["Diagnosis", "Labs", "Curvature", "LinearMaps"]),
+      dependencies: [
+        "TensorPrograms", "Presentation", "CZlib", .product(name: "SwiftCSV", package: "SwiftCSV"),
+      ]),
+    .target(name: "Curvature", dependencies: ["LinearMaps", "TensorPrograms", "Presentation"]),
+    .target(name: "Training", dependencies: ["Curvature", "Presentation"]),
+    .target(name: "Diagnosis", dependencies: ["Training", "Presentation"]),
+    .target(name: "Models", dependencies: ["Diagnosis", "OnnxBackend", "TensorFiles", "Presentation"]),
+    .target(name: "Labs", dependencies: ["Diagnosis", "Presentation"]),
+    .target(
+      name: "Reports",
+      dependencies: ["Diagnosis", "Labs", "Curvature", "LinearMaps", "Presentation"]),
     .executableTarget(
       name: "eigenstep",
       dependencies: [
         "Reports", "Labs", "Models", "Diagnosis", "Curvature", "OnnxBackend", "TensorFiles",
-        "LinearMaps", "TensorPrograms",
+        "LinearMaps", "TensorPrograms", "Presentation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     // Every primitive and random programs of them, for the tests of each executor.
@@ -88,12 +94,14 @@ let package = Package(
       name: "DiagnosisTests",
       dependencies: [
         "Diagnosis", "Labs", "Reports", "Training", "Curvature", "OnnxBackend", "LinearMaps",
-        "TensorPrograms",
+        "TensorPrograms", "Presentation",
       ],
       exclude: ["Snapshots"]),
     .testTarget(
       name: "CommandLineTests",
-      dependencies: ["eigenstep", "Diagnosis", "Reports", "TensorFiles", "TensorPrograms"],
+      dependencies: [
+        "eigenstep", "Diagnosis", "Reports", "TensorFiles", "TensorPrograms", "Presentation",
+      ],
       exclude: ["Snapshots", "Fixtures"]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,4 +1,5 @@
 import Curvature
+import Presentation
 
 /// Everything a diagnosis found; `docs/json.md` describes its JSON, which is stable.
 ///

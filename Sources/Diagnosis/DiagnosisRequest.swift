@@ -1,3 +1,5 @@
+import Presentation
+
 /// A table, a model and everything else that `eigenstep diagnose` can be told.
 public struct DiagnosisRequest: Sendable, Equatable {
   /// The CSV or ONNX file.

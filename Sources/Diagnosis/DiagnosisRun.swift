@@ -1,3 +1,5 @@
+import Presentation
+
 /// Where a diagnosis is, for a line of progress.
 public struct DiagnosisProgress: Sendable, Equatable {
   /// "reading wine.csv", "curvature", "trial: momentum".

@@ -1,4 +1,5 @@
 import Curvature
+import Presentation
 
 extension Finding {
   /// A column of the table with the size it enters the model with (its root mean square).

@@ -1,4 +1,5 @@
 import Curvature
+import Presentation
 
 extension Finding {
   /// The sample does not tell what the sharpness of a larger one would be.

@@ -1,3 +1,5 @@
+import Presentation
+
 extension Finding {
   /// The given rate is above the stability limit.
   ///

@@ -1,5 +1,6 @@
 import Diagnosis
 import Foundation
+import Presentation
 
 extension Lab {
   /// Descent in two-dimensional bowls `(kappa x^2 + y^2) / 2` of growing condition number.

@@ -1,6 +1,7 @@
 import Curvature
 import Diagnosis
 import OnnxBackend
+import Presentation
 import TensorFiles
 import TensorPrograms
 

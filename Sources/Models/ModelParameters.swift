@@ -1,6 +1,7 @@
 import Curvature
 import Diagnosis
 import OnnxBackend
+import Presentation
 import TensorPrograms
 
 /// Which stored tensors of a model training moves, and why the others stay.

@@ -2,6 +2,7 @@ import Curvature
 import Diagnosis
 import Foundation
 import OnnxBackend
+import Presentation
 import TensorFiles
 import TensorPrograms
 

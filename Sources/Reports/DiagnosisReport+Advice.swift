@@ -1,4 +1,5 @@
 import Diagnosis
+import Presentation
 
 extension DiagnosisReport {
   /// What to do, in a few sentences: the simplest change that is nearly the best, how it compares

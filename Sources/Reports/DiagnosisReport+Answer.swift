@@ -1,4 +1,5 @@
 import Diagnosis
+import Presentation
 
 extension DiagnosisReport {
   /// The sentences that answer "why": the first finding, and for a rate that diverges also what makes

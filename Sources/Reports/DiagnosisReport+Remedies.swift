@@ -1,4 +1,5 @@
 import Diagnosis
+import Presentation
 
 extension DiagnosisReport {
   /// The remedies, best first: what was predicted, what was measured.

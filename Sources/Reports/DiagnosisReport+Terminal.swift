@@ -1,4 +1,5 @@
 import Diagnosis
+import Presentation
 
 extension DiagnosisReport {
   /// The report as text for people: the answer first, then the numbers behind it.

@@ -1,4 +1,5 @@
 import Labs
+import Presentation
 
 extension LabResult {
   /// The tables of a lab as text for people.

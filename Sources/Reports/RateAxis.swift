@@ -1,5 +1,6 @@
 import Diagnosis
 import Foundation
+import Presentation
 
 /// The ideal rate of every direction on a logarithmic line: sharp directions left, flat ones right,
 /// and under it where the rate in use and the stability limit fall.

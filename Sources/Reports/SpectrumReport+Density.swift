@@ -1,6 +1,7 @@
 import Diagnosis
 import Foundation
 import LinearMaps
+import Presentation
 
 extension SpectrumReport {
   /// Bars on a logarithmic scale, since a few outliers are what there is to see. A sampled share comes as

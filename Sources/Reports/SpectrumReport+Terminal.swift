@@ -2,6 +2,7 @@ import Curvature
 import Diagnosis
 import Foundation
 import LinearMaps
+import Presentation
 
 extension SpectrumReport {
   /// The report as text for people.

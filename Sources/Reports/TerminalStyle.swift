@@ -1,4 +1,5 @@
 import Diagnosis
+import Presentation
 
 /// How text looks on a terminal: with or without colours, and how wide.
 ///

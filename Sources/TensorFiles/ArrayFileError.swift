@@ -1,4 +1,5 @@
 import Foundation
+import Presentation
 import TensorPrograms
 
 /// Why an array file cannot be read or written: one sentence with the file, the array and what to

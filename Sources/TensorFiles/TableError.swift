@@ -1,4 +1,5 @@
 import Foundation
+import Presentation
 import TensorPrograms
 
 /// Why a table cannot be read or used: one sentence with the file, the line, the column and what

@@ -1,5 +1,6 @@
 import Diagnosis
 import Foundation
+import Presentation
 import Reports
 
 /// One diagnosis from request to output, with everything around it handed in.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Diagnosis
+import Presentation
 
 /// `eigenstep doctor`.
 struct DoctorCommand: ParsableCommand {

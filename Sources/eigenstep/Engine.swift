@@ -3,6 +3,7 @@ import Foundation
 import LinearMaps
 import Models
 import OnnxBackend
+import Presentation
 import TensorFiles
 import TensorPrograms
 

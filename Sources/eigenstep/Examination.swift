@@ -3,6 +3,7 @@ import Foundation
 import Labs
 import LinearMaps
 import OnnxBackend
+import Presentation
 import Reports
 import TensorPrograms
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Diagnosis
 import Labs
+import Presentation
 import Reports
 
 /// `eigenstep lab NAME`.

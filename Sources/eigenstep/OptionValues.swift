@@ -1,6 +1,7 @@
 import ArgumentParser
 import Diagnosis
 import Foundation
+import Presentation
 
 extension OptimizerChoice: ExpressibleByArgument {}
 extension PrecisionChoice: ExpressibleByArgument {}

@@ -4,6 +4,7 @@ import Diagnosis
 import Foundation
 import Models
 import OnnxBackend
+import Presentation
 
 /// The options that name a table or a model file, and the point on its loss: the same for every command.
 struct ProblemOptions: ParsableArguments {

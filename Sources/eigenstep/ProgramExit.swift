@@ -2,6 +2,7 @@ import ArgumentParser
 import Diagnosis
 import Foundation
 import OnnxBackend
+import Presentation
 import TensorFiles
 
 /// The exit codes of `docs/json.md`, those of BSD's `sysexits.h`.

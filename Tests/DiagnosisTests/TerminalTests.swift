@@ -1,6 +1,7 @@
 import Diagnosis
 import Foundation
 import Labs
+import Presentation
 import Reports
 import Testing
 

@@ -1,6 +1,7 @@
 import Curvature
 import Foundation
 import LinearMaps
+import Presentation
 import Training
 
 extension DiagnosisSession {

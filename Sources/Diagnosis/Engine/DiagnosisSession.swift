@@ -1,5 +1,6 @@
 import Curvature
 import LinearMaps
+import Presentation
 import TensorPrograms
 import Training
 

@@ -1,4 +1,5 @@
 import Curvature
+import Presentation
 import TensorPrograms
 
 extension ModelLoss {

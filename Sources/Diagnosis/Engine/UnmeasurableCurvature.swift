@@ -1,4 +1,5 @@
 import LinearMaps
+import Presentation
 
 extension DiagnosisFailure {
   /// Why a curvature has no eigenvalues that could be told, in words of the model rather than of the map.

@@ -1,5 +1,6 @@
 import Curvature
 import LinearMaps
+import Presentation
 
 /// Everything that was measured of a spectrum; `docs/json.md` describes its JSON, which is stable.
 ///

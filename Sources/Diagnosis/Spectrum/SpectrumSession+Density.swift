@@ -1,5 +1,6 @@
 import Curvature
 import LinearMaps
+import Presentation
 
 extension SpectrumSession {
   func density<Map: LinearMap>(

@@ -1,6 +1,7 @@
 import Curvature
 import Foundation
 import LinearMaps
+import Presentation
 import Training
 
 /// One measurement of a spectrum: the objective and its point, and what is to be measured there.

@@ -1,3 +1,4 @@
+import Presentation
 import TensorPrograms
 
 /// What is wrong with a model file, or with what was asked of it, in one sentence.

@@ -1,4 +1,5 @@
 import Foundation
+import Presentation
 import TensorPrograms
 
 /// Why ONNX Runtime could not be found, opened or asked, as one sentence with the next step.

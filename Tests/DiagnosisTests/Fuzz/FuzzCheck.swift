@@ -2,6 +2,7 @@ import Diagnosis
 import Foundation
 import LinearMaps
 import OnnxBackend
+import Presentation
 import Reports
 import Synchronization
 import TensorPrograms

@@ -1,5 +1,4 @@
 import Foundation
-import TensorPrograms
 
 /// Numbers as sentences and tables show them: three significant digits, and words for counts.
 package enum Wording {

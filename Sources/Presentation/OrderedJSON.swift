@@ -1,5 +1,4 @@
 import Foundation
-import TensorPrograms
 
 /// A JSON text in which keys stand in the order in which they were encoded.
 ///
