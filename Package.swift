@@ -52,7 +52,7 @@ let package = Package(
     .target(name: "Training", dependencies: ["Curvature", "Presentation"]),
     .target(name: "Diagnosis", dependencies: ["Training", "Presentation"]),
     .target(name: "Models", dependencies: ["Diagnosis", "OnnxBackend", "TensorFiles", "Presentation"]),
-    .target(name: "Labs", dependencies: ["Diagnosis", "Presentation"]),
+    .target(name: "Labs", dependencies: ["Diagnosis", "Training", "Presentation"]),
     .target(
       name: "Reports",
       dependencies: ["Diagnosis", "Labs", "Curvature", "LinearMaps", "Presentation"]),
@@ -60,7 +60,7 @@ let package = Package(
       name: "eigenstep",
       dependencies: [
         "Reports", "Labs", "Models", "Diagnosis", "Curvature", "OnnxBackend", "TensorFiles",
-        "LinearMaps", "TensorPrograms", "Presentation",
+        "LinearMaps", "TensorPrograms", "Presentation", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     // Every primitive and random programs of them, for the tests of each executor.
@@ -100,7 +100,8 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "eigenstep", "Diagnosis", "Reports", "TensorFiles", "TensorPrograms", "Presentation",
+        "eigenstep", "Diagnosis", "Training", "Reports", "TensorFiles", "TensorPrograms",
+        "Presentation",
       ],
       exclude: ["Snapshots", "Fixtures"]),
   ],

@@ -7,15 +7,30 @@ import TensorPrograms
 public struct LossDefinition: Sendable {
   /// One trained tensor.
   public struct Parameter: Sendable, Hashable {
+    /// What a tensor does in its model.
+    public enum Role: String, Sendable, Hashable, Codable, CaseIterable {
+      case weight
+      /// An additive offset.
+      case bias
+      /// What a normalisation multiplies by.
+      case normScale = "norm-scale"
+    }
+
     public var name: String
     public var shape: Shape
-    /// Whether it is an additive offset, which penalties leave out.
-    public var isBias: Bool
+    public var role: Role
 
-    public init(_ name: String, _ shape: Shape, isBias: Bool = false) {
+    /// Whether penalties and decay leave it out: all but weights.
+    public var isBias: Bool { role != .weight }
+
+    public init(_ name: String, _ shape: Shape, role: Role) {
       self.name = name
       self.shape = shape
-      self.isBias = isBias
+      self.role = role
+    }
+
+    public init(_ name: String, _ shape: Shape, isBias: Bool = false) {
+      self.init(name, shape, role: isBias ? .bias : .weight)
     }
   }
 

@@ -80,7 +80,7 @@ public final class Objective<Scalar: LinearMapScalar> {
 
   public var parameterCount: Int { layout.count }
   public var sampleCount: Int { data.first?.shape.dimensions.first ?? 1 }
-  var batchCount: Int { batches.count }
+  package var batchCount: Int { batches.count }
   func weight(_ batch: Int) -> Double { batches[batch].weight }
 
   // MARK: Programs
@@ -122,9 +122,16 @@ public final class Objective<Scalar: LinearMapScalar> {
     return compiled
   }
 
+  /// From parameters and data of a micro-batch to its loss and gradient.
+  ///
   /// Made once and compiled when it is first run: what it costs is asked for earlier.
-  func gradientProgram(batch: Int) throws -> Program {
-    let key = ProgramKey(kind: .gradient, count: batches[batch].count)
+  package func gradientProgram(batch: Int) throws -> Program {
+    try gradientProgram(samples: batches[batch].count)
+  }
+
+  /// The same for this many samples.
+  package func gradientProgram(samples count: Int) throws -> Program {
+    let key = ProgramKey(kind: .gradient, count: count)
     if let known = programs[key] { return known }
     let made = try program(count: key.count)
       .gradient(withRespectTo: Array(definition.parameters.indices))
@@ -136,7 +143,7 @@ public final class Objective<Scalar: LinearMapScalar> {
     try executable(.gradient, count: batches[batch].count) { try gradientProgram(batch: batch) }
   }
 
-  func keptData(batch: Int) -> [Argument] { kept[batch] }
+  package func keptData(batch: Int) -> [Argument] { kept[batch] }
 
   /// Operations of one gradient over all samples: the unit of gradient-equivalents.
   public func gradientOperations() throws -> Double {
@@ -180,7 +187,7 @@ public final class Objective<Scalar: LinearMapScalar> {
     return (value, gradient)
   }
 
-  func valueAndGradient(
+  package func valueAndGradient(
     at point: UnsafePointer<Scalar>, into gradient: UnsafeMutablePointer<Scalar>
   ) throws -> Double {
     let arguments = layout.views(point).arguments

@@ -32,6 +32,6 @@ struct ParameterLayout {
 }
 
 extension [TensorView] {
-  var arguments: [Argument] { map { .view($0) } }
-  var destinations: [Destination] { map { .view($0) } }
+  package var arguments: [Argument] { map { .view($0) } }
+  package var destinations: [Destination] { map { .view($0) } }
 }

@@ -1,4 +1,5 @@
 import Presentation
+import Training
 
 /// A table, a model and everything else that `eigenstep diagnose` can be told.
 public struct DiagnosisRequest: Sendable, Equatable {
@@ -12,12 +13,9 @@ public struct DiagnosisRequest: Sendable, Equatable {
   public var model: ModelChoice?
   /// Nil: half the squared error for numbers, cross-entropy for classes.
   public var loss: LossChoice?
-  public var optimizer: OptimizerChoice = .gradientDescent
+  public var optimizer = OptimizerSetting()
   /// Nil: none is judged.
   public var rate: Double?
-  public var momentum: Double = 0.9
-  public var beta1: Double = 0.9
-  public var beta2: Double = 0.999
   /// Full-batch steps before the diagnosis; 0 for the starting point.
   public var steps: Int = 0
   public var l2: Double = 0
@@ -65,13 +63,6 @@ public enum LossChoice: String, NamedChoice {
   case meanSquaredError = "mse"
   /// The mean over samples, in nats.
   case crossEntropy = "cross-entropy"
-}
-
-/// The optimizer whose steps are judged.
-public enum OptimizerChoice: String, NamedChoice {
-  case gradientDescent = "gd"
-  case momentum
-  case adam
 }
 
 /// The arithmetic of the model.

@@ -1,3 +1,5 @@
+import Training
+
 /// What the extreme eigenvalues of a Hessian say about the learning rate.
 ///
 /// The stability limit uses `upperBound`, not the largest eigenvalue found: an under-estimated
@@ -50,7 +52,8 @@ public struct LearningRateFacts: Sendable, Equatable {
   }
 
   public let curvature: Curvature
-  public let rule: StepRule
+  /// Nil for an optimizer of which no limit is known.
+  public let rule: StepRule?
   /// The largest stable rate of the rule; nil without positive curvature.
   public let stabilityLimit: Double?
   /// `2 / (lambda_min + lambda_max)`, the best rate for the worst direction of plain descent; nil
@@ -65,22 +68,22 @@ public struct LearningRateFacts: Sendable, Equatable {
   /// Nil without a given rate, or where the limit is not known.
   public let verdict: Verdict?
 
-  /// - Parameter preconditionedBound: for Adam, an upper bound on the largest eigenvalue of its
-  ///   preconditioned Hessian; without one Adam has no limit and no verdict.
+  /// - Parameter preconditionedBound: for a preconditioned rule such as Adam's, an upper bound on the
+  ///   largest eigenvalue of its preconditioned Hessian; without one it has no limit and no verdict.
   public init(
-    _ curvature: Curvature, rule: StepRule = .gradientDescent, given: Double? = nil,
+    _ curvature: Curvature, rule: StepRule? = .gradientDescent, given: Double? = nil,
     preconditionedBound: Double? = nil
   ) {
     self.curvature = curvature
     self.rule = rule
     self.given = given
     let bound: Double?
-    if case .adam = rule {
+    if rule?.isPreconditioned == true {
       bound = preconditionedBound
     } else {
       bound = curvature.largest > curvature.zeroThreshold ? curvature.upperBound : nil
     }
-    stabilityLimit = bound.flatMap { rule.limit(curvature: $0) }
+    stabilityLimit = bound.flatMap { rule?.limit(curvature: $0) }
     if let kappa = curvature.conditionNumber {
       minimax = 2 / (curvature.smallest + curvature.largest)
       contraction = (kappa - 1) / (kappa + 1)
@@ -92,7 +95,7 @@ public struct LearningRateFacts: Sendable, Equatable {
     let limit = stabilityLimit
     verdict = given.flatMap {
       Verdict(
-        rate: $0, limit: limit, indefinite: curvature.isIndefinite, slowBelow: rule.slowBelow)
+        rate: $0, limit: limit, indefinite: curvature.isIndefinite, slowBelow: rule?.slowBelow ?? Verdict.slowBelow)
     }
   }
 
@@ -141,24 +144,26 @@ public struct EigenDirection: Sendable, Equatable, Codable {
 
   /// - Parameters:
   ///   - rate: the rate in use; nil leaves only the eigenvalue and its ideal rate.
+  ///   - optimizer: whose steps; of one without a closed form nothing but the ideal rate is said.
   ///   - tolerance: the relative loss gap that `iterations` counts to.
   public init(
-    eigenvalue: Double, zeroThreshold: Double, rate: Double?, momentum: Double = 0,
-    tolerance: Double
+    eigenvalue: Double, zeroThreshold: Double, rate: Double?,
+    optimizer: any Optimizer = GradientDescent(), tolerance: Double
   ) {
     self.eigenvalue = eigenvalue
     idealRate = eigenvalue > zeroThreshold ? 1 / eigenvalue : nil
-    guard let rate else {
+    guard let rate, let rule = optimizer.stability,
+      let factor = optimizer.stepFactor(rate: rate, eigenvalue: eigenvalue)
+    else {
       (contraction, iterations, regime, halfLife) = (nil, nil, nil, nil)
       return
     }
-    let factor = StepFactor(rate: rate, eigenvalue: eigenvalue, momentum: momentum)
-    let perStep = momentum == 0 ? (1.0).addingProduct(-rate, eigenvalue) : factor.perStep
+    let perStep = factor.perStep
     contraction = perStep.isFinite ? perStep : nil
     if eigenvalue > zeroThreshold {
       iterations = QuadraticModel(eigenvalues: [eigenvalue], weights: [1])
-        .forecast(rate: rate, momentum: momentum).iterations(toRelativeGap: tolerance)
-      regime = Self.regime(product: rate * eigenvalue, momentum: momentum)
+        .forecast(rate: rate, by: optimizer)?.iterations(toRelativeGap: tolerance)
+      regime = Self.regime(product: rate * eigenvalue, critical: rule.criticalProduct, factor)
       let log = factor.logPerStep
       let half = -0.6931471805599453 / log
       halfLife = (regime == .monotone || regime == .oscillating) && half.isFinite ? half : nil
@@ -169,13 +174,13 @@ public struct EigenDirection: Sendable, Equatable, Codable {
   }
 
   /// Rounding of `1 / lambda` may move the product by an ulp or two off one or two.
-  private static func regime(product: Double, momentum b: Double) -> Regime {
+  private static func regime(
+    product: Double, critical edge: Double, _ factor: StepFactor
+  ) -> Regime {
     let slack = 4 * Double.ulpOfOne
-    let edge = 2 + 2 * b
     if abs(product - edge) <= slack * edge { return .twoCycle }
     if product > edge { return .diverging }
-    if b == 0, abs(product - 1) <= slack { return .oneStep }
-    let root = 1 - b.squareRoot()
-    return product <= root * root || (b == 0 && product < 1) ? .monotone : .oscillating
+    if abs(factor.perStep) <= slack { return .oneStep }
+    return factor.isOverdamped ? .monotone : .oscillating
   }
 }

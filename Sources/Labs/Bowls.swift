@@ -1,6 +1,7 @@
 import Diagnosis
 import Foundation
 import Presentation
+import Training
 
 extension Lab {
   /// Descent in two-dimensional bowls `(kappa x^2 + y^2) / 2` of growing condition number.

@@ -100,7 +100,7 @@ extension DiagnosisProblem {
 
     let shapes = names.map { (name: $0, shape: model.initializers[$0]!.shape) }
     let definitions = shapes.map {
-      LossDefinition.Parameter($0.name, $0.shape, isBias: $0.shape.rank < 2)
+      LossDefinition.Parameter($0.name, $0.shape, role: Self.role($0.name, $0.shape))
     }
     if let loss, var targetType = data.targetType {
       targetType = loss.labelType(targetType, outputs: batched(outputType, data, fixed))
@@ -171,6 +171,13 @@ extension DiagnosisProblem {
         }
       }
     }
+  }
+
+  /// Weights have two axes or more; of the others, those that exporters do not call biases scale.
+  private static func role(_ name: String, _ shape: Shape) -> LossDefinition.Parameter.Role {
+    if shape.rank >= 2 { return .weight }
+    let scales = ["weight", "scale", "gamma"]
+    return scales.contains(where: name.lowercased().hasSuffix) ? .normScale : .bias
   }
 
   /// What exporters do to models that changes what is diagnosed.

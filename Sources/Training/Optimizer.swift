@@ -1,33 +1,163 @@
+import Curvature
 import TensorPrograms
 
 /// An update rule as a tensor program, so that a whole training step runs in one call, on any executor,
 /// and can be batched over rates.
+///
+/// An optimizer also states what is known of it: where it stops being stable, how it moves on a
+/// quadratic, by what it divides. Whatever theory has no answer for it leaves at the default.
 public protocol Optimizer: Sendable {
-  /// The name on the command line.
+  /// The name in the catalogue.
   var name: String { get }
 
-  /// One line: the update formula.
-  var formula: String { get }
+  /// The method in words, with what was set: `heavy-ball momentum 0.9`.
+  var phrase: String { get }
 
-  /// State tensors kept per parameter, each of the parameter's shape and zero at the start.
-  var stateCount: Int { get }
+  /// The values of the catalogue's hyperparameters, by name.
+  var hyperparameters: [String: Double] { get }
+
+  /// The tensors kept between steps.
+  func initialState(_ parameters: [LossDefinition.Parameter]) -> [StateTensor]
+
+  /// Where the gradient is taken; nil for the parameters themselves.
+  func gradientPoint(_ position: OptimizerPosition) -> [Traced]?
 
   /// One step.
-  ///
-  /// - Parameters:
-  ///   - parameter: the current value.
-  ///   - gradient: of the loss at it.
-  ///   - state: `stateCount` values of the parameter's shape.
-  ///   - rate: the learning rate, a scalar.
-  ///   - step: 1 for the first step, a scalar.
-  func update(
-    parameter: Traced, gradient: Traced, state: [Traced], rate: Traced, step: Traced
-  ) -> (parameter: Traced, state: [Traced])
+  func update(_ step: OptimizerStep) -> OptimizerUpdate
+
+  /// Which rates are stable along a curvature; nil where nothing is known.
+  var stability: StepRule? { get }
+
+  /// How the error along one eigen-direction of a quadratic goes on, `e_k = p_k e_0`; nil where there is
+  /// no closed form.
+  func stepFactor(rate: Double, eigenvalue: Double) -> StepFactor?
+
+  /// The diagonal `P` that a step is divided by after `step >= 1` steps, from the state as
+  /// `TrainingRun.state` gives it by name; nil where a step is divided by nothing.
+  func preconditioner(state: (String) -> [Double], step: Int) -> [Double]?
+
+  /// Whether a step's length is bounded by the rate, however steep the loss: such a run comes back from
+  /// wherever it jumps to.
+  var hasBoundedSteps: Bool { get }
+
+  /// The share of each weight, times the rate, that a step takes off beside the gradient's part.
+  var decay: Double { get }
 }
 
-/// The optimizers a person can name; the command line and the docs read this list.
-public enum OptimizerCatalogue {
-  public static let all: [any Optimizer] = [GradientDescent(), Momentum(), Adam()]
+extension Optimizer {
+  public var hyperparameters: [String: Double] { [:] }
+  public func initialState(_ parameters: [LossDefinition.Parameter]) -> [StateTensor] { [] }
+  public func gradientPoint(_ position: OptimizerPosition) -> [Traced]? { nil }
+  public var stability: StepRule? { nil }
+  public func stepFactor(rate: Double, eigenvalue: Double) -> StepFactor? { nil }
+  public func preconditioner(state: (String) -> [Double], step: Int) -> [Double]? { nil }
+  public var hasBoundedSteps: Bool { false }
+  public var decay: Double { 0 }
 
-  public static func named(_ name: String) -> (any Optimizer)? { all.first { $0.name == name } }
+  /// Whether each step is the gradient at the parameters times the rate.
+  public var isPlainDescent: Bool { stability == .gradientDescent }
+
+  /// Whether the method's course on a quadratic is known in closed form.
+  public var hasForecast: Bool { stepFactor(rate: 1, eigenvalue: 1) != nil }
+}
+
+/// A tensor that an optimizer keeps between steps, in the precision of the parameters.
+public struct StateTensor: Sendable {
+  public enum Start: Sendable {
+    case constant(Double)
+    /// Row-major, as many as the shape has entries.
+    case values([Double])
+    /// As the parameter at this position starts.
+    case parameter(Int)
+  }
+
+  /// Tensors of one name, in the order of the parameters, are one vector: `m`, `v`.
+  public var name: String
+  public var shape: Shape
+  public var start: Start
+
+  public init(_ name: String, _ shape: Shape, start: Start = .constant(0)) {
+    if case .values(let values) = start {
+      precondition(
+        values.count == shape.count, "\(values.count) numbers for the state \(name) of \(shape)")
+    }
+    self.name = name
+    self.shape = shape
+    self.start = start
+  }
+
+  /// One tensor of each name per parameter, of its shape, zero at the start.
+  public static func zeros(
+    _ names: String..., like parameters: [LossDefinition.Parameter]
+  ) -> [StateTensor] {
+    names.flatMap { name in parameters.map { StateTensor(name, $0.shape) } }
+  }
+}
+
+/// Where training stands before a step, as traced values.
+public struct OptimizerPosition {
+  /// Names, shapes and roles of the parameters.
+  public let definitions: [LossDefinition.Parameter]
+  public let parameters: [Traced]
+  /// In the order of `initialState`.
+  public let state: [Traced]
+  /// The learning rate, a scalar.
+  public let rate: Traced
+  /// 1 for the first step, a scalar.
+  public let step: Traced
+
+  /// The state by name: one tensor per parameter where `StateTensor.zeros` made it.
+  public func state(_ index: Int) -> [Traced] {
+    let count = parameters.count
+    return Array(state[index * count..<(index + 1) * count])
+  }
+}
+
+/// A step to be taken: all parameters at once, with their gradients.
+public struct OptimizerStep {
+  public let position: OptimizerPosition
+  /// Of the loss at `Optimizer.gradientPoint`, one per parameter.
+  public let gradients: [Traced]
+
+  public var definitions: [LossDefinition.Parameter] { position.definitions }
+  public var parameters: [Traced] { position.parameters }
+  public var rate: Traced { position.rate }
+  public var step: Traced { position.step }
+
+  /// The update of a rule that treats each parameter by itself.
+  ///
+  /// - Parameters:
+  ///   - slots: state tensors of each parameter, as `StateTensor.zeros` made them.
+  ///   - rule: from a parameter, its gradient and its state to both anew.
+  public func eachParameter(
+    slots: Int, _ rule: (Traced, Traced, [Traced]) -> (parameter: Traced, state: [Traced])
+  ) -> OptimizerUpdate {
+    var moved: [Traced] = []
+    var kept = [[Traced]](repeating: [], count: slots)
+    for (index, parameter) in parameters.enumerated() {
+      let own = (0..<slots).map { position.state(slot: $0, of: index) }
+      let result = rule(parameter, gradients[index], own)
+      moved.append(result.parameter)
+      for (slot, value) in result.state.enumerated() { kept[slot].append(value) }
+    }
+    return OptimizerUpdate(parameters: moved, state: kept.flatMap { $0 })
+  }
+}
+
+extension OptimizerPosition {
+  fileprivate func state(slot: Int, of parameter: Int) -> Traced {
+    state[slot * parameters.count + parameter]
+  }
+}
+
+/// What a step made of parameters and state.
+public struct OptimizerUpdate {
+  public let parameters: [Traced]
+  /// In the order of `initialState`.
+  public let state: [Traced]
+
+  public init(parameters: [Traced], state: [Traced] = []) {
+    self.parameters = parameters
+    self.state = state
+  }
 }

@@ -2,96 +2,163 @@ import Curvature
 import LinearMaps
 import TensorPrograms
 
-/// A state moved step by step over a loss by an optimizer, on all samples.
+/// A state moved step by step over a loss by an optimizer.
 ///
-/// Where the samples fit one batch, loss, gradient and update are one program, run in place between two
-/// copies of the state.
+/// Where the gradient is a program of one run, loss, gradient and update are one program, run in place
+/// between two copies of the state.
 public final class TrainingRun<Scalar: LinearMapScalar> {
   public let objective: Objective<Scalar>
   public let optimizer: any Optimizer
+  public let source: GradientSource<Scalar>
   /// The learning rate of the next step; may change from step to step.
   public var rate: Double
-  public private(set) var stepCount = 0
+  public private(set) var stepCount: Int
 
-  private let dimension: Int
-  /// Two copies of parameters and state slots; `current` names the one that holds the present.
-  private let memory: [UnsafeMutablePointer<Scalar>]
+  private let memory: TrainingMemory<Scalar>
+  /// The copy that holds the present.
   private var current = 0
-  /// rate, step, loss, squared gradient norm.
-  private let scalars: UnsafeMutablePointer<Scalar>
-  private let steps: [any PreparedRun]
-  /// Floating-point operations of one step, counted from shapes.
-  public let operationsPerStep: Double
-  /// Equations that one step dispatches.
-  public let equationsPerStep: Int
+  private let stateTensors: [StateTensor]
+  private let steps: PreparedSteps<Scalar>
 
-  /// - Parameter state: one flat vector per state slot; zeros by default.
-  /// - Throws: what tracing and compiling throw.
-  public init(
+  /// Floating-point operations of one step, counted from shapes.
+  public var operationsPerStep: Double { steps.operations }
+  /// Equations that one step dispatches.
+  public var equationsPerStep: Int { steps.equations }
+
+  /// A run from a starting point, its state as the optimizer starts it.
+  ///
+  /// - Precondition: as many numbers as the loss has parameters.
+  /// - Throws: `TrainingError` where the loss has not what the source asks for; what tracing and compiling
+  ///   throw.
+  public convenience init(
     _ objective: Objective<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
-    state: [[Scalar]]? = nil
+    gradients source: GradientSource<Scalar> = .allSamples
   ) throws {
     precondition(start.count == objective.parameterCount, "the start does not fit the objective")
-    self.objective = objective
-    self.optimizer = optimizer
-    self.rate = rate
-    dimension = start.count
-    let slots = 1 + optimizer.stateCount
-    let state = state ?? .init(repeating: .init(repeating: 0, count: dimension), count: slots - 1)
-    precondition(state.count == slots - 1, "\(optimizer.name) keeps \(slots - 1) state vectors")
-    memory = (0..<2).map { _ in .allocate(capacity: slots * start.count) }
-    scalars = .allocate(capacity: 4)
-    scalars.initialize(repeating: 0, count: 4)
-    for copy in memory {
-      for (slot, values) in ([start] + state).enumerated() {
-        values.withUnsafeBufferPointer {
-          (copy + slot * start.count).initialize(from: $0.baseAddress!, count: start.count)
+    try self.init(objective, optimizer, source, rate: rate, stepCount: 0) { tensors, offsets in
+      tensors.flatMap { tensor -> [Scalar] in
+        switch tensor.start {
+        case .constant(let value): [Scalar](repeating: Scalar(value), count: tensor.shape.count)
+        case .values(let values): values.map { Scalar($0) }
+        case .parameter(let index):
+          Array(start[offsets[index]..<offsets[index] + tensor.shape.count])
         }
       }
     }
-    do {
-      (steps, operationsPerStep, equationsPerStep) = try objective.preparedSteps(
-        stateCount: optimizer.stateCount, memory: memory, scalars: scalars,
-        update: optimizer.update)
-    } catch {
-      // An initialiser that throws runs no deinit.
-      for copy in memory { copy.deallocate() }
-      scalars.deallocate()
-      throw error
+    write(start, at: 0)
+  }
+
+  /// The run that a state was taken of, to go on as if it had not been stopped.
+  ///
+  /// - Parameter source: a closure has to be given again; by default, what the state names.
+  /// - Throws: `TrainingError` where the state is not of this loss; what the optimizer's name and
+  ///   hyperparameters throw.
+  public convenience init(
+    resuming state: TrainingState<Scalar>, of objective: Objective<Scalar>,
+    optimizer: (any Optimizer)? = nil, gradients source: GradientSource<Scalar>? = nil
+  ) throws {
+    guard state.parameters.count == objective.parameterCount else {
+      throw TrainingError.wrongState(
+        "it has \(state.parameters.count) parameters and the loss \(objective.parameterCount)")
+    }
+    let optimizer = try optimizer ?? OptimizerSetting(state.optimizer, state.hyperparameters).make()
+    guard let source = source ?? GradientSource(state.samples) else {
+      throw TrainingError.wrongState("its gradients came from a closure, which has to be given again")
+    }
+    try self.init(objective, optimizer, source, rate: state.rate, stepCount: state.stepCount) {
+      tensors, _ in
+      let count = tensors.reduce(0) { $0 + $1.shape.count }
+      guard optimizer.name == state.optimizer, state.state.count == count else {
+        throw TrainingError.wrongState(
+          "it is of \(state.optimizer) with \(state.state.count) numbers of state, and the optimizer "
+            + "\(optimizer.name) keeps \(count)")
+      }
+      return state.state
+    }
+    write(state.parameters, at: 0)
+  }
+
+  private init(
+    _ objective: Objective<Scalar>, _ optimizer: any Optimizer, _ source: GradientSource<Scalar>,
+    rate: Double, stepCount: Int,
+    state: (_ tensors: [StateTensor], _ offsets: [Int]) throws -> [Scalar]
+  ) throws {
+    self.objective = objective
+    self.optimizer = optimizer
+    self.source = source
+    self.rate = rate
+    self.stepCount = stepCount
+    let definitions = objective.definition.parameters
+    stateTensors = optimizer.initialState(definitions)
+    let types = objective.definition.parameterTypes(Scalar.element)
+    memory = TrainingMemory(types, stateTensors.map { TensorType(Scalar.element, $0.shape) })
+    steps = try PreparedSteps(
+      objective,
+      TracedStep(
+        optimizer: optimizer, definitions: definitions, parameterTypes: types,
+        stateTypes: memory.stateTypes), source, memory)
+    var offsets: [Int] = []
+    _ = types.reduce(0) {
+      offsets.append($0)
+      return $0 + $1.shape.count
+    }
+    write(try state(stateTensors, offsets), at: memory.parameterCount)
+  }
+
+  /// Sets numbers of the current copy.
+  private func write(_ values: [Scalar], at offset: Int) {
+    values.withUnsafeBufferPointer {
+      guard let base = $0.baseAddress else { return }
+      (memory.copies[current] + offset).update(from: base, count: values.count)
     }
   }
 
-  deinit {
-    for copy in memory { copy.deallocate() }
-    scalars.deallocate()
+  private func numbers(_ base: UnsafeMutablePointer<Scalar>, _ count: Int) -> [Scalar] {
+    Array(UnsafeBufferPointer(start: base, count: count))
   }
 
-  public var parameters: [Scalar] {
-    Array(UnsafeBufferPointer(start: memory[current], count: dimension))
+  public var parameters: [Scalar] { numbers(memory.copies[current], memory.parameterCount) }
+
+  /// The point whose loss and gradient the last step returned: the parameters before it, or where the
+  /// optimizer took the gradient.
+  public var evaluatedParameters: [Scalar] {
+    numbers(
+      steps.isGradientElsewhere ? memory.gradientPoint : memory.copies[1 - current],
+      memory.parameterCount)
   }
 
-  /// The parameters before the last step, those whose loss it returned.
-  public var previousParameters: [Scalar] {
-    Array(UnsafeBufferPointer(start: memory[1 - current], count: dimension))
+  /// The optimizer's tensors of one name, flat, in the order of the parameters; empty for an unknown name.
+  public func state(_ name: String) -> [Scalar] {
+    var offset = memory.parameterCount
+    return stateTensors.flatMap { tensor -> [Scalar] in
+      defer { offset += tensor.shape.count }
+      return tensor.name == name
+        ? numbers(memory.copies[current] + offset, tensor.shape.count) : []
+    }
   }
 
-  /// State slot `slot` of the optimizer, flat.
-  public func state(_ slot: Int) -> [Scalar] {
-    Array(UnsafeBufferPointer(start: memory[current] + (1 + slot) * dimension, count: dimension))
+  /// Everything that the run needs to go on, bit for bit.
+  public var trainingState: TrainingState<Scalar> {
+    TrainingState(
+      optimizer: optimizer.name, hyperparameters: optimizer.hyperparameters, rate: rate,
+      stepCount: stepCount, samples: source.samples, parameters: parameters,
+      state: numbers(
+        memory.copies[current] + memory.parameterCount, memory.count - memory.parameterCount))
   }
 
   /// Takes one step.
   ///
-  /// - Returns: the loss and the gradient norm at the point *before* the step.
+  /// - Returns: the loss and the gradient norm where the gradient was taken, *before* the step; of the
+  ///   batch, where the gradients are of batches.
   /// - Throws: what the executor throws, among it `CancellationError`.
   @discardableResult
   public func step() throws -> (loss: Double, gradientNorm: Double) {
-    scalars[0] = Scalar(rate)
-    scalars[1] = Scalar(stepCount + 1)
-    try steps[current].run()
-    objective.count(operationsPerStep)
+    memory.scalars[0] = Scalar(rate)
+    memory.scalars[1] = Scalar(stepCount + 1)
+    try steps.run(from: current, step: stepCount)
+    objective.count(steps.operations)
     current = 1 - current
     stepCount += 1
-    return (Double(scalars[2]), Double(scalars[3]).squareRoot())
+    return (Double(memory.scalars[2]), Double(memory.scalars[3]).squareRoot())
   }
 }

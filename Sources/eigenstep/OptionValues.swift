@@ -2,8 +2,24 @@ import ArgumentParser
 import Diagnosis
 import Foundation
 import Presentation
+import Training
 
-extension OptimizerChoice: ExpressibleByArgument {}
+/// The name of an optimizer of the catalogue.
+struct OptimizerName: ExpressibleByArgument, CustomStringConvertible, Equatable {
+  let name: String
+
+  init() { name = OptimizerSetting().name }
+
+  init?(argument: String) {
+    guard OptimizerCatalogue.named(argument) != nil else { return nil }
+    name = argument
+  }
+
+  var description: String { name }
+  static var allValueStrings: [String] { OptimizerCatalogue.all.map(\.name) }
+  var defaultValueDescription: String { name }
+}
+
 extension PrecisionChoice: ExpressibleByArgument {}
 extension ExecutorChoice: ExpressibleByArgument {}
 extension MissingValues: ExpressibleByArgument {}

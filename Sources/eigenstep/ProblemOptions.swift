@@ -5,6 +5,7 @@ import Foundation
 import Models
 import OnnxBackend
 import Presentation
+import Training
 
 /// The options that name a table or a model file, and the point on its loss: the same for every command.
 struct ProblemOptions: ParsableArguments {
@@ -44,7 +45,7 @@ struct ProblemOptions: ParsableArguments {
   var loss: LossName?
 
   @Option(help: "The optimizer whose learning rate is judged.")
-  var optimizer: OptimizerChoice = .gradientDescent
+  var optimizer: OptimizerName = .init()
 
   @Option(name: .customLong("lr"), parsing: .unconditional, help: "The learning rate to judge.")
   var rate: Double?
@@ -97,9 +98,7 @@ struct ProblemOptions: ParsableArguments {
     if let rate {
       try OptionValue.check(rate, "The learning rate --lr", "a number above 0") { $0 > 0 }
     }
-    for (value, name) in [(momentum, "--momentum"), (beta1, "--beta1"), (beta2, "--beta2")] {
-      try OptionValue.check(value, name, "at least 0 and below 1") { $0 >= 0 && $0 < 1 }
-    }
+    try checkHyperparameters()
     try OptionValue.check(l2, "--l2", "0 or more") { $0 >= 0 }
     try OptionValue.check(seed, "--seed", atLeast: 0)
     if let threads { try OptionValue.checkThreads(threads) }
@@ -135,11 +134,8 @@ struct ProblemOptions: ParsableArguments {
     request.model = model
     request.loss = tableLoss
     if isModel { request.modelFile = modelFile.options(target: target, loss: loss?.name) }
-    request.optimizer = optimizer
+    request.optimizer = setting
     request.rate = rate
-    request.momentum = momentum
-    request.beta1 = beta1
-    request.beta2 = beta2
     request.steps = at
     request.l2 = l2
     request.seed = seed
@@ -150,6 +146,31 @@ struct ProblemOptions: ParsableArguments {
     request.missing = missing
     request.profile = profile
     return request
+  }
+
+  /// The hyperparameters that have options of their own, by name.
+  private var hyperparameters: [(name: String, value: Double)] {
+    [("momentum", momentum), ("beta1", beta1), ("beta2", beta2)]
+  }
+
+  /// Of whatever optimizer: a value out of range is a slip of the hand also where it is not used.
+  private func checkHyperparameters() throws {
+    let known = OptimizerCatalogue.all.flatMap(\.hyperparameters)
+    for (name, value) in hyperparameters {
+      guard let range = known.first(where: { $0.name == name })?.range else { continue }
+      try OptionValue.check(value, "--\(name)", "\(range)", range.contains)
+    }
+  }
+
+  /// The optimizer with those of its hyperparameters that have options.
+  private var setting: OptimizerSetting {
+    let own = OptimizerCatalogue.named(optimizer.name)?.hyperparameters.map(\.name) ?? []
+    let given = hyperparameters.filter { own.contains($0.name) }
+    guard
+      let setting = try? OptimizerSetting(
+        optimizer.name, Dictionary(uniqueKeysWithValues: given.map { ($0.name, $0.value) }))
+    else { preconditionFailure("the optimizer \(optimizer.name) passed its checks") }
+    return setting
   }
 
   /// Whether the file is a model, by its name or its first bytes.

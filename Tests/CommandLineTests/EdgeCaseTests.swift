@@ -1,6 +1,7 @@
 import Diagnosis
 import Foundation
 import Testing
+import Training
 
 /// Tables and options that are odd but must work, through the built program.
 @Suite struct EdgeCaseTests {

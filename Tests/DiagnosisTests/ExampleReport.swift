@@ -1,4 +1,5 @@
 import Diagnosis
+import Training
 
 /// Two reports with every kind of value: a raw table with all prescriptions run, and a network that
 /// is non-convex, without trials.

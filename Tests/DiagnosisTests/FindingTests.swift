@@ -4,6 +4,7 @@ import Foundation
 import LinearMaps
 import Presentation
 import Testing
+import Training
 
 @Suite struct FindingTests {
   static let all: [Finding] = [

@@ -1,6 +1,7 @@
 import LinearMaps
 import TensorPrograms
 import Testing
+import Training
 
 @testable import Diagnosis
 

@@ -3,6 +3,7 @@ import Foundation
 import LinearMaps
 import TensorPrograms
 import Testing
+import Training
 
 @testable import Diagnosis
 

@@ -35,10 +35,12 @@ public struct ParameterSet: Sendable {
 
   /// A tensor with starting values of its own.
   /// - Precondition: no other tensor has the name.
-  public mutating func add(_ name: String, _ value: Tensor, isBias: Bool = false) {
+  public mutating func add(
+    _ name: String, _ value: Tensor, role: LossDefinition.Parameter.Role = .weight
+  ) {
     precondition(
       !definitions.contains { $0.name == name }, "there are two parameters named \(name)")
-    definitions.append(.init(name, value.shape, isBias: isBias))
+    definitions.append(.init(name, value.shape, role: role))
     start += value.doubles
   }
 
@@ -50,8 +52,10 @@ public struct ParameterSet: Sendable {
     add(name, Tensor(values, type: TensorType(.float64, shape)))
   }
 
-  private mutating func addConstant(_ name: String, _ count: Int, _ value: Double) {
-    add(name, Tensor(repeating: value, type: .float64(count)), isBias: true)
+  private mutating func addConstant(
+    _ name: String, _ count: Int, _ value: Double, role: LossDefinition.Parameter.Role = .bias
+  ) {
+    add(name, Tensor(repeating: value, type: .float64(count)), role: role)
   }
 
   /// `name.weight` `[outputs, inputs]` and `name.bias`, for `Traced.dense`.
@@ -71,7 +75,7 @@ public struct ParameterSet: Sendable {
 
   /// `name.weight` of ones and `name.bias` of zeros, for every kind of normalization.
   public mutating func normalization(_ name: String, features: Int) {
-    addConstant(name + ".weight", features, 1)
+    addConstant(name + ".weight", features, 1, role: .normScale)
     addConstant(name + ".bias", features, 0)
   }
 

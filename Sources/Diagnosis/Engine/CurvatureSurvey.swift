@@ -1,6 +1,7 @@
 import Curvature
 import LinearMaps
 import TensorPrograms
+import Training
 
 /// The curvature at a point, as far as it was affordable to measure it.
 struct CurvatureSurvey<Scalar: LinearMapScalar> {

@@ -1,5 +1,6 @@
 import Curvature
 import LinearMaps
+import Training
 
 extension DiagnosisSession {
   /// What the measurements show, the most important first: a rate that diverges, then a cause that can be
@@ -75,43 +76,42 @@ extension DiagnosisSession {
   ) -> [Finding] {
     guard let rate = request.rate else { return [] }
     guard let limit = facts.stabilityLimit else {
-      return request.optimizer == .adam && secondMoments.isEmpty
+      return optimizer.stability?.isPreconditioned == true && preconditioner == nil
         ? [
           .limitUnknown(
-            optimizer: "Adam",
+            optimizer: optimizer.phrase,
             reason: "it depends on the second moments, which exist after the first step; try --at")
         ] : []
     }
-    let (isPlain, isAdam) = (request.optimizer == .gradientDescent, request.optimizer == .adam)
+    guard let rule = optimizer.stability else { return [] }
     let contraction = EigenDirection(
       eigenvalue: survey.largest, zeroThreshold: survey.zeroThreshold, rate: rate,
-      momentum: forecastMomentum ?? 0, tolerance: request.tolerance
+      optimizer: optimizer, tolerance: request.tolerance
     ).contraction
     if rate >= limit {
       // Adam's step is heavy-ball on its preconditioned curvature, which moves along with it.
-      let beta = request.beta1
       let growth =
-        isAdam
-        ? StepFactor(rate: rate / limit, eigenvalue: 2 + 2 * beta, momentum: beta).perStep
-        : contraction ?? .infinity
+        rule.isPreconditioned ? rule.growth(timesLimit: rate / limit) : contraction ?? .infinity
       return [
         .rateAboveLimit(
           rate: rate, limit: limit, sharpness: survey.largest, growth: abs(growth),
-          direction: isAdam ? [] : survey.sharpestParameters(problem),
-          isQuadratic: problem.isQuadratic && !isAdam, isStationary: gradientNorm == 0)
+          direction: rule.isPreconditioned ? [] : survey.sharpestParameters(problem),
+          isQuadratic: problem.isQuadratic && !rule.isPreconditioned, isStationary: gradientNorm == 0)
       ]
     }
-    if rate < rule.slowBelow * limit { return [rateFarBelow(survey, rate: rate, limit: limit)] }
+    if rate < rule.slowBelow * limit {
+      return [rateFarBelow(survey, rate: rate, limit: limit, rule)]
+    }
     var findings: [Finding] = []
-    if isPlain, rate > Verdict.oscillatingAbove * limit, let contraction {
+    if optimizer.isPlainDescent, rate > Verdict.oscillatingAbove * limit, let contraction {
       findings.append(.rateOscillates(rate: rate, limit: limit, contraction: contraction))
     }
-    if !isAdam, !survey.curvature.isIndefinite, let flattest = flattestOfInterest(survey),
+    if optimizer.hasForecast, !survey.curvature.isIndefinite, let flattest = flattestOfInterest(survey),
       survey.largest / flattest >= 1e3
     {
       let direction = EigenDirection(
         eigenvalue: flattest, zeroThreshold: survey.zeroThreshold, rate: rate,
-        momentum: forecastMomentum ?? 0, tolerance: request.tolerance)
+        optimizer: optimizer, tolerance: request.tolerance)
       findings.append(
         .rateLimitedBySharpest(
           rate: rate, sharpness: survey.largest, flattest: flattest, halfLife: direction.halfLife))
@@ -122,13 +122,11 @@ extension DiagnosisSession {
   /// A rate that loses next to nothing even along the sharpest direction, against one that is safe for
   /// the same optimizer.
   private func rateFarBelow(
-    _ survey: CurvatureSurvey<Scalar>, rate: Double, limit: Double
+    _ survey: CurvatureSurvey<Scalar>, rate: Double, limit: Double, _ rule: StepRule
   ) -> Finding {
-    let isPlain = request.optimizer == .gradientDescent
+    let isPlain = optimizer.isPlainDescent
     let advised = isPlain ? fastestRate(survey) ?? 1 / survey.upperBound : limit / 2
-    func iterations(_ rate: Double) -> Int? {
-      forecastMomentum.flatMap { self.iterations(survey, rate: rate, momentum: $0) }
-    }
+    func iterations(_ rate: Double) -> Int? { self.iterations(survey, rate: rate, by: optimizer) }
     // Far below the limit momentum acts as descent at `1 / (1 - b)` times the rate: what a step loses
     // is counted in shares of the rate that is slow no longer.
     return .rateFarBelow(
@@ -290,7 +288,7 @@ extension DiagnosisSession {
 
   /// `eta^2/2 g'Hg` against the measured shortfall of one step of plain descent.
   private func truncation(_ survey: CurvatureSurvey<Scalar>, _ rate: Double) throws -> Finding? {
-    guard request.optimizer == .gradientDescent else { return nil }
+    guard optimizer.isPlainDescent else { return nil }
     var stepped = point
     Scalar.axpy(point.count, Scalar(-rate), gradient, &stepped)
     let value = try objective.value(at: stepped)

@@ -23,24 +23,22 @@ extension DiagnosisSession {
           run: run))
     }
     func descend(
-      _ optimizer: any Optimizer, _ rate: Double, momentum: Double?
+      _ optimizer: any Optimizer, _ rate: Double
     ) -> (TrialBench<Scalar>) throws -> TrialBench<Scalar>.Outcome {
-      let theory = self.theory(survey, rate: rate, momentum: momentum)
+      let theory = self.theory(survey, rate: rate, by: optimizer)
       return { try $0.run(objective, optimizer, rate: rate, from: point, theory: theory) }
     }
 
     if let rate = request.rate {
       add(
-        .asGiven, "as you have it: \(givenOptimizer) at \(Wording.number(rate))",
+        .asGiven, "as you have it: \(optimizer.phrase) at \(Wording.number(rate))",
         .init(
           conditionNumber: forecastMomentum == nil ? nil : kappa, rate: rate,
-          iterations: try forecastMomentum.flatMap {
-            try $0 == 0
-              ? descentIterations(objective, from: point, rate: rate, survey)
-              : iterations(survey, rate: rate, momentum: $0)
-          }, momentum: forecastMomentum,
-          peakRelativeGap: forecastMomentum.flatMap { self.peak(survey, rate: rate, momentum: $0) }),
-        run: descend(optimizer, rate, momentum: forecastMomentum))
+          iterations: try optimizer.isPlainDescent
+            ? descentIterations(objective, from: point, rate: rate, survey)
+            : iterations(survey, rate: rate, by: optimizer), momentum: forecastMomentum,
+          peakRelativeGap: peak(survey, rate: rate, by: optimizer)),
+        run: descend(optimizer, rate))
     }
     let safe = 1 / survey.upperBound
     add(
@@ -49,7 +47,7 @@ extension DiagnosisSession {
       .init(
         conditionNumber: kappa, rate: safe,
         iterations: try descentIterations(objective, from: point, rate: safe, survey)),
-      run: descend(GradientDescent(), safe, momentum: 0))
+      run: descend(GradientDescent(), safe))
     if let fastest = fastestRate(survey) {
       add(
         .fastestRate,
@@ -60,11 +58,11 @@ extension DiagnosisSession {
         .init(
           conditionNumber: kappa, rate: fastest,
           iterations: try descentIterations(objective, from: point, rate: fastest, survey)),
-        run: descend(GradientDescent(), fastest, momentum: 0))
+        run: descend(GradientDescent(), fastest))
     }
     if let standardised, standardised.survey.largest > standardised.survey.zeroThreshold {
       let rate = fastestRate(standardised.survey) ?? 1 / standardised.survey.upperBound
-      let theory = self.theory(standardised.survey, rate: rate, momentum: 0)
+      let theory = self.theory(standardised.survey, rate: rate, by: GradientDescent())
       add(
         .standardiseFeatures,
         "subtract each column's mean and divide by its standard deviation, then gradient descent at "
@@ -84,17 +82,18 @@ extension DiagnosisSession {
       plans[plans.count - 1].isAfresh = !standardised.isExact
     }
     let (rate, beta) = tunedMomentum(survey)
-    let peak = self.peak(survey, rate: rate, momentum: beta)
+    let heavyBall = Momentum(beta: beta)
+    let peak = self.peak(survey, rate: rate, by: heavyBall)
     add(
-      .momentum, "heavy-ball momentum \(Wording.share(beta)) at rate \(Wording.number(rate))",
+      .momentum, "\(heavyBall.phrase) at rate \(Wording.number(rate))",
       .init(
         conditionNumber: kappa, rate: rate,
-        iterations: iterations(survey, rate: rate, momentum: beta), momentum: beta,
+        iterations: iterations(survey, rate: rate, by: heavyBall), momentum: beta,
         peakRelativeGap: peak),
       note: peak.map {
         "on the way the loss gap rises to \(Wording.number($0, digits: 2)) times the start's"
           + (problem.isQuadratic ? "" : ", on the bowl that fits the loss here")
-      }, run: descend(Momentum(beta: beta), rate, momentum: beta))
+      }, run: descend(heavyBall, rate))
     plans += try diagonalPlan(survey, map: map)
     add(
       .adam, "Adam at the best of the rates 1, 0.1, 0.01 and 0.001 after 100 steps of each",
@@ -104,22 +103,14 @@ extension DiagnosisSession {
     return plans
   }
 
-  private var givenOptimizer: String {
-    switch request.optimizer {
-    case .gradientDescent: "gradient descent"
-    case .momentum: "heavy-ball momentum \(Wording.share(request.momentum))"
-    case .adam: "Adam"
-    }
-  }
-
   /// Predicted steps to the tolerance; nil on an indefinite Hessian, whose quadratic has no minimum.
   func iterations(
-    _ survey: CurvatureSurvey<Scalar>, rate: Double, momentum: Double = 0
+    _ survey: CurvatureSurvey<Scalar>, rate: Double, by optimizer: any Optimizer = GradientDescent()
   ) -> Int? {
     survey.curvature.isIndefinite || finiteMinimum.isAbsent
       || survey.hidesGains(tolerance: request.tolerance)
       ? nil
-      : survey.model.forecast(rate: rate, momentum: momentum)
+      : survey.model.forecast(rate: rate, by: optimizer)?
         .iterations(toRelativeGap: request.tolerance)
   }
 
@@ -149,24 +140,25 @@ extension DiagnosisSession {
       : survey.model.fastestRate(upperBound: survey.upperBound, tolerance: request.tolerance)?.rate
   }
 
-  /// What is known beforehand of a run of descent, or of heavy-ball momentum.
+  /// What is known beforehand of a run.
   private func theory(
-    _ survey: CurvatureSurvey<Scalar>, rate: Double, momentum: Double?
+    _ survey: CurvatureSurvey<Scalar>, rate: Double, by optimizer: any Optimizer
   ) -> TrialBench<Scalar>.Theory {
     let exact = exactLoss(survey)
-    guard let momentum, problem.isQuadratic else {
-      return .init(modes: exact, isStable: momentum == nil && request.optimizer == .adam)
+    guard let rule = optimizer.stability, optimizer.hasForecast, problem.isQuadratic else {
+      return .init(modes: exact, isStable: optimizer.hasBoundedSteps)
     }
-    let isStable = rate * survey.upperBound < 2 + 2 * momentum
-    return .init(modes: exact, isMonotone: isStable && momentum == 0, isStable: isStable)
+    let isStable = rate * survey.upperBound < rule.criticalProduct
+    return .init(
+      modes: exact, isMonotone: isStable && optimizer.isPlainDescent, isStable: isStable)
   }
 
   /// How far momentum throws the loss up first, as a multiple of the first gap; nil below twice of it.
   private func peak(
-    _ survey: CurvatureSurvey<Scalar>, rate: Double, momentum: Double
+    _ survey: CurvatureSurvey<Scalar>, rate: Double, by optimizer: any Optimizer
   ) -> Double? {
-    guard momentum > 0, let steps = iterations(survey, rate: rate, momentum: momentum),
-      let peak = survey.model.forecast(rate: rate, momentum: momentum)
+    guard !optimizer.isPlainDescent, let steps = iterations(survey, rate: rate, by: optimizer),
+      let peak = survey.model.forecast(rate: rate, by: optimizer)?
         .peakRelativeGap(within: steps), peak >= 2
     else { return nil }
     return peak
@@ -265,7 +257,7 @@ extension DiagnosisSession {
     }
     guard scaled.largest > scaled.zeroThreshold else { return [] }
     let rate = fastestRate(scaled) ?? 1 / scaled.upperBound
-    var theory = self.theory(scaled, rate: rate, momentum: 0)
+    var theory = self.theory(scaled, rate: rate, by: GradientDescent())
     theory.modes = exactLoss(survey)
     let extra = try diagonalOperations(survey, map: map)
     return [
@@ -280,8 +272,8 @@ extension DiagnosisSession {
             iterations: iterations(scaled, rate: rate)))
       ) {
         try $0.run(
-          objective, DiagonalDescent(), rate: rate, from: point,
-          state: [inverse.map { Scalar($0) }], theory: theory, extraOperations: extra)
+          objective, DiagonalDescent(inverse: inverse), rate: rate, from: point, theory: theory,
+          extraOperations: extra)
       }
     ]
   }

@@ -21,7 +21,8 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
 
   /// The point of diagnosis, and how the optimizer's state stands there.
   private(set) var point: [Scalar] = []
-  private(set) var secondMoments: [Scalar] = []
+  /// What the optimizer divides its steps by there; nil where that is nothing, or not known yet.
+  private(set) var preconditioner: [Double]?
   private(set) var loss = Double.nan
   private(set) var gradient: [Scalar] = []
   /// The step of the run up to the point at which a number stopped being finite.
@@ -99,7 +100,8 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         }
       }
       point = run.parameters
-      if optimizer is Adam { secondMoments = run.state(1) }
+      preconditioner = optimizer.preconditioner(
+        state: { run.state($0).map { Double($0) } }, step: request.steps)
       if brokenStep != nil {
         // A step beyond may be finite again, as where a logarithm's argument comes back: it is not the
         // point asked for.
@@ -114,29 +116,12 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     }
   }
 
-  var optimizer: any Optimizer {
-    switch request.optimizer {
-    case .gradientDescent: GradientDescent()
-    case .momentum: Momentum(beta: request.momentum)
-    case .adam: Adam(beta1: request.beta1, beta2: request.beta2)
-    }
-  }
+  /// The optimizer whose rate is judged.
+  var optimizer: any Optimizer { request.optimizer.make() }
 
-  var rule: StepRule {
-    switch request.optimizer {
-    case .gradientDescent: .gradientDescent
-    case .momentum: .momentum(request.momentum)
-    case .adam: .adam(beta1: request.beta1)
-    }
-  }
-
-  /// The heavy-ball coefficient of the given optimizer; nil where no forecast exists for it.
+  /// The share of its last move that the given optimizer repeats; nil where no forecast exists for it.
   var forecastMomentum: Double? {
-    switch request.optimizer {
-    case .gradientDescent: 0
-    case .momentum: request.momentum
-    case .adam: nil
-    }
+    optimizer.hasForecast ? optimizer.stability?.momentum : nil
   }
 
   var gradientNorm: Double { Scalar.nrm2(gradient.count, gradient) }
@@ -172,7 +157,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     let gaussNewton = try ifMeasurable { try gaussNewtonConditionNumber(survey) }
     let adamBound = try ifMeasurable { try preconditionedBound(map) }
     let facts = LearningRateFacts(
-      survey.curvature, rule: rule, given: request.rate, preconditionedBound: adamBound)
+      survey.curvature, rule: optimizer.stability, given: request.rate, preconditionedBound: adamBound)
     let standardised = try ifMeasurable { try standardisedVariant() }
     let layers = try ifMeasurable { try layerCurvature() } ?? []
     let onAll = try ifMeasurable { try sharpnessOnAllSamples(survey) }
@@ -237,7 +222,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       loss: loss.isFinite ? loss : nil, gradientNorm: gradientNorm.isFinite ? gradientNorm : nil,
       seed: request.seed, precision: Scalar.precisionName, executor: executor.name,
       name: problem.name, model: problem.modelName, lossName: problem.lossName,
-      target: problem.targetName, optimizer: request.optimizer.rawValue, at: request.steps,
+      target: problem.targetName, optimizer: request.optimizer.name, at: request.steps,
       l2: problem.l2, notes: problem.notes, data: problem.dataName,
       layers: problem.table == nil ? problem.definition.layers.count : nil)
   }
@@ -245,7 +230,8 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   private func brokenReport(_ quantity: String) -> DiagnosisReport {
     var learningRate = DiagnosisReport.LearningRate(
       LearningRateFacts(
-        .init(largest: 0, upperBound: 0, smallest: 0, zeroThreshold: 0), rule: rule, given: nil),
+        .init(largest: 0, upperBound: 0, smallest: 0, zeroThreshold: 0), rule: optimizer.stability,
+        given: nil),
       note: "nothing can be said where the \(quantity) is not finite")
     learningRate.given = request.rate
     return DiagnosisReport(
@@ -285,12 +271,11 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     let values = survey.eigenvalues
     let shown = values.count <= 20 ? values : Array(values.prefix(5) + values.suffix(5))
     // Adam's rate acts on its preconditioned curvature: along these directions it means nothing.
-    let given = forecastMomentum == nil ? nil : request.rate
     return shown.map {
       EigenDirection(
-        eigenvalue: $0, zeroThreshold: survey.zeroThreshold,
-        rate: request.rate == nil ? safeRate(survey) : given,
-        momentum: request.rate == nil ? 0 : forecastMomentum ?? 0, tolerance: request.tolerance)
+        eigenvalue: $0, zeroThreshold: survey.zeroThreshold, rate: request.rate ?? safeRate(survey),
+        optimizer: request.rate == nil ? GradientDescent() : optimizer,
+        tolerance: request.tolerance)
     }
   }
 
@@ -299,14 +284,14 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     guard !finiteMinimum.isAbsent else {
       return .init(rate: rate, iterations: nil, tolerance: request.tolerance)
     }
-    let momentum = request.rate == nil ? 0 : forecastMomentum
+    let optimizer: any Optimizer = request.rate == nil ? GradientDescent() : self.optimizer
     let steps = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
     func curve(_ relativeGap: (Int) -> Double?) -> [DiagnosisReport.CurvePoint] {
       steps.compactMap { step in
         relativeGap(step).flatMap { $0.isFinite ? .init(step: step, relativeGap: $0) : nil }
       }
     }
-    if let rate, momentum == 0, !problem.isQuadratic,
+    if let rate, optimizer.isPlainDescent, !problem.isQuadratic,
       !survey.isBlindToGains(tolerance: request.tolerance),
       budget.affords("the predicted course", products: 10, share: 0.005)
     {
@@ -316,13 +301,13 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         curve: curve(forecast.relativeGap(after:)))
     }
     // What cannot be followed from point to point is not foretold by the bowl at the start.
-    guard let rate, let momentum, problem.isQuadratic || momentum != 0,
-      !survey.curvature.isIndefinite,
+    guard let rate, problem.isQuadratic || !optimizer.isPlainDescent,
+      let forecast = survey.model.forecast(rate: rate, by: optimizer), !survey.curvature.isIndefinite,
       !survey.hidesGains(tolerance: request.tolerance)
     else {
       return .init(rate: rate, iterations: nil, tolerance: request.tolerance)
     }
-    let forecast = survey.model.forecast(rate: rate, momentum: momentum)
+    let momentum = optimizer.stability?.momentum ?? 0
     return .init(
       rate: rate, iterations: forecast.iterations(toRelativeGap: request.tolerance),
       tolerance: request.tolerance, momentum: momentum == 0 ? nil : momentum,
@@ -348,7 +333,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
 
   private func limitNote(_ facts: LearningRateFacts) -> String? {
     guard facts.stabilityLimit == nil else { return nil }
-    return request.optimizer == .adam && secondMoments.isEmpty
+    return optimizer.stability?.isPreconditioned == true && preconditioner == nil
       ? "Adam's limit depends on its second moments: run at least one step first with --at N"
       : "there is no positive curvature to limit the rate"
   }
@@ -396,28 +381,18 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     return try SamplingError.eigenvalue(.largest, of: groups, options: options)
   }
 
-  /// An upper bound on the largest eigenvalue of `P^-1/2 H P^-1/2`,
-  /// `P = (1 - beta1^t) (sqrt(v / (1 - beta2^t)) + eps)`, for Adam after `t >= 1` steps.
-  ///
-  /// Reference: Cohen et al., arXiv:2207.14484.
+  /// An upper bound on the largest eigenvalue of `P^-1/2 H P^-1/2` for the `P` that the optimizer divides
+  /// its steps by.
   private func preconditionedBound(_ map: CurvatureMap<Scalar>) throws -> Double? {
-    guard !secondMoments.isEmpty, let adam = optimizer as? Adam,
+    guard let preconditioner, optimizer.stability?.isPreconditioned == true,
       budget.affords("Adam's stability limit", products: 30, share: 0.3)
     else { return nil }
-    let first = 1 - power(adam.beta1, request.steps)
-    let second = 1 - power(adam.beta2, request.steps)
-    let inverse = secondMoments.map {
-      Scalar(1 / (first * ((Double($0) / second).squareRoot() + adam.epsilon)))
-    }
+    let inverse = preconditioner.map { Scalar(1 / $0) }
     var options = TopEigenpairs<Scalar>.Options()
     options.seed = request.probeSeed
     options.tolerance = Scalar.precisionName == "float64" ? 1e-8 : 1e-4
     return try TopEigenpairs<Scalar>(of: ScaledMap(map, diagonal: inverse), options: options)
       .upperBound
-  }
-
-  private func power(_ base: Double, _ exponent: Int) -> Double {
-    (0..<exponent).reduce(1) { value, _ in value * base }
   }
 
   /// The same problem in standardised features, measured at its own start.

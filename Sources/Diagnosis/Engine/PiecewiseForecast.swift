@@ -1,6 +1,7 @@
 import Curvature
 import Foundation
 import LinearMaps
+import Training
 
 /// Where plain descent at one rate will be, on a loss that is no quadratic: the quadratic model is
 /// followed as far as it can be trusted, the point moved there in closed form, and the curvature

@@ -108,10 +108,10 @@ struct TrialBench<Scalar: LinearMapScalar> {
 
   func run(
     _ objective: Objective<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
-    state: [[Scalar]]? = nil, theory: Theory = Theory(), extraOperations: Double = 0
+    theory: Theory = Theory(), extraOperations: Double = 0
   ) throws -> Outcome {
     let spent = objective.operations
-    let run = try TrainingRun(objective, optimizer, rate: rate, from: start, state: state)
+    let run = try TrainingRun(objective, optimizer, rate: rate, from: start)
     var losses: [Double] = []
     var relativeGap: Double?
     // The first step since which the gap has been within the tolerance.
@@ -132,7 +132,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
         extraOperations: extraOperations)
     }
     func exactGap() -> Double? {
-      theory.modes?.relativeGap(at: run.previousParameters.map { Double($0) })
+      theory.modes?.relativeGap(at: run.evaluatedParameters.map { Double($0) })
     }
     // The loss at a point is known when the step away from it has run.
     var step = 0

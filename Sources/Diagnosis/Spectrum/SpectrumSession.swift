@@ -88,17 +88,13 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       }
       return try selected(DiagonalPreconditioner<Scalar>.adam(secondMoments: given).diagonal)
     case .adam(nil):
-      guard !point.secondMoments.isEmpty, let adam = point.optimizer as? Adam else {
+      guard let diagonal = point.preconditioner else {
         throw DiagnosisFailure(
           .usage,
           "--precondition adam needs second moments: run Adam first with --optimizer adam --lr X "
             + "--at N, or give a file of them as adam:STATE.npy.")
       }
-      return try selected(
-        DiagonalPreconditioner<Scalar>.adam(
-          secondMoments: point.secondMoments.map(Double.init), step: request.problem.steps,
-          beta1: adam.beta1, beta2: adam.beta2, epsilon: adam.epsilon
-        ).diagonal)
+      return selected(diagonal)
     }
   }
 

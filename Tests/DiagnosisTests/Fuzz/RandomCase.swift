@@ -2,6 +2,7 @@ import Curvature
 import Diagnosis
 import Foundation
 import LinearMaps
+import Training
 
 /// A small random problem with random options, the same for the same number: what `diagnose` and
 /// `spectrum` must answer or refuse in a sentence, however odd.

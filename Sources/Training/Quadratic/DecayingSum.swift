@@ -4,9 +4,6 @@ import Foundation
 struct DecayingSum: Sendable {
   let coefficients: [Double]
   let factors: [StepFactor]
-  /// `eta lambda_i`, for stepping the recurrence.
-  let products: [Double]
-  let momentum: Double
   let constant: Double
 
   /// Node-steps of the recurrence that a count may cost before its envelope is taken instead.
@@ -141,14 +138,15 @@ struct DecayingSum: Sendable {
   private func sums(from start: Int, count: Int) -> [Double] {
     var sums = [Double](repeating: constant, count: count)
     for index in factors.indices {
-      let trace = 1 + momentum - products[index]
-      var current = factors[index].value(after: Double(start))
-      var previous = start == 0 ? 1 : factors[index].value(after: Double(start - 1))
+      let factor = factors[index]
+      let (trace, determinant) = (factor.trace, factor.determinant)
+      var current = factor.value(after: Double(start))
+      var previous = start == 0 ? factor.before : factor.value(after: Double(start - 1))
       let coefficient = coefficients[index]
       sums.withUnsafeMutableBufferPointer { sums in
         for offset in 0..<sums.count {
           sums[offset] += coefficient * current * current
-          (current, previous) = (trace * current - momentum * previous, current)
+          (current, previous) = (trace * current - determinant * previous, current)
         }
       }
     }

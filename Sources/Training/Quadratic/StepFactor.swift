@@ -8,27 +8,60 @@ import Foundation
 /// cancels: a root near one is carried as its distance from one, so that `k` may reach 1e15.
 ///
 /// Reference: Polyak, "Some methods of speeding up the convergence of iteration methods" (1964).
-package enum StepFactor: Sendable, Equatable {
-  /// `(+-1)^k exp(k logMagnitude)`: descent without momentum.
-  case power(logMagnitude: Double, alternates: Bool)
-  /// Two real roots `r1 > r2 >= 0`: `r1^(k+1) (1 + s (1 - (r2/r1)^(k+1)) / d)`, `s = 1 - r1`,
-  /// `d = r1 - r2`.
-  case overdamped(logRoot: Double, shortfall: Double, separation: Double, logRatio: Double)
-  /// Complex roots of modulus `sqrt(b)`; `angle` is measured from the nearer half-axis, and
-  /// `alternates` says that it is the negative one.
-  case oscillating(logModulus: Double, angle: Double, alternates: Bool)
-  /// Two negative roots `-q1`, `-q2`:
-  /// `(-1)^k q1^(k+1) ((1 + q1) (1 - (q2/q1)^(k+1)) / d - 1)`, `d = q1 - q2`.
-  case alternating(logRoot: Double, separation: Double, logRatio: Double)
+public struct StepFactor: Sendable, Equatable {
+  enum Shape: Sendable, Equatable {
+    /// `factor^k`, by the logarithm of its magnitude: descent without momentum.
+    case power(factor: Double, logMagnitude: Double)
+    /// Two real roots `r1 > r2 >= 0`: `r1^(k+1) (1 + s (1 - (r2/r1)^(k+1)) / d)`, `s = 1 - r1`,
+    /// `d = r1 - r2`.
+    case overdamped(logRoot: Double, shortfall: Double, separation: Double, logRatio: Double)
+    /// Complex roots of modulus `sqrt(b)`; `angle` is measured from the nearer half-axis, and
+    /// `alternates` says that it is the negative one.
+    case oscillating(logModulus: Double, angle: Double, alternates: Bool)
+    /// Two negative roots `-q1`, `-q2`:
+    /// `(-1)^k q1^(k+1) ((1 + q1) (1 - (q2/q1)^(k+1)) / d - 1)`, `d = q1 - q2`.
+    case alternating(logRoot: Double, separation: Double, logRatio: Double)
+    /// Two real roots of any signs or a complex pair, and any `p_1`.
+    case pair(RootPair)
+  }
 
-  package init(rate: Double, eigenvalue: Double, momentum: Double = 0) {
-    self =
+  let shape: Shape
+  /// `p_{k+1} = trace p_k - determinant p_{k-1}`.
+  let trace: Double
+  let determinant: Double
+  /// `p_1`, where it is not that of a start from rest, `p_{-1} = p_0`.
+  let first: Double?
+
+  public init(rate: Double, eigenvalue: Double, momentum: Double = 0) {
+    trace = 1 + momentum - rate * eigenvalue
+    determinant = momentum
+    first = nil
+    shape =
       momentum == 0
       ? Self.descent(rate: rate, eigenvalue: eigenvalue)
       : Self.heavyBall(rate: rate, eigenvalue: eigenvalue, momentum: momentum)
   }
 
-  private static func descent(rate: Double, eigenvalue: Double) -> StepFactor {
+  /// Any recurrence `p_{k+1} = trace p_k - determinant p_{k-1}` from `p_0 = 1` and `p_1 = first`.
+  ///
+  /// - Parameters:
+  ///   - gapAtOne: `1 - trace + determinant = (1 - r1) (1 - r2)`, free of cancellation.
+  ///   - gapAtMinusOne: `1 + trace + determinant`, likewise.
+  ///   - discriminant: `trace^2 - 4 determinant`, likewise.
+  public init(
+    trace: Double, determinant: Double, first: Double, gapAtOne: Double, gapAtMinusOne: Double,
+    discriminant: Double
+  ) {
+    self.trace = trace
+    self.determinant = determinant
+    self.first = first
+    shape = .pair(
+      RootPair(
+        trace: trace, determinant: determinant, first: first, gapAtOne: gapAtOne, gapAtMinusOne: gapAtMinusOne,
+        discriminant: discriminant))
+  }
+
+  private static func descent(rate: Double, eigenvalue: Double) -> Shape {
     let product = rate * eigenvalue
     let factor = (1.0).addingProduct(-rate, eigenvalue)
     let logMagnitude: Double
@@ -39,10 +72,10 @@ package enum StepFactor: Sendable, Equatable {
     } else {
       logMagnitude = log(abs(factor))
     }
-    return .power(logMagnitude: logMagnitude, alternates: factor < 0)
+    return .power(factor: factor, logMagnitude: logMagnitude)
   }
 
-  private static func heavyBall(rate: Double, eigenvalue: Double, momentum b: Double) -> StepFactor
+  private static func heavyBall(rate: Double, eigenvalue: Double, momentum b: Double) -> Shape
   {
     let m = rate * eigenvalue
     let root = b.squareRoot()
@@ -83,13 +116,19 @@ package enum StepFactor: Sendable, Equatable {
     separation < 0.5 * root ? log1p(-separation / root) : log(momentum) - 2 * log(root)
   }
 
+  /// `p_{-1}`, of which the recurrence makes `p_1`; any number where the determinant is zero.
+  var before: Double {
+    guard let first else { return 1 }
+    return determinant == 0 ? 0 : (trace - first) / determinant
+  }
+
   /// `p_k`; `k` is a whole number held as a double, except for `power`, where any `k >= 0` will do
   /// and `|p_k|` is smooth in it.
   package func value(after k: Double) -> Double {
     if k == 0 { return 1 }
-    switch self {
-    case .power(let log, let alternates):
-      return sign(alternates, k) * exp(k * log)
+    switch shape {
+    case .power(let factor, let log):
+      return sign(factor < 0, k) * exp(k * log)
     case .overdamped(let logRoot, let shortfall, let separation, let logRatio):
       if logRoot == -.infinity { return 0 }
       let lead = exp((k + 1) * logRoot)
@@ -105,12 +144,15 @@ package enum StepFactor: Sendable, Equatable {
       let q = exp(logRoot)
       let spread = separation == 0 ? (k + 1) / q : -expm1((k + 1) * logRatio) / separation
       return sign(true, k) * exp((k + 1) * logRoot) * ((1 + q) * spread - 1)
+    case .pair(let roots):
+      return roots.value(after: k)
     }
   }
 
   /// An upper bound on `|p_k|`, free of the oscillation.
   package func envelope(after k: Double) -> Double {
-    guard case .oscillating(let logModulus, let angle, let alternates) = self else {
+    if case .pair(let roots) = shape { return roots.envelope(after: k) }
+    guard case .oscillating(let logModulus, let angle, let alternates) = shape else {
       return abs(value(after: k))
     }
     let modulus = exp(logModulus)
@@ -121,7 +163,7 @@ package enum StepFactor: Sendable, Equatable {
 
   /// The step from which on the bound `envelope` only falls.
   package var crest: Double {
-    switch self {
+    switch shape {
     case .power, .overdamped: return 0
     case .oscillating(let logModulus, let angle, let alternates):
       let modulus = exp(logModulus)
@@ -133,34 +175,49 @@ package enum StepFactor: Sendable, Equatable {
       // `k exp(k logRoot)` at the worst, until the smaller root's part is gone.
       guard logRoot < 0 else { return 0 }
       return logRatio < 0 ? min(-2 / logRoot, -40 / logRatio) : -2 / logRoot
+    case .pair(let roots):
+      return roots.crest
+    }
+  }
+
+  /// Whether the error falls without a swing that goes past the minimum, as with real roots near one.
+  package var isOverdamped: Bool {
+    switch shape {
+    case .power(let factor, _): factor >= 0
+    case .overdamped: true
+    case .oscillating, .alternating: false
+    case .pair(let roots): roots.isMonotone
     }
   }
 
   /// The factor per step in the long run, with its sign; for complex roots their modulus.
   package var perStep: Double {
-    switch self {
-    case .power(let log, let alternates): return alternates ? -exp(log) : exp(log)
+    switch shape {
+    case .power(let factor, _): return factor
     case .overdamped(let logRoot, _, _, _): return exp(logRoot)
     case .oscillating(let logModulus, _, _): return exp(logModulus)
     case .alternating(let logRoot, _, _): return -exp(logRoot)
+    case .pair(let roots): return roots.dominant
     }
   }
 
   /// The natural logarithm of `|perStep|`: negative where the error shrinks.
   package var logPerStep: Double {
-    switch self {
-    case .power(let log, _): return log
+    switch shape {
+    case .power(_, let log): return log
     case .overdamped(let logRoot, _, _, _): return logRoot
     case .oscillating(let logModulus, _, _): return logModulus
     case .alternating(let logRoot, _, _): return logRoot
+    case .pair(let roots): return roots.logDominant
     }
   }
 
   /// Whether `|p_k|` never rises with `k` while the direction is stable.
   package var isMonotone: Bool {
-    switch self {
+    switch shape {
     case .power, .overdamped: return true
     case .oscillating, .alternating: return false
+    case .pair(let roots): return roots.isMonotone
     }
   }
 

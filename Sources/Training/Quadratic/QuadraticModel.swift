@@ -31,7 +31,7 @@ public struct QuadraticModel: Sendable, Equatable, Codable {
   }
 
   /// Eigenvalues and weights `2 lambda gap` of a quadratic known from its data, where zero is zero.
-  init(_ modes: LeastSquaresModes) {
+  package init(_ modes: LeastSquaresModes) {
     self.init(
       eigenvalues: modes.modes.map(\.eigenvalue),
       weights: modes.modes.map { 2 * $0.eigenvalue * $0.gap })
@@ -70,7 +70,7 @@ public struct QuadraticModel: Sendable, Equatable, Codable {
 
   /// Whether slopes within the zero threshold, beyond what rounding makes of none, may gain more than
   /// this: `w / (2 tau)` of a slope `w` within the threshold `tau`.
-  func hidesGains(_ gain: Double, precision: Double) -> Bool {
+  package func hidesGains(_ gain: Double, precision: Double) -> Bool {
     let flat = eigenvalues.count { abs($0) <= zeroThreshold }
     let rounding = Double(flat) * 64 * precision * precision * squaredGradientNorm
     return zeroThreshold > 0 && max(0, flatWeight - rounding) / (2 * zeroThreshold) > gain
@@ -91,7 +91,18 @@ public struct QuadraticModel: Sendable, Equatable, Codable {
   /// Momentum is heavy-ball, `v = b v + g`, `x -= rate v`, from rest.
   /// - Precondition: `rate` finite, `0 <= momentum < 1`.
   public func forecast(rate: Double, momentum: Double = 0) -> Forecast {
-    Forecast(model: self, rate: rate, momentum: momentum)
+    precondition(momentum >= 0 && momentum < 1, "the momentum \(momentum) is not in [0, 1)")
+    return Forecast(model: self, rate: rate) {
+      StepFactor(rate: rate, eigenvalue: $0, momentum: momentum)
+    }
+  }
+
+  /// The course of an optimizer's full-batch steps on this model; nil where it has no closed form.
+  public func forecast(rate: Double, by optimizer: any Optimizer) -> Forecast? {
+    guard optimizer.hasForecast else { return nil }
+    return Forecast(model: self, rate: rate) {
+      optimizer.stepFactor(rate: rate, eigenvalue: $0)!
+    }
   }
 
   package struct Mode: Sendable {

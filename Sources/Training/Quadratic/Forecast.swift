@@ -3,30 +3,24 @@ import Foundation
 /// What a quadratic model says of descent at one rate: loss gap, gradient norm and step counts.
 ///
 /// Every quantity is a closed form in the step `k`, so that `k = 1e15` costs as much as `k = 1`.
-/// Made by ``QuadraticModel/forecast(rate:momentum:)``.
+/// Made by ``QuadraticModel/forecast(rate:momentum:)`` or ``QuadraticModel/forecast(rate:by:)``.
 public struct Forecast: Sendable {
   public let rate: Double
-  public let momentum: Double
   /// `f_0 - f*` over the directions of positive curvature.
   public let initialGap: Double
 
   private let gapTerms: DecayingSum
   private let gradientTerms: DecayingSum
 
-  init(model: QuadraticModel, rate: Double, momentum: Double) {
+  /// - Parameter factor: of the error along a direction of this eigenvalue.
+  init(model: QuadraticModel, rate: Double, factor: (_ eigenvalue: Double) -> StepFactor) {
     precondition(rate.isFinite, "the learning rate \(rate) is not finite")
-    precondition(momentum >= 0 && momentum < 1, "the momentum \(momentum) is not in [0, 1)")
     self.rate = rate
-    self.momentum = momentum
     initialGap = model.initialGap
     let reachable = model.reachable
-    let factors = reachable.map {
-      StepFactor(rate: rate, eigenvalue: $0.eigenvalue, momentum: momentum)
-    }
-    let products = reachable.map { rate * $0.eigenvalue }
+    let factors = reachable.map { factor($0.eigenvalue) }
     gapTerms = DecayingSum(
-      coefficients: reachable.map { $0.weight / (2 * $0.eigenvalue) }, factors: factors,
-      products: products, momentum: momentum, constant: 0)
+      coefficients: reachable.map { $0.weight / (2 * $0.eigenvalue) }, factors: factors, constant: 0)
 
     var escaping: [QuadraticModel.Mode] = []
     for (eigenvalue, weight) in zip(model.eigenvalues, model.weights)
@@ -35,10 +29,7 @@ public struct Forecast: Sendable {
     }
     gradientTerms = DecayingSum(
       coefficients: (reachable + escaping).map(\.weight),
-      factors: factors
-        + escaping.map { StepFactor(rate: rate, eigenvalue: $0.eigenvalue, momentum: momentum) },
-      products: products + escaping.map { rate * $0.eigenvalue },
-      momentum: momentum, constant: model.flatWeight)
+      factors: factors + escaping.map { factor($0.eigenvalue) }, constant: model.flatWeight)
   }
 
   /// `f_k - f* = sum_i w_i p_k(lambda_i)^2 / (2 lambda_i)`, where `p_k = (1 - eta lambda)^k` for

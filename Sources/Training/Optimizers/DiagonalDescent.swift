@@ -1,0 +1,33 @@
+import Curvature
+import TensorPrograms
+
+/// `x <- x - eta P^-1 g` with a fixed diagonal `P^-1`; no entry of the catalogue, since it is made of a
+/// measured diagonal.
+public struct DiagonalDescent: Optimizer {
+  public let name = "diagonal-preconditioner"
+  public let phrase = "gradient descent with a diagonal preconditioner"
+  /// The diagonal of `P^-1`, flat.
+  public let inverse: [Double]
+
+  public init(inverse: [Double]) { self.inverse = inverse }
+
+  public func initialState(_ parameters: [LossDefinition.Parameter]) -> [StateTensor] {
+    var offset = 0
+    return parameters.map { parameter in
+      defer { offset += parameter.shape.count }
+      return StateTensor(
+        "inverse", parameter.shape,
+        start: .values(Array(inverse[offset..<offset + parameter.shape.count])))
+    }
+  }
+
+  public func update(_ step: OptimizerStep) -> OptimizerUpdate {
+    step.eachParameter(slots: 1) { parameter, gradient, state in
+      (parameter - step.rate * (state[0] * gradient), state)
+    }
+  }
+
+  public func preconditioner(state: (String) -> [Double], step: Int) -> [Double]? {
+    inverse.map { 1 / $0 }
+  }
+}

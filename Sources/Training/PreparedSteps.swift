@@ -1,0 +1,199 @@
+import Curvature
+import LinearMaps
+import TensorPrograms
+
+/// The steps of a run, compiled and bound to its memory once.
+final class PreparedSteps<Scalar: LinearMapScalar> {
+  /// Floating-point operations of one step, of the largest batch where steps differ.
+  let operations: Double
+  let equations: Int
+  /// Whether the optimizer takes the gradient at another point than the parameters.
+  let isGradientElsewhere: Bool
+  /// Takes the step from one copy to the other.
+  private let take: (_ copy: Int, _ step: Int) throws -> Void
+
+  init(
+    _ objective: Objective<Scalar>, _ traced: TracedStep, _ source: GradientSource<Scalar>,
+    _ memory: TrainingMemory<Scalar>
+  ) throws {
+    let point = try traced.point()
+    isGradientElsewhere = point != nil
+    let prepared =
+      switch source {
+      case .allSamples where objective.batchCount == 1:
+        try Self.oneRun(objective, traced, memory, isElsewhere: point != nil)
+      case .allSamples:
+        try Self.twoRuns(objective.executor, traced, point, memory) { position, _, gradient in
+          try objective.valueAndGradient(at: position, into: gradient)
+        }
+      case .closure(let closure):
+        try Self.twoRuns(objective.executor, traced, point, memory) { position, step, gradient in
+          let found = try closure(
+            Array(UnsafeBufferPointer(start: position, count: memory.parameterCount)), step)
+          guard found.gradient.count == memory.parameterCount else {
+            throw TrainingError.wrongState(
+              "the closure's gradient has \(found.gradient.count) numbers for "
+                + "\(memory.parameterCount) parameters")
+          }
+          found.gradient.withUnsafeBufferPointer {
+            gradient.update(from: $0.baseAddress!, count: $0.count)
+          }
+          return found.value
+        }
+      case .batches(let size, let seed):
+        try Self.batchRuns(
+          objective, traced, memory, size: size, seed: seed, isElsewhere: point != nil)
+      }
+    (operations, equations, take) = prepared
+  }
+
+  func run(from copy: Int, step: Int) throws { try take(copy, step) }
+
+  private typealias Prepared = (Double, Int, (_ copy: Int, _ step: Int) throws -> Void)
+
+  /// What a whole step writes.
+  private static func outputs(
+    _ memory: TrainingMemory<Scalar>, _ copy: Int, isElsewhere: Bool
+  ) -> [TensorView] {
+    memory.report + (isElsewhere ? memory.pointViews : []) + memory.block(copy)
+  }
+
+  /// Loss, gradient and update in one run over all samples.
+  private static func oneRun(
+    _ objective: Objective<Scalar>, _ traced: TracedStep, _ memory: TrainingMemory<Scalar>,
+    isElsewhere: Bool
+  ) throws -> Prepared {
+    let gradient = try objective.gradientProgram(batch: 0)
+    let data = objective.keptData(batch: 0)
+    let program = try traced.whole(gradient)
+    // What depends on the data alone is computed once for all steps.
+    let parts = program.partiallyEvaluated(
+      unknown: program.inputs.indices.map { $0 < program.inputs.count - data.count })
+    // An output that the data alone decide, as the gradient of a linear loss, is left in place.
+    let hoists = parts.outputIsUnknown.allSatisfy { $0 }
+    let step = hoists ? parts.unknown.simplified() : program
+    let hoisted =
+      hoists && !parts.residualTypes.isEmpty
+      ? try objective.executor.compile(parts.known.simplified()).run(
+        data, into: parts.residualTypes.map { _ in .resident }) : []
+    let executable = try objective.executor.compile(step)
+    let runs = try (0..<2).map { copy in
+      try executable.prepare(
+        hoisted + (memory.block(copy) + memory.control).arguments + (hoists ? [] : data),
+        into: outputs(memory, 1 - copy, isElsewhere: isElsewhere))
+    }
+    return (step.operationCount, step.equations.count, { copy, _ in try runs[copy].run() })
+  }
+
+  /// A gradient that comes from elsewhere, then the update.
+  private static func twoRuns(
+    _ executor: any Executor, _ traced: TracedStep, _ point: Program?,
+    _ memory: TrainingMemory<Scalar>,
+    gradient: @escaping (
+      _ position: UnsafePointer<Scalar>, _ step: Int, _ gradient: UnsafeMutablePointer<Scalar>
+    ) throws -> Double
+  ) throws -> Prepared {
+    let program = try traced.update()
+    let executable = try executor.compile(program)
+    let pointRuns = try point.map { point in
+      let executable = try executor.compile(point)
+      return try (0..<2).map {
+        try executable.prepare(
+          (memory.block($0) + memory.control).arguments, into: memory.pointViews)
+      }
+    }
+    var found = [Scalar](repeating: 0, count: memory.parameterCount)
+    return (
+      program.operationCount, program.equations.count,
+      { copy, step in
+        try pointRuns?[copy].run()
+        let position = pointRuns == nil ? memory.copies[copy] : memory.gradientPoint
+        try found.withUnsafeMutableBufferPointer { flat in
+          memory.scalars[2] = Scalar(try gradient(position, step, flat.baseAddress!))
+          _ = try executable.run(
+            (memory.block(copy) + memory.control
+              + memory.views(of: flat.baseAddress!)).arguments,
+            into: ([memory.report[1]] + memory.block(1 - copy)).destinations)
+        }
+      }
+    )
+  }
+
+  /// Loss, gradient and update in one run over some samples, which are copied to where the run reads.
+  private static func batchRuns(
+    _ objective: Objective<Scalar>, _ traced: TracedStep, _ memory: TrainingMemory<Scalar>,
+    size: Int, seed: UInt64, isElsewhere: Bool
+  ) throws -> Prepared {
+    guard !objective.definition.couplesSamples else {
+      throw TrainingError.noBatches("a sample's loss depends on the others")
+    }
+    guard size >= 1, size <= objective.sampleCount else {
+      throw TrainingError.noBatches("\(size) of \(objective.sampleCount) samples were asked for")
+    }
+    if let fixed = objective.definition.fixedBatch, fixed != size {
+      throw TrainingError.noBatches("the model takes batches of \(fixed) alone, and not of \(size)")
+    }
+    var order = BatchOrder(sampleCount: objective.sampleCount, size: size, seed: seed)
+    func sized(_ count: Int) throws -> SizedStep {
+      let samples = BatchMemory(objective.data, count: count)
+      let program = try traced.whole(objective.gradientProgram(samples: count))
+      let executable = try objective.executor.compile(program)
+      let runs = try (0..<2).map { copy in
+        try executable.prepare(
+          (memory.block(copy) + memory.control + samples.views).arguments,
+          into: outputs(memory, 1 - copy, isElsewhere: isElsewhere))
+      }
+      return SizedStep(samples: samples, runs: runs, program: program)
+    }
+    let full = try sized(size)
+    let last = order.rest == size ? full : try sized(order.rest)
+    return (
+      full.program.operationCount, full.program.equations.count,
+      { copy, step in
+        let chosen = order.samples(of: step)
+        let batch = chosen.count == size ? full : last
+        batch.samples.fill(chosen)
+        try batch.runs[copy].run()
+      }
+    )
+  }
+}
+
+/// A step over batches of one size.
+private struct SizedStep {
+  let samples: BatchMemory
+  /// From copy 0 and from copy 1.
+  let runs: [any PreparedRun]
+  let program: Program
+}
+
+/// Some samples of a data set, in memory that a prepared run reads.
+private final class BatchMemory {
+  let views: [TensorView]
+  private let data: [Tensor]
+
+  init(_ data: [Tensor], count: Int) {
+    self.data = data
+    views = data.map { tensor in
+      var shape = tensor.shape
+      shape[0] = count
+      let type = TensorType(tensor.element, shape)
+      return TensorView(
+        .allocate(byteCount: max(1, type.byteCount), alignment: 64), type: type)
+    }
+  }
+
+  deinit { for view in views { view.pointer.deallocate() } }
+
+  func fill(_ samples: ArraySlice<Int>) {
+    for (tensor, view) in zip(data, views) {
+      let row = view.type.byteCount / max(1, samples.count)
+      tensor.withUnsafeBytes { bytes in
+        for (place, sample) in samples.enumerated() {
+          (view.pointer + place * row).copyMemory(
+            from: bytes.baseAddress! + sample * row, byteCount: row)
+        }
+      }
+    }
+  }
+}

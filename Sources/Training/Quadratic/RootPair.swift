@@ -1,0 +1,117 @@
+import Foundation
+
+/// `p_k = r1^k + (p_1 - r1) (r1^k - r2^k) / (r1 - r2)`: the solution of a recurrence of second order from
+/// `p_0 = 1`, for real roots `|r1| >= |r2|`; for a complex pair `rho e^(+-i angle)`
+/// `rho^k (cos k angle + (p_1 / rho - cos angle) sin k angle / sin angle)`.
+struct RootPair: Sendable, Equatable {
+  /// The root of the larger modulus, with its sign; for a complex pair the modulus.
+  let dominant: Double
+  /// `ln |dominant|`, exact next to one.
+  let logDominant: Double
+  /// `p_1 - r1`, or `p_1 / rho - cos angle`.
+  private let excess: Double
+  private let kind: Kind
+
+  private enum Kind: Equatable {
+    /// The other root over the dominant one, and the dominant less the other.
+    case real(ratio: Double, separation: Double)
+    case complex(angle: Double)
+  }
+
+  init(
+    trace: Double, determinant: Double, first: Double, gapAtOne: Double, gapAtMinusOne: Double,
+    discriminant: Double
+  ) {
+    guard discriminant >= 0 else {
+      logDominant = log1p(determinant - 1) / 2
+      dominant = determinant.squareRoot()
+      let angle = atan2((-discriminant).squareRoot(), trace)
+      kind = .complex(angle: angle)
+      excess = dominant > 0 ? first / dominant - cos(angle) : 0
+      return
+    }
+    let separation = discriminant.squareRoot()
+    if trace >= 0 {
+      let other = (trace - separation) / 2
+      let root = (trace + separation) / 2
+      let shortfall = gapAtOne / (1 - other)
+      dominant = root
+      logDominant = abs(shortfall) < 0.5 ? log1p(-shortfall) : log(root)
+      kind = .real(ratio: root == 0 ? 0 : other / root, separation: separation)
+      excess = first - root
+    } else {
+      let other = (trace + separation) / 2
+      let root = (trace - separation) / 2
+      let shortfall = gapAtMinusOne / (1 + other)
+      dominant = root
+      logDominant = abs(shortfall) < 0.5 ? log1p(-shortfall) : log(-root)
+      kind = .real(ratio: other / root, separation: -separation)
+      excess = first - root
+    }
+  }
+
+  func value(after k: Double) -> Double {
+    if k == 0 { return 1 }
+    let power = sign(k) * exp(k * logDominant)
+    switch kind {
+    case .complex(let angle):
+      guard dominant > 0 else { return 0 }
+      return exp(k * logDominant) * (cos(k * angle) + excess * sin(k * angle) / sin(angle))
+    case .real(let ratio, let separation):
+      // Without a dominant root, what is left after the first step is zero.
+      guard dominant != 0 else { return k == 1 ? excess : 0 }
+      let spread =
+        separation == 0
+        ? k / dominant : oneLessPower(ratio, k, abs(separation / dominant)) / separation
+      return power * (1 + excess * spread)
+    }
+  }
+
+  /// A bound on `|p_k|` without swings.
+  func envelope(after k: Double) -> Double {
+    if k == 0 { return 1 }
+    switch kind {
+    case .complex(let angle):
+      guard dominant > 0 else { return 0 }
+      let lean = abs(excess / sin(angle))
+      return exp(k * logDominant) * min((1 + lean * lean).squareRoot(), 1 + k * abs(excess))
+    case .real(let ratio, let separation):
+      guard dominant != 0 else { return abs(value(after: k)) }
+      if ratio >= 0 { return abs(value(after: k)) }
+      // The two roots' signs differ: their powers swing against each other.
+      let share = abs(excess / separation)
+      return exp(k * logDominant) * (1 + share * (1 + exp(k * log(-ratio))))
+    }
+  }
+
+  /// The step from which on `envelope` only falls.
+  var crest: Double {
+    guard logDominant < 0 else { return 0 }
+    switch kind {
+    case .complex(let angle):
+      guard excess != 0 else { return 0 }
+      return max(0, min(-1 / logDominant - 1 / abs(excess), 1 / abs(sin(angle))))
+    case .real(let ratio, _):
+      if isMonotone || ratio < 0 { return 0 }
+      return ratio > 0 ? min(-2 / logDominant, -40 / log(ratio)) : -2 / logDominant
+    }
+  }
+
+  /// Whether `p_k` falls to zero from above: no root is negative, and the first step neither overshoots
+  /// nor climbs.
+  var isMonotone: Bool {
+    guard case .real(let ratio, _) = kind, dominant >= 0, ratio >= 0 else { return false }
+    return excess + dominant >= ratio * dominant * (1 - 1e-12) && excess + dominant <= 1
+  }
+
+  private func sign(_ k: Double) -> Double {
+    dominant < 0 && k.truncatingRemainder(dividingBy: 2) == 1 ? -1 : 1
+  }
+
+  /// `1 - ratio^k` of a ratio in [-1, 1] that is `distance` below one.
+  private func oneLessPower(_ ratio: Double, _ k: Double, _ distance: Double) -> Double {
+    if ratio > 0 { return -expm1(k * (distance < 0.5 ? log1p(-distance) : log(ratio))) }
+    let size = ratio == 0 ? 0 : exp(k * log(-ratio))
+    return 1 - (k.truncatingRemainder(dividingBy: 2) == 1 ? -size : size)
+  }
+}

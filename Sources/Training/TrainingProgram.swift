@@ -1,0 +1,138 @@
+import Curvature
+import LinearMaps
+import TensorPrograms
+
+/// The memory of a run: two copies of parameters and state, between which its steps go, and what they read
+/// and report.
+final class TrainingMemory<Scalar: LinearMapScalar> {
+  /// The flat parameters, then the state tensors.
+  let copies: [UnsafeMutablePointer<Scalar>]
+  /// Where the gradient of the last step was taken, for an optimizer that takes it elsewhere.
+  let gradientPoint: UnsafeMutablePointer<Scalar>
+  /// rate, step, loss, squared gradient norm.
+  let scalars: UnsafeMutablePointer<Scalar>
+  let parameterTypes: [TensorType]
+  let stateTypes: [TensorType]
+  let parameterCount: Int
+  let count: Int
+
+  init(_ parameters: [TensorType], _ state: [TensorType]) {
+    func numbers(_ types: [TensorType]) -> Int { types.reduce(0) { $0 + $1.shape.count } }
+    parameterTypes = parameters
+    stateTypes = state
+    parameterCount = numbers(parameters)
+    count = parameterCount + numbers(state)
+    let size = count
+    copies = (0..<2).map { _ in
+      let copy = UnsafeMutablePointer<Scalar>.allocate(capacity: max(1, size))
+      copy.initialize(repeating: 0, count: size)
+      return copy
+    }
+    gradientPoint = .allocate(capacity: max(1, parameterCount))
+    gradientPoint.initialize(repeating: 0, count: parameterCount)
+    scalars = .allocate(capacity: 4)
+    scalars.initialize(repeating: 0, count: 4)
+  }
+
+  deinit {
+    for copy in copies { copy.deallocate() }
+    gradientPoint.deallocate()
+    scalars.deallocate()
+  }
+
+  private func views(_ types: [TensorType], _ base: UnsafeMutablePointer<Scalar>) -> [TensorView] {
+    var offset = 0
+    return types.map { type in
+      defer { offset += type.shape.count }
+      return TensorView(base + offset, type: type)
+    }
+  }
+
+  /// One view per parameter onto a flat vector.
+  func views(of flat: UnsafeMutablePointer<Scalar>) -> [TensorView] { views(parameterTypes, flat) }
+
+  /// Parameters and state of one copy.
+  func block(_ copy: Int) -> [TensorView] { views(parameterTypes + stateTypes, copies[copy]) }
+  var pointViews: [TensorView] { views(parameterTypes, gradientPoint) }
+
+  var control: [TensorView] { [scalar(0), scalar(1)] }
+  var report: [TensorView] { [scalar(2), scalar(3)] }
+  private func scalar(_ index: Int) -> TensorView {
+    TensorView(scalars + index, type: TensorType(Scalar.element, .scalar))
+  }
+}
+
+/// An optimizer's step over one gradient, traced.
+struct TracedStep {
+  let optimizer: any Optimizer
+  let definitions: [LossDefinition.Parameter]
+  let parameterTypes: [TensorType]
+  let stateTypes: [TensorType]
+
+  /// Rate and step.
+  private var controlTypes: [TensorType] {
+    let scalar = TensorType(parameterTypes[0].element, .scalar)
+    return [scalar, scalar]
+  }
+
+  private func position(_ arguments: [Traced]) -> (OptimizerPosition, rest: [Traced]) {
+    let (n, m) = (parameterTypes.count, stateTypes.count)
+    return (
+      OptimizerPosition(
+        definitions: definitions, parameters: Array(arguments.prefix(n)),
+        state: Array(arguments[n..<n + m]), rate: arguments[n + m], step: arguments[n + m + 1]),
+      Array(arguments.dropFirst(n + m + 2))
+    )
+  }
+
+  private func squaredNorm(_ gradients: [Traced]) -> Traced {
+    gradients.dropFirst().reduce(gradients[0].square().sum()) { $0 + $1.square().sum() }
+  }
+
+  private func updated(_ position: OptimizerPosition, _ gradients: [Traced]) -> [Traced] {
+    let update = optimizer.update(OptimizerStep(position: position, gradients: gradients))
+    precondition(
+      update.parameters.count == parameterTypes.count && update.state.count == stateTypes.count,
+      "\(optimizer.name) returned \(update.parameters.count) parameters and \(update.state.count) "
+        + "state tensors for \(parameterTypes.count) and \(stateTypes.count)")
+    return update.parameters + update.state
+  }
+
+  /// From parameters, state, rate, step and data to loss, squared gradient norm, the gradient's point where
+  /// that is another one, and all anew.
+  ///
+  /// - Parameter gradient: from parameters and data to the loss and its gradient.
+  func whole(_ gradient: Program) throws -> Program {
+    try Program.trace(
+      parameterTypes + stateTypes + controlTypes
+        + gradient.inputTypes.dropFirst(parameterTypes.count)
+    ) { arguments in
+      let (position, data) = position(arguments)
+      let point = optimizer.gradientPoint(position)
+      let values = arguments[0].builder.inline(gradient, (point ?? position.parameters) + data)
+      let gradients = Array(values.dropFirst())
+      return [values[0], squaredNorm(gradients)] + (point ?? []) + updated(position, gradients)
+    }.simplified()
+  }
+
+  /// From parameters, state, rate and step to the gradient's point; nil where that is the parameters.
+  func point() throws -> Program? {
+    var isElsewhere = false
+    let program = try Program.trace(parameterTypes + stateTypes + controlTypes) { arguments in
+      guard let point = optimizer.gradientPoint(position(arguments).0) else {
+        return Array(arguments.prefix(1))
+      }
+      isElsewhere = true
+      return point
+    }
+    return isElsewhere ? program.simplified() : nil
+  }
+
+  /// From parameters, state, rate, step and gradients to the squared gradient norm and all anew.
+  func update() throws -> Program {
+    try Program.trace(parameterTypes + stateTypes + controlTypes + parameterTypes) { arguments in
+      let (position, gradients) = position(arguments)
+      return [squaredNorm(gradients)] + updated(position, gradients)
+    }.simplified()
+  }
+}
