@@ -16,6 +16,8 @@ public enum CurvatureError: Error, Equatable, Sendable {
   /// NaN or an infinity arose in the product's part for `parameter`, first in micro-batch `batch`
   /// (from 1), although the point, the data and the direction are finite.
   case nonFiniteProduct(parameter: String, batch: Int)
+  /// A gradient or a product that was handed in has not one number per parameter.
+  case wrongLength(String, given: Int, wanted: Int)
 }
 
 extension CurvatureError: CustomStringConvertible, LocalizedError {
@@ -39,6 +41,8 @@ extension CurvatureError: CustomStringConvertible, LocalizedError {
     case .nonFiniteProduct(let parameter, let batch):
       "the product holds NaN or an infinity for the parameter `\(parameter)`, first in micro-batch "
         + "\(batch); use float64, scale the features, or measure at a point with smaller outputs"
+    case .wrongLength(let name, let given, let wanted):
+      "the \(name) has \(given) numbers, but there are \(wanted) parameters; return one for each"
     }
   }
 
@@ -57,7 +61,7 @@ extension Error {
     }
     return switch self as? CurvatureError {
     case .nonFinitePoint, .nonFiniteData, .nonFiniteProduct: true
-    case .noModelOutput, .noDistribution, .noParameter, nil: false
+    case .noModelOutput, .noDistribution, .noParameter, .wrongLength, nil: false
     }
   }
 }

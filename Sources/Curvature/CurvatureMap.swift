@@ -1,191 +1,52 @@
 import LinearMaps
 import TensorPrograms
 
-/// A curvature matrix of an objective at a point, known by its products: all of it, or its principal
+/// What computes the products of a curvature matrix.
+package protocol CurvatureProducts<Scalar>: AnyObject {
+  associatedtype Scalar: LinearMapScalar
+  var dimension: Int { get }
+  func productOperations() throws -> Double
+  func apply(_ x: UnsafePointer<Scalar>, into y: UnsafeMutablePointer<Scalar>) throws
+  func apply(columns: Int, _ x: UnsafePointer<Scalar>, into y: UnsafeMutablePointer<Scalar>) throws
+}
+
+extension CurvatureProducts {
+  package func apply(
+    columns: Int, _ x: UnsafePointer<Scalar>, into y: UnsafeMutablePointer<Scalar>
+  ) throws {
+    for column in 0..<columns { try apply(x + column * dimension, into: y + column * dimension) }
+  }
+}
+
+/// A curvature matrix of a loss at a point, known by its products: all of it, or its principal
 /// submatrix on some of the parameters.
-///
-/// What does not depend on the direction is computed once and kept in the executor's memory while it
-/// fits half the memory budget, else recomputed for each micro-batch of each product.
 ///
 /// Products throw `CurvatureError` where NaN or an infinity arises, and `CancellationError`.
 public final class CurvatureMap<Scalar: LinearMapScalar>: LinearMap {
   public let kind: CurvatureKind
-  /// Positions in `LossDefinition.parameters` of what the vectors are made of, ascending.
+  /// Positions in `Loss.parameters` of what the vectors are made of, ascending.
   public let parameters: [Int]
-  private let objective: Objective<Scalar>
-  private let point: [Scalar]
-  private let layout: ParameterLayout
-  /// Which micro-batches, and their shares in the mean over them.
-  private let batches: Range<Int>
-  private let weights: [Scalar]
-  private let noise: [Argument]
-  private let kept: [[Argument]]?
-  private let hasRoomForBlocks: Bool
-  private var scratch: [Scalar]
+  private let products: any CurvatureProducts<Scalar>
 
-  /// Directions that one run of the batched program takes in a block product.
-  private static var blockWidth: Int { 8 }
-
-  init(
-    _ objective: Objective<Scalar>, _ kind: CurvatureKind, at point: [Scalar],
-    parameters: [Int]? = nil, batches: Range<Int>? = nil, seed: UInt64 = 0
-  ) throws {
-    precondition(
-      point.count == objective.parameterCount,
-      "\(point.count) numbers for \(objective.parameterCount) parameters")
-    let chosen = parameters ?? Array(objective.definition.parameters.indices)
-    precondition(
-      !chosen.isEmpty && zip(chosen, chosen.dropFirst()).allSatisfy(<),
-      "the parameters \(chosen) are not ascending positions")
-    let batches = batches ?? 0..<objective.batchCount
-    let noise = kind == .sampledFisher ? try objective.noise(seed: seed) : []
-    self.objective = objective
+  package init(_ products: any CurvatureProducts<Scalar>, _ kind: CurvatureKind, parameters: [Int])
+  {
+    self.products = products
     self.kind = kind
-    self.point = point
-    self.parameters = chosen
-    self.batches = batches
-    self.noise = noise
-    layout = ParameterLayout(chosen.map { objective.layout.types[$0] })
-    let total = batches.reduce(0) { $0 + objective.weight($1) }
-    weights = batches.map { Scalar(objective.weight($0) / total) }
-    // Maps over parts of the samples share the budget, so that all batches count.
-    let bytes = try (0..<objective.batchCount).reduce(0) {
-      try $0
-        + objective.linearization(kind, chosen, batch: $1).residualTypes.reduce(0) {
-          $0 + $1.byteCount
-        }
-    }
-    let fits = objective.batchCount == 1 || bytes <= objective.memoryBudget / 2
-    kept =
-      fits
-      ? try point.withUnsafeBufferPointer { point in
-        try batches.map {
-          try objective.residuals(
-            kind, chosen, batch: $0, at: point.baseAddress!, noise: noise.at($0))
-        }
-      } : nil
-    let product = try objective.linearization(kind, chosen, batch: batches.lowerBound).linear
-      .valueBytes
-    hasRoomForBlocks = Self.blockWidth * product <= objective.memoryBudget
-    scratch = batches.count > 1 ? [Scalar](repeating: 0, count: layout.count) : []
+    self.parameters = parameters
   }
 
-  public var dimension: Int { layout.count }
+  public var dimension: Int { products.dimension }
 
-  /// Operations of one product over all its samples, to be divided by `Objective.gradientOperations`.
-  public func productOperations() throws -> Double {
-    try batches.reduce(0) {
-      let linearization = try objective.linearization(kind, parameters, batch: $1)
-      return $0 + linearization.linear.operationCount
-        + (kept == nil ? linearization.primal.operationCount : 0)
-    }
-  }
-
-  private func residuals(_ batch: Int) throws -> [Argument] {
-    if let kept { return kept[batch - batches.lowerBound] }
-    return try point.withUnsafeBufferPointer {
-      try objective.residuals(
-        kind, parameters, batch: batch, at: $0.baseAddress!, noise: noise.at(batch))
-    }
-  }
+  /// Operations of one product over all its samples, to be divided by `Loss.gradientOperations`.
+  public func productOperations() throws -> Double { try products.productOperations() }
 
   public func apply(_ x: UnsafePointer<Scalar>, into y: UnsafeMutablePointer<Scalar>) throws {
-    if objective.isCancelled() { throw CancellationError() }
-    let direction = layout.views(x).arguments
-    func run(_ batch: Int, into target: UnsafePointer<Scalar>) throws {
-      let executable = try objective.linearExecutable(kind, parameters, batch: batch, columns: 1)
-      objective.count(executable.program.operationCount)
-      _ = try executable.run(
-        try residuals(batch) + direction, into: layout.views(target).destinations)
-      if let index = Scalar.firstNonFinite(dimension, target) {
-        throw failure(layout.parameter(at: index), batch, x, dimension)
-      }
-    }
-    if batches.count == 1 { return try run(batches.lowerBound, into: y) }
-    y.update(repeating: 0, count: dimension)
-    for (batch, weight) in zip(batches, weights) {
-      try scratch.withUnsafeMutableBufferPointer { try run(batch, into: $0.baseAddress!) }
-      Scalar.axpy(dimension, weight, scratch, y)
-    }
-  }
-
-  /// What to blame for a product of `batch` that is not finite in `parameter` (a position in `layout`).
-  private func failure(
-    _ parameter: Int, _ batch: Int, _ direction: UnsafePointer<Scalar>, _ count: Int
-  ) -> any Error {
-    let names = objective.definition.parameters.map(\.name)
-    if let index = Scalar.firstNonFinite(point.count, point) {
-      return CurvatureError.nonFinitePoint(parameter: names[objective.layout.parameter(at: index)])
-    }
-    if let (array, sample) = objective.nonFiniteSample(batch: batch) {
-      return CurvatureError.nonFiniteData(array: array, sample: sample)
-    }
-    if let index = Scalar.firstNonFinite(count, direction) {
-      return LinearMapError.nonFiniteVector(role: "direction", index: index)
-    }
-    return CurvatureError.nonFiniteProduct(
-      parameter: names[parameters[parameter]], batch: batch + 1)
+    try products.apply(x, into: y)
   }
 
   public func apply(
     columns: Int, _ x: UnsafePointer<Scalar>, into y: UnsafeMutablePointer<Scalar>
   ) throws {
-    let width = Self.blockWidth
-    var column = 0
-    while hasRoomForBlocks, columns - column >= width {
-      try applyBlock(x + column * dimension, into: y + column * dimension)
-      column += width
-    }
-    for rest in column..<columns { try apply(x + rest * dimension, into: y + rest * dimension) }
+    try products.apply(columns: columns, x, into: y)
   }
-
-  /// `blockWidth` directions through the batched linear program; each parameter's directions are
-  /// gathered next to each other for it.
-  private func applyBlock(_ x: UnsafePointer<Scalar>, into y: UnsafeMutablePointer<Scalar>) throws {
-    if objective.isCancelled() { throw CancellationError() }
-    let width = Self.blockWidth
-    let stacked = ParameterLayout(
-      layout.types.map { TensorType($0.element, $0.shape.inserting(width, at: 0)) })
-    var input = [Scalar](repeating: 0, count: width * dimension)
-    var output = input
-    for (type, (offset, start)) in zip(layout.types, zip(layout.offsets, stacked.offsets)) {
-      let count = type.shape.count
-      for column in 0..<width {
-        for index in 0..<count {
-          input[start + column * count + index] = x[column * dimension + offset + index]
-        }
-      }
-    }
-    y.update(repeating: 0, count: width * dimension)
-    for (batch, weight) in zip(batches, weights) {
-      let executable = try objective.linearExecutable(
-        kind, parameters, batch: batch, columns: width)
-      objective.count(executable.program.operationCount)
-      let kept = try residuals(batch)
-      try input.withUnsafeBufferPointer { input in
-        try output.withUnsafeMutableBufferPointer { output in
-          _ = try executable.run(
-            kept + stacked.views(input.baseAddress!).arguments,
-            into: stacked.views(UnsafePointer(output.baseAddress!)).destinations)
-        }
-      }
-      if let index = Scalar.firstNonFinite(width * dimension, output) {
-        throw failure(stacked.parameter(at: index), batch, x, width * dimension)
-      }
-      for (type, (offset, start)) in zip(layout.types, zip(layout.offsets, stacked.offsets)) {
-        let count = type.shape.count
-        for column in 0..<width {
-          for index in 0..<count {
-            y[column * dimension + offset + index] +=
-              weight * output[start + column * count + index]
-          }
-        }
-      }
-    }
-  }
-}
-
-extension [Argument] {
-  /// The argument of one micro-batch, or none where there are none.
-  fileprivate func at(_ batch: Int) -> [Argument] { isEmpty ? [] : [self[batch]] }
 }

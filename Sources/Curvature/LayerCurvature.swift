@@ -53,7 +53,7 @@ public struct MeasuredTrace: Sendable {
   }
 }
 
-extension Objective {
+extension Loss {
   /// Sharpness and trace of each layer.
   ///
   /// - Parameters:
@@ -66,7 +66,7 @@ extension Objective {
     options: TopEigenpairs<Scalar>.Options = .init(), exactTraceLimit: Int = 256, seed: UInt64 = 0,
     trace: ((CurvatureMap<Scalar>) throws -> MeasuredTrace)? = nil
   ) throws -> [LayerCurvature] {
-    try (layers ?? definition.layers).map { layer in
+    try (layers ?? parameters.layers).map { layer in
       let map = try curvature(kind, at: point, parameters: layer.parameters, seed: seed)
       var options = options
       (options.count, options.end) = (1, .largest)
@@ -78,7 +78,7 @@ extension Objective {
           operatorApplications: map.dimension)
         : try trace?(map)
       return LayerCurvature(
-        layer: layer.name, parameters: layer.parameters.map { definition.parameters[$0].name },
+        layer: layer.name, parameters: layer.parameters.map { parameters[$0].name },
         parameterCount: map.dimension, sharpness: top.largest[0].value,
         residual: top.largest[0].residual, upperBound: top.upperBound, trace: measured?.value,
         traceStandardError: measured?.standardError, convergence: top.convergence,

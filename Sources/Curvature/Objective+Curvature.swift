@@ -11,24 +11,19 @@ extension Objective {
   ///   - seed: of the targets that `sampledFisher` draws.
   /// - Throws: `CurvatureError` where the loss lacks what the matrix is made of; what the executor throws.
   public func curvature(
-    _ kind: CurvatureKind, at point: [Scalar], parameters: [Int]? = nil, seed: UInt64 = 0
+    _ kind: CurvatureKind, at point: [Scalar], parameters: [Int]?, seed: UInt64
   ) throws -> CurvatureMap<Scalar> {
-    try CurvatureMap(self, kind, at: point, parameters: parameters, seed: seed)
+    try curvature(kind, at: point, parameters: parameters, batches: nil, seed: seed)
   }
 
-  /// The Hessian at a point, linearised once.
-  public func hessian(at parameters: [Scalar]) throws -> CurvatureMap<Scalar> {
-    try curvature(.hessian, at: parameters)
-  }
-
-  /// The Gauss-Newton matrix `J' H_loss J` at a point, or nil for a loss without a model output.
-  public func gaussNewton(at parameters: [Scalar]) throws -> CurvatureMap<Scalar>? {
-    definition.composite == nil ? nil : try curvature(.gaussNewton, at: parameters)
-  }
-
-  /// The entries of the flat vector that the parameters at `indices` take.
-  public func coordinates(of indices: [Int]) -> [Range<Int>] {
-    indices.map { layout.offsets[$0]..<layout.offsets[$0] + layout.types[$0].shape.count }
+  /// The matrix of some micro-batches alone; all by default.
+  func curvature(
+    _ kind: CurvatureKind, at point: [Scalar], parameters: [Int]?, batches: Range<Int>?,
+    seed: UInt64
+  ) throws -> CurvatureMap<Scalar> {
+    let products = try LinearizedProducts(
+      self, kind, at: point, parameters: parameters, batches: batches, seed: seed)
+    return CurvatureMap(products, kind, parameters: products.parameters)
   }
 
   /// The block diagonal of a curvature matrix: each layer's own part, everything between layers zero.

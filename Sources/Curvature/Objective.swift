@@ -6,7 +6,7 @@ import TensorPrograms
 /// Parameters are one flat vector in the order of `LossDefinition.parameters`, each row-major. The data
 /// are cut into micro-batches where one run over all samples would exceed the memory budget; every
 /// result is the mean over all samples whatever the cut.
-public final class Objective<Scalar: LinearMapScalar> {
+public final class Objective<Scalar: LinearMapScalar>: Loss {
   public let definition: LossDefinition
   public let data: [Tensor]
   public let executor: any Executor
@@ -14,8 +14,10 @@ public final class Objective<Scalar: LinearMapScalar> {
   /// Samples per micro-batch.
   public let batchSize: Int
 
-  /// Asked before each curvature product; once true, products throw `CancellationError`.
-  public var isCancelled: () -> Bool = { false }
+  /// Asked before each curvature product; once cancelled, products throw `CancellationError`.
+  package let context: RunContext
+  /// Adds up over all parties that hold samples.
+  package let reduction: any Reduction
 
   let layout: ParameterLayout
   private let batches: [SampleBatches.Batch]
@@ -46,8 +48,11 @@ public final class Objective<Scalar: LinearMapScalar> {
   ///   throws on compiling.
   public init(
     _ definition: LossDefinition, data: [Tensor], executor: any Executor,
-    memoryBudget: Int = 2 << 30, maxBatchSize: Int? = nil
+    memoryBudget: Int = 2 << 30, maxBatchSize: Int? = nil, context: RunContext = RunContext(),
+    reduction: any Reduction = LocalReduction()
   ) throws {
+    self.context = context
+    self.reduction = reduction
     self.definition = definition
     self.data = data
     self.executor = executor
@@ -78,7 +83,10 @@ public final class Objective<Scalar: LinearMapScalar> {
       batches.count == 1 ? whole : nil
   }
 
+  public var parameters: [LossDefinition.Parameter] { definition.parameters }
   public var parameterCount: Int { layout.count }
+  public var hasModelOutput: Bool { definition.composite != nil }
+  public var objective: Objective<Scalar>? { self }
   public var sampleCount: Int { data.first?.shape.dimensions.first ?? 1 }
   package var batchCount: Int { batches.count }
   func weight(_ batch: Int) -> Double { batches[batch].weight }
@@ -151,8 +159,14 @@ public final class Objective<Scalar: LinearMapScalar> {
   }
 
   /// What one gradient over all samples takes in time, about, in operations of a large matrix product.
-  package func gradientWork() throws -> Double {
+  public func gradientWork() throws -> Double {
     try batches.indices.reduce(0) { try $0 + gradientProgram(batch: $1).workEstimate }
+  }
+
+  /// The mean over all samples.
+  private var sum: BatchSum {
+    BatchSum(
+      batches: batches.indices, weights: batches.map(\.weight), reduction: reduction)
   }
 
   // MARK: Values and gradients
@@ -161,16 +175,15 @@ public final class Objective<Scalar: LinearMapScalar> {
   public func value(at parameters: [Scalar]) throws -> Double {
     try parameters.withUnsafeBufferPointer { flat in
       let point = layout.views(flat.baseAddress!).arguments
-      var total = 0.0
-      for (index, batch) in batches.enumerated() {
-        let executable = try executable(.value, count: batch.count) {
-          try program(count: batch.count).simplified()
+      return try sum(0, into: nil as UnsafeMutablePointer<Scalar>?) { index, _ in
+        let count = batches[index].count
+        let executable = try executable(.value, count: count) {
+          try program(count: count).simplified()
         }
         operations += executable.program.operationCount
         let loss = try executable.run(point + kept[index], into: [.tensor])
-        total += batch.weight * (try loss[0].tensor().scalarValue)
+        return try loss[0].tensor().scalarValue
       }
-      return total
     }
   }
 
@@ -191,23 +204,13 @@ public final class Objective<Scalar: LinearMapScalar> {
     at point: UnsafePointer<Scalar>, into gradient: UnsafeMutablePointer<Scalar>
   ) throws -> Double {
     let arguments = layout.views(point).arguments
-    func run(_ batch: Int, _ target: UnsafePointer<Scalar>) throws -> Double {
+    return try sum(layout.count, into: gradient) { batch, part in
       let executable = try gradientExecutable(batch: batch)
       operations += executable.program.operationCount
       let results = try executable.run(
-        arguments + kept[batch], into: [.tensor] + layout.views(target).destinations)
+        arguments + kept[batch], into: [.tensor] + layout.views(part!).destinations)
       return try results[0].tensor().scalarValue
     }
-    if batches.count == 1 { return try run(0, gradient) }
-    var total = 0.0
-    var part = [Scalar](repeating: 0, count: layout.count)
-    gradient.update(repeating: 0, count: layout.count)
-    for (index, batch) in batches.enumerated() {
-      total +=
-        batch.weight * (try part.withUnsafeMutableBufferPointer { try run(index, $0.baseAddress!) })
-      Scalar.axpy(layout.count, Scalar(batch.weight), part, gradient)
-    }
-    return total
   }
 
   // MARK: Curvature
@@ -270,5 +273,5 @@ public final class Objective<Scalar: LinearMapScalar> {
   }
 
   /// Adds to the operations spent, for runs that are driven from outside.
-  package func count(_ operations: Double) { self.operations += operations }
+  public func count(_ operations: Double) { self.operations += operations }
 }

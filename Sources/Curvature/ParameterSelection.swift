@@ -10,34 +10,43 @@ extension LossDefinition {
   ///
   /// `encoder.0.weight` belongs to `encoder.0` (all before the last dot); a name without dots belongs to
   /// the layer of its final number (`weights2` to `layer2`), and without a number to `layer1`.
-  public var layers: [Layer] {
-    var layers: [Layer] = []
-    for (index, parameter) in parameters.enumerated() {
-      let name = parameter.layer
-      if let known = layers.firstIndex(where: { $0.name == name }) {
-        layers[known].parameters.append(index)
-      } else {
-        layers.append(Layer(name: name, parameters: [index]))
-      }
-    }
-    return layers
-  }
+  public var layers: [Layer] { parameters.layers }
 
   /// Positions of the parameters whose name, or layer and name (`layer2.weights2`), matches one of the
   /// comma-separated patterns, in which `*` stands for any text and `?` for one character.
   ///
   /// - Throws: `CurvatureError.noParameter` for a pattern that matches none.
   public func parameters(matching patterns: String) throws -> [Int] {
+    try parameters.positions(matching: patterns)
+  }
+}
+
+extension [LossDefinition.Parameter] {
+  /// See `LossDefinition.layers`.
+  public var layers: [LossDefinition.Layer] {
+    var layers: [LossDefinition.Layer] = []
+    for (index, parameter) in enumerated() {
+      let name = parameter.layer
+      if let known = layers.firstIndex(where: { $0.name == name }) {
+        layers[known].parameters.append(index)
+      } else {
+        layers.append(LossDefinition.Layer(name: name, parameters: [index]))
+      }
+    }
+    return layers
+  }
+
+  /// See `LossDefinition.parameters(matching:)`.
+  public func positions(matching patterns: String) throws -> [Int] {
     var chosen: Set<Int> = []
     for pattern in patterns.split(separator: ",", omittingEmptySubsequences: false) {
-      let trimmed = Array(pattern.drop { $0 == " " })
-      let found = parameters.indices.filter {
-        matches(Array(parameters[$0].name)[...], trimmed[...])
-          || matches(Array(parameters[$0].qualifiedName)[...], trimmed[...])
+      let trimmed = Array<Character>(pattern.drop { $0 == " " })
+      let found = indices.filter {
+        globMatches(Array<Character>(self[$0].name)[...], trimmed[...])
+          || globMatches(Array<Character>(self[$0].qualifiedName)[...], trimmed[...])
       }
       guard !found.isEmpty else {
-        throw CurvatureError.noParameter(
-          pattern: String(pattern), names: parameters.map(\.qualifiedName))
+        throw CurvatureError.noParameter(pattern: String(pattern), names: map(\.qualifiedName))
       }
       chosen.formUnion(found)
     }
@@ -57,7 +66,7 @@ extension LossDefinition.Parameter {
   public var qualifiedName: String { name.contains(".") ? name : layer + "." + name }
 }
 
-private func matches(_ text: ArraySlice<Character>, _ pattern: ArraySlice<Character>) -> Bool {
+private func globMatches(_ text: ArraySlice<Character>, _ pattern: ArraySlice<Character>) -> Bool {
   var (text, pattern) = (text, pattern)
   // The last star, and where the text went on behind it: on a mismatch the star takes one more.
   var retry: (text: ArraySlice<Character>, pattern: ArraySlice<Character>)?

@@ -149,7 +149,8 @@ public struct SampleGroups<Scalar: LinearMapScalar> {
       $0..<min($0 + perGroup, objective.batchCount)
     }
     maps = try ranges.map {
-      try CurvatureMap(objective, kind, at: point, parameters: parameters, batches: $0, seed: seed)
+      try objective.curvature(
+        kind, at: point, parameters: parameters, batches: $0, seed: seed)
     }
     sizes = ranges.map { range in
       min(range.upperBound * objective.batchSize, sampleCount)
@@ -169,14 +170,14 @@ public struct SampleGroups<Scalar: LinearMapScalar> {
     let size = (count + Self.partCount - 1) / Self.partCount
     let fine = try Objective<Scalar>(
       objective.definition, data: objective.data, executor: objective.executor,
-      memoryBudget: objective.memoryBudget, maxBatchSize: size)
-    fine.isCancelled = objective.isCancelled
+      memoryBudget: objective.memoryBudget, maxBatchSize: size, context: objective.context,
+      reduction: objective.reduction)
     let squared = Scalar.dot(u.count, u, u)
     var values: [Double] = []
     var sizes: [Int] = []
     for batch in 0..<fine.batchCount {
-      let map = try CurvatureMap(
-        fine, kind, at: point, parameters: parameters, batches: batch..<batch + 1, seed: seed)
+      let map = try fine.curvature(
+        kind, at: point, parameters: parameters, batches: batch..<batch + 1, seed: seed)
       values.append(Scalar.dot(u.count, u, try map(u)) / squared)
       sizes.append(min(fine.batchSize, count - batch * fine.batchSize))
     }
@@ -200,8 +201,7 @@ extension Objective {
     let size = (sampleCount + count - 1) / count
     let shuffled = try Objective<Scalar>(
       definition, data: data.map { $0.samples(at: order) }, executor: executor,
-      memoryBudget: memoryBudget, maxBatchSize: size)
-    shuffled.isCancelled = isCancelled
+      memoryBudget: memoryBudget, maxBatchSize: size, context: context, reduction: reduction)
     return try SampleGroups<Scalar>(
       shuffled, kind, at: point, parameters: parameters, size: size, seed: seed)
   }

@@ -1,17 +1,5 @@
 import Presentation
-
-/// Where a diagnosis is, for a line of progress.
-public struct DiagnosisProgress: Sendable, Equatable {
-  /// "reading wine.csv", "curvature", "trial: momentum".
-  public let stage: String
-  /// The part of the stage that is done, in `0...1`; nil where unknown.
-  public let fraction: Double?
-
-  public init(stage: String, fraction: Double? = nil) {
-    self.stage = stage
-    self.fraction = fraction
-  }
-}
+import TensorPrograms
 
 /// The engine behind `eigenstep diagnose`: it measures, predicts and runs the prescriptions.
 ///
@@ -19,8 +7,7 @@ public struct DiagnosisProgress: Sendable, Equatable {
 /// a ``DiagnosisFailure`` of kind `interrupted`.
 public typealias DiagnosisRun =
   @Sendable (
-    _ request: DiagnosisRequest, _ progress: @escaping @Sendable (DiagnosisProgress) -> Void,
-    _ isCancelled: @escaping @Sendable () -> Bool
+    _ request: DiagnosisRequest, _ context: RunContext
   ) throws -> DiagnosisReport
 
 /// Why there is no diagnosis, in one sentence with the offending name and the next step.

@@ -5,8 +5,10 @@ final class OnnxExecutable: Executable {
   let program: Program
   private let session: OnnxSession
   private let options: RunOptions
+  private let context: RunContext
 
-  init(program: Program, session: OnnxSession, options: RunOptions) {
+  init(program: Program, session: OnnxSession, options: RunOptions, context: RunContext) {
+    self.context = context
     self.program = program
     self.session = session
     self.options = options
@@ -26,7 +28,7 @@ final class OnnxExecutable: Executable {
       }
     }
     let results = try withValues(inputs[...], []) { values in
-      try cancellable { try session.run(inputs: values, outputs: outputs, options: options) }
+      try cancellable(context) { try session.run(inputs: values, outputs: outputs, options: options) }
     }
     return try zip(zip(destinations, results), program.outputTypes).map { pair, type in
       let (destination, result) = pair
@@ -57,7 +59,8 @@ final class OnnxExecutable: Executable {
       try value(over: $0, expected: $1)
     }
     return OnnxPreparedRun(
-      session: session, options: options, inputs: inputValues, outputs: outputValues)
+      session: session, options: options, context: context, inputs: inputValues,
+      outputs: outputValues)
   }
 
   private func value(over view: TensorView, expected: TensorType) throws -> OnnxValue {
@@ -98,11 +101,16 @@ final class OnnxExecutable: Executable {
 private final class OnnxPreparedRun: PreparedRun {
   private let session: OnnxSession
   private let options: RunOptions
+  private let context: RunContext
   private let values: [OnnxValue]
   private let inputs: [OpaquePointer?]
   private var outputs: [OpaquePointer?]
 
-  init(session: OnnxSession, options: RunOptions, inputs: [OnnxValue], outputs: [OnnxValue]) {
+  init(
+    session: OnnxSession, options: RunOptions, context: RunContext, inputs: [OnnxValue],
+    outputs: [OnnxValue]
+  ) {
+    self.context = context
     self.session = session
     self.options = options
     self.values = inputs + outputs
@@ -111,7 +119,7 @@ private final class OnnxPreparedRun: PreparedRun {
   }
 
   func run() throws {
-    try cancellable {
+    try cancellable(context) {
       try withExtendedLifetime(values) {
         try session.run(inputs: inputs, outputs: &outputs, options: options)
       }
@@ -144,8 +152,8 @@ final class OnnxResident: ResidentValue {
   func tensor() throws -> Tensor { Tensor(copying: try value.memory(), type: type) }
 }
 
-/// Runs `body` unless the current task is cancelled; a stopped run throws `CancellationError`.
-private func cancellable<R>(_ body: () throws -> R) throws -> R {
-  try Task.checkCancellation()
+/// Runs `body` unless the work is cancelled; a stopped run throws `CancellationError`.
+private func cancellable<R>(_ context: RunContext, _ body: () throws -> R) throws -> R {
+  try context.checkCancellation()
   do { return try body() } catch OnnxRuntimeError.terminated { throw CancellationError() }
 }

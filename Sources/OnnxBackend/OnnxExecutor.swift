@@ -13,14 +13,19 @@ public final class OnnxExecutor: Executor {
   public let name = "onnxruntime"
   private let environment: OnnxEnvironment
   private let options: RunOptions
+  private let context: RunContext
   private let cache: ProgramCache<OnnxSession>
   private let profiler: SessionProfiler?
 
   /// - Parameters:
   ///   - cacheCapacity: how many compiled programs are remembered, the latest used.
+  ///   - context: asked before each run; once cancelled, runs throw `CancellationError`.
   ///   - isProfiled: whether runs are timed node by node, for `profile()`; it slows small programs.
   /// - Throws: `OnnxRuntimeError`, where the library is missing, broken or too old.
-  public init(cacheCapacity: Int = 64, isProfiled: Bool = false) throws {
+  public init(
+    cacheCapacity: Int = 64, isProfiled: Bool = false, context: RunContext = .task
+  ) throws {
+    self.context = context
     environment = try OnnxRuntime.environment()
     options = try RunOptions(environment: environment)
     cache = ProgramCache(capacity: cacheCapacity)
@@ -40,7 +45,8 @@ public final class OnnxExecutor: Executor {
       profiler?.add(session)
       return session
     }
-    return OnnxExecutable(program: program, session: session, options: options)
+    return OnnxExecutable(
+      program: program, session: session, options: options, context: context)
   }
 
   /// One search per process.

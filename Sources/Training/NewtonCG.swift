@@ -1,5 +1,6 @@
 import Curvature
 import LinearMaps
+import TensorPrograms
 
 /// Newton's method with conjugate gradients for the step and a backtracking line search.
 ///
@@ -48,10 +49,10 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
   ///     from its minimum better than by a difference of losses.
   /// - Throws: what the executor throws.
   public init(
-    minimizing objective: Objective<Scalar>, from start: [Scalar], diagonal: [Double]? = nil,
+    minimizing objective: any Loss<Scalar>, from start: [Scalar], diagonal: [Double]? = nil,
     tolerance: Double = 1e-12, forcing: Double = 1e-3, maxSteps: Int = 100,
     maxOperations: Double = .infinity, relativeGap: ([Scalar]) -> Double? = { _ in nil },
-    isCancelled: () -> Bool = { false }
+    context: RunContext = RunContext()
   ) throws {
     let n = start.count
     let spent = objective.operations
@@ -83,7 +84,7 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
         ending = .converged
         break
       }
-      guard !isCancelled() else {
+      guard !context.isCancelled() else {
         ending = .cancelled
         break
       }
@@ -151,7 +152,7 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
   }
 
   private static func evaluate(
-    _ objective: Objective<Scalar>, _ x: [Scalar], _ direction: [Scalar], _ step: Double
+    _ objective: any Loss<Scalar>, _ x: [Scalar], _ direction: [Scalar], _ step: Double
   ) throws -> ([Scalar], Double, [Scalar]) {
     var candidate = x
     Scalar.axpy(x.count, Scalar(step), direction, &candidate)

@@ -13,37 +13,54 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
   private let take: (_ copy: Int, _ step: Int) throws -> Void
 
   init(
-    _ objective: Objective<Scalar>, _ traced: TracedStep, _ source: GradientSource<Scalar>,
+    _ loss: any Loss<Scalar>, _ traced: TracedStep, _ source: GradientSource<Scalar>,
     _ memory: TrainingMemory<Scalar>
   ) throws {
     let point = try traced.point()
     isGradientElsewhere = point != nil
-    let prepared =
-      switch source {
-      case .allSamples where objective.batchCount == 1:
-        try Self.oneRun(objective, traced, memory, isElsewhere: point != nil)
-      case .allSamples:
-        try Self.twoRuns(objective.executor, traced, point, memory) { position, _, gradient in
-          try objective.valueAndGradient(at: position, into: gradient)
-        }
-      case .closure(let closure):
-        try Self.twoRuns(objective.executor, traced, point, memory) { position, step, gradient in
-          let found = try closure(
-            Array(UnsafeBufferPointer(start: position, count: memory.parameterCount)), step)
-          guard found.gradient.count == memory.parameterCount else {
-            throw TrainingError.wrongState(
-              "the closure's gradient has \(found.gradient.count) numbers for "
-                + "\(memory.parameterCount) parameters")
+    let prepared: Prepared
+    switch source {
+    case .allSamples:
+      if let objective = loss.objective {
+        prepared =
+          try objective.batchCount == 1
+          ? Self.oneRun(objective, traced, memory, isElsewhere: point != nil)
+          : Self.twoRuns(objective.executor, traced, point, memory) { position, _, gradient in
+            try objective.valueAndGradient(at: position, into: gradient)
           }
+      } else {
+        prepared = try Self.twoRuns(loss.executor, traced, point, memory) {
+          position, _, gradient in
+          let found = try loss.valueAndGradient(
+            at: Array(UnsafeBufferPointer(start: position, count: memory.parameterCount)))
           found.gradient.withUnsafeBufferPointer {
             gradient.update(from: $0.baseAddress!, count: $0.count)
           }
           return found.value
         }
-      case .batches(let size, let seed):
-        try Self.batchRuns(
-          objective, traced, memory, size: size, seed: seed, isElsewhere: point != nil)
       }
+    case .closure(let closure):
+      prepared = try Self.twoRuns(loss.executor, traced, point, memory) {
+        position, step, gradient in
+        let found = try closure(
+          Array(UnsafeBufferPointer(start: position, count: memory.parameterCount)), step)
+        guard found.gradient.count == memory.parameterCount else {
+          throw TrainingError.wrongState(
+            "the closure's gradient has \(found.gradient.count) numbers for "
+              + "\(memory.parameterCount) parameters")
+        }
+        found.gradient.withUnsafeBufferPointer {
+          gradient.update(from: $0.baseAddress!, count: $0.count)
+        }
+        return found.value
+      }
+    case .batches(let size, let seed):
+      guard let objective = loss.objective else {
+        throw TrainingError.noBatches("it is no tensor program")
+      }
+      prepared = try Self.batchRuns(
+        objective, traced, memory, size: size, seed: seed, isElsewhere: point != nil)
+    }
     (operations, equations, take) = prepared
   }
 
@@ -89,9 +106,10 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
   private static func twoRuns(
     _ executor: any Executor, _ traced: TracedStep, _ point: Program?,
     _ memory: TrainingMemory<Scalar>,
-    gradient: @escaping (
-      _ position: UnsafePointer<Scalar>, _ step: Int, _ gradient: UnsafeMutablePointer<Scalar>
-    ) throws -> Double
+    gradient:
+      @escaping (
+        _ position: UnsafePointer<Scalar>, _ step: Int, _ gradient: UnsafeMutablePointer<Scalar>
+      ) throws -> Double
   ) throws -> Prepared {
     let program = try traced.update()
     let executable = try executor.compile(program)

@@ -7,7 +7,7 @@ import TensorPrograms
 /// Where the gradient is a program of one run, loss, gradient and update are one program, run in place
 /// between two copies of the state.
 public final class TrainingRun<Scalar: LinearMapScalar> {
-  public let objective: Objective<Scalar>
+  public let loss: any Loss<Scalar>
   public let optimizer: any Optimizer
   public let source: GradientSource<Scalar>
   /// The learning rate of the next step; may change from step to step.
@@ -31,11 +31,11 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
   /// - Throws: `TrainingError` where the loss has not what the source asks for; what tracing and compiling
   ///   throw.
   public convenience init(
-    _ objective: Objective<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
+    _ loss: any Loss<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
     gradients source: GradientSource<Scalar> = .allSamples
   ) throws {
-    precondition(start.count == objective.parameterCount, "the start does not fit the objective")
-    try self.init(objective, optimizer, source, rate: rate, stepCount: 0) { tensors, offsets in
+    precondition(start.count == loss.parameterCount, "the start does not fit the loss")
+    try self.init(loss, optimizer, source, rate: rate, stepCount: 0) { tensors, offsets in
       tensors.flatMap { tensor -> [Scalar] in
         switch tensor.start {
         case .constant(let value): [Scalar](repeating: Scalar(value), count: tensor.shape.count)
@@ -54,18 +54,19 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
   /// - Throws: `TrainingError` where the state is not of this loss; what the optimizer's name and
   ///   hyperparameters throw.
   public convenience init(
-    resuming state: TrainingState<Scalar>, of objective: Objective<Scalar>,
+    resuming state: TrainingState<Scalar>, of loss: any Loss<Scalar>,
     optimizer: (any Optimizer)? = nil, gradients source: GradientSource<Scalar>? = nil
   ) throws {
-    guard state.parameters.count == objective.parameterCount else {
+    guard state.parameters.count == loss.parameterCount else {
       throw TrainingError.wrongState(
-        "it has \(state.parameters.count) parameters and the loss \(objective.parameterCount)")
+        "it has \(state.parameters.count) parameters and the loss \(loss.parameterCount)")
     }
     let optimizer = try optimizer ?? OptimizerSetting(state.optimizer, state.hyperparameters).make()
     guard let source = source ?? GradientSource(state.samples) else {
-      throw TrainingError.wrongState("its gradients came from a closure, which has to be given again")
+      throw TrainingError.wrongState(
+        "its gradients came from a closure, which has to be given again")
     }
-    try self.init(objective, optimizer, source, rate: state.rate, stepCount: state.stepCount) {
+    try self.init(loss, optimizer, source, rate: state.rate, stepCount: state.stepCount) {
       tensors, _ in
       let count = tensors.reduce(0) { $0 + $1.shape.count }
       guard optimizer.name == state.optimizer, state.state.count == count else {
@@ -79,21 +80,21 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
   }
 
   private init(
-    _ objective: Objective<Scalar>, _ optimizer: any Optimizer, _ source: GradientSource<Scalar>,
+    _ loss: any Loss<Scalar>, _ optimizer: any Optimizer, _ source: GradientSource<Scalar>,
     rate: Double, stepCount: Int,
     state: (_ tensors: [StateTensor], _ offsets: [Int]) throws -> [Scalar]
   ) throws {
-    self.objective = objective
+    self.loss = loss
     self.optimizer = optimizer
     self.source = source
     self.rate = rate
     self.stepCount = stepCount
-    let definitions = objective.definition.parameters
+    let definitions = loss.parameters
     stateTensors = optimizer.initialState(definitions)
-    let types = objective.definition.parameterTypes(Scalar.element)
+    let types = definitions.map { TensorType(Scalar.element, $0.shape) }
     memory = TrainingMemory(types, stateTensors.map { TensorType(Scalar.element, $0.shape) })
     steps = try PreparedSteps(
-      objective,
+      loss,
       TracedStep(
         optimizer: optimizer, definitions: definitions, parameterTypes: types,
         stateTypes: memory.stateTypes), source, memory)
@@ -156,7 +157,7 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
     memory.scalars[0] = Scalar(rate)
     memory.scalars[1] = Scalar(stepCount + 1)
     try steps.run(from: current, step: stepCount)
-    objective.count(steps.operations)
+    loss.count(steps.operations)
     current = 1 - current
     stepCount += 1
     return (Double(memory.scalars[2]), Double(memory.scalars[3]).squareRoot())

@@ -57,7 +57,9 @@ extension TrainingState: Codable {
           forKey: key, in: container, debugDescription: "the numbers are cut short")
       }
       return data.withUnsafeBytes { bytes in
-        (0..<data.count / size).map { bytes.loadUnaligned(fromByteOffset: $0 * size, as: Scalar.self) }
+        (0..<data.count / size).map {
+          bytes.loadUnaligned(fromByteOffset: $0 * size, as: Scalar.self)
+        }
       }
     }
     optimizer = try container.decode(String.self, forKey: .optimizer)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Diagnosis
 import Foundation
+import TensorPrograms
 
 /// `eigenstep diagnose FILE.csv --target COLUMN` or `diagnose FILE.onnx --data FILE --loss NAME`.
 struct DiagnoseCommand: ParsableCommand {
@@ -66,8 +67,10 @@ struct DiagnoseCommand: ParsableCommand {
       defer { line.clear() }
       return try DiagnoseSession(
         request: request, json: json.map(JSONDestination.init), style: StandardOutput.style,
-        run: Engine.run, progress: { line.show($0) }, finished: { line.clear() },
-        isCancelled: { interruption.isRaised }, print: StandardOutput.write
+        run: Engine.run,
+        context: RunContext(
+          progress: { line.show($0) }, isCancelled: { interruption.isRaised }),
+        finished: { line.clear() }, print: StandardOutput.write
       ).perform()
     }
   }

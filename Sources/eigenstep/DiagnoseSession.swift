@@ -2,6 +2,7 @@ import Diagnosis
 import Foundation
 import Presentation
 import Reports
+import TensorPrograms
 
 /// One diagnosis from request to output, with everything around it handed in.
 package struct DiagnoseSession {
@@ -9,25 +10,22 @@ package struct DiagnoseSession {
   package let json: JSONDestination?
   package let style: TerminalStyle
   package let run: DiagnosisRun
-  package let progress: @Sendable (DiagnosisProgress) -> Void
+  package let context: RunContext
   /// Called when the run is over, before anything is printed.
   package let finished: () -> Void
-  package let isCancelled: @Sendable () -> Bool
   package let print: (String) -> Void
 
   package init(
     request: DiagnosisRequest, json: JSONDestination?, style: TerminalStyle,
-    run: @escaping DiagnosisRun, progress: @escaping @Sendable (DiagnosisProgress) -> Void,
-    finished: @escaping () -> Void, isCancelled: @escaping @Sendable () -> Bool,
+    run: @escaping DiagnosisRun, context: RunContext, finished: @escaping () -> Void,
     print: @escaping (String) -> Void
   ) {
     self.request = request
     self.json = json
     self.style = style
     self.run = run
-    self.progress = progress
+    self.context = context
     self.finished = finished
-    self.isCancelled = isCancelled
     self.print = print
   }
 
@@ -37,10 +35,10 @@ package struct DiagnoseSession {
     try json?.probe()
     let report: DiagnosisReport
     do {
-      report = try run(request, progress, isCancelled)
+      report = try run(request, context)
     } catch {
       finished()
-      if isCancelled() {
+      if context.isCancelled() {
         throw DiagnosisFailure(.interrupted, "Interrupted before anything was measured.")
       }
       throw error
@@ -50,7 +48,7 @@ package struct DiagnoseSession {
     let failure = Result { try json?.writeFile(report.json() + "\n") }
     print(json == .standardOutput ? try report.json() + "\n" : report.terminalText(style))
     try failure.get()
-    return isCancelled() ? .interrupted : .done
+    return context.isCancelled() ? .interrupted : .done
   }
 
 }

@@ -9,31 +9,28 @@ import TensorPrograms
 
 /// The engine behind `diagnose` and `spectrum`: reads the file, chooses an executor, and measures.
 enum Engine {
-  static let run: DiagnosisRun = { request, progress, isCancelled in
-    try open(request, progress) { problem, executor in
-      try diagnose(
-        problem, request: request, executor: executor, progress: progress,
-        isCancelled: isCancelled)
+  static let run: DiagnosisRun = { request, context in
+    try open(request, context) { problem, executor in
+      try diagnose(problem, request: request, executor: executor, context: context)
     }
   }
 
-  static let spectrum: SpectrumRun = { request, progress, isCancelled in
+  static let spectrum: SpectrumRun = { request, context in
     // A quarter is the model's values'; the data lie beside them.
     let (whole, overflows) = request.problem.memory.multipliedReportingOverflow(by: 4)
-    return try open(request.problem, dataMemory: overflows ? .max : whole, progress) {
+    return try open(request.problem, dataMemory: overflows ? .max : whole, context) {
       problem, executor in
       try measureSpectrum(
-        of: problem, request: request, executor: executor, progress: progress,
-        isCancelled: isCancelled)
+        of: problem, request: request, executor: executor, context: context)
     }
   }
 
   private static func open<Result>(
     _ request: DiagnosisRequest, dataMemory: Int? = nil,
-    _ progress: (DiagnosisProgress) -> Void,
+    _ context: RunContext,
     _ measure: (DiagnosisProblem, any Executor) throws -> Result
   ) throws -> Result {
-    progress(DiagnosisProgress(stage: "reading \(request.file)"))
+    context.report("reading \(request.file)")
     var problem = try request.problem(memory: dataMemory ?? request.memory)
     let executor = try executor(for: request, notes: &problem.notes)
     do {

@@ -105,7 +105,8 @@ struct SpectrumCommand: ParsableCommand {
       let line = ProgressLine()
       defer { line.clear() }
       let result = try Engine.spectrum(
-        request, { line.show($0) }, { interruption.isRaised })
+        request,
+        RunContext(progress: { line.show($0) }, isCancelled: { interruption.isRaised }))
       line.clear()
       // Files first: standard output may be a pipe that nobody reads, and printing end the program.
       LateFailures.noting {

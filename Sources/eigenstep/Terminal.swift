@@ -78,7 +78,7 @@ enum StandardOutput {
 struct ProgressLine: Sendable {
   private let isShown = StandardError.isTerminal
 
-  func show(_ progress: DiagnosisProgress) {
+  func show(_ progress: RunProgress) {
     guard isShown else { return }
     let percent = progress.fraction.map { " \(Int(($0 * 100).rounded())) %" } ?? ""
     StandardError.writeCommands(

@@ -7,35 +7,27 @@ import TensorPrograms
 /// - Parameters:
 ///   - request: the options; its file, columns and executor choice have been acted on already.
 ///   - executor: runs the tensor programs.
-///   - progress: told where the work is.
-///   - isCancelled: asked often; once true, what was measured so far is returned.
+///   - context: told where the work is, and asked whether to go on; once cancelled, what was measured so
+///     far is returned.
 /// - Throws: `DiagnosisFailure`; what the executor throws.
 public func diagnose(
   _ problem: DiagnosisProblem, request: DiagnosisRequest = DiagnosisRequest(),
-  executor: any Executor,
-  progress: @escaping @Sendable (DiagnosisProgress) -> Void = { _ in },
-  isCancelled: @escaping @Sendable () -> Bool = { false }
+  executor: any Executor, context: RunContext = RunContext()
 ) throws -> DiagnosisReport {
   let precision = request.precision ?? (problem.isLinearInParameters ? .float64 : .float32)
   switch precision {
   case .float32:
-    return try DiagnosisSession<Float>(
-      problem, request, executor, progress: progress, isCancelled: isCancelled
-    ).report()
+    return try DiagnosisSession<Float>(problem, request, executor, context: context).report()
   case .float64:
-    return try DiagnosisSession<Double>(
-      problem, request, executor, progress: progress, isCancelled: isCancelled
-    ).report()
+    return try DiagnosisSession<Double>(problem, request, executor, context: context).report()
   }
 }
 
 /// Diagnoses a model on a table.
 public func diagnose(
   _ table: TabularProblem, request: DiagnosisRequest, executor: any Executor,
-  progress: @escaping @Sendable (DiagnosisProgress) -> Void = { _ in },
-  isCancelled: @escaping @Sendable () -> Bool = { false }
+  context: RunContext = RunContext()
 ) throws -> DiagnosisReport {
   try diagnose(
-    DiagnosisProblem(table), request: request, executor: executor, progress: progress,
-    isCancelled: isCancelled)
+    DiagnosisProblem(table), request: request, executor: executor, context: context)
 }

@@ -2,6 +2,15 @@ import Curvature
 import LinearMaps
 import TensorPrograms
 
+/// Where a loss comes from.
+public enum LossSource: Sendable {
+  /// A traced function and one array per data array of it; floating-point ones in whatever precision, to be
+  /// rounded to that of the diagnosis.
+  case traced(LossDefinition, data: [Tensor])
+  /// Somebody else's values and derivatives.
+  case closures(LossClosures)
+}
+
 /// What is diagnosed: a loss, its data and a point to start from.
 ///
 ///     let problem = DiagnosisProblem(
@@ -9,11 +18,8 @@ import TensorPrograms
 ///     let report = try diagnose(problem, executor: OnnxExecutor())
 public struct DiagnosisProblem: Sendable {
   public var name: String
-  public var definition: LossDefinition
-  /// One array per data array of `definition`; floating-point ones in whatever precision, to be rounded
-  /// to that of the diagnosis.
-  public var data: [Tensor]
-  /// The flat parameter vector, in the order of `definition.parameters`.
+  public var loss: LossSource
+  /// The flat parameter vector, in the order of `parameters`.
   public var start: [Double]
   public var modelName: String?
   public var lossName: String?
@@ -43,8 +49,7 @@ public struct DiagnosisProblem: Sendable {
       start.count == definition.parameterCount,
       "\(start.count) numbers for \(definition.parameterCount) parameters")
     self.name = name
-    self.definition = definition
-    self.data = data
+    loss = .traced(definition, data: data)
     self.start = start
     self.modelName = modelName
     self.lossName = lossName
@@ -52,6 +57,21 @@ public struct DiagnosisProblem: Sendable {
     self.l2 = l2
     self.isQuadratic = isQuadratic
     self.isLinearInParameters = isLinearInParameters
+    self.notes = notes
+  }
+
+  /// A loss whose values and derivatives somebody else computes.
+  ///
+  /// - Precondition: `start` has one number per parameter.
+  public init(name: String, loss closures: LossClosures, start: [Double], notes: [String] = []) {
+    let count = closures.parameters.reduce(0) { $0 + $1.shape.count }
+    precondition(start.count == count, "\(start.count) numbers for \(count) parameters")
+    self.name = name
+    loss = .closures(closures)
+    self.start = start
+    l2 = 0
+    isQuadratic = false
+    isLinearInParameters = false
     self.notes = notes
   }
 
@@ -64,7 +84,28 @@ public struct DiagnosisProblem: Sendable {
     self.table = table
   }
 
-  public var sampleCount: Int { data.first?.shape.dimensions.first ?? 1 }
+  public var parameters: [LossDefinition.Parameter] {
+    switch loss {
+    case .traced(let definition, _): definition.parameters
+    case .closures(let closures): closures.parameters
+    }
+  }
+
+  public var sampleCount: Int {
+    switch loss {
+    case .traced(_, let data): data.first?.shape.dimensions.first ?? 1
+    case .closures(let closures): closures.sampleCount
+    }
+  }
+
+  /// The loss as a program; nil for one that is computed elsewhere.
+  var definition: LossDefinition? {
+    if case .traced(let definition, _) = loss { definition } else { nil }
+  }
+
+  var data: [Tensor] {
+    if case .traced(_, let data) = loss { data } else { [] }
+  }
 
   /// The data with floating-point arrays in one precision.
   func data(_ element: ElementType) -> [Tensor] {
@@ -82,10 +123,28 @@ public struct DiagnosisProblem: Sendable {
   /// The name of the tensor that the parameter at a flat index belongs to.
   func parameterTensor(_ index: Int) -> String {
     var offset = index
-    for parameter in definition.parameters {
+    for parameter in parameters {
       if offset < parameter.shape.count { return parameter.name }
       offset -= parameter.shape.count
     }
     preconditionFailure("there is no parameter \(index)")
+  }
+}
+
+extension DiagnosisProblem {
+  /// The loss in one precision.
+  ///
+  /// - Throws: what tracing and compiling throw.
+  func loss<Scalar: LinearMapScalar>(
+    executor: any Executor, memory: Int, context: RunContext
+  ) throws -> any Loss<Scalar> {
+    switch loss {
+    case .traced(let definition, _):
+      try Objective<Scalar>(
+        definition, data: data(Scalar.element), executor: executor, memoryBudget: memory,
+        context: context)
+    case .closures(let closures):
+      ClosureLoss<Scalar>(closures, executor: executor, context: context)
+    }
   }
 }

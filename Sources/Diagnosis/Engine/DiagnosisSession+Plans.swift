@@ -117,7 +117,7 @@ extension DiagnosisSession {
   /// Predicted steps of plain descent to the tolerance: by the quadratic model where the loss is one,
   /// else by following the model from point to point. Nil where that comes to no end.
   private func descentIterations(
-    _ objective: Objective<Scalar>, from start: [Scalar], rate: Double,
+    _ objective: any Loss<Scalar>, from start: [Scalar], rate: Double,
     _ survey: CurvatureSurvey<Scalar>
   ) throws -> Int? {
     guard !finiteMinimum.isAbsent else { return nil }

@@ -1,6 +1,7 @@
 import Curvature
 import Foundation
 import LinearMaps
+import TensorPrograms
 import Training
 
 extension DiagnosisSession {
@@ -68,13 +69,13 @@ extension DiagnosisSession {
       try shortTrials(plans, into: &result)
       return
     }
-    progress(DiagnosisProgress(stage: "finding the minimum (newton-cg)"))
+    context.report("finding the minimum (newton-cg)")
     let exact = exactLoss(survey)
     let newton = try NewtonCG(
       minimizing: objective, from: point, diagonal: survey.diagonal,
       tolerance: min(1e-12, 1e-6 * request.tolerance), forcing: problem.isQuadratic ? 1e-8 : 1e-3,
       maxOperations: problem.table == nil ? 2000 * objective.gradientOperations() : .infinity,
-      relativeGap: { x in exact?.relativeGap(at: x.map { Double($0) }) }, isCancelled: isCancelled)
+      relativeGap: { x in exact?.relativeGap(at: x.map { Double($0) }) }, context: context)
     guard newton.ending != .cancelled else {
       result.interrupted = (0, result.prescriptions.count)
       return
@@ -101,7 +102,7 @@ extension DiagnosisSession {
         startLoss: loss, referenceLoss: reference, tolerance: request.tolerance,
         maxIterations: request.maxIterations, gradientOperations: gradientOperations,
         // Small convolutions and attention reach a fraction of the rate of a table's products.
-        allowance: problem.table == nil ? 2e10 : 1.5e11, isCancelled: isCancelled)
+        allowance: problem.table == nil ? 2e10 : 1.5e11, context: context)
     }
     var outcomes = try run(
       plans, on: { bench($0.isAfresh ? nil : reference?.loss) }, after: 1, into: &result)
@@ -116,7 +117,7 @@ extension DiagnosisSession {
       reference = nil
       for (index, outcome) in outcomes.enumerated()
       where outcome.arrival != nil && !isCancelled() {
-        progress(DiagnosisProgress(stage: "trial, further: \(plans[index].prescription.id)"))
+        context.report("trial, further: \(plans[index].prescription.id)")
         let further = try plans[index].run(bench(nil))
         if !further.wasCancelled { outcomes[index] = further }
       }
@@ -149,7 +150,7 @@ extension DiagnosisSession {
     let planned = result.prescriptions.count
     for (index, plan) in plans.enumerated() {
       progress(
-        DiagnosisProgress(
+        RunProgress(
           stage: "trial: \(plan.prescription.id)", fraction: Double(index) / Double(planned)))
       let outcome = try plan.run(bench(plan))
       outcomes.append(outcome)
@@ -183,7 +184,7 @@ extension DiagnosisSession {
     let bench = TrialBench<Scalar>(
       startLoss: loss, referenceLoss: nil, tolerance: request.tolerance,
       maxIterations: request.maxIterations ?? shortTrialSteps(plans.count),
-      gradientOperations: try objective.gradientOperations(), isCancelled: isCancelled)
+      gradientOperations: try objective.gradientOperations(), context: context)
     let outcomes = try run(plans, on: { _ in bench }, after: 0, into: &result)
     guard let best = outcomes.compactMap(\.lowestLoss).min() else { return }
     result.reference = .lowestSeen(best)

@@ -9,9 +9,8 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   private(set) var problem: DiagnosisProblem
   let request: DiagnosisRequest
   let executor: any Executor
-  let progress: @Sendable (DiagnosisProgress) -> Void
-  let isCancelled: () -> Bool
-  let objective: Objective<Scalar>
+  let context: RunContext
+  let objective: any Loss<Scalar>
   /// All samples, where only some of them are diagnosed.
   let whole: SampleChoice?
   /// The sizes of the table's columns, where there is a table.
@@ -30,16 +29,17 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
 
   init(
     _ problem: DiagnosisProblem, _ request: DiagnosisRequest, _ executor: any Executor,
-    progress: @escaping @Sendable (DiagnosisProgress) -> Void, isCancelled: @escaping () -> Bool
+    context: RunContext = RunContext()
   ) throws {
     var problem = problem
-    let data = problem.data(Scalar.element)
     point = problem.start.map { Scalar($0) }
-    if problem.table == nil, problem.definition.fixedBatch == nil,
-      !problem.definition.couplesSamples, problem.sampleCount > 1,
-      try !problem.definition.separatesSamples(data, at: point, executor: executor)
+    if case .traced(var definition, let data) = problem.loss, problem.table == nil,
+      definition.fixedBatch == nil, !definition.couplesSamples, problem.sampleCount > 1,
+      try !definition.separatesSamples(
+        problem.data(Scalar.element), at: point, executor: executor)
     {
-      problem.definition.couplesSamples = true
+      definition.couplesSamples = true
+      problem.loss = .traced(definition, data: data)
       problem.notes.append(
         "A sample's loss depends on the others of its batch (as under BatchNormalization while "
           + "training), so all \(Wording.count(problem.sampleCount, "sample")) were measured as one "
@@ -47,28 +47,24 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     }
     self.request = request
     self.executor = executor
-    self.progress = progress
-    self.isCancelled = isCancelled
-    var objective = try Objective<Scalar>(
-      problem.definition, data: data, executor: executor, memoryBudget: request.memory)
+    self.context = context
+    var objective: any Loss<Scalar> = try problem.loss(
+      executor: executor, memory: request.memory, context: context)
     var budget = try WorkBudget(objective, limit: request.workLimit)
     var whole: SampleChoice?
-    if problem.table == nil, !problem.definition.couplesSamples,
+    if problem.table == nil, let definition = problem.definition, !definition.couplesSamples,
       let affordable = budget.affordableSamples(of: problem.sampleCount)
     {
       let chosen = SampleChoice.draw(
-        affordable, of: problem.sampleCount, batch: problem.definition.fixedBatch ?? 1,
+        affordable, of: problem.sampleCount, batch: definition.fixedBatch ?? 1,
         seed: request.seed)
       if chosen.count < problem.sampleCount {
-        whole = SampleChoice(data: data)
-        problem.data = problem.data.map { $0.samples(at: chosen) }
-        objective = try Objective<Scalar>(
-          problem.definition, data: problem.data(Scalar.element), executor: executor,
-          memoryBudget: request.memory)
+        whole = SampleChoice(data: problem.data(Scalar.element))
+        problem.loss = .traced(definition, data: problem.data.map { $0.samples(at: chosen) })
+        objective = try problem.loss(executor: executor, memory: request.memory, context: context)
         budget = try WorkBudget(objective, limit: request.workLimit)
       }
     }
-    objective.isCancelled = isCancelled
     scaling = problem.table.map(FeatureScaling.init)
     (self.problem, self.objective, self.budget, self.whole) = (problem, objective, budget, whole)
     try approach()
@@ -87,7 +83,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         throw DiagnosisFailure(
           .usage, "--at \(request.steps) runs the optimizer first, which needs a rate: add --lr.")
       }
-      progress(DiagnosisProgress(stage: "running \(request.steps) steps first", fraction: 0))
+      context.report("running \(request.steps) steps first", fraction: 0)
       let run = try TrainingRun(objective, optimizer, rate: rate, from: point)
       for step in 0..<request.steps {
         let (loss, _) = try run.step()
@@ -124,6 +120,8 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     optimizer.hasForecast ? optimizer.stability?.momentum : nil
   }
 
+  func isCancelled() -> Bool { context.isCancelled() }
+
   var gradientNorm: Double { Scalar.nrm2(gradient.count, gradient) }
 
   // MARK: The report
@@ -135,7 +133,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       if let failure = unsquarableColumn { throw failure }
       return brokenReport("squared gradient")
     }
-    progress(DiagnosisProgress(stage: "curvature"))
+    context.report("curvature")
     let map = try objective.hessian(at: point)
     var survey: CurvatureSurvey<Scalar>
     do {
@@ -224,7 +222,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       name: problem.name, model: problem.modelName, lossName: problem.lossName,
       target: problem.targetName, optimizer: request.optimizer.name, at: request.steps,
       l2: problem.l2, notes: problem.notes, data: problem.dataName,
-      layers: problem.table == nil ? problem.definition.layers.count : nil)
+      layers: problem.table == nil ? problem.parameters.layers.count : nil)
   }
 
   private func brokenReport(_ quantity: String) -> DiagnosisReport {
@@ -317,7 +315,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   /// The course of plain descent on a loss that is no quadratic, within a tenth of what a trial may
   /// cost.
   func piecewiseForecast(
-    _ objective: Objective<Scalar>, from start: [Scalar], rate: Double,
+    _ objective: any Loss<Scalar>, from start: [Scalar], rate: Double,
     _ survey: CurvatureSurvey<Scalar>
   ) throws -> PiecewiseForecast<Scalar> {
     try PiecewiseForecast(
@@ -344,7 +342,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   /// that a thousand steps reach.
   private func gaussNewtonConditionNumber(_ survey: CurvatureSurvey<Scalar>) throws -> Double? {
     if problem.isLinearInParameters { return survey.workingConditionNumber }
-    guard objective.definition.composite != nil,
+    guard objective.hasModelOutput,
       budget.affords("the Gauss-Newton matrix", products: 300),
       let map = try objective.gaussNewton(at: point)
     else { return nil }
@@ -356,9 +354,9 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   /// The sharpness of each layer of a network by itself.
   private func layerCurvature() throws -> [LayerCurvature] {
     guard !problem.isLinearInParameters,
-      budget.affords("each layer by itself", products: 15 * objective.definition.layers.count)
+      budget.affords("each layer by itself", products: 15 * problem.parameters.layers.count)
     else { return [] }
-    progress(DiagnosisProgress(stage: "layers"))
+    context.report("layers")
     var options = TopEigenpairs<Scalar>.Options()
     options.seed = request.probeSeed
     options.tolerance = 1e-4
@@ -369,15 +367,15 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
   /// What the largest eigenvalue would be on a larger sample, from ten groups of this one.
   private func samplingError(_ survey: CurvatureSurvey<Scalar>) throws -> SamplingError? {
     guard survey.largest > survey.zeroThreshold, problem.sampleCount >= 10,
-      !objective.definition.couplesSamples,
-      problem.sampleCount >= 10 * (objective.definition.fixedBatch ?? 1),
+      let traced = objective.objective, !traced.definition.couplesSamples,
+      problem.sampleCount >= 10 * (traced.definition.fixedBatch ?? 1),
       budget.affords("the interval for a larger sample", products: 20)
     else { return nil }
-    progress(DiagnosisProgress(stage: "sampling error"))
+    context.report("sampling error")
     var options = TopEigenpairs<Scalar>.Options()
     options.seed = request.probeSeed
     options.tolerance = 1e-4
-    let groups = try objective.sampleGroups(.hessian, at: point, count: 10, seed: options.seed)
+    let groups = try traced.sampleGroups(.hessian, at: point, count: 10, seed: options.seed)
     return try SamplingError.eigenvalue(.largest, of: groups, options: options)
   }
 
@@ -412,16 +410,15 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         || abs(scaling.means[$0]) < 1e-6 && abs(scaling.deviations[$0] - 1) < 1e-6
     }
     guard !isStandard else { return nil }
-    progress(DiagnosisProgress(stage: "curvature with standardised features"))
+    context.report("curvature with standardised features")
     let variant = scaling.applied(to: table)
     let objective = try Objective<Scalar>(
       variant.definition, data: variant.data(Scalar.element), executor: executor,
-      memoryBudget: request.memory)
-    objective.isCancelled = isCancelled
+      memoryBudget: request.memory, context: context)
     let isExact = problem.isLinearInParameters
     let start =
       isExact
-      ? scaling.transformed(point, outputs: problem.definition.parameters[1].shape.count)
+      ? scaling.transformed(point, outputs: problem.parameters[1].shape.count)
       : variant.start()
     let (_, gradient) = try objective.valueAndGradient(at: start)
     var survey = try CurvatureSurvey(

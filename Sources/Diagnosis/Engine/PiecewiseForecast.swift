@@ -47,7 +47,7 @@ struct PiecewiseForecast<Scalar: LinearMapScalar> {
   ///   - maxOperations: floating-point operations that the forecast may cost.
   /// - Throws: what the objective and its Hessian throw.
   init(
-    _ objective: Objective<Scalar>, from start: [Scalar], rate: Double, to goal: Goal,
+    _ objective: any Loss<Scalar>, from start: [Scalar], rate: Double, to goal: Goal,
     zeroThreshold: Double, maxOperations: Double = .infinity
   ) throws {
     self.rate = rate

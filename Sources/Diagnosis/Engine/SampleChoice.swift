@@ -40,12 +40,11 @@ extension DiagnosisSession {
   func sharpnessOnAllSamples(
     _ survey: CurvatureSurvey<Scalar>
   ) throws -> SharpnessOnAllSamples? {
-    guard let whole, survey.largest > survey.zeroThreshold else { return nil }
-    progress(DiagnosisProgress(stage: "sharpness on all \(whole.count) samples"))
+    guard let whole, let definition = problem.definition, let objective = objective.objective, survey.largest > survey.zeroThreshold else { return nil }
+    context.report("sharpness on all \(whole.count) samples")
     let all = try Objective<Scalar>(
-      problem.definition, data: whole.data, executor: executor, memoryBudget: request.memory,
-      maxBatchSize: objective.batchSize)
-    all.isCancelled = isCancelled
+      definition, data: whole.data, executor: executor, memoryBudget: request.memory,
+      maxBatchSize: objective.batchSize, context: context)
     var options = TopEigenpairs<Scalar>.Options()
     options.start = survey.sharpest
     options.tolerance = 0.01

@@ -1,5 +1,6 @@
 import Curvature
 import LinearMaps
+import TensorPrograms
 import Training
 
 /// Runs optimizers and judges how near they come to the minimum.
@@ -16,7 +17,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
   let gradientOperations: Double
   /// Operations that a trial may take without `maxIterations`: a few seconds' worth.
   var allowance = 1.5e11
-  let isCancelled: () -> Bool
+  let context: RunContext
 
   /// A run that can swing has arrived once the gap has stayed at or below the tolerance for this share of
   /// the steps that it took to get there, and for `watchedSteps` at least.
@@ -107,7 +108,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
   }
 
   func run(
-    _ objective: Objective<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
+    _ objective: any Loss<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
     theory: Theory = Theory(), extraOperations: Double = 0
   ) throws -> Outcome {
     let spent = objective.operations
@@ -158,7 +159,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
           return outcome(diverged: !theory.isStable && loss - startLoss > 1e8 * scale)
         }
       }
-      if isCancelled() { return outcome(cancelled: true) }
+      if context.isCancelled() { return outcome(cancelled: true) }
       step += 1
     }
   }

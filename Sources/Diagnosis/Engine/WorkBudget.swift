@@ -11,7 +11,7 @@ struct WorkBudget {
   /// Parameters.
   let dimension: Int
 
-  init<Scalar>(_ objective: Objective<Scalar>, limit: Double) throws {
+  init<Scalar>(_ objective: any Loss<Scalar>, limit: Double) throws {
     self.limit = limit
     gradient = try objective.gradientWork()
     dimension = objective.parameterCount

@@ -49,11 +49,11 @@ extension DiagnosisSession {
   /// nothing follows for a network, whose features change.
   private func networkMinimum() throws -> FiniteMinimum {
     // Of some samples only, what holds need not hold for all.
-    guard whole == nil, let composite = problem.definition.composite,
+    guard whole == nil, let definition = problem.definition, let composite = definition.composite,
       let family = composite.distribution?.family, family != .gaussian,
       ["cross-entropy", "binary"].contains(problem.lossName), let target = problem.data.last,
       budget.affords("whether the classes can be told apart", products: 1, share: 0.02),
-      let head = try problem.definition.linearHead(
+      let head = try definition.linearHead(
         problem.data(Scalar.element), at: point, executor: executor, maxNumbers: 10_000_000)
     else { return .unknown }
     let values = target.doubles
@@ -71,12 +71,12 @@ extension DiagnosisSession {
         ((0..<head.rows).map { Int(values[$0 * head.outputs + output]) }, 2)
       }
     }
-    let isBiasFree = try head.bias.map { try isUnpenalised($0) } ?? false
+    let isBiasFree = try head.bias.map { try isUnpenalised($0, definition) } ?? false
     let empty = tasks.reduce(0) { $0 + $1.classes - Set($1.labels).count }
     if isBiasFree, empty > 0 { return .emptyClasses(empty, called: "sample") }
     guard composite.penalty == nil else { return .unknown }
     // Without other parameters the features stay as they are, and the loss is convex.
-    let isWhole = problem.definition.parameters.count == (head.bias == nil ? 1 : 2)
+    let isWhole = problem.parameters.count == (head.bias == nil ? 1 : 2)
     var separations: [ClassSeparation] = []
     for task in tasks {
       separations.append(
@@ -92,9 +92,9 @@ extension DiagnosisSession {
   }
 
   /// Whether the penalty leaves out the parameter of this index.
-  private func isUnpenalised(_ index: Int) throws -> Bool {
-    guard let penalty = problem.definition.composite?.penalty else { return true }
-    let program = try Program.trace(problem.definition.parameterTypes(Scalar.element)) {
+  private func isUnpenalised(_ index: Int, _ definition: LossDefinition) throws -> Bool {
+    guard let penalty = definition.composite?.penalty else { return true }
+    let program = try Program.trace(definition.parameterTypes(Scalar.element)) {
       [penalty($0)]
     }
     return !program.differentiableInputs()[index]

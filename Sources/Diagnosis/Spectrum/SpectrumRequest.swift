@@ -54,8 +54,7 @@ public struct SpectrumRequest: Sendable {
 /// ``DiagnosisFailure`` of kind `interrupted`.
 public typealias SpectrumRun =
   @Sendable (
-    _ request: SpectrumRequest, _ progress: @escaping @Sendable (DiagnosisProgress) -> Void,
-    _ isCancelled: @escaping @Sendable () -> Bool
+    _ request: SpectrumRequest, _ context: RunContext
   ) throws -> SpectrumResult
 
 /// A report, and the diagonal where it was asked for: one entry per parameter, in the order of the flat
@@ -76,15 +75,13 @@ public struct SpectrumResult: Sendable, Equatable {
 /// - Throws: `DiagnosisFailure`; what the executor throws.
 public func measureSpectrum(
   of problem: DiagnosisProblem, request: SpectrumRequest, executor: any Executor,
-  progress: @escaping @Sendable (DiagnosisProgress) -> Void = { _ in },
-  isCancelled: @escaping @Sendable () -> Bool = { false }
+  context: RunContext = RunContext()
 ) throws -> SpectrumResult {
   func measure<Scalar: LinearMapScalar>(_: Scalar.Type) throws -> SpectrumResult {
     // Of all samples, however long it takes.
     var atPoint = request.problem
     atPoint.workLimit = .infinity
-    let point = try DiagnosisSession<Scalar>(
-      problem, atPoint, executor, progress: progress, isCancelled: isCancelled)
+    let point = try DiagnosisSession<Scalar>(problem, atPoint, executor, context: context)
     return try SpectrumSession(point: point, request: request).result()
   }
   switch request.problem.precision ?? (problem.isLinearInParameters ? .float64 : .float32) {
@@ -96,10 +93,8 @@ public func measureSpectrum(
 /// Measures the spectrum of a model on a table.
 public func measureSpectrum(
   of table: TabularProblem, request: SpectrumRequest, executor: any Executor,
-  progress: @escaping @Sendable (DiagnosisProgress) -> Void = { _ in },
-  isCancelled: @escaping @Sendable () -> Bool = { false }
+  context: RunContext = RunContext()
 ) throws -> SpectrumResult {
   try measureSpectrum(
-    of: DiagnosisProblem(table), request: request, executor: executor, progress: progress,
-    isCancelled: isCancelled)
+    of: DiagnosisProblem(table), request: request, executor: executor, context: context)
 }

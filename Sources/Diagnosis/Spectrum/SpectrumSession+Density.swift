@@ -1,13 +1,14 @@
 import Curvature
 import LinearMaps
 import Presentation
+import TensorPrograms
 
 extension SpectrumSession {
   func density<Map: LinearMap>(
     of map: Map, _ solved: SolvedSpectrum?, _ error: Double, into report: inout SpectrumReport
   ) throws {
-    let progress = point.progress
-    progress(DiagnosisProgress(stage: "density"))
+    let progress = point.context.progress
+    progress(RunProgress(stage: "density"))
     let threshold = report.zeroThreshold ?? 0
     var options = SpectralDensity.Options()
     options.error = error
@@ -15,7 +16,7 @@ extension SpectrumSession {
     options.basisMemory = 3 * request.problem.memory / 2
     options.onProgress = { state in
       progress(
-        DiagnosisProgress(
+        RunProgress(
           stage: "density: \(state.operatorApplications) products, error "
             + Wording.number(state.wassersteinBound)))
     }

@@ -2,6 +2,7 @@ import Curvature
 import Foundation
 import LinearMaps
 import Presentation
+import TensorPrograms
 import Training
 
 /// One measurement of a spectrum: the objective and its point, and what is to be measured there.
@@ -9,7 +10,9 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
   let point: DiagnosisSession<Scalar>
   let request: SpectrumRequest
 
-  var objective: Objective<Scalar> { point.objective }
+  var objective: any Loss<Scalar> { point.objective }
+  /// Of the samples, where the loss is a program.
+  private var definition: LossDefinition? { objective.objective?.definition }
   var seed: UInt64 { request.problem.probeSeed }
   var tolerance: Double {
     request.tolerance ?? (Scalar.precisionName == "float64" ? 1e-8 : 1e-4)
@@ -30,9 +33,9 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     }
     do {
       let selection = try request.parameters.map {
-        try objective.definition.parameters(matching: $0)
+        try objective.parameters.positions(matching: $0)
       }
-      point.progress(DiagnosisProgress(stage: "linearising"))
+      point.context.report("linearising")
       let map = try objective.curvature(
         request.kind, at: point.point, parameters: selection, seed: seed)
       guard let diagonal = try preconditioner(of: map, selection) else {
@@ -63,13 +66,13 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     switch request.preconditioning {
     case .none: return nil
     case .features:
-      guard point.problem.table != nil else {
+      guard point.problem.table != nil, let traced = objective.objective else {
         throw DiagnosisFailure(
           .usage, "--precondition features is for tables; choose diagonal or adam for a model.")
       }
-      return selected(objective.featureScales())
+      return selected(traced.featureScales())
     case .diagonal:
-      point.progress(DiagnosisProgress(stage: "diagonal"))
+      point.context.report("diagonal")
       return try DiagonalEstimate(
         of: map, options: estimatorOptions("diagonal", map.dimension)
       ).values
@@ -103,7 +106,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
   private func measure<Map: LinearMap<Scalar>>(
     _ map: Map, _ selection: [Int]?
   ) throws -> SpectrumResult {
-    let names = objective.definition.parameters.enumerated()
+    let names = objective.parameters.enumerated()
       .filter { selection?.contains($0.offset) ?? true }.map(\.element.name)
     var result = SpectrumResult(
       report: SpectrumReport(
@@ -117,7 +120,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       throw LinearMapError.tooManyEigenpairs(requested: count, dimension: map.dimension)
     }
     if map.dimension <= SolvedSpectrum.largestDimension {
-      point.progress(DiagnosisProgress(stage: "all eigenvalues"))
+      point.context.report("all eigenvalues")
       let solved = try SolvedSpectrum(map)
       result.report.operatorApplications = map.dimension
       eigenpairs(count, of: solved, into: &result.report)
@@ -182,7 +185,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
   private func eigenpairs<Map: LinearMap<Scalar>>(
     _ count: Int, of map: Map, into report: inout SpectrumReport
   ) throws {
-    let progress = point.progress
+    let progress = point.context.progress
     var options = TopEigenpairs<Scalar>.Options()
     options.count = count
     options.end = TopEigenpairs<Scalar>.End(rawValue: request.which.rawValue)!
@@ -192,7 +195,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     options.maxBasisColumns = basisColumns(map.dimension)
     options.onProgress = { products, residual, _ in
       progress(
-        DiagnosisProgress(
+        RunProgress(
           stage: "eigenvalues: \(products) products, residual \(Wording.number(residual))"))
     }
     let top = try TopEigenpairs<Scalar>(of: map, options: options)
@@ -220,7 +223,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       options.seed = seed
       options.start = top.smallest.map(\.vector)
       options.basisColumns = basisColumns(map.dimension)
-      progress(DiagnosisProgress(stage: "smallest eigenvalues"))
+      progress(RunProgress(stage: "smallest eigenvalues"))
       let low = try SmallestEigenpairs<Scalar>(of: map, options: options)
       report.smallest = pairs(low.pairs, low.scale)
       report.lowerBound =
@@ -255,7 +258,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
           + "--memory.")
       return
     }
-    point.progress(DiagnosisProgress(stage: "curvature along the gradient"))
+    point.context.report("curvature along the gradient")
     let measure =
       try solved.map { SpectralMeasure(of: $0.system, from: point.gradient.map(Double.init)) }
       ?? SpectralMeasure(
@@ -283,21 +286,21 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
         "Intervals are for the matrix without a preconditioner: leave --precondition out.")
       return
     }
-    guard !objective.definition.couplesSamples else {
+    guard let traced = objective.objective, let definition, !definition.couplesSamples else {
       report.advice.append("Intervals need samples whose losses do not depend on one another.")
       return
     }
-    guard objective.sampleCount >= 4 * (objective.definition.fixedBatch ?? 1) else {
+    guard objective.sampleCount >= 4 * (definition.fixedBatch ?? 1) else {
       report.advice.append(
         "\(Wording.count(objective.sampleCount, "sample"))"
-          + (objective.definition.fixedBatch.map { ", in batches of \($0)," } ?? "")
+          + (definition.fixedBatch.map { ", in batches of \($0)," } ?? "")
           + " are too few to be cut into groups for an interval.")
       return
     }
-    point.progress(DiagnosisProgress(stage: "sampling error"))
-    let groups = try objective.sampleGroups(
+    point.context.report("sampling error")
+    let groups = try traced.sampleGroups(
       request.kind, at: point.point,
-      count: min(10, objective.sampleCount / (objective.definition.fixedBatch ?? 2)),
+      count: min(10, objective.sampleCount / (definition.fixedBatch ?? 2)),
       parameters: selection, seed: seed)
     var options = TopEigenpairs<Scalar>.Options()
     options.tolerance = max(tolerance, 1e-4)
@@ -336,8 +339,8 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       report.advice.append(
         "The table of layers is of the matrix without the preconditioner.")
     }
-    point.progress(DiagnosisProgress(stage: "layers"))
-    let layers = objective.definition.layers.compactMap { layer -> LossDefinition.Layer? in
+    point.context.report("layers")
+    let layers = objective.parameters.layers.compactMap { layer -> LossDefinition.Layer? in
       var layer = layer
       layer.parameters = layer.parameters.filter { selection?.contains($0) ?? true }
       return layer.parameters.isEmpty ? nil : layer
@@ -363,7 +366,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
   }
 
   private func estimatorOptions(_ stage: String, _ dimension: Int) -> EstimatorOptions {
-    let progress = point.progress
+    let progress = point.context.progress
     var options = EstimatorOptions()
     options.seed = seed
     options.tolerance = 0.02
@@ -371,7 +374,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     if dimension <= SolvedSpectrum.largestDimension { options.maxApplications = dimension + 8 }
     options.onProgress = { state in
       progress(
-        DiagnosisProgress(
+        RunProgress(
           stage: stage,
           fraction: Double(state.operatorApplications) / Double(max(1, state.maxApplications))))
     }
