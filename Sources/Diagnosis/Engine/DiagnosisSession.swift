@@ -403,20 +403,14 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     guard !secondMoments.isEmpty, let adam = optimizer as? Adam,
       budget.affords("Adam's stability limit", products: 30, share: 0.3)
     else { return nil }
-    let first = 1 - power(adam.beta1, request.steps)
-    let second = 1 - power(adam.beta2, request.steps)
-    let inverse = secondMoments.map {
-      Scalar(1 / (first * ((Double($0) / second).squareRoot() + adam.epsilon)))
-    }
+    let factor = try DiagonalPreconditioner<Scalar>.adam(
+      secondMoments: secondMoments.map(Double.init), step: request.steps, beta1: adam.beta1,
+      beta2: adam.beta2, epsilon: adam.epsilon)
     var options = TopEigenpairs<Scalar>.Options()
     options.seed = request.probeSeed
     options.tolerance = Scalar.precisionName == "float64" ? 1e-8 : 1e-4
-    return try TopEigenpairs<Scalar>(of: ScaledMap(map, diagonal: inverse), options: options)
+    return try TopEigenpairs<Scalar>(of: PreconditionedMap(map, by: factor), options: options)
       .upperBound
-  }
-
-  private func power(_ base: Double, _ exponent: Int) -> Double {
-    (0..<exponent).reduce(1) { value, _ in value * base }
   }
 
   /// The same problem in standardised features, measured at its own start.
