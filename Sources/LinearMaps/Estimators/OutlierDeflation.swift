@@ -26,7 +26,7 @@ struct OutlierDeflation {
     let k = values.count
     func sampling(_ lowest: Int, _ highest: Int) -> Double {
       let rest = lowest..<(k - highest)
-      var error = SamplingError(
+      var error = DensitySamplingBound(
         dimension: n - lowest - highest, probes: 1, failureProbability: 0.01)
       let total = weights[rest].reduce(0, +)
       var sum = 0.0
