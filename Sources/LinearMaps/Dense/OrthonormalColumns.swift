@@ -22,33 +22,40 @@ struct OrthonormalColumns<Scalar: LinearMapScalar>: Sendable {
   }
 
   /// Adds the direction of `x` orthogonal to the columns; false where nothing but rounding is left.
+  mutating func append(_ x: [Scalar]) -> Bool {
+    append(x, level: 4 * Double(Scalar.ulpOfOne) * Scalar.nrm2(dimension, x)).isNew
+  }
+
+  /// `x = Q h + norm q`: adds the direction `q` of `x` orthogonal to the columns, unless no more than
+  /// `level` is left of `x`.
   ///
   /// Classical Gram-Schmidt, repeated until nothing cancels any more.
-  mutating func append(_ x: [Scalar]) -> Bool {
+  mutating func append(
+    _ x: [Scalar], level: Double
+  ) -> (coefficients: [Double], norm: Double, isNew: Bool) {
     var x = x
     let n = dimension
+    var coefficients = [Double](repeating: 0, count: count)
     let start = Scalar.nrm2(n, x)
-    guard start > 0, start.isFinite else { return false }
+    guard start > 0, start.isFinite else { return (coefficients, 0, false) }
     rescale(&x, norm: start)
-    var total = 1.0
+    var left = start
     for pass in 0..<5 {
-      project(&x)
+      x.withUnsafeMutableBufferPointer { x in
+        project(x.baseAddress!) { index, h in coefficients[index] += left * Double(h) }
+      }
       let norm = Scalar.nrm2(n, x)
-      total *= norm
-      guard total > 4 * Double(Scalar.ulpOfOne) else { return false }
+      left *= norm
+      guard left > level else { return (coefficients, left, false) }
       rescale(&x, norm: norm)
       if pass > 0, norm > 0.7 { break }
     }
     entries += x
-    return true
+    return (coefficients, left, true)
   }
 
-  /// `x = x - Q Q'x`.
-  func project(_ x: inout [Scalar]) {
-    x.withUnsafeMutableBufferPointer { project($0.baseAddress!) }
-  }
-
-  func project(_ x: UnsafeMutablePointer<Scalar>) {
+  /// `x = x - Q Q'x`; `visit` sees the entries of `Q'x`.
+  func project(_ x: UnsafeMutablePointer<Scalar>, visit: (Int, Scalar) -> Void = { _, _ in }) {
     guard count > 0 else { return }
     entries.withUnsafeBufferPointer { q in
       withUnsafeTemporaryAllocation(of: Scalar.self, capacity: count) { h in
@@ -59,6 +66,7 @@ struct OrthonormalColumns<Scalar: LinearMapScalar>: Sendable {
         Scalar.gemv(
           transposed: false, rows: dimension, columns: count, alpha: -1, q.baseAddress!,
           lda: dimension, h.baseAddress!, beta: 1, x)
+        for index in 0..<count { visit(index, h[index]) }
       }
     }
   }

@@ -119,7 +119,9 @@ struct LanczosQuadrature<Map: LinearMap> {
   /// Adds probes to those given until the bound is met.
   private mutating func sample(after measures: [ProbeMeasure]) throws -> SpectralDensity {
     try sample(
-      after: measures, by: DeflatedMap(base: map, basis: [], count: 0), deflated: [], residuals: 0)
+      after: measures,
+      by: DeflatedMap(base: map, columns: OrthonormalColumns(dimension: dimension)), deflated: [],
+      residuals: 0)
   }
 
   private mutating func sample(
@@ -194,7 +196,8 @@ struct LanczosQuadrature<Map: LinearMap> {
       basis += process.combination(
         Array(ritz.vectors[index * k..<(index + 1) * k]), normalized: true)
     }
-    return DeflatedMap(base: map, basis: basis, count: deflation.count)
+    return DeflatedMap(
+      base: map, columns: OrthonormalColumns(orthonormal: basis, dimension: dimension))
   }
 }
 
