@@ -149,7 +149,7 @@ struct LanczosQuadrature<Map: LinearMap> {
     guard let error = options.error, let best, options.steps == nil, options.probes == nil,
       dimension <= 1024, spent + missing <= min(limit, options.maxApplications)
     else { return false }
-    let ratio = gain * best.samplingBound / max(error * best.range * 2 / 3, .leastNormalMagnitude)
+    let ratio = gain * best.samplingBound / (error * best.range * 2 / 3).asDivisor
     return Double(first.steps) * (ratio * ratio - 1) >= Double(missing)
   }
 

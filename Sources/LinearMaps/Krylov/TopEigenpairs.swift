@@ -140,7 +140,8 @@ public struct TopEigenpairs<Scalar: LinearMapScalar>: Sendable {
     func pair(_ index: Int) -> Eigenpair<Scalar> {
       Eigenpair(
         value: state.ritz.values[index], residual: state.residual(index),
-        vector: basis.combination(state.ritz.vector(index), normalized: true), reason: state.reason(index))
+        vector: basis.combination(state.ritz.vector(index), normalized: true),
+        reason: state.reason(index))
     }
     largest = state.largest.map(pair)
     smallest = state.smallest.map(pair)
