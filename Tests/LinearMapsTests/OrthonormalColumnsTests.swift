@@ -35,8 +35,9 @@ import Testing
   /// What the columns span leaves nothing, and says by how much of each it is made.
   @Test func dependentColumnsAddNothing() {
     var q = OrthonormalColumns<Float>(dimension: 3)
-    #expect(q.append([0, 2, 0]))
-    #expect(!q.append([0, -5, 0]) && !q.append([0, 0, 0]) && !q.append([0, .infinity, 0]))
+    let vectors: [[Float]] = [[0, 2, 0], [0, -5, 0], [0, 0, 0], [0, .infinity, 0]]
+    let areNew = vectors.map { q.append($0) }
+    #expect(areNew == [true, false, false, false])
     let part = q.append([0, 3, 1e-3], level: 1e-2)
     #expect(!part.isNew && abs(part.coefficients[0] - 3) < 1e-6)
     #expect(abs(part.norm - 1e-3) < 1e-6)

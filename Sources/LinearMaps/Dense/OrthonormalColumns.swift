@@ -22,39 +22,56 @@ struct OrthonormalColumns<Scalar: LinearMapScalar>: Sendable {
   }
 
   /// Adds the direction of `x` orthogonal to the columns; false where nothing but rounding is left.
+  ///
+  /// Classical Gram-Schmidt, repeated until nothing cancels any more.
   mutating func append(_ x: [Scalar]) -> Bool {
-    append(x, level: 4 * Double(Scalar.ulpOfOne) * Scalar.nrm2(dimension, x)).isNew
+    var x = x
+    let n = dimension
+    let start = Scalar.nrm2(n, x)
+    guard start > 0, start.isFinite else { return false }
+    rescale(&x, norm: start)
+    var total = 1.0
+    for pass in 0..<5 {
+      project(&x)
+      let norm = Scalar.nrm2(n, x)
+      total *= norm
+      guard total > 4 * Double(Scalar.ulpOfOne) else { return false }
+      rescale(&x, norm: norm)
+      if pass > 0, norm > 0.7 { break }
+    }
+    entries += x
+    return true
   }
 
   /// `x = Q h + norm q`: adds the direction `q` of `x` orthogonal to the columns, unless no more than
   /// `level` is left of `x`.
   ///
-  /// Classical Gram-Schmidt, repeated until nothing cancels any more.
+  /// Classical Gram-Schmidt, repeated while something cancels. What a pass leaves is not rescaled, since
+  /// `norm` and the coefficients are those of `x`; rounding of its size stays in them.
   mutating func append(
     _ x: [Scalar], level: Double
   ) -> (coefficients: [Double], norm: Double, isNew: Bool) {
     var x = x
     let n = dimension
     var coefficients = [Double](repeating: 0, count: count)
-    let start = Scalar.nrm2(n, x)
-    guard start > 0, start.isFinite else { return (coefficients, 0, false) }
-    rescale(&x, norm: start)
-    var left = start
-    for pass in 0..<5 {
-      x.withUnsafeMutableBufferPointer { x in
-        project(x.baseAddress!) { index, h in coefficients[index] += left * Double(h) }
-      }
-      let norm = Scalar.nrm2(n, x)
-      left *= norm
-      guard left > level else { return (coefficients, left, false) }
-      rescale(&x, norm: norm)
-      if pass > 0, norm > 0.7 { break }
+    var norm = Scalar.nrm2(n, x)
+    for _ in 0..<5 where count > 0 {
+      let before = norm
+      project(&x) { index, h in coefficients[index] += Double(h) }
+      norm = Scalar.nrm2(n, x)
+      if norm > 0.7 * before || norm <= level { break }
     }
+    guard norm > level, count < dimension else { return (coefficients, norm, false) }
+    Scalar.scal(n, Scalar(1 / norm), &x)
     entries += x
-    return (coefficients, left, true)
+    return (coefficients, norm, true)
   }
 
   /// `x = x - Q Q'x`; `visit` sees the entries of `Q'x`.
+  func project(_ x: inout [Scalar], visit: (Int, Scalar) -> Void = { _, _ in }) {
+    x.withUnsafeMutableBufferPointer { project($0.baseAddress!, visit: visit) }
+  }
+
   func project(_ x: UnsafeMutablePointer<Scalar>, visit: (Int, Scalar) -> Void = { _, _ in }) {
     guard count > 0 else { return }
     entries.withUnsafeBufferPointer { q in

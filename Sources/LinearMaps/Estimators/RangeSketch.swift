@@ -85,7 +85,7 @@ struct RangeSketch<Scalar: LinearMapScalar> {
 
   private mutating func append(_ column: [Scalar]) {
     largestNorm = max(largestNorm, Scalar.nrm2(dimension, column))
-    let part = columns.append(column, level: rank < dimension ? level : .infinity)
+    let part = columns.append(column, level: level)
     if part.isNew { sources.append(coefficients.count) }
     coefficients.append(part.isNew ? part.coefficients + [part.norm] : part.coefficients)
   }

@@ -35,7 +35,7 @@ struct ShiftInvertExpansion<Map: LinearMap>: SubspaceExpansion {
     let known = OrthonormalColumns(
       orthonormal: ritz.vectors[...index].flatMap { $0 }, dimension: n)
     var rhs = ritz.residuals[index].map { -$0 }
-    rhs.withUnsafeMutableBufferPointer { known.project($0.baseAddress!) }
+    known.project(&rhs)
     let norm = Scalar.nrm2(n, rhs)
     let sigma = shift ?? max(lowerBound, ritz.values[index] - norm)
     let system = ProjectedMap(ShiftedMap(map, shift: Scalar(-sigma)), known)
