@@ -9,6 +9,8 @@
 #define LAPACK_dsyevd dsyevd_
 #define LAPACK_dstevd dstevd_
 #define LAPACK_dgesdd dgesdd_
+#define LAPACK_dpotrf dpotrf_
+#define LAPACK_dpotrs dpotrs_
 typedef __LAPACK_int lapack_index;
 #else
 #include <cblas.h>
@@ -145,6 +147,20 @@ int32_t cl_dgesdd_values(int32_t m, int32_t n, double *a, double *values) {
     free(work);
   }
   free(indices);
+  return (int32_t)info;
+}
+
+int32_t cl_dpotrf(int32_t n, double *a) {
+  char triangle = 'L';
+  lapack_index order = n, info = 0;
+  LAPACK_dpotrf(&triangle, &order, a, &order, &info);
+  return (int32_t)info;
+}
+
+int32_t cl_dpotrs(int32_t n, const double *factor, double *x) {
+  char triangle = 'L';
+  lapack_index order = n, one = 1, info = 0;
+  LAPACK_dpotrs(&triangle, &order, &one, factor, &order, x, &order, &info);
   return (int32_t)info;
 }
 

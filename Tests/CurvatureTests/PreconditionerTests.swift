@@ -44,6 +44,18 @@ import Testing
     #expect(relativeDistance(measured, try generalised(a, inverse: inverse, n)) < 1e-12)
   }
 
+  /// `P^-1` given, for `P` itself: the same map, and no floor.
+  @Test func inverseOfADiagonal() throws {
+    let factor = try DiagonalPreconditioner<Double>(inverse: [0.25, 0x1p60, 1, 0x1p-60])
+    #expect(factor.diagonal == [4, 0x1p-60, 1, 0x1p60] && factor.raisedCount == 0)
+    #expect(factor.inverse([1, 1, 1, 1]) == [0.25, 0x1p60, 1, 0x1p-60])
+    for bad in [0, Double.infinity, .nan] {
+      #expect(throws: LinearMapError.self) {
+        try DiagonalPreconditioner<Double>(inverse: [1, bad])
+      }
+    }
+  }
+
   /// `[[10, 1], [1, 1]]` under its own diagonal: from 11.36 to `(1 + 1/sqrt 10) / (1 - 1/sqrt 10)`.
   @Test func jacobi() throws {
     let map = DenseSymmetricMap(columnMajor: [10, 1, 1, 1.0], dimension: 2)

@@ -39,9 +39,10 @@ import Testing
       #expect(result.convergence.operatorApplications >= result.iterations + 1)
       if isPreconditioned {
         // Error bound 2((sqrt k - 1)/(sqrt k + 1))^m with k of the scaled matrix.
+        let factor = try DiagonalPreconditioner<Double>(inverse: preconditioner.diagonal)
         let kappa = try SymmetricEigensystem(
-          columnMajor: assembleDense(ScaledMap(map, diagonal: preconditioner.diagonal)).columns,
-          dimension: n, withVectors: false
+          columnMajor: assembleDense(PreconditionedMap(map, by: factor)).columns, dimension: n,
+          withVectors: false
         ).conditionNumber!
         let rate = (kappa.squareRoot() - 1) / (kappa.squareRoot() + 1)
         let bound = n == 1 ? 1 : log(1e-9 / (2 * 1e5)) / log(rate)

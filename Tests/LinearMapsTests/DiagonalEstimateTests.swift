@@ -15,6 +15,29 @@ import Testing
     zip(x, y).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()
   }
 
+  /// The mean of `v * (A v)` over the seed's sign vectors, written out; and exact for a diagonal map, since
+  /// the signs cancel.
+  @Test func hutchinsonIsItsDefinition() throws {
+    let (n, probes) = (50, 32)
+    let (map, diagonal) = try Self.map(.indefinite, n)
+    let estimate = try hutchinsonDiagonal(of: map, probes: probes, seed: 9)
+    var generator = SeededGenerator(seed: 9)
+    let signs = (0..<probes).map { _ in generator.rademacher(n, as: Double.self) }
+    let products = signs.map { ReferenceMatrices.times(map.columns, $0) }
+    for row in 0..<n {
+      let sum = (0..<probes).reduce(0) { $0 + signs[$1][row] * products[$1][row] }
+      #expect(abs(estimate[row] - sum / Double(probes)) < 1e-13)
+      // The variance of one probe is the sum of the squares beside the diagonal.
+      let variance = (0..<n).reduce(0) {
+        $1 == row ? $0 : $0 + map.columns[row * n + $1] * map.columns[row * n + $1]
+      }
+      #expect(abs(estimate[row] - diagonal[row]) < 5 * (variance / Double(probes)).squareRoot())
+    }
+    let exact = try hutchinsonDiagonal(
+      of: DiagonalMap<Float>([1, -2, 0, 0.5]), probes: probes, seed: 1)
+    #expect(exact == [1, -2, 0, 0.5])
+  }
+
   /// The definition, one QR factorisation per probe, against the downdated one.
   @Test(arguments: Decay.allCases) func xDiagIsItsDefinition(_ decay: Decay) throws {
     let (n, m) = (50, 8)

@@ -16,7 +16,9 @@ import Testing
     #expect(try DiagonalMap(x)(x) == x.map { $0 * $0 })
     #expect(try ShiftedMap(dense, shift: 10)(x) == zip(expected, x).map { $0 + 10 * $1 })
     let d: [Double] = [4, 1, 9, 16]
-    let scaled = try assembleDense(ScaledMap(dense, diagonal: d)).columns
+    let scaled = try assembleDense(
+      PreconditionedMap(dense, by: DiagonalPreconditioner(inverse: d))
+    ).columns
     for i in 0..<n * n {
       #expect(scaled[i] == a[i] * (d[i / n] * d[i % n]).squareRoot())
     }

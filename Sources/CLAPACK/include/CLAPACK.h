@@ -36,6 +36,10 @@ int64_t cl_dfirst_nonfinite(int64_t n, const double *x);
 int32_t cl_dsyevd(bool vectors, int32_t n, double *a, double *values);
 int32_t cl_dstevd(bool vectors, int32_t n, double *diagonal, double *off_diagonal, double *z);
 int32_t cl_dgesdd_values(int32_t m, int32_t n, double *a, double *values);
+// The lower triangle in place; info > 0 where the matrix is not positive definite.
+int32_t cl_dpotrf(int32_t n, double *a);
+// Solves one system with the factor from `cl_dpotrf`, in place.
+int32_t cl_dpotrs(int32_t n, const double *factor, double *x);
 
 void cl_set_threads(int32_t count);
 int32_t cl_get_threads(void);

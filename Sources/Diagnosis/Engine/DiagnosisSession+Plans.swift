@@ -179,9 +179,10 @@ extension DiagnosisSession {
   func newtonIterations(_ plans: [Prescription], _ survey: CurvatureSurvey<Scalar>) -> Int? {
     let diagonal = plans.first { $0.id == Prescription.Kind.diagonalPreconditioner.rawValue }
     guard problem.isQuadratic, let kappa = diagonal?.predicted.conditionNumber else { return nil }
-    // Newton-CG divides by no entry below a share of 1e-12 of the largest.
+    // Newton-CG divides by no entry below this share of the largest.
     let entries = survey.diagonal?.filter { $0 > 0 } ?? []
-    guard (entries.min() ?? 1) > 1e-12 * (entries.max() ?? 1) else { return nil }
+    let share = DiagonalPreconditioner<Scalar>.relativeFloor
+    guard (entries.min() ?? 1) > share * (entries.max() ?? 1) else { return nil }
     return kappa <= min(1e9, 0.01 / Double(Scalar.ulpOfOne)) ? 1 : nil
   }
 
@@ -230,19 +231,24 @@ extension DiagnosisSession {
       survey.diagonal != nil
         || budget.affords("the diagonal preconditioner", products: 500, share: 0.2)
     else { return [] }
-    let diagonal = try survey.diagonal ?? estimatedDiagonal(map)
+    let diagonal =
+      try survey.diagonal
+      ?? hutchinsonDiagonal(
+        of: map, probes: Self.probes, seed: UInt64(bitPattern: Int64(request.seed)) &+ 1)
     // An entry within the zero threshold is rounding, and so is what it would be divided into; those of a
     // table's matrix are sums of squares, right to the last digits.
     let peak = diagonal.map(abs).max() ?? 0
     let floor =
-      survey.modes == nil ? max(1e-12 * peak, survey.zeroThreshold) : Double.leastNormalMagnitude
+      survey.modes == nil
+      ? max(DiagonalPreconditioner<Scalar>.relativeFloor * peak, survey.zeroThreshold)
+      : Double.leastNormalMagnitude
     guard peak > floor else { return [] }
     let inverse = diagonal.map { abs($0) > 0 ? 1 / max(abs($0), floor) : 1 / peak }
     guard inverse.allSatisfy({ Scalar($0).isFinite && Scalar($0) > 0 }) else { return [] }
     var scaled: CurvatureSurvey<Scalar>
     do {
       scaled = try CurvatureSurvey(
-        of: ScaledMap(map, diagonal: inverse.map { Scalar($0) }),
+        of: PreconditionedMap(map, by: DiagonalPreconditioner(inverse: inverse)),
         gradient: zip(gradient, inverse).map { Scalar(Double($0) * $1.squareRoot()) },
         seed: request.seed, denseLimit: 1500, memory: request.memory / 2)
     } catch is LinearMapError {
@@ -287,22 +293,6 @@ extension DiagnosisSession {
 
   /// Sign vectors that a diagonal is estimated from.
   private static var probes: Int { 32 }
-
-  /// Hutchinson's estimate `mean of v * (H v)` over sign vectors.
-  ///
-  /// Reference: Bekas, Kokiopoulou and Saad, "An estimator for the diagonal of a matrix" (2007).
-  private func estimatedDiagonal(_ map: CurvatureMap<Scalar>) throws -> [Double] {
-    var generator = SeededGenerator(seed: UInt64(bitPattern: Int64(request.seed)) &+ 1)
-    var total = [Double](repeating: 0, count: map.dimension)
-    for _ in 0..<Self.probes {
-      let signs: [Scalar] = generator.rademacher(map.dimension)
-      let product = try map(signs)
-      for index in total.indices {
-        total[index] += Double(signs[index] * product[index]) / Double(Self.probes)
-      }
-    }
-    return total
-  }
 
   private func adamTrial(
     _ bench: TrialBench<Scalar>, _ theory: TrialBench<Scalar>.Theory

@@ -385,11 +385,12 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     guard let preconditioner, optimizer.stability?.isPreconditioned == true,
       budget.affords("Adam's stability limit", products: 30, share: 0.3)
     else { return nil }
-    let inverse = preconditioner.map { Scalar(1 / $0) }
+    let factor = try DiagonalPreconditioner<Scalar>(
+      preconditioner, relativeFloor: .leastNormalMagnitude)
     var options = TopEigenpairs<Scalar>.Options()
     options.seed = request.probeSeed
     options.tolerance = Scalar.precisionName == "float64" ? 1e-8 : 1e-4
-    return try TopEigenpairs<Scalar>(of: ScaledMap(map, diagonal: inverse), options: options)
+    return try TopEigenpairs<Scalar>(of: PreconditionedMap(map, by: factor), options: options)
       .upperBound
   }
 

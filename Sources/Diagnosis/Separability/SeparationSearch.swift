@@ -205,7 +205,8 @@ struct SeparationSearch {
     let peak = (0..<p).reduce(0) { max($0, a[$1 * p + $1]) }
     guard peak > 0, peak.isFinite else { return nil }
     for ridge in [1e-14, 1e-12, 1e-10] {
-      guard let factor = CholeskyFactor(a, dimension: p, shift: ridge * peak) else { continue }
+      guard let factor = CholeskyFactor(columnMajor: a, dimension: p, shift: ridge * peak)
+      else { continue }
       var x = factor.solve(b)
       var residual = b
       Double.gemv(

@@ -119,7 +119,9 @@ struct LanczosQuadrature<Map: LinearMap> {
   /// Adds probes to those given until the bound is met.
   private mutating func sample(after measures: [ProbeMeasure]) throws -> SpectralDensity {
     try sample(
-      after: measures, by: DeflatedMap(base: map, basis: [], count: 0), deflated: [], residuals: 0)
+      after: measures,
+      by: DeflatedMap(base: map, columns: OrthonormalColumns(dimension: dimension)), deflated: [],
+      residuals: 0)
   }
 
   private mutating func sample(
@@ -147,7 +149,7 @@ struct LanczosQuadrature<Map: LinearMap> {
     guard let error = options.error, let best, options.steps == nil, options.probes == nil,
       dimension <= 1024, spent + missing <= min(limit, options.maxApplications)
     else { return false }
-    let ratio = gain * best.samplingBound / max(error * best.range * 2 / 3, .leastNormalMagnitude)
+    let ratio = gain * best.samplingBound / (error * best.range * 2 / 3).asDivisor
     return Double(first.steps) * (ratio * ratio - 1) >= Double(missing)
   }
 
@@ -194,7 +196,8 @@ struct LanczosQuadrature<Map: LinearMap> {
       basis += process.combination(
         Array(ritz.vectors[index * k..<(index + 1) * k]), normalized: true)
     }
-    return DeflatedMap(base: map, basis: basis, count: deflation.count)
+    return DeflatedMap(
+      base: map, columns: OrthonormalColumns(orthonormal: basis, dimension: dimension))
   }
 }
 

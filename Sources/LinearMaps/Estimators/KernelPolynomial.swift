@@ -61,7 +61,7 @@ struct KernelPolynomial<Map: LinearMap> {
   private func probeCount(_ first: DensityAssessment) -> Int {
     let left = options.maxApplications - spent
     guard let error = options.error else { return min(options.probes ?? 4, left) }
-    let ratio = first.samplingBound / max(error * first.range * 2 / 3, .leastNormalMagnitude)
+    let ratio = first.samplingBound / (error * first.range * 2 / 3).asDivisor
     let wanted = Int(min((ratio * ratio).rounded(.up), 1e9))
     return max(1, min(wanted, options.probes ?? Int.max, max(1, left / 16)))
   }

@@ -107,7 +107,7 @@ extension SpectralDensity {
       let bands = measures.map { $0.partialMeans(around: x, in: support) }
       let floor = residuals + (measures.map(\.rounding).max() ?? 0)
       // The sums are used in pairs.
-      let y = SamplingError.normalQuantile(failureProbability / 4)
+      let y = DensitySamplingBound.normalQuantile(failureProbability / 4)
       /// Of values from 0 to `most` the variance is at most `most` times the mean.
       func mean(_ known: Interval, _ side: [Interval], most: Double) -> Interval {
         let spread = y * (max(most, 0) / draws).squareRoot()

@@ -6,7 +6,7 @@ struct SmallestEndJudgement {
     pairs: [(value: Double, residual: Double)], products: Int, _ end: LanczosSmallEnd<Scalar>,
     method: SmallestEigenpairs<Scalar>.Method, options: SmallestEigenpairs<Scalar>.Options
   ) {
-    let scale = max(end.scale, .leastNormalMagnitude)
+    let scale = end.scale.asDivisor
     let residual = pairs.map(\.residual).max()! / scale
     let reachable = end.resolution / scale
     let isAccurate = residual <= options.tolerance

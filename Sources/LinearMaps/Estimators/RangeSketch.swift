@@ -5,8 +5,7 @@
 /// precision. Memory: `n` scalars per column of `Q`, the same again where the images `A Q` are kept.
 struct RangeSketch<Scalar: LinearMapScalar> {
   let dimension: Int
-  /// `Q`, column-major.
-  private(set) var basis: [Scalar] = []
+  private var columns: OrthonormalColumns<Scalar>
   /// `A Q`, column-major; empty unless kept.
   private(set) var images: [Scalar] = []
   /// The columns of `R`; what follows the last entry of one is zero.
@@ -20,9 +19,12 @@ struct RangeSketch<Scalar: LinearMapScalar> {
 
   init(dimension: Int, keepsImages: Bool = false) {
     self.dimension = dimension
+    columns = OrthonormalColumns(dimension: dimension)
     self.keepsImages = keepsImages
   }
 
+  /// `Q`, column-major.
+  var basis: [Scalar] { columns.entries }
   var rank: Int { sources.count }
   /// What is taken for rounding of a column of `A Omega`.
   private var level: Double { 16 * Double(Scalar.ulpOfOne) * largestNorm }
@@ -81,34 +83,11 @@ struct RangeSketch<Scalar: LinearMapScalar> {
     return directions
   }
 
-  /// Orthogonalises by classical Gram-Schmidt repeated until nothing cancels any more.
   private mutating func append(_ column: [Scalar]) {
-    let n = dimension
-    var y = column
-    let initial = Scalar.nrm2(n, y)
-    largestNorm = max(largestNorm, initial)
-    var sums = [Double](repeating: 0, count: rank)
-    var h = [Scalar](repeating: 0, count: rank)
-    var norm = initial
-    if rank > 0 {
-      for _ in 0..<5 {
-        let before = norm
-        Scalar.gemv(
-          transposed: true, rows: n, columns: rank, alpha: 1, basis, lda: n, y, beta: 0, &h)
-        Scalar.gemv(
-          transposed: false, rows: n, columns: rank, alpha: -1, basis, lda: n, h, beta: 1, &y)
-        for row in 0..<rank { sums[row] += Double(h[row]) }
-        norm = Scalar.nrm2(n, y)
-        if norm > 0.7 * before || norm <= level { break }
-      }
-    }
-    if norm > level && rank < n {
-      Scalar.scal(n, Scalar(1 / norm), &y)
-      basis += y
-      sources.append(coefficients.count)
-      sums.append(norm)
-    }
-    coefficients.append(sums)
+    largestNorm = max(largestNorm, Scalar.nrm2(dimension, column))
+    let part = columns.append(column, level: level)
+    if part.isNew { sources.append(coefficients.count) }
+    coefficients.append(part.isNew ? part.coefficients + [part.norm] : part.coefficients)
   }
 }
 

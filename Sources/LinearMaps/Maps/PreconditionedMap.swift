@@ -71,22 +71,49 @@ public struct DiagonalPreconditioner<Scalar: LinearMapScalar>: PreconditionerFac
 
   public var dimension: Int { diagonal.count }
 
+  /// The floor that is meant where none is named, as a share of the largest magnitude: it leaves room
+  /// for condition numbers up to what descent could ever see.
+  public static var relativeFloor: Double { 1e-12 }
+
   /// - Parameters:
   ///   - diagonal: the entries of `P`: feature scales, a Hessian's diagonal, numbers from a file.
-  ///   - relativeFloor: the floor as a share of the largest magnitude. The default leaves room for
-  ///     condition numbers up to what descent could ever see.
+  ///   - relativeFloor: the floor as a share of the largest magnitude.
   /// - Throws: `LinearMapError.nonFiniteVector`.
-  public init(_ diagonal: [Double], relativeFloor: Double = 1e-12) throws {
-    precondition(!diagonal.isEmpty, "a preconditioner has at least one dimension")
+  public init(
+    _ diagonal: [Double], relativeFloor: Double = DiagonalPreconditioner.relativeFloor
+  ) throws {
     precondition(relativeFloor > 0 && relativeFloor <= 1, "the floor is a share, above 0 up to 1")
-    if let index = diagonal.firstIndex(where: { !$0.isFinite }) {
-      throw LinearMapError.nonFiniteVector(role: "preconditioner's diagonal", index: index)
-    }
+    try Self.requireFinite(diagonal)
     let peak = diagonal.reduce(0) { max($0, abs($1)) }
     let floor = peak > 0 ? max(relativeFloor * peak, .leastNormalMagnitude) : 1
     raisedCount = diagonal.count { abs($0) < floor }
     self.diagonal = diagonal.map { max(abs($0), floor) }
     inverseRoot = self.diagonal.map { Scalar(1 / $0.squareRoot()) }
+  }
+
+  /// Takes `P^-1` as a method applies it: `L` is the root of its entries in the map's precision, with no
+  /// floor.
+  ///
+  /// - Precondition: entries not negative.
+  /// - Throws: `LinearMapError.nonFiniteVector`.
+  public init(inverse: [Double]) throws {
+    try self.init(inverse.map { 1 / $0 }, inverse: inverse)
+  }
+
+  private init(_ diagonal: [Double], inverse: [Double]) throws {
+    precondition(inverse.allSatisfy { !($0 < 0) }, "an inverse preconditioner is not negative")
+    try Self.requireFinite(diagonal)
+    try Self.requireFinite(inverse)
+    self.diagonal = diagonal
+    raisedCount = 0
+    inverseRoot = inverse.map { Scalar($0).squareRoot() }
+  }
+
+  private static func requireFinite(_ diagonal: [Double]) throws {
+    precondition(!diagonal.isEmpty, "a preconditioner has at least one dimension")
+    if let index = diagonal.firstIndex(where: { !$0.isFinite }) {
+      throw LinearMapError.nonFiniteVector(role: "preconditioner's diagonal", index: index)
+    }
   }
 
   public func multiply(_ x: UnsafeMutablePointer<Scalar>) {
@@ -118,8 +145,7 @@ extension DiagonalPreconditioner {
       step.map { 1 - (0..<$0).reduce(1) { power, _ in power * beta } } ?? 1
     }
     let (first, second) = (correction(beta1), correction(beta2))
-    return try DiagonalPreconditioner(
-      secondMoments.map { first * (($0 / second).squareRoot() + epsilon) },
-      relativeFloor: .leastNormalMagnitude)
+    let diagonal = secondMoments.map { first * (($0 / second).squareRoot() + epsilon) }
+    return try DiagonalPreconditioner(diagonal, inverse: diagonal.map { 1 / $0 })
   }
 }

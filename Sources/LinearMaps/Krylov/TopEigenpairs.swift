@@ -110,6 +110,7 @@ public struct TopEigenpairs<Scalar: LinearMapScalar>: Sendable {
     var lastCheck = 0
     while true {
       try basis.extend(by: map, dropTolerance: dropTolerance)
+      try basis.requireSymmetry()
       let steps = basis.chain.steps.count
       let isLast =
         basis.isComplete || basis.products + basis.nextWidth > options.maxApplications
@@ -139,7 +140,8 @@ public struct TopEigenpairs<Scalar: LinearMapScalar>: Sendable {
     func pair(_ index: Int) -> Eigenpair<Scalar> {
       Eigenpair(
         value: state.ritz.values[index], residual: state.residual(index),
-        vector: basis.vector(state.ritz.vector(index)), reason: state.reason(index))
+        vector: basis.combination(state.ritz.vector(index), normalized: true),
+        reason: state.reason(index))
     }
     largest = state.largest.map(pair)
     smallest = state.smallest.map(pair)

@@ -7,7 +7,7 @@ import Foundation
 /// random probes can miss. The first part is a theorem (Chebyshev, Markov, Stieltjes for Lanczos;
 /// the second moment of the Jackson kernel for Chebyshev moments), the interval of the spectrum
 /// included, which holds except with a small share of `failureProbability`. The second part is a
-/// theorem about the true density (exact variance of a uniform probe, see `SamplingError`) into
+/// theorem about the true density (exact variance of a uniform probe, see `DensitySamplingBound`) into
 /// which the estimated density is put: an estimate, and calibrated as such. `wassersteinEstimate` is
 /// the expected size.
 ///

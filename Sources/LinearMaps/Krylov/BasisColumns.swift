@@ -42,6 +42,21 @@ final class BasisColumns<Scalar: LinearMapScalar> {
     column(index).update(from: values, count: dimension)
   }
 
+  /// Sets a column to the direction of a start vector; false where that is zero.
+  ///
+  /// Throws `nonFiniteVector`.
+  func setDirection(_ index: Int, of start: [Scalar]) throws -> Bool {
+    if let entry = Scalar.firstNonFinite(dimension, start) {
+      throw LinearMapError.nonFiniteVector(role: "start vector", index: entry)
+    }
+    // Dividing by the largest entry first keeps tiny and huge vectors exact to normalise.
+    let largest = start.reduce(Scalar(0)) { max($0, abs($1)) }
+    guard largest > 0 else { return false }
+    set(index, to: start.map { $0 / largest })
+    normalize(index)
+    return true
+  }
+
   func copy(_ source: Int, to target: Int) {
     if source != target { column(target).update(from: column(source), count: dimension) }
   }

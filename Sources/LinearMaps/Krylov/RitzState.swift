@@ -64,7 +64,7 @@ struct RitzState<Scalar: LinearMapScalar> {
     self.scale = scale
     self.rounding = rounding
     tolerance = options.tolerance
-    let unit = max(scale, .leastNormalMagnitude)
+    let unit = scale.asDivisor
     relativeResidual = max(residual, rounding) / unit
     relativeGap = bounds.upper == nil ? nil : gap / unit
     isFinished = isComplete || (hasAll && isBounded && (isAccurate || isAtRounding))

@@ -37,7 +37,7 @@ struct DensityAssessment {
     // The longest recursion knows the ends best; one choice for all spends one failure probability.
     let longest = measures.max { $0.steps < $1.steps }!
     let support = longest.support
-    var sampling = SamplingError(
+    var sampling = DensitySamplingBound(
       dimension: n - deflated.count, probes: measures.count, failureProbability: failureProbability)
     let ends = longest.ritz.values + deflated
     range = ends.max()! - ends.min()!
@@ -98,7 +98,7 @@ struct DensityAssessment {
     atoms: [ProbeMeasure.Atom], stepBound: Double, range: Double, rounding: Double, steps: Int,
     probes: Int, dimension n: Int, failureProbability: Double
   ) {
-    var sampling = SamplingError(
+    var sampling = DensitySamplingBound(
       dimension: n, probes: probes, failureProbability: failureProbability)
     let total = atoms.reduce(0) { $0 + $1.mass }
     var sum = 0.0

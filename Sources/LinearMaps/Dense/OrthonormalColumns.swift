@@ -43,12 +43,36 @@ struct OrthonormalColumns<Scalar: LinearMapScalar>: Sendable {
     return true
   }
 
-  /// `x = x - Q Q'x`.
-  func project(_ x: inout [Scalar]) {
-    x.withUnsafeMutableBufferPointer { project($0.baseAddress!) }
+  /// `x = Q h + norm q`: adds the direction `q` of `x` orthogonal to the columns, unless no more than
+  /// `level` is left of `x`.
+  ///
+  /// Classical Gram-Schmidt, repeated while something cancels. What a pass leaves is not rescaled, since
+  /// `norm` and the coefficients are those of `x`; rounding of its size stays in them.
+  mutating func append(
+    _ x: [Scalar], level: Double
+  ) -> (coefficients: [Double], norm: Double, isNew: Bool) {
+    var x = x
+    let n = dimension
+    var coefficients = [Double](repeating: 0, count: count)
+    var norm = Scalar.nrm2(n, x)
+    for _ in 0..<5 where count > 0 {
+      let before = norm
+      project(&x) { index, h in coefficients[index] += Double(h) }
+      norm = Scalar.nrm2(n, x)
+      if norm > 0.7 * before || norm <= level { break }
+    }
+    guard norm > level, count < dimension else { return (coefficients, norm, false) }
+    Scalar.scal(n, Scalar(1 / norm), &x)
+    entries += x
+    return (coefficients, norm, true)
   }
 
-  func project(_ x: UnsafeMutablePointer<Scalar>) {
+  /// `x = x - Q Q'x`; `visit` sees the entries of `Q'x`.
+  func project(_ x: inout [Scalar], visit: (Int, Scalar) -> Void = { _, _ in }) {
+    x.withUnsafeMutableBufferPointer { project($0.baseAddress!, visit: visit) }
+  }
+
+  func project(_ x: UnsafeMutablePointer<Scalar>, visit: (Int, Scalar) -> Void = { _, _ in }) {
     guard count > 0 else { return }
     entries.withUnsafeBufferPointer { q in
       withUnsafeTemporaryAllocation(of: Scalar.self, capacity: count) { h in
@@ -59,6 +83,7 @@ struct OrthonormalColumns<Scalar: LinearMapScalar>: Sendable {
         Scalar.gemv(
           transposed: false, rows: dimension, columns: count, alpha: -1, q.baseAddress!,
           lda: dimension, h.baseAddress!, beta: 1, x)
+        for index in 0..<count { visit(index, h[index]) }
       }
     }
   }

@@ -26,7 +26,7 @@ struct OutlierDeflation {
     let k = values.count
     func sampling(_ lowest: Int, _ highest: Int) -> Double {
       let rest = lowest..<(k - highest)
-      var error = SamplingError(
+      var error = DensitySamplingBound(
         dimension: n - lowest - highest, probes: 1, failureProbability: 0.01)
       let total = weights[rest].reduce(0, +)
       var sum = 0.0
@@ -64,9 +64,7 @@ struct OutlierDeflation {
 /// `P A P` with `P = I - Q Q'`, for vectors that are orthogonal to Q already.
 struct DeflatedMap<Base: LinearMap>: LinearMap {
   let base: Base
-  /// Column-major, orthonormal.
-  let basis: [Base.Scalar]
-  let count: Int
+  let columns: OrthonormalColumns<Base.Scalar>
   var dimension: Int { base.dimension }
 
   func apply(
@@ -79,15 +77,6 @@ struct DeflatedMap<Base: LinearMap>: LinearMap {
 
   /// `y = P y`, twice, which is orthogonal to rounding.
   func project(_ y: UnsafeMutablePointer<Base.Scalar>) {
-    guard count > 0 else { return }
-    var coefficients = [Base.Scalar](repeating: 0, count: count)
-    for _ in 0..<2 {
-      Base.Scalar.gemv(
-        transposed: true, rows: dimension, columns: count, alpha: 1, basis, lda: dimension, y,
-        beta: 0, &coefficients)
-      Base.Scalar.gemv(
-        transposed: false, rows: dimension, columns: count, alpha: -1, basis, lda: dimension,
-        coefficients, beta: 1, y)
-    }
+    for _ in 0..<2 { columns.project(y) }
   }
 }

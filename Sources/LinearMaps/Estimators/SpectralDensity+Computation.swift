@@ -34,7 +34,7 @@ extension SpectralDensity {
     _ reason: Convergence.Reason, _ products: Int, bound: Double, stepBound: Double, range: Double,
     _ options: Options
   ) -> Convergence {
-    let scale = max(range, .leastNormalMagnitude)
+    let scale = range.asDivisor
     let advice: String
     switch reason {
     case .invariantSubspace:

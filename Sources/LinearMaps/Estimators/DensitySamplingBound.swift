@@ -17,7 +17,7 @@ import Foundation
 /// accident cannot look like certainty.
 ///
 /// Reference: Ledoux, "The Concentration of Measure Phenomenon" (2001), section 7.1.
-struct SamplingError {
+struct DensitySamplingBound {
   private let size: Double
   private let probes: Double
   private let z: Double

@@ -40,7 +40,8 @@ final class KrylovBasis<Scalar: LinearMapScalar> {
   private let basis: BasisColumns<Scalar>
   private var largestBreakdown = 0.0
   private var droppedSquares = 0.0
-  private var generator: SeededGenerator
+  /// Where random directions come from; nil leaves a block that stopped growing to `beginAnew`.
+  private var generator: SeededGenerator?
   private var cycleStart = 0
   private var nextPoles: [Double] = []
   private var nextPoleCoupling: [Double] = []
@@ -63,7 +64,6 @@ final class KrylovBasis<Scalar: LinearMapScalar> {
     generator: SeededGenerator
   ) throws {
     self.dimension = dimension
-    self.generator = generator
     self.blockColumns = min(blockColumns, dimension)
     let widest = min(dimension, max(starts.count + randomColumns, self.blockColumns))
     self.capacity = min(max(capacity, 4 * widest), dimension + widest)
@@ -71,14 +71,7 @@ final class KrylovBasis<Scalar: LinearMapScalar> {
       dimension: dimension, limit: self.capacity, blockColumns: self.blockColumns)
     var width = 0
     for start in starts where width < dimension {
-      if let index = Scalar.firstNonFinite(dimension, start) {
-        throw LinearMapError.nonFiniteVector(role: "start vector", index: index)
-      }
-      // Dividing by the largest entry first keeps tiny and huge vectors exact to normalise.
-      let largest = start.reduce(Scalar(0)) { max($0, abs($1)) }
-      guard largest > 0 else { continue }
-      basis.set(width, to: start.map { $0 / largest })
-      basis.normalize(width)
+      guard try basis.setDirection(width, of: start) else { continue }
       let norm = basis.orthogonalize(
         width..<width + 1, against: width, initialNorms: [1]
       ).norms[0]
@@ -91,17 +84,32 @@ final class KrylovBasis<Scalar: LinearMapScalar> {
     givenColumns = width
     nextWidth = min(dimension, max(width + randomColumns, self.blockColumns))
     self.randomColumns = nextWidth - width
+    var generator = generator
     while width < nextWidth {
-      basis.randomize(width, using: &self.generator)
+      basis.randomize(width, using: &generator)
       width += 1
     }
+    self.generator = generator
+  }
+
+  /// Begins with one direction and grows by one column per step, without restarts in place; past an
+  /// invariant subspace it goes on when `beginAnew` says so.
+  ///
+  /// Throws `zeroStart` and `nonFiniteVector`.
+  init(start: [Scalar]) throws {
+    dimension = start.count
+    (blockColumns, capacity) = (1, dimension + 1)
+    basis = BasisColumns(dimension: dimension, limit: capacity)
+    guard try basis.setDirection(0, of: start) else { throw LinearMapError.zeroStart }
+    (givenColumns, randomColumns, nextWidth) = (1, 0, 1)
+    generator = nil
   }
 
   /// One step: the products of `V_next`, which joins `V`, and the block after it.
   ///
   /// Columns in excess of `blockColumns` are dropped once no more than `dropTolerance`, relative to
   /// the map, is left of them.
-  /// Throws what the map throws, `nonFiniteProduct`, and `notSymmetric`.
+  /// Throws what the map throws, `nonFiniteProduct` and `tooLarge`.
   func extend<Map: LinearMap<Scalar>>(by map: Map, dropTolerance: Double) throws {
     precondition(map.dimension == dimension, "the map changed its dimension")
     precondition(!isFull && !isComplete, "a full basis is restarted before it grows")
@@ -123,10 +131,12 @@ final class KrylovBasis<Scalar: LinearMapScalar> {
     for j in 0..<w {
       for i in 0..<w { a[j * w + i] += sums[j * (m + w) + m + i] }
     }
+    let (coupled, couplings) = expectedCouplings()
     for j in 0..<w {
       var rowSum = left[j]
       for row in 0..<m {
-        let expected = expectedCoupling(row, j)
+        let expected =
+          coupled.contains(row) ? couplings[(row - coupled.lowerBound) * w + j] : 0
         asymmetry = max(asymmetry, abs(sums[j * (m + w) + row] - expected))
         rowSum += abs(expected)
       }
@@ -139,13 +149,6 @@ final class KrylovBasis<Scalar: LinearMapScalar> {
       }
       scale = max(scale, rowSum)
     }
-    // Rounding of float products, even inside a map that hands out doubles, stays far below.
-    // Below the least normal number rounding is absolute and says nothing of the map.
-    if asymmetry > max(1e-4, 16 * Double(Scalar.ulpOfOne).squareRoot()) * scale,
-      asymmetry > Double(dimension) * Double(Scalar.leastNormalMagnitude)
-    {
-      throw LinearMapError.notSymmetric(relativeAsymmetry: asymmetry / scale)
-    }
     let (coupling, dropped) = orthonormalizeNext(m + w, columns: w, left, dropTolerance)
     chain.append(
       RecurrenceChain.Step(
@@ -157,6 +160,22 @@ final class KrylovBasis<Scalar: LinearMapScalar> {
     if dropped.count == nextWidth && !isComplete {
       freshStarts.append((chain.steps.count, dimension - count))
     }
+  }
+
+  /// Throws `notSymmetric` where the products are not those of a symmetric map.
+  func requireSymmetry() throws {
+    // Rounding of float products, even inside a map that hands out doubles, stays far below.
+    // Below the least normal number rounding is absolute and says nothing of the map.
+    if asymmetry > max(1e-4, 16 * Double(Scalar.ulpOfOne).squareRoot()) * scale,
+      asymmetry > Double(dimension) * Double(Scalar.leastNormalMagnitude)
+    {
+      throw LinearMapError.notSymmetric(relativeAsymmetry: asymmetry / scale)
+    }
+  }
+
+  /// Random directions orthogonal to `V` for a next block of which nothing was left.
+  func beginAnew(using generator: inout SeededGenerator) {
+    for column in count..<count + nextWidth { basis.randomize(column, using: &generator) }
   }
 
   private func multiply<Map: LinearMap<Scalar>>(by map: Map) throws -> [Double] {
@@ -181,14 +200,12 @@ final class KrylovBasis<Scalar: LinearMapScalar> {
     }
   }
 
-  /// `v_row' A v` for the column `j` of `V_next`, from the products done: what symmetry asks.
-  private func expectedCoupling(_ row: Int, _ j: Int) -> Double {
-    if cycleStart == chain.steps.count {
-      return row < nextPoles.count ? nextPoleCoupling[row * nextWidth + j] : 0
-    }
+  /// `V'A V_next` from the products done, which symmetry asks for: the rows of `V` that have it, and
+  /// `nextWidth` entries for each.
+  private func expectedCouplings() -> (rows: Range<Int>, entries: [Double]) {
+    if cycleStart == chain.steps.count { return (0..<nextPoles.count, nextPoleCoupling) }
     let last = chain.steps[chain.steps.count - 1]
-    let column = row - (count - last.width)
-    return column < 0 ? 0 : last.coupling[column * last.nextWidth + j]
+    return (count - last.width..<count, last.coupling)
   }
 
   /// Factors the remainders, columns from `first` on, into `V_next B`.
@@ -242,7 +259,10 @@ final class KrylovBasis<Scalar: LinearMapScalar> {
     nextWidth = min(max(rows.count, min(blockColumns, w)), room)
     var dropped: [Int] = []
     for column in rows.count..<max(nextWidth, rows.count) {
-      basis.randomize(first + column, using: &generator)
+      if var random = generator {
+        basis.randomize(first + column, using: &random)
+        generator = random
+      }
       dropped.append(lost[dropped.count] * nextWidth + column)
     }
     let found = rows.count
@@ -308,41 +328,15 @@ final class KrylovBasis<Scalar: LinearMapScalar> {
     restarts += 1
   }
 
-  /// `V s`, of unit norm.
-  func vector(_ coefficients: [Double]) -> [Scalar] {
+  /// `V s`, of unit norm where `normalized`.
+  func combination(_ coefficients: [Double], normalized: Bool) -> [Scalar] {
     precondition(coefficients.count == count, "one coefficient per basis vector")
-    return basis.combination(coefficients, normalized: true)
-  }
-}
-
-/// Ritz values, ascending, with the coefficients of their vectors in the basis.
-struct RitzSystem {
-  let values: [Double]
-  /// Column-major, in the order of `values`.
-  let vectors: [Double]
-  fileprivate let lastWidth: Int
-  fileprivate let nextWidth: Int
-  fileprivate let coupling: [Double]
-
-  var dimension: Int { values.count }
-
-  func vector(_ index: Int) -> [Double] {
-    Array(vectors[index * dimension..<(index + 1) * dimension])
+    return basis.combination(coefficients, normalized: normalized)
   }
 
-  /// `C s`: the residual of a Ritz pair, in the basis of the next block.
-  func couplings(_ index: Int) -> [Double] {
-    var result = [Double](repeating: 0, count: nextWidth)
-    for j in 0..<lastWidth {
-      let s = vectors[(index + 1) * dimension - lastWidth + j]
-      for i in 0..<nextWidth { result[i] += coupling[j * nextWidth + i] * s }
-    }
-    return result
-  }
-
-  /// `‖A y - theta y‖` as the basis sees it.
-  func residual(_ index: Int) -> Double {
-    let couplings = couplings(index)
-    return Double.nrm2(couplings.count, couplings)
+  /// A column of `V` or `V_next`.
+  func column(_ index: Int) -> [Scalar] {
+    precondition(index < count + nextWidth, "column \(index) does not exist")
+    return Array(UnsafeBufferPointer(start: basis.column(index), count: dimension))
   }
 }

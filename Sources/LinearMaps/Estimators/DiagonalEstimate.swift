@@ -50,6 +50,27 @@ public struct DiagonalEstimate: Codable, Sendable, Equatable {
   }
 }
 
+/// Hutchinson's estimate of a diagonal from a fixed number of sign vectors, the mean of `v * (A v)`, for
+/// use where the number of products is set and no error is asked for.
+///
+/// Throws what the map throws.
+/// Reference: Bekas, Kokiopoulou and Saad, "An estimator for the diagonal of a matrix" (2007).
+public func hutchinsonDiagonal<Map: LinearMap>(
+  of map: Map, probes: Int, seed: UInt64
+) throws -> [Double] {
+  precondition(probes >= 1, "an estimate takes at least one probe")
+  var generator = SeededGenerator(seed: seed)
+  var mean = [Double](repeating: 0, count: map.dimension)
+  for _ in 0..<probes {
+    let signs: [Map.Scalar] = generator.rademacher(map.dimension)
+    let product = try map(signs)
+    for index in mean.indices {
+      mean[index] += Double(signs[index] * product[index]) / Double(probes)
+    }
+  }
+  return mean
+}
+
 private struct DiagonalEstimator<Map: LinearMap>: ProbeEstimator {
   let map: Map
   let method: DiagonalEstimate.Method
