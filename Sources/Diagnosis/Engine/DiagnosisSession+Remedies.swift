@@ -149,9 +149,8 @@ extension DiagnosisSession {
     var outcomes: [TrialBench<Scalar>.Outcome] = []
     let planned = result.prescriptions.count
     for (index, plan) in plans.enumerated() {
-      progress(
-        RunProgress(
-          stage: "trial: \(plan.prescription.id)", fraction: Double(index) / Double(planned)))
+      context.report(
+        "trial: \(plan.prescription.id)", fraction: Double(index) / Double(planned))
       let outcome = try plan.run(bench(plan))
       outcomes.append(outcome)
       if outcome.wasCancelled || isCancelled() {

@@ -34,7 +34,8 @@ enum ChannelBlock {
       Tensor((0..<type.shape.count).map { Double($0 * 37 % 23 - 11) }, type: type)
     }
     let options = try RunOptions(environment: environment)
-    let executable = OnnxExecutable(program: program, session: session, options: options)
+    let executable = OnnxExecutable(
+      program: program, session: session, options: options, context: .task)
     return try executable.run(inputs) == ReferenceExecutor().compile(program).run(inputs)
   }
 }
