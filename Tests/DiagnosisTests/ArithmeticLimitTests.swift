@@ -60,7 +60,7 @@ import Training
     let quartic = problem(start: [1e3, 1]) { ($0.square().square() + $0.square()).sum() }
     let request = DiagnosisRequest.test()
     let session = try DiagnosisSession<Double>(
-      quartic, request, ReferenceExecutor(), progress: { _ in }, isCancelled: { false })
+      quartic, request, ReferenceExecutor())
     for rate in [1e-6, 1e-3, 1, 1e50] {
       let forecast = try PiecewiseForecast(
         session.objective, from: [1e3, 1], rate: rate, to: .relativeGap(1e-6), zeroThreshold: 0)

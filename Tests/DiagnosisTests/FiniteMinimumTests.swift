@@ -59,7 +59,7 @@ import Testing
       }
     }
     let given = try Self.report(Self.problem(Self.complete, scale: scale)) {
-      $0.optimizer = .momentum
+      $0.optimizer = try! OptimizerSetting("momentum")
       $0.rate = 1e-3 / (1 + scale * scale)
     }
     expectNoCounts(given)

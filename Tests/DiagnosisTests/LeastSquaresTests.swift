@@ -110,8 +110,7 @@ import Training
   @Test func `the loss curve of wine as published`() throws {
     let problem = try TestTable.wine(.linear, standardised: true, numeric: true)
     let session = try DiagnosisSession<Double>(
-      DiagnosisProblem(problem), .test(), ReferenceExecutor(), progress: { _ in },
-      isCancelled: { false })
+      DiagnosisProblem(problem), .test(), ReferenceExecutor())
     let survey = try CurvatureSurvey(
       of: session.objective.hessian(at: session.point), gradient: session.gradient, seed: 0)
     let steps = [1, 2, 5, 10, 50, 100, 200]

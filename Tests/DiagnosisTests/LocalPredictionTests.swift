@@ -90,8 +90,7 @@ import Training
 
     init(_ problem: TabularProblem) throws {
       let session = try DiagnosisSession<Double>(
-        DiagnosisProblem(problem), .test(), ReferenceExecutor(), progress: { _ in },
-        isCancelled: { false })
+        DiagnosisProblem(problem), .test(), ReferenceExecutor())
       func survey(_ point: [Double]) throws -> CurvatureSurvey<Double> {
         let (_, gradient) = try session.objective.valueAndGradient(at: point)
         return try CurvatureSurvey(
@@ -138,7 +137,7 @@ import Training
   @Test func `steps and losses to a relative gap`() throws {
     let session = try DiagnosisSession<Double>(
       DiagnosisProblem(TestTable.wine(.softmax, standardised: true, l2: 1e-2)), .test(),
-      ReferenceExecutor(), progress: { _ in }, isCancelled: { false })
+      ReferenceExecutor())
     let (_, gradient) = try session.objective.valueAndGradient(at: session.point)
     let survey = try CurvatureSurvey(
       of: session.objective.hessian(at: session.point), gradient: gradient, seed: 0)
@@ -165,7 +164,7 @@ import Training
   @Test func `no count where there is no minimum`() throws {
     let session = try DiagnosisSession<Double>(
       DiagnosisProblem(TestTable.wine(.softmax, standardised: true)), .test(),
-      ReferenceExecutor(), progress: { _ in }, isCancelled: { false })
+      ReferenceExecutor())
     let forecast = try PiecewiseForecast(
       session.objective, from: session.point, rate: 0.5, to: .relativeGap(1e-6),
       zeroThreshold: 1e-14, maxOperations: 1000 * session.objective.gradientOperations())

@@ -67,9 +67,7 @@ import Training
     #expect(n == 1091 && n > SolvedSpectrum.largestDimension)
 
     let session = try DiagnosisSession<Double>(
-      DiagnosisProblem(problem), .test { $0.precision = .float64 }, ReferenceExecutor(),
-      progress: { _ in },
-      isCancelled: { false })
+      DiagnosisProblem(problem), .test { $0.precision = .float64 }, ReferenceExecutor())
     let matrix = try assembleDense(session.objective.hessian(at: session.point)).columns
     let values = try SymmetricEigensystem(
       columnMajor: matrix, dimension: n, withVectors: false
@@ -218,7 +216,8 @@ import Training
     request.densityError = 0.02
     let result = try measureSpectrum(
       of: problem, request: request, executor: ReferenceExecutor(),
-      progress: { stages.add($0.stage) }, isCancelled: { stages.hasBegun("density") })
+      context: RunContext(
+        progress: { stages.add($0.stage) }, isCancelled: { stages.hasBegun("density") }))
     #expect(!result.report.largest.isEmpty && result.report.density == nil)
     #expect(result.report.advice.contains { $0.contains("Interrupted") })
   }

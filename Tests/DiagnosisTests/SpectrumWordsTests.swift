@@ -45,8 +45,7 @@ import Testing
     let problem = try TestTable.wine(Self.network, standardised: true)
     for seed in 0..<2 {
       let session = try DiagnosisSession<Float>(
-        DiagnosisProblem(problem), .test { $0.seed = seed }, ReferenceExecutor(),
-        progress: { _ in }, isCancelled: { false })
+        DiagnosisProblem(problem), .test { $0.seed = seed }, ReferenceExecutor())
       let solved = try SolvedSpectrum(session.objective.hessian(at: session.point))
       let values = solved.system.values
       let report = try Self.report(problem) {

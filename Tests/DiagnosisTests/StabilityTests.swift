@@ -96,7 +96,7 @@ import Training
       .test {
         $0.steps = steps
         $0.rate = steps > 0 ? 0.1 : nil
-      }, ReferenceExecutor(), progress: { _ in }, isCancelled: { false })
+      }, ReferenceExecutor())
     let survey = try CurvatureSurvey(
       of: session.objective.hessian(at: session.point), gradient: session.gradient, seed: 0)
     let direction = survey.sharpest

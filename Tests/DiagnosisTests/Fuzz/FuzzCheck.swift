@@ -23,13 +23,14 @@ struct FuzzCheck {
     let executor = random.usesOnnx ? executors.onnx : executors.reference
     answer("diagnose") { isCancelled in
       let report = try diagnose(
-        random.problem, request: random.request, executor: executor, isCancelled: isCancelled)
+        random.problem, request: random.request, executor: executor,
+        context: RunContext(isCancelled: isCancelled))
       return (report, report.terminalText(Self.style), report.contradictions)
     }
     answer("spectrum") { isCancelled in
       let report = try measureSpectrum(
-        of: random.problem, request: random.spectrum, executor: executor, isCancelled: isCancelled
-      ).report
+        of: random.problem, request: random.spectrum, executor: executor,
+        context: RunContext(isCancelled: isCancelled)).report
       return (report, report.terminalText(Self.style), report.contradictions)
     }
   }

@@ -36,13 +36,18 @@ struct RandomCase {
     _ problem: DiagnosisProblem, _ random: inout SeededGenerator
   ) -> DiagnosisRequest {
     var request = DiagnosisRequest()
-    request.optimizer = random.pick(OptimizerChoice.allCases)
+    let optimizer = random.pick(OptimizerCatalogue.all)
     request.rate =
       random.chance(0.3)
       ? nil : random.chance(0.5) ? random.decade(-6, 3) : random.decade(-300, 300)
-    request.momentum = random.pick([0, 0.5, 0.9, 0.9, 0.999_999, 1 - Double.ulpOfOne / 2, 1e-300])
-    request.beta1 = random.pick([0, 0.9, 0.9, 0.999_999, 1 - Double.ulpOfOne / 2])
-    request.beta2 = random.pick([0, 0.999, 0.999, 0.999_999_999, 1 - Double.ulpOfOne / 2])
+    let values = [
+      "momentum": random.pick([0, 0.5, 0.9, 0.9, 0.999_999, 1 - Double.ulpOfOne / 2, 1e-300]),
+      "beta1": random.pick([0, 0.9, 0.9, 0.999_999, 1 - Double.ulpOfOne / 2]),
+      "beta2": random.pick([0, 0.999, 0.999, 0.999_999_999, 1 - Double.ulpOfOne / 2]),
+    ]
+    request.optimizer = try! OptimizerSetting(
+      optimizer.name,
+      values.filter { value in optimizer.hyperparameters.contains { $0.name == value.key } })
     if request.rate != nil, random.chance(0.3) { request.steps = random.whole(1, 30) }
     request.seed = random.whole(0, 1000)
     request.precision = random.pick(PrecisionChoice.allCases)
@@ -84,7 +89,7 @@ struct RandomCase {
   /// Which case this is, for whoever has to mend it.
   var summary: String {
     "case \(index): \(problem.modelName ?? problem.name), \(problem.lossName ?? "own loss"), "
-      + "\(request.optimizer.rawValue) at \(request.rate.map { "\($0)" } ?? "no rate"), "
+      + "\(request.optimizer.name) at \(request.rate.map { "\($0)" } ?? "no rate"), "
       + "l2 \(problem.l2), after \(request.steps), \(request.precision?.rawValue ?? "")"
   }
 }
