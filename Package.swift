@@ -19,7 +19,6 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
-    .package(url: "https://github.com/swiftcsv/SwiftCSV", from: "0.10.0"),
   ],
   targets: [
     .target(
@@ -41,9 +40,7 @@ let package = Package(
       exclude: ["Messages/onnx.proto"]),
     // The system's zlib, part of macOS and of any Linux.
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
-    .target(
-      name: "TensorFiles",
-      dependencies: ["TensorPrograms", "CZlib", .product(name: "SwiftCSV", package: "SwiftCSV")]),
+    .target(name: "TensorFiles", dependencies: ["TensorPrograms", "CZlib"]),
     .target(name: "Curvature", dependencies: ["LinearMaps", "TensorPrograms"]),
     .target(name: "Training", dependencies: ["Curvature"]),
     .target(name: "Diagnosis", dependencies: ["Training"]),
@@ -81,7 +78,8 @@ let package = Package(
     .testTarget(
       name: "ModelTests",
       dependencies: [
-        "OnnxBackend", "Curvature", "TensorFiles", "LinearMaps", "TensorPrograms", "MutationFuzz",
+        "OnnxBackend", "Models", "Curvature", "TensorFiles", "LinearMaps", "TensorPrograms",
+        "MutationFuzz",
       ],
       exclude: ["Models"]),
     .testTarget(
