@@ -13,13 +13,12 @@ let package = Package(
       name: "Eigenstep",
       targets: [
         "Presentation", "TensorPrograms", "LinearMaps", "OnnxBackend", "TensorFiles", "Curvature",
-        "Training", "Diagnosis", "Models", "Labs", "Reports",
+        "Training", "Diagnosis", "Problems", "Labs", "Reports",
       ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
-    .package(url: "https://github.com/swiftcsv/SwiftCSV", from: "0.10.0"),
   ],
   targets: [
     .target(
@@ -43,15 +42,12 @@ let package = Package(
       exclude: ["Messages/onnx.proto"]),
     // The system's zlib, part of macOS and of any Linux.
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
-    .target(
-      name: "TensorFiles",
-      dependencies: [
-        "TensorPrograms", "Presentation", "CZlib", .product(name: "SwiftCSV", package: "SwiftCSV"),
-      ]),
+    .target(name: "TensorFiles", dependencies: ["TensorPrograms", "Presentation", "CZlib"]),
     .target(name: "Curvature", dependencies: ["LinearMaps", "TensorPrograms", "Presentation"]),
     .target(name: "Training", dependencies: ["Curvature", "Presentation"]),
     .target(name: "Diagnosis", dependencies: ["Training", "Presentation"]),
-    .target(name: "Models", dependencies: ["Diagnosis", "OnnxBackend", "TensorFiles", "Presentation"]),
+    .target(
+      name: "Problems", dependencies: ["Diagnosis", "OnnxBackend", "TensorFiles", "Presentation"]),
     .target(name: "Labs", dependencies: ["Diagnosis", "Training", "Presentation"]),
     .target(
       name: "Reports",
@@ -59,7 +55,7 @@ let package = Package(
     .executableTarget(
       name: "eigenstep",
       dependencies: [
-        "Reports", "Labs", "Models", "Diagnosis", "Curvature", "OnnxBackend", "TensorFiles",
+        "Reports", "Labs", "Problems", "Diagnosis", "Curvature", "OnnxBackend", "TensorFiles",
         "LinearMaps", "TensorPrograms", "Presentation", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -87,7 +83,8 @@ let package = Package(
     .testTarget(
       name: "ModelTests",
       dependencies: [
-        "OnnxBackend", "Curvature", "TensorFiles", "LinearMaps", "TensorPrograms", "MutationFuzz",
+        "OnnxBackend", "Problems", "Curvature", "TensorFiles", "LinearMaps", "TensorPrograms",
+        "MutationFuzz",
       ],
       exclude: ["Models"]),
     .testTarget(

@@ -1,8 +1,8 @@
 /// One named column of a table, typed by what its cells hold. A missing cell is `nil`.
 public struct Column: Sendable {
   public enum Cells: Sendable, Equatable {
-    case numeric([Double?])
-    case text([String?])
+    case numeric(Numbers)
+    case text(Words)
   }
 
   public let name: String
@@ -14,129 +14,102 @@ public struct Column: Sendable {
 
   package struct Fault: Sendable {
     package let row: Int
-    package let sentence: String
-  }
+    /// What is wrong with the cell.
+    package let complaint: String
+    package let remedy: Remedy
 
-  /// Distinct cells that are there, in ascending order, as written in the table.
-  package var distinctTexts: [String] {
-    switch cells {
-    case .numeric(let values): Set(values.compactMap { $0 }).sorted().map(shortest)
-    case .text(let values): Set(values.compactMap { $0 }).sorted()
+    /// What can be done about it.
+    package enum Remedy: Sendable {
+      case mend, mendOrRemoveRow, writeWithPoint, leaveOut
     }
   }
 }
 
 extension Column {
-  /// A column with less than this part of its cells not numbers is a column of numbers with
-  /// mistakes; so is one with a single such cell.
-  static let strayTextLimit = 0.2
+  /// Numbers, one per row, nil where there is none: eight bytes each.
+  public struct Numbers: RandomAccessCollection, Equatable, Sendable, ExpressibleByArrayLiteral {
+    /// NaN where there is none; no cell of a table is read as NaN.
+    let storage: [Double]
 
-  /// Types the raw cells of a column: numbers if all cells that are there are numbers, else text.
-  init(name: String, rawCells: [String], delimiter: Character) {
-    self.name = name
-    var numbers: [Double?] = []
-    numbers.reserveCapacity(rawCells.count)
-    var strays: [Int] = []
-    var numericCount = 0
-    var infinite: Int?
-    for (row, cell) in rawCells.enumerated() {
-      switch Cell(cell) {
-      case .missing: numbers.append(nil)
-      case .number(let value):
-        numbers.append(value)
-        numericCount += 1
-        if !value.isFinite && infinite == nil { infinite = row }
-      case .text:
-        numbers.append(nil)
-        strays.append(row)
-      }
+    init(storage: [Double]) { self.storage = storage }
+
+    public init(_ numbers: some Sequence<Double?>) { storage = numbers.map { $0 ?? .nan } }
+
+    public init(arrayLiteral elements: Double?...) { self.init(elements) }
+
+    public var startIndex: Int { 0 }
+    public var endIndex: Int { storage.count }
+    public subscript(row: Int) -> Double? { storage[row].isNaN ? nil : storage[row] }
+
+    public static func == (left: Numbers, right: Numbers) -> Bool { left.elementsEqual(right) }
+
+    /// The first row without a number.
+    var firstMissing: Int? { storage.firstIndex(where: \.isNaN) }
+  }
+
+  /// Words, one per row, nil where there is none: four bytes each, beside the words that differ.
+  public struct Words: RandomAccessCollection, Equatable, Sendable, ExpressibleByArrayLiteral {
+    /// Position in `distinct`; -1 where there is none.
+    let codes: [Int32]
+    /// In the order in which they came.
+    let distinct: [String]
+
+    init(codes: [Int32], distinct: [String]) { (self.codes, self.distinct) = (codes, distinct) }
+
+    public init(_ words: some Sequence<String?>) {
+      var list = WordList()
+      for word in words { list.append(word) }
+      self = list.words
     }
 
-    let present = numericCount + strays.count
-    if let stray = strays.first {
-      cells = .text(rawCells.map { Cell($0).isMissing ? nil : $0 })
-      let isMistake =
-        numericCount >= 2
-        && (strays.count == 1
-          || Double(strays.count) < Column.strayTextLimit * Double(present))
-      if isMistake {
-        fault = Fault(
-          row: stray,
-          sentence: "`\(rawCells[stray])` is not a number, though \(numericCount) of the column's "
-            + "\(present) cells are; mend it, or leave the column out with --drop \(name); if it is a "
-            + "category, write every cell of the column as a word.")
-      } else if delimiter == ";", let row = rawCells.firstIndex(where: hasDecimalComma) {
-        fault = Fault(
-          row: row,
-          sentence: "`\(rawCells[row])` has a decimal comma; write numbers with a point.")
-      } else {
-        fault = nil
-      }
-      return
-    }
-    cells = .numeric(numbers)
-    if let infinite {
-      fault = Fault(
-        row: infinite,
-        sentence: "`\(rawCells[infinite])` is not a finite number; mend it, remove the row, or "
-          + "leave the column out with --drop \(name).")
-    } else if numericCount == 0, !rawCells.isEmpty {
-      fault = Fault(
-        row: 0, sentence: "no cell of the column holds a value; leave it out with --drop \(name).")
-    } else {
-      fault = nil
+    public init(arrayLiteral elements: String?...) { self.init(elements) }
+
+    public var startIndex: Int { 0 }
+    public var endIndex: Int { codes.count }
+    public subscript(row: Int) -> String? { codes[row] < 0 ? nil : distinct[Int(codes[row])] }
+
+    public static func == (left: Words, right: Words) -> Bool { left.elementsEqual(right) }
+
+    /// The first row without a word.
+    var firstMissing: Int? { codes.firstIndex(of: -1) }
+
+    /// The words in ascending order, and each row's place among them.
+    ///
+    /// - Precondition: no word is missing.
+    var sorted: (labels: [String], indices: [Int32]) {
+      let order = distinct.indices.sorted { distinct[$0] < distinct[$1] }
+      var rank = [Int32](repeating: 0, count: order.count)
+      for (place, code) in order.enumerated() { rank[code] = Int32(place) }
+      return (order.map { distinct[$0] }, codes.map { rank[Int($0)] })
     }
   }
 }
 
-/// What one cell says.
-private enum Cell {
-  case missing
-  case number(Double)
-  case text
+/// Words while they are read, one after another.
+struct WordList {
+  private var codes: [Int32]
+  private var distinct: [String] = []
+  private var code: [String: Int32] = [:]
 
-  init(_ raw: String) {
-    let bytes = raw.utf8
-    guard let first = bytes.first else {
-      self = .missing
+  /// Begins with so many rows without a word.
+  init(missing: Int = 0) { codes = Array(repeating: -1, count: missing) }
+
+  var words: Column.Words { Column.Words(codes: codes, distinct: distinct) }
+
+  mutating func append(_ word: String?) {
+    guard let word else {
+      codes.append(-1)
       return
     }
-    let numeral =
-      (first >= 0x30 && first <= 0x39) || first == 0x2D || first == 0x2B || first == 0x2E
-    if numeral, bytes.allSatisfy(isDecimalByte), let value = Double(raw) {
-      self = .number(value)
+    if let known = code[word] {
+      codes.append(known)
       return
     }
-    guard bytes.count <= 9 else {
-      self = .text
-      return
-    }
-    switch raw.lowercased() {
-    case "na", "n/a", "nan", "?", "-nan", "+nan": self = .missing
-    case "inf", "+inf", "infinity", "+infinity": self = .number(.infinity)
-    case "-inf", "-infinity": self = .number(-.infinity)
-    default: self = .text
-    }
+    let new = Int32(distinct.count)
+    code[word] = new
+    distinct.append(word)
+    codes.append(new)
   }
-
-  var isMissing: Bool {
-    if case .missing = self { true } else { false }
-  }
-}
-
-private func isDecimalByte(_ byte: UInt8) -> Bool {
-  switch byte {
-  case 0x30...0x39, 0x2B, 0x2D, 0x2E, 0x45, 0x65: true
-  default: false
-  }
-}
-
-private func hasDecimalComma(_ raw: String) -> Bool {
-  let parts = raw.split(separator: ",", omittingEmptySubsequences: false)
-  return parts.count == 2
-    && parts.allSatisfy {
-      !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2D }
-    }
 }
 
 /// The shortest text of a number: an integer without its ".0".

@@ -44,11 +44,22 @@ package final class OutputFile {
   }
 
   /// A new name in the folder of `path`.
-  package static func temporaryPath(beside path: String) -> String {
+  private static func temporaryPath(beside path: String) -> String {
     let url = URL(fileURLWithPath: path)
     // Short, since the whole name may not be longer than the file system allows.
     let name = ".\(url.lastPathComponent.prefix(40)).\(UUID().uuidString.prefix(8)).part"
     return url.deletingLastPathComponent().appendingPathComponent(name).path
+  }
+
+  /// Whether a file could be written at `path`, found by making one beside it for a moment; where not,
+  /// `errno` says why.
+  package static func canWrite(to path: String) -> Bool {
+    let temporary = temporaryPath(beside: fileBehindLink(path))
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0o644)
+    guard descriptor >= 0 else { return false }
+    close(descriptor)
+    unlink(temporary)
+    return true
   }
 
   /// Removes what is being written, for a program that ends at once.

@@ -32,29 +32,23 @@ public struct TableSource: TensorSource {
     guard !features.isEmpty else {
       throw TableError("there is no column beside the target; add one.", path: path)
     }
-    let count = table.rowCount
-    var matrix = [Double](repeating: 0, count: count * features.count)
-    for (j, column) in features.enumerated() {
-      try column.checkUsable(in: table)
-      guard case .numeric(let cells) = column.cells else {
-        if isMissing, target != "target" {
-          throw Self.missingTarget(target, among: columnNames, path: path)
-        }
-        throw column.error(
-          "the column is text, and a network's input takes numbers; replace the words by numbers or "
-            + "remove the column.", row: 0, in: table)
-      }
-      for (i, cell) in cells.enumerated() {
-        guard let cell else { throw column.missing(row: i, in: table) }
-        matrix[i * features.count + j] = cell
-      }
+    if isMissing, target != "target",
+      features.contains(where: { if case .text = $0.cells { $0.fault == nil } else { false } })
+    {
+      // Words are a target more often than a feature.
+      throw Self.missingTarget(target, among: columnNames, path: path)
     }
-    var arrays = ["x": Tensor(matrix, shape: [count, features.count])]
+    var arrays: [String: Tensor] = [:]
     var keys = ["x"]
     if let column = table.columns.first(where: { $0.name == target }) {
-      arrays["target"] = try column.targets(in: table)
+      arrays["target"] = Tensor(
+        try TargetColumn(column, of: table, for: .modelFile), count: table.rowCount)
       keys.append("target")
     }
+    // A model file has no notes on its features.
+    var notes: [String] = []
+    let matrix = try FeatureMatrix(features, of: table, for: .modelFile, notes: &notes)
+    arrays["x"] = Tensor(matrix.values, shape: [table.rowCount, features.count])
     self.arrays = arrays
     self.keys = keys
   }
@@ -90,36 +84,18 @@ public struct TableSource: TensorSource {
   }
 }
 
-extension Column {
-  fileprivate func targets(in table: Table) throws -> Tensor {
-    try checkUsable(in: table)
-    func present<Value>(_ cells: [Value?]) throws -> [Value] {
-      try cells.enumerated().map { row, cell in
-        guard let cell else { throw missing(row: row, in: table) }
-        return cell
-      }
-    }
-    switch cells {
-    case .numeric(let cells):
-      let values = try present(cells)
-      // Beyond 2^53 every double is whole.
-      return values.allSatisfy { $0 == $0.rounded() && abs($0) < 0x1p53 }
-        ? Tensor(values.map { Int64($0) }, shape: [values.count])
-        : Tensor(values, shape: [values.count])
-    case .text(let cells):
-      let values = try present(cells)
-      let index = Dictionary(
-        uniqueKeysWithValues: distinctTexts.enumerated().map { ($1, Int64($0)) })
-      return Tensor(values.map { index[$0]! }, shape: [values.count])
-    }
-  }
-
-  fileprivate func missing(row: Int, in table: Table) -> TableError {
-    error("the value is missing; fill it in or remove the row.", row: row, in: table)
-  }
-}
-
 extension Tensor {
+  /// Labels where the target is whole or of words, else its numbers.
+  fileprivate init(_ target: TargetColumn, count: Int) {
+    self =
+      switch target {
+      case .numbers(let values, let areWhole):
+        areWhole
+          ? Tensor(values.map { Int64($0) }, shape: [count]) : Tensor(values, shape: [count])
+      case .words(_, let indices): Tensor(indices.map { Int64($0) }, shape: [count])
+      }
+  }
+
   /// The elements with these indices on the first axis.
   fileprivate func rows(_ rows: Range<Int>) -> Tensor {
     let width = shape.dimensions.dropFirst().reduce(1, *)

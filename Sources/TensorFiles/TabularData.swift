@@ -64,27 +64,20 @@ public struct TabularData: Sendable {
         "there is only one row; add rows, at least two are needed.", path: table.path)
     }
     var notes: [String] = []
+    let use = TableUse.tabularModel(missing)
     self.target = try Target(
-      column: table.column(named: target, as: "the target"), of: table, kind: targetKind,
-      notes: &notes)
-
-    var encoded: [EncodedColumn] = []
-    for column in chosen {
-      encoded += try EncodedColumn.encode(column, of: table, missing: missing, notes: &notes)
-    }
-    let width = encoded.count
-    var matrix = [Double](repeating: 0, count: table.rowCount * width)
-    for (j, column) in encoded.enumerated() {
-      for (i, value) in column.values.enumerated() { matrix[i * width + j] = value }
-    }
+      column: table.column(named: target, as: "the target"), of: table, for: use,
+      kind: targetKind, notes: &notes)
+    let matrix = try FeatureMatrix(chosen, of: table, for: use, notes: &notes)
+    let width = matrix.names.count
     if width > table.rowCount {
       notes.append(
         "\(width) features but \(table.rowCount) samples: a linear model fits the samples exactly "
           + "in many ways, and its curvature is zero along the difference; add --l2 or drop columns."
       )
     }
-    self.features = matrix
-    featureNames = encoded.map(\.name)
+    self.features = matrix.values
+    featureNames = matrix.names
     sampleCount = table.rowCount
     self.notes = notes
   }
@@ -121,97 +114,16 @@ public struct TabularData: Sendable {
   }
 }
 
-/// Features that one column gives: itself, or one indicator per value of a text column.
-private struct EncodedColumn {
-  let name: String
-  let values: [Double]
-
-  static func encode(
-    _ column: Column, of table: Table, missing: TabularData.MissingValues, notes: inout [String]
-  ) throws -> [EncodedColumn] {
-    try column.checkUsable(in: table)
-    switch column.cells {
-    case .numeric(let cells):
-      let values = try complete(cells, of: column, in: table, missing: missing, notes: &notes)
-      if values.allSatisfy({ $0 == values[0] }) {
-        notes.append(
-          "`\(column.name)` is \(shortest(values[0])) in every row: beside the bias it adds a "
-            + "direction of zero curvature; --drop \(column.name) removes it.")
-      } else if values.count >= 10, zip(values, values.dropFirst()).allSatisfy({ $1 == $0 + 1 }) {
-        notes.append(
-          "`\(column.name)` counts the rows up by one: if it is an identifier, "
-            + "--drop \(column.name) removes it.")
-      }
-      return [EncodedColumn(name: column.name, values: values)]
-
-    case .text(let cells):
-      if let row = cells.firstIndex(of: nil) {
-        throw column.error(
-          "the value is missing"
-            + (missing == .mean ? ", and a column of words has no mean" : "")
-            + "; fill it in, remove the row, or leave the column out with --drop \(column.name).",
-          row: row, in: table)
-      }
-      let distinct = column.distinctTexts
-      if distinct.count > TabularData.categoryLimit || distinct.count == cells.count {
-        throw TableError(
-          "\(distinct.count) different words in \(counted(cells.count, "row")) look like an "
-            + "identifier, not a category; leave the column out with --drop \(column.name).",
-          path: table.path, column: column.name)
-      }
-      notes.append(
-        distinct.count == 1
-          ? "`\(column.name)` is `\(distinct[0])` in every row: beside the bias it adds a direction "
-            + "of zero curvature; --drop \(column.name) removes it."
-          : "`\(column.name)` is text: taken as \(distinct.count) features of 0 or 1, which sum to "
-            + "one and so, beside the bias, add a direction of zero curvature.")
-      return distinct.map { value in
-        EncodedColumn(
-          name: "\(column.name)=\(value)", values: cells.map { $0 == value ? 1 : 0 })
-      }
-    }
-  }
-
-  private static func complete(
-    _ cells: [Double?], of column: Column, in table: Table, missing: TabularData.MissingValues,
-    notes: inout [String]
-  ) throws -> [Double] {
-    let present = cells.compactMap { $0 }
-    if present.count == cells.count { return present }
-    switch missing {
-    case .refuse:
-      throw column.error(
-        "the value is missing; fill it in, remove the row, leave the column out with "
-          + "--drop \(column.name), or take the column's mean with --missing mean.",
-        row: cells.firstIndex(of: nil)!, in: table)
-    case .mean:
-      // Divided first, since a sum of huge values would overflow.
-      let mean = present.reduce(0) { $0 + $1 / Double(present.count) }
-      let count = cells.count - present.count
-      notes.append(
-        "`\(column.name)`: \(counted(count, "missing value")) set to the mean of the others, "
-          + "\(shortest(mean)).")
-      return cells.map { $0 ?? mean }
-    }
-  }
-}
-
 extension TabularData.Target {
   fileprivate init(
-    column: Column, of table: Table, kind: TabularData.TargetKind, notes: inout [String]
+    column: Column, of table: Table, for use: TableUse, kind: TabularData.TargetKind,
+    notes: inout [String]
   ) throws {
-    try column.checkUsable(in: table)
-    switch column.cells {
-    case .numeric(let cells):
-      let values = cells.compactMap { $0 }
-      guard values.count == cells.count else {
-        throw Self.missingTarget(row: cells.firstIndex(of: nil)!, column, table)
-      }
-      let distinct = Set(values).sorted()
-      // Beyond 2^53 every double is whole.
-      let integral = distinct.allSatisfy { $0 == $0.rounded() && abs($0) < 0x1p53 }
-      let fewIntegers = integral && distinct.count <= TabularData.integerClassLimit
-      guard kind == .classes || (kind == .automatic && fewIntegers) else {
+    switch try TargetColumn(column, of: table, for: use) {
+    case .numbers(let values, let areWhole):
+      let limit = TabularData.integerClassLimit
+      let distinct = Self.distinct(values, limit: kind == .classes ? .max : limit)
+      guard kind == .classes || (kind == .automatic && areWhole && distinct.count <= limit) else {
         if distinct.count == 1 {
           notes.append(
             "the target `\(column.name)` is \(shortest(distinct[0])) in every row: the bias alone "
@@ -230,26 +142,25 @@ extension TabularData.Target {
       self = .classes(
         name: column.name, labels: distinct.map(shortest), indices: values.map { index[$0]! })
 
-    case .text(let cells):
-      let values = cells.compactMap { $0 }
-      guard values.count == cells.count else {
-        throw Self.missingTarget(row: cells.firstIndex(of: nil)!, column, table)
-      }
+    case .words(let labels, let indices):
       guard kind != .numeric else {
         throw column.error(
-          "the target is text (`\(values[0])`), and regression needs numbers; use --model softmax.",
-          row: 0, in: table)
+          "the target is text (`\(labels[Int(indices[0])])`), and regression needs numbers; use "
+            + "--model softmax.", row: 0, in: table)
       }
-      let distinct = column.distinctTexts
-      try Self.checkClasses(distinct.count, example: distinct[0], column, table)
-      let index = Dictionary(uniqueKeysWithValues: distinct.enumerated().map { ($1, Int32($0)) })
-      self = .classes(name: column.name, labels: distinct, indices: values.map { index[$0]! })
+      try Self.checkClasses(labels.count, example: labels[0], column, table)
+      self = .classes(name: column.name, labels: labels, indices: indices)
     }
   }
 
-  private static func missingTarget(row: Int, _ column: Column, _ table: Table) -> TableError {
-    column.error(
-      "the target's value is missing; fill it in or remove the row.", row: row, in: table)
+  /// The values that differ, in ascending order; no more than one above the limit are looked for.
+  private static func distinct(_ values: [Double], limit: Int) -> [Double] {
+    var distinct: Set<Double> = []
+    for value in values {
+      distinct.insert(value)
+      if distinct.count > limit { break }
+    }
+    return distinct.sorted()
   }
 
   private static func checkClasses(
@@ -266,15 +177,5 @@ extension TabularData.Target {
           + "another target, or --model linear if it is a quantity.",
         path: table.path, column: column.name)
     }
-  }
-}
-
-extension Column {
-  func checkUsable(in table: Table) throws {
-    if let fault { throw error(fault.sentence, row: fault.row, in: table) }
-  }
-
-  func error(_ sentence: String, row: Int, in table: Table) -> TableError {
-    TableError(sentence, path: table.path, line: table.lines[row], column: name)
   }
 }

@@ -6,8 +6,8 @@ public struct TensorFileLimits: Sendable {
   /// Bytes of the tensor that one call returns: 16 GiB, or half the machine's memory where that is
   /// less. Beside it a read holds at most 256 KiB and the header.
   public var arrayBytes = min(1 << 34, Int(clamping: ProcessInfo.processInfo.physicalMemory / 2))
-  /// Bytes of a CSV table: 2 GiB, or a sixteenth of the machine's memory, since a cell takes many times
-  /// its text while the table is read.
+  /// Bytes of a CSV table: 2 GiB, or a sixteenth of the machine's memory, since a cell of one digit takes
+  /// eight times its text as a column's number and once more as a feature.
   public var tableBytes = min(1 << 31, Int(clamping: ProcessInfo.processInfo.physicalMemory / 16))
   /// Bytes of a header: of an `.npy` array, of a safetensors file, of a zip archive's directory.
   public var headerBytes = 1 << 24

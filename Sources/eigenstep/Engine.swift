@@ -1,7 +1,7 @@
 import Diagnosis
 import Foundation
 import LinearMaps
-import Models
+import Problems
 import OnnxBackend
 import Presentation
 import TensorFiles

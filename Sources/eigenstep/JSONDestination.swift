@@ -34,11 +34,7 @@ package enum JSONDestination: Equatable, Sendable {
       if access(path, W_OK) != 0 { throw Self.failure(path, reason()) }
     }
     if Self.isSpecial(path) { return }
-    let temporary = OutputFile.temporaryPath(beside: fileBehindLink(path))
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0o644)
-    guard descriptor >= 0 else { throw Self.failure(path, reason()) }
-    close(descriptor)
-    unlink(temporary)
+    guard OutputFile.canWrite(to: path) else { throw Self.failure(path, reason()) }
   }
 
   /// Writes where that is a file; what goes to standard output is printed last.

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Curvature
 import Diagnosis
-import Models
+import Problems
 import OnnxBackend
 
 /// The options that only a model file takes.

@@ -2,7 +2,7 @@ import ArgumentParser
 import Curvature
 import Diagnosis
 import Foundation
-import Models
+import Problems
 import OnnxBackend
 import Presentation
 import Training

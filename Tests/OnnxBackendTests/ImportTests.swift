@@ -145,7 +145,8 @@ import Testing
     #expect(try Self.run(model, ["x": Self.x]) == [Self.y])
 
     let copy = folder.appendingPathComponent("copy.onnx").path
-    try model.write(to: copy, settingInitializers: ["b": Tensor([1, 1, 1.0], type: .float64(3))])
+    try model.settingInitializers(["b": Tensor([1, 1, 1.0], type: .float64(3))])
+      .write(to: URL(fileURLWithPath: copy))
     try FileManager.default.removeItem(at: folder.appendingPathComponent("w.bin"))
     let written = try OnnxModel(contentsOf: copy)
     #expect(written.initializers["w"] == model.initializers["w"])

@@ -22,8 +22,8 @@ func readTable(_ text: String) throws -> Table {
   return try Table(contentsOfCSV: file.path)
 }
 
-func numbers(_ values: Double?...) -> Column.Cells { .numeric(values) }
-func words(_ values: String?...) -> Column.Cells { .text(values) }
+func numbers(_ values: Double?...) -> Column.Cells { .numeric(Column.Numbers(values)) }
+func words(_ values: String?...) -> Column.Cells { .text(Column.Words(values)) }
 
 @Suite("CSV tables")
 struct TableTests {

@@ -113,7 +113,7 @@ struct TensorSourceTests {
     for (csv, complaint) in [
       ("a,b\n1,\n2,3\n", "t.csv, line 2, column `b`: the value is missing"),
       ("a,b\n1,red\n", "the column is text"), ("target\n1\n", "no column beside the target"),
-      ("a,target\n1,\n2,3\n", "column `target`: the value is missing"),
+      ("a,target\n1,\n2,3\n", "column `target`: the target's value is missing"),
     ] {
       let error = #expect(throws: TableError.self) { try source(csv) }
       let text = error?.description ?? ""

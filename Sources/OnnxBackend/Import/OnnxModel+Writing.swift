@@ -35,18 +35,6 @@ extension OnnxModel {
           + "parameters as safetensors")
     }
   }
-
-  /// Writes `settingInitializers(values)` to a file, which appears whole or not at all.
-  public func write(to path: String, settingInitializers values: [String: Tensor] = [:]) throws {
-    let data = try settingInitializers(values)
-    // The file behind a link, so that the link itself stays.
-    let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
-    do { try data.write(to: url, options: .atomic) } catch {
-      throw OnnxModelError(
-        "The model cannot be written to '\(path)': check that the folder exists, is writable and has room",
-        kind: .cannotWrite)
-    }
-  }
 }
 
 extension Onnx_TensorProto {

@@ -11,7 +11,7 @@ public struct OnnxModelError: Error, Hashable, Sendable, CustomStringConvertible
   public let description: String
 
   /// Names come from the file: what would break the line or reach the terminal as a command is replaced.
-  init(_ description: String, kind: Kind = .badModel) {
+  package init(_ description: String, kind: Kind = .badModel) {
     self.kind = kind
     // A shape of a million axes and a name of a megabyte are cut.
     let cut = description.unicodeScalars.count > 2000

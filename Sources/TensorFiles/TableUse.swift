@@ -1,0 +1,64 @@
+/// What a table feeds. By one set of rules either takes the same cells for numbers, words and missing
+/// values; refuses a spoilt column where it is used, and a missing value of the target; counts the words of
+/// a target from 0 in ascending order; and calls a target whole where all its numbers are integers below
+/// 2^53 in size, beyond which every double is one.
+///
+/// A model file differs where its model was made before: its input has a fixed number of columns and its
+/// outputs a fixed meaning.
+///
+/// | | a tabular model | a model file |
+/// |---|---|---|
+/// | a column of words among the features | a feature of 0 or 1 per word | refused |
+/// | a missing value among them | refused, or the column's mean | refused |
+/// | a whole target | up to 20 distinct numbers are classes, renumbered | as it stands |
+/// | one row, one class, a class per row | refused, there is nothing to learn | taken |
+/// | a constant or counting column | noted | taken |
+/// | a sentence's way out | `--drop`, `--missing mean` | without these options, which it has not |
+enum TableUse {
+  case tabularModel(TabularData.MissingValues)
+  case modelFile
+
+  /// What can be done about a spoilt column of that name.
+  func remedy(_ remedy: Column.Fault.Remedy, column: String, isTarget: Bool) -> String {
+    let category = "if it is a category, write every cell of the column as a word."
+    switch (self, remedy) {
+    case (.tabularModel, .mend):
+      return "mend it, or leave the column out with --drop \(column); \(category)"
+    case (.modelFile, .mend): return isTarget ? "mend it; \(category)" : "mend it."
+    case (.tabularModel, .mendOrRemoveRow):
+      return "mend it, remove the row, or leave the column out with --drop \(column)."
+    case (.modelFile, .mendOrRemoveRow): return "mend it or remove the row."
+    case (_, .writeWithPoint): return "write numbers with a point."
+    case (.tabularModel, .leaveOut): return "leave it out with --drop \(column)."
+    case (.modelFile, .leaveOut):
+      return isTarget ? "fill it in." : "fill it in or remove the column."
+    }
+  }
+
+  /// What can be done about a missing value of a feature of that name.
+  func missingRemedy(column: String, isText: Bool) -> String {
+    switch self {
+    case .modelFile: "the value is missing; fill it in or remove the row."
+    case .tabularModel(let missing):
+      isText
+        ? "the value is missing"
+          + (missing == .mean ? ", and a column of words has no mean" : "")
+          + "; fill it in, remove the row, or leave the column out with --drop \(column)."
+        : "the value is missing; fill it in, remove the row, leave the column out with "
+          + "--drop \(column), or take the column's mean with --missing mean."
+    }
+  }
+}
+
+extension Column {
+  /// Refuses a column that has a spoilt cell.
+  func checkUsable(in table: Table, for use: TableUse, isTarget: Bool) throws {
+    guard let fault else { return }
+    let remedy = use.remedy(fault.remedy, column: name, isTarget: isTarget)
+    throw error("\(fault.complaint); \(remedy)", row: fault.row, in: table)
+  }
+
+  func error(_ sentence: String, row: Int, in table: Table) -> TableError {
+    TableError(sentence, path: table.path, line: table.lines[row], column: name)
+  }
+}
