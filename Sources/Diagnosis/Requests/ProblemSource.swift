@@ -1,0 +1,148 @@
+/// What is diagnosed, as a request names it: a table, a model file, or a problem that the program holds.
+public enum ProblemSource: Sendable, Equatable {
+  case table(TableSource)
+  case model(ModelFileSource)
+  /// A problem in memory, of this name; it cannot be opened again.
+  case memory(String)
+
+  /// The penalty `c` of `c/2 ||w||^2`.
+  public var l2: Double {
+    switch self {
+    case .table(let table): table.l2
+    case .model(let model): model.l2
+    case .memory: 0
+    }
+  }
+
+  /// - Throws: `RequestError`.
+  public func check() throws { try RequestError.check(l2, "problem.l2", .atLeast(0)) }
+}
+
+/// A table (CSV with a header) and the model that is fitted to it.
+public struct TableSource: Sendable, Equatable {
+  public var file: String
+  /// The column to predict.
+  public var target: String
+  /// Columns to use; empty for all but the target and the dropped ones.
+  public var features: [String] = []
+  public var dropped: [String] = []
+  /// Nil: `linear` or `softmax`, from the target.
+  public var model: ModelChoice?
+  /// A name of ``ModelLoss/tabular``; nil: half the squared error for numbers, cross-entropy for classes.
+  public var loss: String?
+  public var missing = MissingValues.refuse
+  /// The penalty `c` of `c/2 ||w||^2`, biases excluded.
+  public var l2: Double = 0
+
+  public init(file: String, target: String) {
+    self.file = file
+    self.target = target
+  }
+}
+
+/// A model file with its data, its loss and what is trained.
+public struct ModelFileSource: Sendable, Equatable {
+  /// An ONNX file.
+  public var file: String
+  /// NPZ, NPY, safetensors or CSV; arrays are matched to the model's inputs by name.
+  public var data: String?
+  /// The array that the loss compares the output with.
+  public var target = "target"
+  /// A name of ``ModelLoss/all``.
+  public var loss: String?
+  /// The output that the loss is of; nil for the only or first one.
+  public var output: String?
+  /// The output that is a scalar loss itself.
+  public var lossOutput: String?
+  /// Patterns, between commas, of the stored tensors that training moves; nil for all that it can.
+  public var parameters: String?
+  /// Patterns of those that it does not.
+  public var frozen: String?
+  /// Only the first so many samples.
+  public var samples: Int?
+  /// Whether BatchNormalization and Dropout act as while training.
+  public var training = false
+  /// Where the parameters at the point of diagnosis go: a .safetensors or .onnx file.
+  public var saved: String?
+  /// The penalty `c` of `c/2 ||w||^2`, over parameters of more than one axis.
+  public var l2: Double = 0
+
+  public init(file: String) { self.file = file }
+}
+
+extension ProblemSource: Codable {
+  private enum CodingKeys: String, CodingKey, CaseIterable { case table, model, memory }
+
+  public init(from decoder: any Decoder) throws {
+    let fields = try RequestFields(decoder, CodingKeys.self)
+    if let table = try fields.optional(TableSource.self, .table) {
+      self = .table(table)
+    } else if let model = try fields.optional(ModelFileSource.self, .model) {
+      self = .model(model)
+    } else {
+      self = .memory(try fields.value(.memory))
+    }
+    try check()
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    switch self {
+    case .table(let table): try container.encode(table, forKey: .table)
+    case .model(let model): try container.encode(model, forKey: .model)
+    case .memory(let name): try container.encode(name, forKey: .memory)
+    }
+  }
+}
+
+extension TableSource: Codable {
+  private enum CodingKeys: String, CodingKey, CaseIterable {
+    case file, target, features, dropped, model, loss, missing, l2
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let fields = try RequestFields(decoder, CodingKeys.self)
+    self.init(file: try fields.value(.file), target: try fields.value(.target))
+    features = try fields.optional(.features) ?? features
+    dropped = try fields.optional(.dropped) ?? dropped
+    model = try fields.optional(String.self, .model).map { try ModelChoice($0) }
+    loss = try fields.optional(.loss)
+    missing = try fields.optional(.missing) ?? missing
+    l2 = try fields.optional(.l2) ?? l2
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(file, forKey: .file)
+    try container.encode(target, forKey: .target)
+    try container.encode(features, forKey: .features)
+    try container.encode(dropped, forKey: .dropped)
+    try container.encodeIfPresent(model?.name, forKey: .model)
+    try container.encodeIfPresent(loss, forKey: .loss)
+    try container.encode(missing, forKey: .missing)
+    try container.encode(l2, forKey: .l2)
+  }
+}
+
+extension ModelFileSource: Codable {
+  private enum CodingKeys: String, CodingKey, CaseIterable {
+    case file, data, target, loss, output, lossOutput, parameters, frozen, samples, training, saved
+    case l2
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let fields = try RequestFields(decoder, CodingKeys.self)
+    self.init(file: try fields.value(.file))
+    data = try fields.optional(.data)
+    target = try fields.optional(.target) ?? target
+    loss = try fields.optional(.loss)
+    output = try fields.optional(.output)
+    lossOutput = try fields.optional(.lossOutput)
+    parameters = try fields.optional(.parameters)
+    frozen = try fields.optional(.frozen)
+    samples = try fields.optional(.samples)
+    training = try fields.optional(.training) ?? training
+    saved = try fields.optional(.saved)
+    l2 = try fields.optional(.l2) ?? l2
+  }
+}

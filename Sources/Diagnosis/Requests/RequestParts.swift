@@ -1,0 +1,130 @@
+import Training
+
+/// How the model is trained: the optimizer whose rate is judged, and the steps before the diagnosis.
+public struct TrainingSetup: Sendable, Equatable {
+  public var optimizer = OptimizerSetting()
+  /// The learning rate; nil: none is judged.
+  public var rate: Double?
+  /// Samples of each step before the diagnosis, drawn by the seed; nil for all.
+  public var batch: Int?
+  /// Steps before the diagnosis; 0 for the starting point.
+  public var steps = 0
+
+  public init() {}
+
+  /// More steps than this no run comes to the end of.
+  public static let mostSteps = 1_000_000_000
+
+  /// - Throws: `RequestError`.
+  public func check() throws {
+    try RequestError.check(rate, "training.rate", .above(0))
+    try RequestError.check(batch, "training.batch", atLeast: 1)
+    try RequestError.check(steps, "training.steps", atLeast: 0, atMost: Self.mostSteps)
+    if steps > 0, rate == nil {
+      throw RequestError("training.steps", "is \(steps), which needs training.rate")
+    }
+  }
+}
+
+/// What a run may take of the machine, and the seed of everything random.
+public struct Resources: Sendable, Equatable {
+  public var executor = ExecutorChoice.automatic
+  /// Nil: float64 for `linear` and `softmax`, float32 for networks.
+  public var precision: PrecisionChoice?
+  /// Bytes that residuals kept for Hessian products may take; for a spectrum, vectors and executor too.
+  public var memory: Int = 2 << 30
+  /// Nil: as many as the machine has.
+  public var threads: Int?
+  /// How much work a large model may take; 1 is about two minutes on two cores.
+  public var effort: Double = 1
+  public var seed = 0
+  /// Whether the model's runs are timed node by node.
+  public var isProfiled = false
+
+  public init() {}
+
+  /// Work that a diagnosis may take, about, in operations of a large matrix product. Fewer samples are drawn
+  /// where all would pass it, and measurements left out; the report says which.
+  package var workLimit: Double { 2e13 * effort }
+
+  /// The seed of random starts and probes, another stream than that of a network's first weights: a start
+  /// that repeats those draws is no random direction to the curvature at them, and what is proved for
+  /// random starts would not hold.
+  package var probeSeed: UInt64 { Self.probeSeed(seed) }
+
+  package static func probeSeed(_ seed: Int) -> UInt64 {
+    UInt64(bitPattern: Int64(seed)) ^ 0x9E37_79B9_7F4A_7C15
+  }
+
+  /// - Throws: `RequestError`.
+  public func check() throws {
+    try RequestError.check(memory, "resources.memory", atLeast: 1)
+    try RequestError.check(threads, "resources.threads", atLeast: 1)
+    guard effort > 0 else {
+      throw RequestError("resources.effort", "is \(effort), but it must be \(ValueRange.above(0))")
+    }
+    try RequestError.check(seed, "resources.seed", atLeast: 0)
+  }
+}
+
+/// How remedies are run and judged.
+public struct TrialOptions: Sendable, Equatable {
+  /// Whether they are run at all, or only predicted.
+  public var areRun = true
+  /// The relative loss gap at which a run counts as finished.
+  public var tolerance: Double = 1e-6
+  /// Steps after which a run is given up; nil: 200,000, fewer where a step takes long.
+  public var maxIterations: Int?
+
+  public init() {}
+
+  /// - Throws: `RequestError`.
+  public func check() throws {
+    try RequestError.check(tolerance, "trials.tolerance", .between(0, 1))
+    try RequestError.check(
+      maxIterations, "trials.maxIterations", atLeast: 1, atMost: TrainingSetup.mostSteps)
+  }
+}
+
+extension TrainingSetup: Codable {
+  private enum CodingKeys: String, CodingKey, CaseIterable { case optimizer, rate, batch, steps }
+
+  public init(from decoder: any Decoder) throws {
+    let fields = try RequestFields(decoder, CodingKeys.self)
+    optimizer = try fields.optional(.optimizer) ?? optimizer
+    rate = try fields.optional(.rate)
+    batch = try fields.optional(.batch)
+    steps = try fields.optional(.steps) ?? steps
+    try check()
+  }
+}
+
+extension Resources: Codable {
+  private enum CodingKeys: String, CodingKey, CaseIterable {
+    case executor, precision, memory, threads, effort, seed, isProfiled
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let fields = try RequestFields(decoder, CodingKeys.self)
+    executor = try fields.optional(.executor) ?? executor
+    precision = try fields.optional(.precision)
+    memory = try fields.optional(.memory) ?? memory
+    threads = try fields.optional(.threads)
+    effort = try fields.optional(.effort) ?? effort
+    seed = try fields.optional(.seed) ?? seed
+    isProfiled = try fields.optional(.isProfiled) ?? isProfiled
+    try check()
+  }
+}
+
+extension TrialOptions: Codable {
+  private enum CodingKeys: String, CodingKey, CaseIterable { case areRun, tolerance, maxIterations }
+
+  public init(from decoder: any Decoder) throws {
+    let fields = try RequestFields(decoder, CodingKeys.self)
+    areRun = try fields.optional(.areRun) ?? areRun
+    tolerance = try fields.optional(.tolerance) ?? tolerance
+    maxIterations = try fields.optional(.maxIterations)
+    try check()
+  }
+}
