@@ -34,16 +34,23 @@ public struct LossDefinition: Sendable {
     }
   }
 
-  /// The penalty `c/2 ||w||^2` over all parameters but the biases.
+  /// The penalty `c/2 ||w||^2` over all weights.
+  ///
+  /// - Parameter firstRowScales: factors of the squares of the first parameter's rows; nil for equal ones.
   package static func decay(
-    _ c: Double, of parameters: [Parameter]
+    _ c: Double, of parameters: [Parameter], firstRowScales: [Double]? = nil
   ) -> @Sendable ([Traced]) -> Traced {
     { values in
-      var total = values[0].scalar(0)
-      for (value, parameter) in zip(values, parameters) where !parameter.isBias {
-        total = total + value.square().sum()
+      var total: Traced?
+      for (index, parameter) in parameters.enumerated() where !parameter.isBias {
+        var squares = values[index].square()
+        if index == 0, let firstRowScales {
+          let type = TensorType(squares.element, Shape([firstRowScales.count, 1]))
+          squares = squares * squares.builder.constant(Tensor(firstRowScales, type: type))
+        }
+        total = total.map { $0 + squares.sum() } ?? squares.sum()
       }
-      return total * (c / 2)
+      return (total ?? values[0].scalar(0)) * (c / 2)
     }
   }
 

@@ -20,6 +20,8 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
   public let prescriptions: [Prescription]
   /// Each layer of a network by itself; empty for a model of one layer.
   public let layers: [LayerCurvature]
+  /// What was asked for, to be run again by `eigenstep run`.
+  public var request: DiagnosisRequest?
 
   public init(
     problem: Problem, curvature: Curvature, learningRate: LearningRate,

@@ -28,7 +28,7 @@ struct ModelData {
   /// Reads headers alone.
   init(
     for model: OnnxModel, inputs wanted: [OnnxModel.Input], from path: String,
-    options: ModelFileOptions
+    options: ModelFileRequest
   ) throws {
     let needsTarget = options.lossOutput == nil
     let source = try openTensors(path, target: options.target)
@@ -130,7 +130,7 @@ struct ModelData {
   /// The array for an input: of its name; else, for an only input, `x` or the only array beside the target.
   private static func key(
     for input: OnnxModel.Input, among wanted: [OnnxModel.Input], in source: any TensorSource,
-    _ options: ModelFileOptions, _ needsTarget: Bool
+    _ options: ModelFileRequest, _ needsTarget: Bool
   ) throws -> String {
     if source.keys.contains(input.name) { return input.name }
     let others = source.keys.filter { !needsTarget || $0 != options.target && $0 != "target" }

@@ -10,17 +10,16 @@ extension DiagnosisProblem {
   /// A model file with its data and loss.
   ///
   /// - Parameters:
-  ///   - path: an ONNX file.
   ///   - element: the arithmetic; the file's floating-point numbers are rounded or widened to it.
-  ///   - l2: the penalty `c` of `c/2 ||w||^2`, over parameters of more than one axis.
   ///   - seed: of Dropout, where `options.training`.
   ///   - memory: bytes that the data may take, and any one tensor of a run over as few samples as can be.
   /// - Throws: `OnnxModelError`, `ArrayFileError`, `TableError`, `DiagnosisFailure`: each one sentence with
   ///   the offending name and the next step.
   public init(
-    onnx path: String, options: ModelFileOptions, element: ElementType = .float32,
-    l2: Double = 0, seed: Int = 0, memory: Int = 2 << 30
+    _ options: ModelFileRequest, element: ElementType = .float32, seed: Int = 0,
+    memory: Int = 2 << 30
   ) throws {
+    let (path, l2) = (options.file, options.l2)
     let model = try OnnxModel(contentsOf: path, element: element)
     guard let dataPath = options.data else {
       throw DiagnosisFailure(
@@ -212,7 +211,7 @@ extension DiagnosisProblem {
         + "floating-point operations; choose another output.")
   }
 
-  private static func loss(_ options: ModelFileOptions) throws -> ModelLoss? {
+  private static func loss(_ options: ModelFileRequest) throws -> ModelLoss? {
     let known = ModelLoss.all.map(\.name)
     if options.lossOutput != nil {
       guard options.loss == nil, options.output == nil else {
@@ -238,7 +237,7 @@ extension DiagnosisProblem {
 
   /// The output that a diagnosis with these options is of.
   package static func output(
-    of model: OnnxModel, _ options: ModelFileOptions
+    of model: OnnxModel, _ options: ModelFileRequest
   ) throws -> String {
     let wanted = options.lossOutput ?? options.output
     guard let name = wanted ?? model.outputs.first else {

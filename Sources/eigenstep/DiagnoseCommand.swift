@@ -36,42 +36,33 @@ struct DiagnoseCommand: ParsableCommand {
   var json: String?
 
   func validate() throws {
-    try OptionValue.check(tolerance, "--tolerance", "between 0 and 1") { $0 > 0 && $0 < 1 }
+    try OptionValue.checking { try request.trials.check() }
     if problem.modelFile.parameters != nil, !problem.isModel {
       throw ValidationError(
         "--parameters is for model files (ONNX), and \(problem.file) is a table; leave it out.")
     }
     try OptionValue.check(effort, "--effort", "a number above 0") { $0 > 0 }
-    if let maxIterations {
-      try OptionValue.check(
-        maxIterations, "--max-iterations", atLeast: 1, atMost: OptionValue.mostSteps)
-    }
   }
 
   /// The options as the engine takes them.
   var request: DiagnosisRequest {
-    var request = problem.request
-    request.tolerance = tolerance
-    request.maxIterations = maxIterations
-    request.trials = !noTrials
-    request.workLimit *= effort
+    var request = DiagnosisRequest(problem.source)
+    request.training = problem.training
+    request.resources = problem.resources
+    request.resources.effort = effort
+    request.trials.tolerance = tolerance
+    request.trials.maxIterations = maxIterations
+    request.trials.areRun = !noTrials
     return request
   }
 
   func run() throws {
     try reporting {
-      if try problem.modelFile.listed(request) { return .done }
-      try RunFiles(request, outputs: [("--json", json)]).check()
-      let interruption = Interruption()
-      let line = ProgressLine()
-      defer { line.clear() }
-      return try DiagnoseSession(
-        request: request, json: json.map(JSONDestination.init), style: StandardOutput.style,
-        run: Engine.run,
-        context: RunContext(
-          progress: { line.show($0) }, isCancelled: { interruption.isRaised }),
-        finished: { line.clear() }, print: StandardOutput.write
-      ).perform()
+      if try problem.modelFile.listed(problem.file) { return .done }
+      try RunFiles(
+        request.problem, outputs: [("--json", json), ("--profile", problem.profile)]
+      ).check()
+      return try Run(json: json, profile: problem.profile).diagnose(request)
     }
   }
 }

@@ -67,29 +67,33 @@ struct ModelFileArguments: ParsableArguments {
     }
   }
 
-  func options(target: String?, loss: String?) -> ModelFileOptions {
-    var options = ModelFileOptions()
-    options.data = data
-    options.target = target ?? "target"
-    options.loss = loss
-    options.output = output
-    options.lossOutput = lossOutput
-    options.parameters = parameters
-    options.frozen = freeze
-    options.samples = samples
-    options.training = training
-    options.saved = saveParameters
-    return options
+  func source(
+    _ file: String, target: String?, loss: String?, l2: Double
+  ) -> ModelFileRequest {
+    var source = ModelFileRequest(file: file)
+    source.data = data
+    source.target = target ?? "target"
+    source.loss = loss
+    source.output = output
+    source.lossOutput = lossOutput
+    source.parameters = parameters
+    source.frozen = freeze
+    source.samples = samples
+    source.training = training
+    source.saved = saveParameters
+    source.l2 = l2
+    return source
   }
 
   /// Prints the stored tensors of a model where that was asked for.
   ///
   /// - Returns: whether it was.
-  func listed(_ request: DiagnosisRequest) throws -> Bool {
+  func listed(_ file: String) throws -> Bool {
     guard listParameters else { return false }
-    try request.checkFile()
-    let model = try OnnxModel(contentsOf: request.file)
-    let output = try DiagnosisProblem.output(of: model, options(target: nil, loss: nil))
+    try ProblemSource.checkFile(file)
+    let model = try OnnxModel(contentsOf: file)
+    let output = try DiagnosisProblem.output(
+      of: model, source(file, target: nil, loss: nil, l2: 0))
     StandardOutput.write(
       try ModelParameters(
         of: model, outputs: [output], parameters: parameters, frozen: freeze
@@ -106,7 +110,7 @@ struct LossName: ExpressibleByArgument, Equatable {
   init?(argument: String) { name = argument }
 
   static var allValueStrings: [String] {
-    let table = LossChoice.allCases.map(\.rawValue)
+    let table = ModelLoss.tabular.map(\.name)
     return table + ModelLoss.all.map(\.name).filter { !table.contains($0) }
   }
 }

@@ -70,16 +70,13 @@ package enum OptionValue {
   /// `init`, or a whole number of steps.
   package static func steps(_ text: String) throws -> Int {
     if text == "init" { return 0 }
-    guard let steps = Int(text), (0...mostSteps).contains(steps) else {
+    guard let steps = Int(text), (0...TrainingSetup.mostSteps).contains(steps) else {
       throw ValidationError(
         "The point '\(text)' must be init or a number of steps such as 100, at most "
-          + "\(Wording.count(mostSteps)).")
+          + "\(Wording.count(TrainingSetup.mostSteps)).")
     }
     return steps
   }
-
-  /// More steps than this no run comes to the end of.
-  package static let mostSteps = 1_000_000_000
 
   /// Refuses threads that the machine has no processors for: they would only wait for one another.
   package static func checkThreads(
@@ -99,6 +96,23 @@ package enum OptionValue {
       return try ModelChoice(text)
     } catch {
       throw ValidationError("\(error)")
+    }
+  }
+
+  /// The options that a request's fields are given by.
+  private static let options = [
+    "training.rate": "The learning rate --lr", "training.steps": "--at", "problem.l2": "--l2",
+    "resources.seed": "--seed", "resources.memory": "--memory", "resources.threads": "--threads",
+    "resources.effort": "--effort", "trials.tolerance": "--tolerance",
+    "trials.maxIterations": "--max-iterations", "count": "--count", "tolerance": "--tolerance",
+    "densityError": "--error",
+  ]
+
+  /// Refusals of a request in words of the options that made it.
+  package static func checking(_ check: () throws -> Void) throws {
+    do { try check() } catch let error as RequestError {
+      let option = options[error.field] ?? error.field
+      throw ValidationError("\(option) \(error.complaint).")
     }
   }
 

@@ -95,20 +95,18 @@ struct ProblemOptions: ParsableArguments {
 
   func validate() throws {
     try checkKind()
-    if let rate {
-      try OptionValue.check(rate, "The learning rate --lr", "a number above 0") { $0 > 0 }
+    if at > 0, rate == nil {
+      throw ValidationError("--at \(at) takes \(at) steps, so it needs a learning rate: add --lr.")
     }
+    try OptionValue.checking { try training.check() }
     try checkHyperparameters()
-    try OptionValue.check(l2, "--l2", "0 or more") { $0 >= 0 }
-    try OptionValue.check(seed, "--seed", atLeast: 0)
+    try OptionValue.checking { try source.check() }
     if let threads { try OptionValue.checkThreads(threads) }
+    try OptionValue.checking { try resources.check() }
     if profile == "-" { throw ValidationError("--profile - is no file; give a path.") }
     if profile != nil, executor == .reference {
       throw ValidationError(
         "--profile times ONNX Runtime's kernels; leave --executor reference out.")
-    }
-    if at > 0, rate == nil {
-      throw ValidationError("--at \(at) takes \(at) steps, so it needs a learning rate: add --lr.")
     }
     if let features, let target, features.contains(target) {
       throw ValidationError("The target '\(target)' cannot be a feature too; take it out of one.")
@@ -116,36 +114,46 @@ struct ProblemOptions: ParsableArguments {
     if let drop, let target, drop.contains(target) {
       throw ValidationError("The target '\(target)' cannot be dropped; take it out of --drop.")
     }
-    switch (model, tableLoss) {
-    case (.softmax, .halfSquaredError), (.softmax, .meanSquaredError):
+    let isCrossEntropy = tableLoss.map { $0 == ModelLoss.crossEntropy.name }
+    if model == .softmax, isCrossEntropy == false {
       throw ValidationError("The model softmax goes with --loss cross-entropy alone.")
-    case (.linear, .crossEntropy):
+    }
+    if model == .linear, isCrossEntropy == true {
       throw ValidationError(
         "The model linear has no --loss cross-entropy; use --model softmax for classes.")
-    default: break
     }
   }
 
-  /// The table, the model and the point, as the engine takes them.
-  var request: DiagnosisRequest {
-    var request = DiagnosisRequest(file: file, target: target ?? "target")
-    request.features = features ?? []
-    request.dropped = drop ?? []
-    request.model = model
-    request.loss = tableLoss
-    if isModel { request.modelFile = modelFile.options(target: target, loss: loss?.name) }
-    request.optimizer = setting
-    request.rate = rate
-    request.steps = at
-    request.l2 = l2
-    request.seed = seed
-    request.precision = precision
-    request.executor = executor
-    request.memory = memory
-    request.threads = threads
-    request.missing = missing
-    request.profile = profile
-    return request
+  /// The table or the model file, as a request names it.
+  var source: ProblemSource {
+    if isModel { return .model(modelFile.source(file, target: target, loss: loss?.name, l2: l2)) }
+    var table = TableRequest(file: file, target: target ?? "target")
+    table.features = features ?? []
+    table.dropped = drop ?? []
+    table.model = model
+    table.loss = tableLoss
+    table.missing = missing
+    table.l2 = l2
+    return .table(table)
+  }
+
+  var training: TrainingSetup {
+    var training = TrainingSetup()
+    training.optimizer = setting
+    training.rate = rate
+    training.steps = at
+    return training
+  }
+
+  var resources: Resources {
+    var resources = Resources()
+    resources.executor = executor
+    resources.precision = precision
+    resources.memory = memory
+    resources.threads = threads
+    resources.seed = seed
+    resources.isProfiled = profile != nil
+    return resources
   }
 
   /// The hyperparameters that have options of their own, by name.
@@ -166,11 +174,11 @@ struct ProblemOptions: ParsableArguments {
   private var setting: OptimizerSetting {
     let own = OptimizerCatalogue.named(optimizer.name)?.hyperparameters.map(\.name) ?? []
     let given = hyperparameters.filter { own.contains($0.name) }
-    guard
-      let setting = try? OptimizerSetting(
-        optimizer.name, Dictionary(uniqueKeysWithValues: given.map { ($0.name, $0.value) }))
-    else { preconditionFailure("the optimizer \(optimizer.name) passed its checks") }
-    return setting
+    // What is out of range is refused by `checkHyperparameters`.
+    return
+      (try? OptimizerSetting(
+        optimizer.name, Dictionary(uniqueKeysWithValues: given.map { ($0.name, $0.value) })))
+      ?? OptimizerSetting()
   }
 
   /// Whether the file is a model, by its name or its first bytes.
@@ -186,9 +194,7 @@ struct ProblemOptions: ParsableArguments {
     return start.count == 2 && start[0] == 8 && (1...30).contains(start[1])
   }
 
-  private var tableLoss: LossChoice? {
-    isModel ? nil : loss.flatMap { LossChoice(rawValue: $0.name) }
-  }
+  private var tableLoss: String? { isModel ? nil : loss?.name }
 
   /// Refuses what only goes with the other kind of file.
   private func checkKind() throws {
@@ -219,10 +225,10 @@ struct ProblemOptions: ParsableArguments {
       try modelFile.check(file)
     } else {
       if target == nil { throw ValidationError("Missing expected argument '--target <target>'") }
-      if let loss, LossChoice(rawValue: loss.name) == nil {
+      if let loss, !ModelLoss.tabular.contains(where: { $0.name == loss.name }) {
         throw ValidationError(
           "A table has no --loss \(loss.name): choose one of "
-            + "\(Wording.list(LossChoice.allCases.map(\.rawValue))).")
+            + "\(Wording.list(ModelLoss.tabular.map(\.name))).")
       }
     }
   }

@@ -32,29 +32,7 @@ package enum ProgramExit: Int32, Sendable {
       }
   }
 
-  package init(of error: any Error) {
-    switch error {
-    case let failure as DiagnosisFailure: self.init(failure.kind)
-    case let error as ArrayFileError:
-      self =
-        switch error.kind {
-        case .missingFile: .noInput
-        case .badData: .badData
-        case .cannotWrite: .cannotCreate
-        }
-    case let error as OnnxModelError: self = error.kind == .cannotWrite ? .cannotCreate : .badData
-    case is TableError: self = .badData
-    case is CancellationError: self = .interrupted
-    case let error as OnnxRuntimeError:
-      self =
-        switch error {
-        case .notFound, .notLoadable, .tooOld: .unavailable
-        case .terminated: .interrupted
-        case .failed, .configuredTooLate: .software
-        }
-    default: self = .software
-    }
-  }
+  package init(of error: any Error) { self.init(DiagnosisFailure.Kind(of: error)) }
 }
 
 /// Runs a command's work; an error becomes one line on standard error and its exit code.

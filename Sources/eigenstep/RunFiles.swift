@@ -1,6 +1,7 @@
 import Diagnosis
 import Foundation
 import OnnxBackend
+import Problems
 import TensorFiles
 
 /// All files that one run of the program reads and writes: looked at before anything is measured, so that
@@ -22,26 +23,24 @@ package struct RunFiles {
   }
 
   /// The files of a run on a table or a model, with what further options read and write.
-  init(_ request: DiagnosisRequest, state: String? = nil, outputs: [(role: String, path: String?)])
-  {
-    var inputs: [Place] = [("the file", request.file)]
-    if let data = request.modelFile?.data { inputs.append(("--data", data)) }
+  init(_ problem: ProblemSource, state: String? = nil, outputs: [(role: String, path: String?)]) {
+    var inputs = zip(["the file", "--data"], problem.files).map { (role: $0, path: $1) }
     if let state { inputs.append(("--precondition", state)) }
-    self.init(
-      inputs: inputs,
-      outputs: outputs + [
-        ("--save-parameters", request.modelFile?.saved), ("--profile", request.profile),
-      ])
+    guard case .model(let model) = problem else {
+      self.init(inputs: inputs, outputs: outputs)
+      return
+    }
+    self.init(inputs: inputs, outputs: outputs + [("--save-parameters", model.saved)])
     // A model's tensors may lie in files beside it.
-    if request.modelFile != nil, !self.outputs.isEmpty {
-      self.inputs += OnnxModel.externalFiles(of: request.file).map { ("the file's tensors", $0) }
+    if !self.outputs.isEmpty {
+      self.inputs += OnnxModel.externalFiles(of: model.file).map { ("the file's tensors", $0) }
     }
   }
 
   /// - Throws: ``DiagnosisFailure``: `noInput` for an input that is not there, `usage` where an output is
   ///   an input or another output by whatever name, `cannotCreate` where one could not be written.
   package func check() throws {
-    for input in inputs { try Self.checkReadable(input.path) }
+    for input in inputs { try ProblemSource.checkFile(input.path) }
     try checkDistinct()
     for output in outputs { try JSONDestination(output.path).probe() }
   }
@@ -81,20 +80,6 @@ package struct RunFiles {
           "\(outputs[index].role) '\(outputs[index].path)' is the file that the \(stream.name) of this "
             + "run goes to; give \(outputs[index].role) another path.")
       }
-    }
-  }
-
-  private static func checkReadable(_ path: String) throws {
-    var isDirectory: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-      throw DiagnosisFailure(.noInput, "There is no file '\(path)'; check the path.")
-    }
-    if isDirectory.boolValue {
-      throw DiagnosisFailure(.noInput, "'\(path)' is a folder; give the path of a file in it.")
-    }
-    guard FileManager.default.isReadableFile(atPath: path) else {
-      throw DiagnosisFailure(
-        .noInput, "The file '\(path)' may not be read; check its permissions.")
     }
   }
 }

@@ -30,7 +30,7 @@ struct SpectrumCommand: ParsableCommand {
       "none, features (their scales), diagonal (its absolute values) or adam (with --optimizer adam "
         + "--at N, or adam:STATE.npy for second moments from a file).", valueName: "P"),
     transform: OptionValue.preconditioning)
-  var precondition: PreconditionChoice = .none
+  var precondition: SpectrumRequest.Preconditioning = .none
 
   @Option(
     parsing: .unconditional,
@@ -63,25 +63,25 @@ struct SpectrumCommand: ParsableCommand {
   var json: String?
 
   func validate() throws {
-    if let count { try OptionValue.check(count, "--count", atLeast: 1) }
-    if let tolerance {
-      try OptionValue.check(tolerance, "--tolerance", "between 0 and 1") { $0 > 0 && $0 < 1 }
-    }
+    try OptionValue.checking { try request.check() }
     if diagonal == "-" { throw ValidationError("--diagonal - is no file; give a path.") }
     try OptionValue.check(error, "--error", "between 0 and 1") { $0 > 0 && $0 < 1 }
   }
 
-  /// The options as the engine takes them; reads the state of `--precondition adam:STATE.npy`.
-  func request() throws -> SpectrumRequest {
-    var request = SpectrumRequest(problem: problem.request)
-    // A quarter for the model's values, three eighths for vectors, the rest for what the executor holds.
-    request.problem.memory /= 4
+  /// The options as a request.
+  var request: SpectrumRequest {
+    var request = SpectrumRequest(problem.source)
+    request.training = problem.training
+    request.resources = problem.resources
     request.count = count
-    request.which = which.end
+    request.which = which
     request.kind = `operator`
-    request.preconditioning = try precondition.preconditioning(memory: problem.memory)
+    request.preconditioning = precondition
     // The point may be reached by training all: only the matrix is that of some.
-    request.problem.modelFile?.parameters = nil
+    if case .model(var model) = request.problem {
+      model.parameters = nil
+      request.problem = .model(model)
+    }
     request.parameters = problem.modelFile.parameters
     request.tolerance = tolerance
     request.densityError = density ? error : nil
@@ -94,82 +94,37 @@ struct SpectrumCommand: ParsableCommand {
 
   func run() throws {
     try reporting {
-      if try problem.modelFile.listed(problem.request) { return .done }
+      if try problem.modelFile.listed(problem.file) { return .done }
+      var state: String?
+      if case .adamState(let file) = precondition { state = file }
       try RunFiles(
-        problem.request, state: precondition.state,
-        outputs: [("--json", json), ("--diagonal", diagonal)]
+        problem.source, state: state,
+        outputs: [
+          ("--json", json), ("--diagonal", diagonal), ("--profile", problem.profile),
+        ]
       ).check()
-      let json = json.map(JSONDestination.init)
-      let request = try request()
-      let interruption = Interruption()
-      let line = ProgressLine()
-      defer { line.clear() }
-      let result = try Engine.spectrum(
-        request,
-        RunContext(progress: { line.show($0) }, isCancelled: { interruption.isRaised }))
-      line.clear()
-      // Files first: standard output may be a pipe that nobody reads, and printing end the program.
-      LateFailures.noting {
-        if let path = diagonal, let entries = result.diagonal {
-          try NumpyArray.write(Tensor(entries, type: .float64(entries.count)), to: path)
-        }
-      }
-      LateFailures.noting { try json?.writeFile(result.report.json() + "\n") }
-      StandardOutput.write(
-        json == .standardOutput
-          ? try result.report.json() + "\n" : result.report.terminalText(StandardOutput.style))
-      return interruption.isRaised ? .interrupted : .done
+      return try Run(json: json, profile: problem.profile, diagonal: diagonal).spectrum(request)
     }
   }
 }
 
 extension CurvatureKind: ExpressibleByArgument {}
 
-/// An end of the spectrum, as `--which` names it.
-enum SpectrumEnd: String, ExpressibleByArgument, CaseIterable {
-  case largest, smallest, both
-
-  var end: TopEigenpairs<Double>.End {
-    switch self {
-    case .largest: .largest
-    case .smallest: .smallest
-    case .both: .both
-    }
-  }
-}
-
-/// A preconditioner as `--precondition` names it.
-package enum PreconditionChoice: Equatable, Sendable {
-  case none, features, diagonal
-  case adam(state: String?)
-
-  /// The file that it is read from.
-  var state: String? {
-    if case .adam(let state) = self { state } else { nil }
-  }
-
-  func preconditioning(memory: Int) throws -> SpectrumRequest.Preconditioning {
-    var limits = TensorFileLimits.standard
-    limits.arrayBytes = min(limits.arrayBytes, memory)
-    return switch self {
-    case .none: .none
-    case .features: .features
-    case .diagonal: .diagonal
-    case .adam(let path):
-      .adam(secondMoments: try path.map { try NumpyArray.read($0, limits: limits).doubles })
-    }
-  }
-}
+extension SpectrumEnd: ExpressibleByArgument {}
 
 extension OptionValue {
-  package static func preconditioning(_ text: String) throws -> PreconditionChoice {
+  package static func preconditioning(
+    _ text: String
+  ) throws -> SpectrumRequest.Preconditioning {
     switch text {
     case "none": return .none
     case "features": return .features
     case "diagonal": return .diagonal
-    case "adam": return .adam(state: nil)
+    case "adam": return .adam(secondMoments: nil)
     default:
-      if text.hasPrefix("adam:"), text.count > 5 { return .adam(state: String(text.dropFirst(5))) }
+      if text.hasPrefix("adam:"), text.count > 5 {
+        return .adamState(file: String(text.dropFirst(5)))
+      }
       throw ValidationError(
         "There is no preconditioner '\(text)': choose none, features, diagonal, adam or "
           + "adam:STATE.npy.")

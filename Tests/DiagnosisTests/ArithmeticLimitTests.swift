@@ -14,8 +14,8 @@ import Training
     _ problem: DiagnosisProblem, _ change: (inout DiagnosisRequest) -> Void = { _ in }
   ) throws -> DiagnosisReport {
     let request = DiagnosisRequest.test {
-      $0.maxIterations = 20
-      $0.precision = .float64
+      $0.trials.maxIterations = 20
+      $0.resources.precision = .float64
       change(&$0)
     }
     return try diagnose(problem, request: request, executor: ReferenceExecutor())
@@ -33,7 +33,7 @@ import Training
   /// The loss is a slope: every eigenvalue is zero and descent never ends, whatever the rate.
   @Test(arguments: [1e-300, 1e-20, 1, 1e20, 1e300])
   func lossWithoutCurvature(rate: Double) throws {
-    let report = try report(problem(start: [1, 2, 3]) { $0.sum() }) { $0.rate = rate }
+    let report = try report(problem(start: [1, 2, 3]) { $0.sum() }) { $0.training.rate = rate }
     #expect(report.curvature.largest.value == 0 && report.curvature.smallest.value == 0)
     #expect(report.learningRate.stabilityLimit == nil && report.prediction.iterations == nil)
     let finding = try #require(report.finding("flat-directions"))
@@ -45,8 +45,8 @@ import Training
   func rateTooSmallToMatter(rate: Double) throws {
     let table = TestTable.classes(20, features: 2, count: 2, seed: 3)
     let request = DiagnosisRequest.test {
-      $0.rate = rate
-      $0.trials = false
+      $0.training.rate = rate
+      $0.trials.areRun = false
     }
     let report = try diagnose(table, request: request, executor: ReferenceExecutor())
     #expect(report.learningRate.verdict == .slow && report.finding("rate-far-below") != nil)
@@ -80,7 +80,7 @@ import Training
     let huge = problem(start: [0, 0]) { ($0.square() * 5e299).sum() }
     let report = try report(huge)
     #expect(report.findings.map(\.id) == ["non-finite"])
-    let spectrum = SpectrumRequest(problem: .test { $0.precision = .float64 })
+    let spectrum = SpectrumRequest(of: .test { $0.resources.precision = .float64 })
     #expect {
       try measureSpectrum(of: huge, request: spectrum, executor: ReferenceExecutor())
     } throws: {
@@ -101,8 +101,8 @@ import Training
   @Test func parametersThatHoldNaN() throws {
     for steps in [0, 3] {
       let report = try report(problem(start: [1, .nan]) { $0.square().sum() }) {
-        $0.rate = 0.1
-        $0.steps = steps
+        $0.training.rate = 0.1
+        $0.training.steps = steps
       }
       let finding = try #require(report.finding("non-finite"))
       #expect(finding.sentence.contains("the parameter w holds NaN"), "\(finding.sentence)")
@@ -127,8 +127,8 @@ import Training
     #expect(finding.sentence.contains("logarithm") && !finding.sentence.contains("learning rate"))
     // Training that leaves the domain is another matter: there the rate is to blame.
     let broken = try report(problem(start: [1, 1]) { -$0.log().sum() + $0.square().sum() * 5 }) {
-      $0.rate = 10
-      $0.steps = 5
+      $0.training.rate = 10
+      $0.training.steps = 5
     }
     #expect(try #require(broken.finding("non-finite")).sentence.contains("Lower the learning rate"))
   }
@@ -137,7 +137,7 @@ import Training
   @Test func nothingToTrain() throws {
     var table = TestTable.linear(20, scales: [1, 2], seed: 4)
     table.target = .numeric(.init(repeating: 0, count: 20))
-    let report = try report(DiagnosisProblem(table)) { $0.rate = 100 }
+    let report = try report(DiagnosisProblem(table)) { $0.training.rate = 100 }
     #expect(report.problem.loss == 0 && report.learningRate.verdict == .unstable)
     let sentence = try #require(report.finding("rate-above-limit")).sentence
     #expect(sentence.contains("the gradient is zero") && !sentence.contains("diverges"))

@@ -35,8 +35,8 @@ import Testing
     let report = try diagnose(
       row.problem,
       request: .test {
-        $0.tolerance = row.tolerance
-        $0.maxIterations = 1200
+        $0.trials.tolerance = row.tolerance
+        $0.trials.maxIterations = 1200
       }, executor: ReferenceExecutor())
     let finding = try #require(report.finding("ill-conditioned-feature-scales"))
     guard case .list(let names) = finding.evidence["columns"] else {
@@ -57,7 +57,7 @@ import Testing
   @Test func `standardised wine is not accused`() throws {
     let report = try diagnose(
       TestTable.wine(.linear, standardised: true, numeric: true),
-      request: .test { $0.trials = false }, executor: ReferenceExecutor())
+      request: .test { $0.trials.areRun = false }, executor: ReferenceExecutor())
     #expect(report.finding("ill-conditioned-feature-scales") == nil)
     #expect(report.finding("ill-conditioned") != nil)
     #expect(report.prescription(.standardiseFeatures) == nil)

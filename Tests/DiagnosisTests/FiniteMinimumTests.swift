@@ -36,8 +36,8 @@ import Testing
     try diagnose(
       problem,
       request: .test {
-        $0.trials = trials
-        $0.maxIterations = 300
+        $0.trials.areRun = trials
+        $0.trials.maxIterations = 300
         change(&$0)
       }, executor: ReferenceExecutor())
   }
@@ -59,8 +59,8 @@ import Testing
       }
     }
     let given = try Self.report(Self.problem(Self.complete, scale: scale)) {
-      $0.optimizer = try! OptimizerSetting("momentum")
-      $0.rate = 1e-3 / (1 + scale * scale)
+      $0.training.optimizer = try! OptimizerSetting("momentum")
+      $0.training.rate = 1e-3 / (1 + scale * scale)
     }
     expectNoCounts(given)
     let evidence = given.finding("rate-far-below")?.evidence ?? [:]
@@ -139,8 +139,8 @@ import Testing
         target: Tensor(target, shape: [n, outputs]), loss: .binary
       ) { p, x in x[0].dense(p["head"]) }
       var request = DiagnosisRequest()
-      request.precision = .float64
-      request.trials = false
+      request.resources.precision = .float64
+      request.trials.areRun = false
       return try diagnose(problem, request: request, executor: ReferenceExecutor())
     }
     func reason(_ report: DiagnosisReport) -> String? {

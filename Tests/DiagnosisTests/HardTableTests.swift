@@ -22,7 +22,7 @@ import Testing
     _ problem: TabularProblem, _ change: (inout DiagnosisRequest) -> Void = { _ in }
   ) throws -> DiagnosisReport {
     var request = DiagnosisRequest()
-    request.maxIterations = 300
+    request.trials.maxIterations = 300
     change(&request)
     return try diagnose(problem, request: request, executor: ReferenceExecutor())
   }
@@ -74,7 +74,7 @@ import Testing
   @Test func float32MakesAnotherTable() throws {
     let y = Self.times.indices.map { Double($0 % 5) }
     let problem = Self.problem([(0..<40).map { Double(1_700_000_000 + 3 * $0) }], target: y)
-    let report = try report(problem) { $0.precision = .float32 }
+    let report = try report(problem) { $0.resources.precision = .float32 }
     #expect(report.finding("rounded-table") != nil)
     #expect(try self.report(problem).finding("rounded-table") == nil)
   }
@@ -92,8 +92,8 @@ import Testing
     let problem = DiagnosisProblem(
       name: "valley", definition: definition, data: [], start: [-1.2, 1, -1.2, 1, -1.2, 1])
     var request = DiagnosisRequest()
-    request.precision = .float64
-    request.maxIterations = steps
+    request.resources.precision = .float64
+    request.trials.maxIterations = steps
     let report = try diagnose(problem, request: request, executor: ReferenceExecutor())
     let reference = try #require(report.finding("reference-loss"))
     guard case .number(let lowest)? = reference.evidence["loss"] else {

@@ -77,7 +77,7 @@ import Training
   @Test(arguments: tables)
   func `eigenvalues are those of a dense solver`(row: Row) throws {
     let report = try diagnose(
-      row.problem, request: .test { $0.trials = false }, executor: ReferenceExecutor())
+      row.problem, request: .test { $0.trials.areRun = false }, executor: ReferenceExecutor())
     let oracle = try Oracle(row.problem)
     let (smallest, largest) = (oracle.eigenvalues.first!, oracle.eigenvalues.last!)
     let curvature = report.curvature
@@ -99,7 +99,7 @@ import Training
     for (standardised, published) in [(false, 4.5886892e8), (true, 45.520838)] {
       let report = try diagnose(
         TestTable.wine(.linear, standardised: standardised, numeric: true),
-        request: .test { $0.trials = false }, executor: ReferenceExecutor())
+        request: .test { $0.trials.areRun = false }, executor: ReferenceExecutor())
       #expect(close(try #require(report.curvature.conditionNumber), published, 1e-6))
     }
   }
@@ -171,9 +171,9 @@ import Training
     let report = try diagnose(
       problem,
       request: .test {
-        $0.tolerance = tolerance
-        $0.maxIterations = 3000
-        $0.rate = 0.5 / (problem.loss == .meanSquaredError ? 20 : 10)
+        $0.trials.tolerance = tolerance
+        $0.trials.maxIterations = 3000
+        $0.training.rate = 0.5 / (problem.loss == .meanSquaredError ? 20 : 10)
       }, executor: ReferenceExecutor())
     for kind in [
       Prescription.Kind.asGiven, .safeRate, .fastestRate, .standardiseFeatures, .momentum,

@@ -12,7 +12,7 @@ import Training
   static func measure(
     _ problem: TabularProblem, _ change: (inout SpectrumRequest) -> Void = { _ in }
   ) throws -> SpectrumResult {
-    var request = SpectrumRequest(problem: .test())
+    var request = SpectrumRequest(of: .test())
     change(&request)
     return try measureSpectrum(of: problem, request: request, executor: ReferenceExecutor())
   }
@@ -53,7 +53,7 @@ import Training
   /// A network beyond the dense limit, against the matrix written out.
   @Test func `a network with a dense reference`() throws {
     let problem = try TestTable.wine(.mlp(hidden: [64], activation: .tanh), standardised: true)
-    var request = SpectrumRequest(problem: .test { $0.precision = .float64 })
+    var request = SpectrumRequest(of: .test { $0.resources.precision = .float64 })
     request.count = 3
     request.densityError = 0.03
     request.trace = true
@@ -67,7 +67,7 @@ import Training
     #expect(n == 1091 && n > SolvedSpectrum.largestDimension)
 
     let session = try DiagnosisSession<Double>(
-      DiagnosisProblem(problem), .test { $0.precision = .float64 }, ReferenceExecutor())
+      DiagnosisProblem(problem), .test { $0.resources.precision = .float64 }, ReferenceExecutor())
     let matrix = try assembleDense(session.objective.hessian(at: session.point)).columns
     let values = try SymmetricEigensystem(
       columnMajor: matrix, dimension: n, withVectors: false
@@ -212,7 +212,7 @@ import Training
     let problem = TestTable.classes(
       30, features: 20, count: 3, seed: 2, model: .mlp(hidden: [64], activation: .tanh))
     let stages = Stages()
-    var request = SpectrumRequest(problem: .test())
+    var request = SpectrumRequest(of: .test())
     request.densityError = 0.02
     let result = try measureSpectrum(
       of: problem, request: request, executor: ReferenceExecutor(),

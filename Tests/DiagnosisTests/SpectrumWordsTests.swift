@@ -45,7 +45,7 @@ import Testing
     let problem = try TestTable.wine(Self.network, standardised: true)
     for seed in 0..<2 {
       let session = try DiagnosisSession<Float>(
-        DiagnosisProblem(problem), .test { $0.seed = seed }, ReferenceExecutor())
+        DiagnosisProblem(problem), .test { $0.resources.seed = seed }, ReferenceExecutor())
       let solved = try SolvedSpectrum(session.objective.hessian(at: session.point))
       let values = solved.system.values
       let report = try Self.report(problem) {
@@ -122,7 +122,7 @@ import Testing
     func reason(rows: Int) throws -> String? {
       let problem = TestTable.linear(rows, scales: [1, 1, 1, 1, 1, 1], seed: 2)
       let report = try diagnose(
-        problem, request: .test { $0.trials = false }, executor: ReferenceExecutor())
+        problem, request: .test { $0.trials.areRun = false }, executor: ReferenceExecutor())
       guard case .text(let reason)? = report.finding("flat-directions")?.evidence["reason"] else {
         return nil
       }
@@ -148,6 +148,6 @@ import Testing
       return abs(Double.dot(n, start, weights)) / Double.nrm2(n, weights)
     }
     #expect(cosine(UInt64(seed)) > 0.5)
-    #expect(cosine(DiagnosisRequest.probeSeed(seed)) < 5 / Double(n).squareRoot())
+    #expect(cosine(Resources.probeSeed(seed)) < 5 / Double(n).squareRoot())
   }
 }

@@ -31,8 +31,8 @@ import Training
       try diagnose(
         problem,
         request: .test {
-          $0.rate = rate
-          $0.trials = false
+          $0.training.rate = rate
+          $0.trials.areRun = false
         }, executor: ReferenceExecutor())
     }
     let limit = try 2 / #require(report(nil).curvature.largest.value)
@@ -94,8 +94,8 @@ import Training
     let session = try DiagnosisSession<Double>(
       DiagnosisProblem(problem),
       .test {
-        $0.steps = steps
-        $0.rate = steps > 0 ? 0.1 : nil
+        $0.training.steps = steps
+        $0.training.rate = steps > 0 ? 0.1 : nil
       }, ReferenceExecutor())
     let survey = try CurvatureSurvey(
       of: session.objective.hessian(at: session.point), gradient: session.gradient, seed: 0)

@@ -36,8 +36,8 @@ import Testing
     throws -> DiagnosisReport
   {
     var request = DiagnosisRequest()
-    request.precision = .float64
-    request.maxIterations = 50
+    request.resources.precision = .float64
+    request.trials.maxIterations = 50
     change(&request)
     return try diagnose(problem, request: request, executor: ReferenceExecutor())
   }
@@ -57,13 +57,13 @@ import Testing
   /// The batch's own statistics couple the samples: measured as one batch, and said.
   @Test func coupledSamples() throws {
     let report = try report(network(normalised: true)) {
-      $0.trials = false
-      $0.memory = 1 << 16
+      $0.trials.areRun = false
+      $0.resources.memory = 1 << 16
     }
     #expect(report.problem.notes.contains { $0.contains("one batch") })
     #expect(report.curvature.largestOnLargerSample == nil)
     // Without the note, so little memory would have cut them, and the curvature were another.
-    let whole = try self.report(network(normalised: true)) { $0.trials = false }
+    let whole = try self.report(network(normalised: true)) { $0.trials.areRun = false }
     #expect(
       abs(report.curvature.largest.value! - whole.curvature.largest.value!)
         < 1e-9 * whole.curvature.largest.value!)
@@ -71,7 +71,7 @@ import Testing
 
   /// A large model's diagnosis names what it leaves out, and still has a bound and trials.
   @Test func workIsBounded() throws {
-    let report = try report(network()) { $0.workLimit = 1e7 }
+    let report = try report(network()) { $0.resources.workLimit = 1e7 }
     let left = try #require(report.findings.first { $0.id == "too-dear" })
     #expect(left.sentence.contains("Gauss-Newton") && left.sentence.contains("Newton's method"))
     #expect(report.curvature.operatorApplications < 60)
@@ -82,10 +82,10 @@ import Testing
   /// Some samples of many are diagnosed, and the sharpness holds for all.
   @Test func sharpnessOnAllSamples() throws {
     let problem = try network()
-    let whole = try report(problem) { $0.trials = false }
+    let whole = try report(problem) { $0.trials.areRun = false }
     let some = try report(problem) {
-      $0.workLimit = 1e7
-      $0.trials = false
+      $0.resources.workLimit = 1e7
+      $0.trials.areRun = false
     }
     #expect(whole.curvature.largestOnAllSamples == nil)
     #expect(some.problem.samples == 12)
@@ -99,8 +99,8 @@ import Testing
     #expect(onAll.residual < 0.5 * onAll.value)
     // The draw is the seed's.
     let again = try report(problem) {
-      $0.workLimit = 1e7
-      $0.trials = false
+      $0.resources.workLimit = 1e7
+      $0.trials.areRun = false
     }
     #expect(try again.json() == some.json())
   }

@@ -1,5 +1,5 @@
 import Foundation
-import Models
+import Problems
 import OnnxBackend
 import TensorPrograms
 import Testing

@@ -20,6 +20,15 @@ public struct ParameterSet: Sendable {
     ///
     /// Reference: LeCun et al., "Efficient BackProp" (1998), section 4.6.
     case leCun
+
+    /// Normal weights of this variance.
+    package func weights(
+      _ count: Int, fanIn: Int, _ generator: inout SeededGenerator
+    ) -> [Double] {
+      let inputs = Double(max(1, fanIn))
+      let deviation = self == .he ? (2 / inputs).squareRoot() : 1 / inputs.squareRoot()
+      return (0..<count).map { _ in generator.nextNormal() * deviation }
+    }
   }
 
   public private(set) var definitions: [LossDefinition.Parameter] = []
@@ -46,9 +55,7 @@ public struct ParameterSet: Sendable {
 
   /// Normal weights of the variance that `initialization` names.
   public mutating func addWeight(_ name: String, _ shape: Shape, fanIn: Int) {
-    let gain = initialization == .he ? 2.0 : 1.0
-    let deviation = (gain / Double(max(1, fanIn))).squareRoot()
-    let values = (0..<shape.count).map { _ in generator.nextNormal() * deviation }
+    let values = initialization.weights(shape.count, fanIn: fanIn, &generator)
     add(name, Tensor(values, type: TensorType(.float64, shape)))
   }
 
@@ -81,8 +88,7 @@ public struct ParameterSet: Sendable {
 
   /// `name.weight` `[count, width]`, normal with variance `1 / width`, for `Traced.embedded`.
   public mutating func embedding(_ name: String, count: Int, width: Int) {
-    let deviation = 1 / Double(width).squareRoot()
-    let values = (0..<count * width).map { _ in generator.nextNormal() * deviation }
+    let values = Initialization.leCun.weights(count * width, fanIn: width, &generator)
     add(name + ".weight", Tensor(values, type: .float64(count, width)))
   }
 

@@ -53,7 +53,7 @@ extension CurvatureSurvey {
   ) throws {
     let n = map.dimension
     var options = TopEigenpairs<Scalar>.Options()
-    options.seed = DiagnosisRequest.probeSeed(seed)
+    options.seed = Resources.probeSeed(seed)
     options.end = n <= denseLimit ? .largest : .both
     options.tolerance = Scalar.precisionName == "float64" ? 1e-10 : 1e-5
     let affordable = max(20, memory / (n * MemoryLayout<Scalar>.stride) / 2)

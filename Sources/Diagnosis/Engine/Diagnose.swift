@@ -9,18 +9,23 @@ import TensorPrograms
 ///   - executor: runs the tensor programs.
 ///   - context: told where the work is, and asked whether to go on; once cancelled, what was measured so
 ///     far is returned.
-/// - Throws: `DiagnosisFailure`; what the executor throws.
+/// - Throws: `RequestError`, `DiagnosisFailure`; what the executor throws.
 public func diagnose(
   _ problem: DiagnosisProblem, request: DiagnosisRequest = DiagnosisRequest(),
   executor: any Executor, context: RunContext = RunContext()
 ) throws -> DiagnosisReport {
-  let precision = request.precision ?? (problem.isLinearInParameters ? .float64 : .float32)
-  switch precision {
-  case .float32:
-    return try DiagnosisSession<Float>(problem, request, executor, context: context).report()
-  case .float64:
-    return try DiagnosisSession<Double>(problem, request, executor, context: context).report()
-  }
+  try request.check()
+  let precision =
+    request.resources.precision ?? (problem.isLinearInParameters ? .float64 : .float32)
+  var report =
+    switch precision {
+    case .float32:
+      try DiagnosisSession<Float>(problem, request, executor, context: context).report()
+    case .float64:
+      try DiagnosisSession<Double>(problem, request, executor, context: context).report()
+    }
+  report.request = request
+  return report
 }
 
 /// Diagnoses a model on a table.

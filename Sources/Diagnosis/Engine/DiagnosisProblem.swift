@@ -78,7 +78,7 @@ public struct DiagnosisProblem: Sendable {
   public init(_ table: TabularProblem) {
     self.init(
       name: table.name, definition: table.definition, data: table.data(.float64),
-      start: table.start(), modelName: table.model.name, lossName: table.loss.rawValue,
+      start: table.start(), modelName: table.model.name, lossName: table.loss.name,
       targetName: table.targetName, l2: table.l2, isQuadratic: table.isQuadratic,
       isLinearInParameters: table.isLinearInParameters, notes: table.notes)
     self.table = table

@@ -26,7 +26,8 @@ extension DiagnosisSession {
     if let whole {
       findings.append(
         .someSamples(
-          chosen: problem.sampleCount, of: whole.count, seed: request.seed, sharpness: onAll))
+          chosen: problem.sampleCount, of: whole.count, seed: request.resources.seed,
+          sharpness: onAll))
     }
     if let sampling, let warning = sampling.warning {
       findings.append(
@@ -44,7 +45,9 @@ extension DiagnosisSession {
     {
       findings.append(.fewSamples(samples: problem.sampleCount, parameters: point.count))
     }
-    if let rate = request.rate ?? safeRate(survey), let truncation = try truncation(survey, rate) {
+    if let rate = request.training.rate ?? safeRate(survey),
+      let truncation = try truncation(survey, rate)
+    {
       findings.append(truncation)
     }
     if let reference = outcome.reference {
@@ -74,7 +77,7 @@ extension DiagnosisSession {
   private func rateFindings(
     _ survey: CurvatureSurvey<Scalar>, _ facts: LearningRateFacts
   ) -> [Finding] {
-    guard let rate = request.rate else { return [] }
+    guard let rate = request.training.rate else { return [] }
     guard let limit = facts.stabilityLimit else {
       return optimizer.stability?.isPreconditioned == true && preconditioner == nil
         ? [
@@ -86,7 +89,7 @@ extension DiagnosisSession {
     guard let rule = optimizer.stability else { return [] }
     let contraction = EigenDirection(
       eigenvalue: survey.largest, zeroThreshold: survey.zeroThreshold, rate: rate,
-      optimizer: optimizer, tolerance: request.tolerance
+      optimizer: optimizer, tolerance: request.trials.tolerance
     ).contraction
     if rate >= limit {
       // Adam's step is heavy-ball on its preconditioned curvature, which moves along with it.
@@ -96,7 +99,8 @@ extension DiagnosisSession {
         .rateAboveLimit(
           rate: rate, limit: limit, sharpness: survey.largest, growth: abs(growth),
           direction: rule.isPreconditioned ? [] : survey.sharpestParameters(problem),
-          isQuadratic: problem.isQuadratic && !rule.isPreconditioned, isStationary: gradientNorm == 0)
+          isQuadratic: problem.isQuadratic && !rule.isPreconditioned,
+          isStationary: gradientNorm == 0)
       ]
     }
     if rate < rule.slowBelow * limit {
@@ -106,12 +110,13 @@ extension DiagnosisSession {
     if optimizer.isPlainDescent, rate > Verdict.oscillatingAbove * limit, let contraction {
       findings.append(.rateOscillates(rate: rate, limit: limit, contraction: contraction))
     }
-    if optimizer.hasForecast, !survey.curvature.isIndefinite, let flattest = flattestOfInterest(survey),
+    if optimizer.hasForecast, !survey.curvature.isIndefinite,
+      let flattest = flattestOfInterest(survey),
       survey.largest / flattest >= 1e3
     {
       let direction = EigenDirection(
         eigenvalue: flattest, zeroThreshold: survey.zeroThreshold, rate: rate,
-        optimizer: optimizer, tolerance: request.tolerance)
+        optimizer: optimizer, tolerance: request.trials.tolerance)
       findings.append(
         .rateLimitedBySharpest(
           rate: rate, sharpness: survey.largest, flattest: flattest, halfLife: direction.halfLife))
@@ -169,7 +174,7 @@ extension DiagnosisSession {
     }
     if let finding = roundedTable(survey) { findings.append(finding) }
     if survey.modes == nil,
-      survey.hidesGains(tolerance: request.tolerance)
+      survey.hidesGains(tolerance: request.trials.tolerance)
         || Scalar.precisionName == "float32" && abs(survey.smallest) <= survey.zeroThreshold
     {
       findings.append(
@@ -271,7 +276,7 @@ extension DiagnosisSession {
 
   private func conditioning(_ survey: CurvatureSurvey<Scalar>) -> Finding? {
     let isIndefinite = survey.curvature.isIndefinite
-    guard !survey.hidesGains(tolerance: request.tolerance),
+    guard !survey.hidesGains(tolerance: request.trials.tolerance),
       let kappa = isIndefinite ? survey.effectiveConditionNumber : survey.workingConditionNumber
     else { return nil }
     if kappa < 10 {

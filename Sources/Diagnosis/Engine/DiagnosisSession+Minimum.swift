@@ -37,7 +37,7 @@ extension DiagnosisSession {
       guard let gain = try modes?.initialGap ?? localGain(at: x, gradient, drop: loss - value)
       else { return nil }
       let rounding = 4 * Double(Scalar.ulpOfOne) * abs(value)
-      if gain <= max(0.01 * request.tolerance * (loss - value), rounding) {
+      if gain <= max(0.01 * request.trials.tolerance * (loss - value), rounding) {
         return Reference(
           loss: value,
           source: finiteMinimum.isAbsent || newton.ending == .noFiniteMinimum
@@ -69,8 +69,9 @@ extension DiagnosisSession {
   ) throws -> Double? {
     do {
       let survey = try CurvatureSurvey(
-        of: objective.hessian(at: x), gradient: gradient, seed: request.seed,
-        denseLimit: canSolveDensely ? 1500 : 0, memory: request.memory / 2, products: (60, 60))
+        of: objective.hessian(at: x), gradient: gradient, seed: request.resources.seed,
+        denseLimit: canSolveDensely ? 1500 : 0, memory: request.resources.memory / 2,
+        products: (60, 60))
       // Ritz values and a Gauss rule bound both from the wrong side.
       guard survey.dense != nil, !survey.curvature.isIndefinite,
         survey.largest > survey.zeroThreshold
@@ -83,7 +84,7 @@ extension DiagnosisSession {
       let rounding = 100 * Double(Scalar.ulpOfOne) * gradientNorm
       if norm.squareRoot() > rounding,
         survey.model.hidesGains(
-          0.01 * request.tolerance * drop, precision: Double(Scalar.ulpOfOne))
+          0.01 * request.trials.tolerance * drop, precision: Double(Scalar.ulpOfOne))
       {
         return nil
       }
@@ -98,7 +99,7 @@ extension DiagnosisSession {
   /// The minimum of a quadratic loss by its dense eigensystem, refined until the loss stops falling; nil
   /// where directions below rounding may lead lower.
   private func denseMinimum(_ survey: CurvatureSurvey<Scalar>) throws -> Double? {
-    guard let system = survey.dense, !survey.hidesGains(tolerance: request.tolerance) else {
+    guard let system = survey.dense, !survey.hidesGains(tolerance: request.trials.tolerance) else {
       return nil
     }
     let n = system.dimension
@@ -121,6 +122,6 @@ extension DiagnosisSession {
     }
     // What the last step had still to gain tells whether the system was solved.
     let rounding = 16 * Double(Scalar.ulpOfOne) * abs(best)
-    return left <= max(0.01 * request.tolerance * (loss - best), rounding) ? best : nil
+    return left <= max(0.01 * request.trials.tolerance * (loss - best), rounding) ? best : nil
   }
 }

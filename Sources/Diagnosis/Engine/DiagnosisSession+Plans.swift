@@ -29,7 +29,7 @@ extension DiagnosisSession {
       return { try $0.run(objective, optimizer, rate: rate, from: point, theory: theory) }
     }
 
-    if let rate = request.rate {
+    if let rate = request.training.rate {
       add(
         .asGiven, "as you have it: \(optimizer.phrase) at \(Wording.number(rate))",
         .init(
@@ -108,10 +108,10 @@ extension DiagnosisSession {
     _ survey: CurvatureSurvey<Scalar>, rate: Double, by optimizer: any Optimizer = GradientDescent()
   ) -> Int? {
     survey.curvature.isIndefinite || finiteMinimum.isAbsent
-      || survey.hidesGains(tolerance: request.tolerance)
+      || survey.hidesGains(tolerance: request.trials.tolerance)
       ? nil
       : survey.model.forecast(rate: rate, by: optimizer)?
-        .iterations(toRelativeGap: request.tolerance)
+        .iterations(toRelativeGap: request.trials.tolerance)
   }
 
   /// Predicted steps of plain descent to the tolerance: by the quadratic model where the loss is one,
@@ -122,7 +122,7 @@ extension DiagnosisSession {
   ) throws -> Int? {
     guard !finiteMinimum.isAbsent else { return nil }
     guard !problem.isQuadratic else { return iterations(survey, rate: rate) }
-    guard !survey.isBlindToGains(tolerance: request.tolerance) else { return nil }
+    guard !survey.isBlindToGains(tolerance: request.trials.tolerance) else { return nil }
     guard budget.affords("the predicted course", products: 10, share: 0.005) else { return nil }
     do {
       return try piecewiseForecast(objective, from: start, rate: rate, survey).iterations
@@ -135,9 +135,10 @@ extension DiagnosisSession {
 
   /// Nil where no count can be vouched for.
   func fastestRate(_ survey: CurvatureSurvey<Scalar>) -> Double? {
-    finiteMinimum.isAbsent || survey.hidesGains(tolerance: request.tolerance)
+    finiteMinimum.isAbsent || survey.hidesGains(tolerance: request.trials.tolerance)
       ? nil
-      : survey.model.fastestRate(upperBound: survey.upperBound, tolerance: request.tolerance)?.rate
+      : survey.model.fastestRate(
+        upperBound: survey.upperBound, tolerance: request.trials.tolerance)?.rate
   }
 
   /// What is known beforehand of a run.
@@ -171,7 +172,8 @@ extension DiagnosisSession {
   ) -> Bool {
     guard let exact = exactLoss(survey) else { return false }
     guard let other = exactLoss(variant.survey) else { return true }
-    return abs(other.initialGap - exact.initialGap) > 0.1 * request.tolerance * exact.initialGap
+    return abs(other.initialGap - exact.initialGap) > 0.1 * request.trials.tolerance
+      * exact.initialGap
   }
 
   /// One, where conjugate gradients on the diagonally scaled Hessian can solve a quadratic's step far
@@ -194,7 +196,7 @@ extension DiagnosisSession {
   ) -> (rate: Double, momentum: Double) {
     // Where the flat directions are unknown, the customary coefficient.
     guard !survey.isMeasureCoarse, !finiteMinimum.isAbsent,
-      !survey.hidesGains(tolerance: request.tolerance)
+      !survey.hidesGains(tolerance: request.trials.tolerance)
     else {
       return (1 / survey.upperBound, 0.9)
     }
@@ -204,7 +206,7 @@ extension DiagnosisSession {
     func steps(_ tuned: (rate: Double, momentum: Double)) -> Int {
       guard tuned.momentum < 1 else { return .max }
       return survey.model.forecast(rate: tuned.rate, momentum: tuned.momentum)
-        .boundedIterations(toRelativeGap: request.tolerance) ?? .max
+        .boundedIterations(toRelativeGap: request.trials.tolerance) ?? .max
     }
     var best = LearningRateFacts.optimalMomentum(
       smallest: min(survey.effectiveSmallest ?? largest, largest), largest: largest)
@@ -234,7 +236,7 @@ extension DiagnosisSession {
     let diagonal =
       try survey.diagonal
       ?? hutchinsonDiagonal(
-        of: map, probes: Self.probes, seed: UInt64(bitPattern: Int64(request.seed)) &+ 1)
+        of: map, probes: Self.probes, seed: UInt64(bitPattern: Int64(request.resources.seed)) &+ 1)
     // An entry within the zero threshold is rounding, and so is what it would be divided into; those of a
     // table's matrix are sums of squares, right to the last digits.
     let peak = diagonal.map(abs).max() ?? 0
@@ -250,7 +252,7 @@ extension DiagnosisSession {
       scaled = try CurvatureSurvey(
         of: PreconditionedMap(map, by: DiagonalPreconditioner(inverse: inverse)),
         gradient: zip(gradient, inverse).map { Scalar(Double($0) * $1.squareRoot()) },
-        seed: request.seed, denseLimit: 1500, memory: request.memory / 2)
+        seed: request.resources.seed, denseLimit: 1500, memory: request.resources.memory / 2)
     } catch is LinearMapError {
       return []
     } catch is CurvatureError {

@@ -62,7 +62,7 @@ extension DiagnosisSession {
         conditionNumber: 1, iterations: newtonIterations(plans.map(\.prescription), survey)))
     result.prescriptions = plans.map(\.prescription) + [newtonPlan]
     result.hasFiniteMinimum = !finiteMinimum.isAbsent
-    guard request.trials else { return }
+    guard request.trials.areRun else { return }
 
     guard budget.affords("Newton's method", products: 300, share: 0.2) else {
       result.prescriptions.removeLast()
@@ -73,7 +73,8 @@ extension DiagnosisSession {
     let exact = exactLoss(survey)
     let newton = try NewtonCG(
       minimizing: objective, from: point, diagonal: survey.diagonal,
-      tolerance: min(1e-12, 1e-6 * request.tolerance), forcing: problem.isQuadratic ? 1e-8 : 1e-3,
+      tolerance: min(1e-12, 1e-6 * request.trials.tolerance),
+      forcing: problem.isQuadratic ? 1e-8 : 1e-3,
       maxOperations: problem.table == nil ? 2000 * objective.gradientOperations() : .infinity,
       relativeGap: { x in exact?.relativeGap(at: x.map { Double($0) }) }, context: context)
     guard newton.ending != .cancelled else {
@@ -99,8 +100,8 @@ extension DiagnosisSession {
     let gradientOperations = try objective.gradientOperations()
     func bench(_ reference: Double?) -> TrialBench<Scalar> {
       TrialBench(
-        startLoss: loss, referenceLoss: reference, tolerance: request.tolerance,
-        maxIterations: request.maxIterations, gradientOperations: gradientOperations,
+        startLoss: loss, referenceLoss: reference, tolerance: request.trials.tolerance,
+        maxIterations: request.trials.maxIterations, gradientOperations: gradientOperations,
         // Small convolutions and attention reach a fraction of the rate of a table's products.
         allowance: problem.table == nil ? 2e10 : 1.5e11, context: context)
     }
@@ -111,7 +112,7 @@ extension DiagnosisSession {
       min(newtonLoss, outcomes.compactMap(\.lowestLoss).min() ?? newtonLoss)
     }
     if let known = reference, exact == nil,
-      lowest() < known.loss - request.tolerance * (loss - known.loss)
+      lowest() < known.loss - request.trials.tolerance * (loss - known.loss)
     {
       // A minimum of its neighbourhood alone: what was stopped at it has to run on.
       reference = nil
@@ -181,8 +182,8 @@ extension DiagnosisSession {
   /// Trials of a few steps each, for a model whose minimum is too dear to look for.
   private func shortTrials(_ plans: [Plan], into result: inout Remedies) throws {
     let bench = TrialBench<Scalar>(
-      startLoss: loss, referenceLoss: nil, tolerance: request.tolerance,
-      maxIterations: request.maxIterations ?? shortTrialSteps(plans.count),
+      startLoss: loss, referenceLoss: nil, tolerance: request.trials.tolerance,
+      maxIterations: request.trials.maxIterations ?? shortTrialSteps(plans.count),
       gradientOperations: try objective.gradientOperations(), context: context)
     let outcomes = try run(plans, on: { _ in bench }, after: 0, into: &result)
     guard let best = outcomes.compactMap(\.lowestLoss).min() else { return }

@@ -49,20 +49,21 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     self.executor = executor
     self.context = context
     var objective: any Loss<Scalar> = try problem.loss(
-      executor: executor, memory: request.memory, context: context)
-    var budget = try WorkBudget(objective, limit: request.workLimit)
+      executor: executor, memory: request.resources.memory, context: context)
+    var budget = try WorkBudget(objective, limit: request.resources.workLimit)
     var whole: SampleChoice?
     if problem.table == nil, let definition = problem.definition, !definition.couplesSamples,
       let affordable = budget.affordableSamples(of: problem.sampleCount)
     {
       let chosen = SampleChoice.draw(
         affordable, of: problem.sampleCount, batch: definition.fixedBatch ?? 1,
-        seed: request.seed)
+        seed: request.resources.seed)
       if chosen.count < problem.sampleCount {
         whole = SampleChoice(data: problem.data(Scalar.element))
         problem.loss = .traced(definition, data: problem.data.map { $0.samples(at: chosen) })
-        objective = try problem.loss(executor: executor, memory: request.memory, context: context)
-        budget = try WorkBudget(objective, limit: request.workLimit)
+        objective = try problem.loss(
+          executor: executor, memory: request.resources.memory, context: context)
+        budget = try WorkBudget(objective, limit: request.resources.workLimit)
       }
     }
     scaling = problem.table.map(FeatureScaling.init)
@@ -76,16 +77,21 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     try problem.atPoint?(point.map { Double($0) })
   }
 
-  /// Runs `request.steps` steps of the given optimizer, then measures loss and gradient.
+  /// Runs `request.training.steps` steps of the given optimizer, then measures loss and gradient.
   private mutating func approach() throws {
-    if request.steps > 0 {
-      guard let rate = request.rate else {
+    if request.training.steps > 0 {
+      guard let rate = request.training.rate else {
         throw DiagnosisFailure(
-          .usage, "--at \(request.steps) runs the optimizer first, which needs a rate: add --lr.")
+          .usage,
+          "--at \(request.training.steps) runs the optimizer first, which needs a rate: add --lr.")
       }
-      context.report("running \(request.steps) steps first", fraction: 0)
-      let run = try TrainingRun(objective, optimizer, rate: rate, from: point)
-      for step in 0..<request.steps {
+      context.report("running \(request.training.steps) steps first", fraction: 0)
+      let run = try TrainingRun(
+        objective, optimizer, rate: rate, from: point,
+        gradients: request.training.batch.map {
+          .batches(size: $0, seed: request.resources.probeSeed)
+        } ?? .allSamples)
+      for step in 0..<request.training.steps {
         let (loss, _) = try run.step()
         guard loss.isFinite else {
           brokenStep = step
@@ -97,7 +103,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       }
       point = run.parameters
       preconditioner = optimizer.preconditioner(
-        state: { run.state($0).map { Double($0) } }, step: request.steps)
+        state: { run.state($0).map { Double($0) } }, step: request.training.steps)
       if brokenStep != nil {
         // A step beyond may be finite again, as where a logarithm's argument comes back: it is not the
         // point asked for.
@@ -107,13 +113,13 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       }
     }
     (loss, gradient) = try objective.valueAndGradient(at: point)
-    if !loss.isFinite || !gradientNorm.isFinite, brokenStep == nil, request.steps > 0 {
-      brokenStep = request.steps
+    if !loss.isFinite || !gradientNorm.isFinite, brokenStep == nil, request.training.steps > 0 {
+      brokenStep = request.training.steps
     }
   }
 
   /// The optimizer whose rate is judged.
-  var optimizer: any Optimizer { request.optimizer.make() }
+  var optimizer: any Optimizer { request.training.optimizer.make() }
 
   /// The share of its last move that the given optimizer repeats; nil where no forecast exists for it.
   var forecastMomentum: Double? {
@@ -138,9 +144,9 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     var survey: CurvatureSurvey<Scalar>
     do {
       survey = try CurvatureSurvey(
-        of: map, gradient: gradient, seed: request.seed,
+        of: map, gradient: gradient, seed: request.resources.seed,
         denseLimit: canSolveDensely ? CurvatureSurvey<Scalar>.denseLimit : 0,
-        memory: request.memory / 2,
+        memory: request.resources.memory / 2,
         products: (
           budget.products(share: 0.35, least: 12, most: 300),
           budget.products(share: 0.1, least: 3, most: 150)
@@ -155,7 +161,8 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     let gaussNewton = try ifMeasurable { try gaussNewtonConditionNumber(survey) }
     let adamBound = try ifMeasurable { try preconditionedBound(map) }
     let facts = LearningRateFacts(
-      survey.curvature, rule: optimizer.stability, given: request.rate, preconditionedBound: adamBound)
+      survey.curvature, rule: optimizer.stability, given: request.training.rate,
+      preconditionedBound: adamBound)
     let standardised = try ifMeasurable { try standardisedVariant() }
     let layers = try ifMeasurable { try layerCurvature() } ?? []
     let onAll = try ifMeasurable { try sharpnessOnAllSamples(survey) }
@@ -169,7 +176,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       learningRate: .init(facts, note: limitNote(facts)),
       directions: directions(survey),
       prediction: try ifMeasurable { try prediction(survey) }
-        ?? .init(rate: request.rate, iterations: nil, tolerance: request.tolerance),
+        ?? .init(rate: request.training.rate, iterations: nil, tolerance: request.trials.tolerance),
       findings: try findings(
         survey, facts: facts, gaussNewton: gaussNewton, standardised: standardised,
         outcome: outcome, layers: layers, sampling: sampling, onAll: onAll),
@@ -218,9 +225,10 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     DiagnosisReport.Problem(
       parameters: point.count, samples: problem.sampleCount, features: problem.table?.featureCount,
       loss: loss.isFinite ? loss : nil, gradientNorm: gradientNorm.isFinite ? gradientNorm : nil,
-      seed: request.seed, precision: Scalar.precisionName, executor: executor.name,
+      seed: request.resources.seed, precision: Scalar.precisionName, executor: executor.name,
       name: problem.name, model: problem.modelName, lossName: problem.lossName,
-      target: problem.targetName, optimizer: request.optimizer.name, at: request.steps,
+      target: problem.targetName, optimizer: request.training.optimizer.name,
+      at: request.training.steps,
       l2: problem.l2, notes: problem.notes, data: problem.dataName,
       layers: problem.table == nil ? problem.parameters.layers.count : nil)
   }
@@ -231,7 +239,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         .init(largest: 0, upperBound: 0, smallest: 0, zeroThreshold: 0), rule: optimizer.stability,
         given: nil),
       note: "nothing can be said where the \(quantity) is not finite")
-    learningRate.given = request.rate
+    learningRate.given = request.training.rate
     return DiagnosisReport(
       problem: problemFacts,
       curvature: .init(
@@ -239,7 +247,8 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
         smallest: .init(value: nil, residual: nil), indefinite: false, operatorApplications: 0),
       learningRate: learningRate,
       directions: [],
-      prediction: .init(rate: request.rate, iterations: nil, tolerance: request.tolerance),
+      prediction: .init(
+        rate: request.training.rate, iterations: nil, tolerance: request.trials.tolerance),
       findings: [.nonFinite(quantity: quantity, cause: nonFiniteCause)], prescriptions: [])
   }
 
@@ -271,18 +280,19 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     // Adam's rate acts on its preconditioned curvature: along these directions it means nothing.
     return shown.map {
       EigenDirection(
-        eigenvalue: $0, zeroThreshold: survey.zeroThreshold, rate: request.rate ?? safeRate(survey),
-        optimizer: request.rate == nil ? GradientDescent() : optimizer,
-        tolerance: request.tolerance)
+        eigenvalue: $0, zeroThreshold: survey.zeroThreshold,
+        rate: request.training.rate ?? safeRate(survey),
+        optimizer: request.training.rate == nil ? GradientDescent() : optimizer,
+        tolerance: request.trials.tolerance)
     }
   }
 
   private func prediction(_ survey: CurvatureSurvey<Scalar>) throws -> DiagnosisReport.Prediction {
-    let rate = request.rate ?? safeRate(survey)
+    let rate = request.training.rate ?? safeRate(survey)
     guard !finiteMinimum.isAbsent else {
-      return .init(rate: rate, iterations: nil, tolerance: request.tolerance)
+      return .init(rate: rate, iterations: nil, tolerance: request.trials.tolerance)
     }
-    let optimizer: any Optimizer = request.rate == nil ? GradientDescent() : self.optimizer
+    let optimizer: any Optimizer = request.training.rate == nil ? GradientDescent() : self.optimizer
     let steps = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
     func curve(_ relativeGap: (Int) -> Double?) -> [DiagnosisReport.CurvePoint] {
       steps.compactMap { step in
@@ -290,25 +300,26 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       }
     }
     if let rate, optimizer.isPlainDescent, !problem.isQuadratic,
-      !survey.isBlindToGains(tolerance: request.tolerance),
+      !survey.isBlindToGains(tolerance: request.trials.tolerance),
       budget.affords("the predicted course", products: 10, share: 0.005)
     {
       let forecast = try piecewiseForecast(objective, from: point, rate: rate, survey)
       return .init(
-        rate: rate, iterations: forecast.iterations, tolerance: request.tolerance,
+        rate: rate, iterations: forecast.iterations, tolerance: request.trials.tolerance,
         curve: curve(forecast.relativeGap(after:)))
     }
     // What cannot be followed from point to point is not foretold by the bowl at the start.
     guard let rate, problem.isQuadratic || !optimizer.isPlainDescent,
-      let forecast = survey.model.forecast(rate: rate, by: optimizer), !survey.curvature.isIndefinite,
-      !survey.hidesGains(tolerance: request.tolerance)
+      let forecast = survey.model.forecast(rate: rate, by: optimizer),
+      !survey.curvature.isIndefinite,
+      !survey.hidesGains(tolerance: request.trials.tolerance)
     else {
-      return .init(rate: rate, iterations: nil, tolerance: request.tolerance)
+      return .init(rate: rate, iterations: nil, tolerance: request.trials.tolerance)
     }
     let momentum = optimizer.stability?.momentum ?? 0
     return .init(
-      rate: rate, iterations: forecast.iterations(toRelativeGap: request.tolerance),
-      tolerance: request.tolerance, momentum: momentum == 0 ? nil : momentum,
+      rate: rate, iterations: forecast.iterations(toRelativeGap: request.trials.tolerance),
+      tolerance: request.trials.tolerance, momentum: momentum == 0 ? nil : momentum,
       curve: curve(forecast.relativeGap(after:)))
   }
 
@@ -319,7 +330,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     _ survey: CurvatureSurvey<Scalar>
   ) throws -> PiecewiseForecast<Scalar> {
     try PiecewiseForecast(
-      objective, from: start, rate: rate, to: .relativeGap(request.tolerance),
+      objective, from: start, rate: rate, to: .relativeGap(request.trials.tolerance),
       zeroThreshold: survey.rounding,
       maxOperations: min(1.5e10, 1000 * objective.gradientOperations()))
   }
@@ -347,7 +358,8 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       let map = try objective.gaussNewton(at: point)
     else { return nil }
     return try CurvatureSurvey(
-      of: map, gradient: gradient, seed: request.seed, denseLimit: 0, memory: request.memory / 2
+      of: map, gradient: gradient, seed: request.resources.seed, denseLimit: 0,
+      memory: request.resources.memory / 2
     ).effectiveConditionNumber
   }
 
@@ -358,7 +370,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     else { return [] }
     context.report("layers")
     var options = TopEigenpairs<Scalar>.Options()
-    options.seed = request.probeSeed
+    options.seed = request.resources.probeSeed
     options.tolerance = 1e-4
     return try objective.layerCurvature(
       .hessian, at: point, options: options, exactTraceLimit: 0, seed: options.seed)
@@ -373,7 +385,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     else { return nil }
     context.report("sampling error")
     var options = TopEigenpairs<Scalar>.Options()
-    options.seed = request.probeSeed
+    options.seed = request.resources.probeSeed
     options.tolerance = 1e-4
     let groups = try traced.sampleGroups(.hessian, at: point, count: 10, seed: options.seed)
     return try SamplingError.eigenvalue(.largest, of: groups, options: options)
@@ -388,7 +400,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     let factor = try DiagonalPreconditioner<Scalar>(
       preconditioner, relativeFloor: .leastNormalMagnitude)
     var options = TopEigenpairs<Scalar>.Options()
-    options.seed = request.probeSeed
+    options.seed = request.resources.probeSeed
     options.tolerance = Scalar.precisionName == "float64" ? 1e-8 : 1e-4
     return try TopEigenpairs<Scalar>(of: PreconditionedMap(map, by: factor), options: options)
       .upperBound
@@ -415,7 +427,7 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
     let variant = scaling.applied(to: table)
     let objective = try Objective<Scalar>(
       variant.definition, data: variant.data(Scalar.element), executor: executor,
-      memoryBudget: request.memory, context: context)
+      memoryBudget: request.resources.memory, context: context)
     let isExact = problem.isLinearInParameters
     let start =
       isExact
@@ -423,8 +435,9 @@ struct DiagnosisSession<Scalar: LinearMapScalar> {
       : variant.start()
     let (_, gradient) = try objective.valueAndGradient(at: start)
     var survey = try CurvatureSurvey(
-      of: objective.hessian(at: start), gradient: gradient, seed: request.seed, denseLimit: 1500,
-      memory: request.memory / 2)
+      of: objective.hessian(at: start), gradient: gradient, seed: request.resources.seed,
+      denseLimit: 1500,
+      memory: request.resources.memory / 2)
     // In float64 from the columns as no double holds them, so that what depends on each other still does.
     let exact =
       Scalar.precisionName == "float64"

@@ -1,3 +1,4 @@
+import Curvature
 import Foundation
 import LinearMaps
 
@@ -18,7 +19,7 @@ extension TabularProblem {
   ) -> LeastSquaresModes? {
     switch (model, self.target) {
     case (.linear, .numeric):
-      loss == .crossEntropy ? nil : linearModes(features, target, point, scaling)
+      isQuadratic ? linearModes(features, target, point, scaling) : nil
     case (.softmax, .classes(let labels, let count)):
       softmaxModes(features, labels, classes: count, point, scaling)
     case (.linear, .classes), (.softmax, .numeric), (.mlp, _): nil
@@ -29,7 +30,7 @@ extension TabularProblem {
     _ features: [DoubleDouble], _ target: [Double], _ point: [Double], _ scaling: [Double]?
   ) -> LeastSquaresModes? {
     let (n, d) = (sampleCount, featureCount)
-    let scale = (loss == .meanSquaredError ? 2 : 1) / Double(n)
+    let scale = (loss.name == ModelLoss.meanSquaredError.name ? 2 : 1) / Double(n)
     guard LeastSquaresModes.affords(rows: n + (l2 > 0 ? d : 0), columns: d + 1) else { return nil }
     var residual = target.map { DoubleDouble(-$0) }
     var columns: [[DoubleDouble]] = []

@@ -17,7 +17,7 @@ public struct TabularProblem: Sendable {
   public var featureNames: [String]
   public var target: Target
   public var model: ModelChoice
-  public var loss: LossChoice
+  public var loss: ModelLoss
   /// The penalty `c` of `c/2 ||w||^2`, biases excluded.
   public var l2: Double
   public var seed: Int
@@ -29,7 +29,7 @@ public struct TabularProblem: Sendable {
 
   public init(
     name: String, targetName: String, features: [Double], featureNames: [String], target: Target,
-    model: ModelChoice, loss: LossChoice, l2: Double = 0, seed: Int = 0, notes: [String] = []
+    model: ModelChoice, loss: ModelLoss, l2: Double = 0, seed: Int = 0, notes: [String] = []
   ) {
     precondition(
       features.count == featureNames.count * target.count,
@@ -55,7 +55,7 @@ public struct TabularProblem: Sendable {
   public var featureCount: Int { featureNames.count }
 
   /// Whether the loss is a quadratic in the parameters.
-  public var isQuadratic: Bool { model == .linear && loss != .crossEntropy }
+  public var isQuadratic: Bool { model == .linear && loss.name != ModelLoss.crossEntropy.name }
 
   /// Whether the model's outputs are linear in its parameters, so that the Gauss-Newton matrix is the
   /// Hessian.
@@ -116,28 +116,17 @@ extension TabularProblem {
       }
       return value
     }
-    return LossDefinition(
-      parameters: parameters, model: model, loss: loss.function,
-      penalty: l2 == 0 ? nil : penalty(on: parameters),
-      distribution: loss.distribution(outputs: outputCount))
-  }
-
-  /// `c/2 sum ||w||^2` over the weights.
-  private func penalty(
-    on parameters: [LossDefinition.Parameter]
-  ) -> @Sendable ([Traced]) -> Traced {
-    { [l2, penaltyScales] traced in
-      var total: Traced?
-      for (index, parameter) in parameters.enumerated() where !parameter.isBias {
-        var squares = traced[index].square()
-        if index == 0, let penaltyScales {
-          let type = TensorType(squares.element, Shape([penaltyScales.count, 1]))
-          squares = squares * squares.builder.constant(Tensor(penaltyScales, type: type))
-        }
-        total = total.map { $0 + squares.sum() } ?? squares.sum()
+    let targetType =
+      switch target {
+      case .numeric: TensorType(.float64, [sampleCount, outputCount])
+      case .classes: TensorType(.int32, [sampleCount])
       }
-      return total! * (l2 / 2)
-    }
+    return LossDefinition(
+      parameters: parameters, model: model, loss: { [loss] in loss.apply($0, $1[1]) },
+      penalty: l2 == 0
+        ? nil : LossDefinition.decay(l2, of: parameters, firstRowScales: penaltyScales),
+      distribution: loss.distribution(
+        TensorType(.float64, [sampleCount, outputCount]), targetType))
   }
 
   /// Features and target as tensors, one row per sample.
@@ -161,8 +150,8 @@ extension TabularProblem {
     var generator = SeededGenerator(seed: UInt64(bitPattern: Int64(seed)))
     return parameters.flatMap { parameter -> [Scalar] in
       if parameter.isBias { return [Scalar](repeating: 0, count: parameter.shape.count) }
-      let deviation = 1 / Double(parameter.shape[0]).squareRoot()
-      return (0..<parameter.shape.count).map { _ in Scalar(generator.nextNormal() * deviation) }
+      return ParameterSet.Initialization.leCun
+        .weights(parameter.shape.count, fanIn: parameter.shape[0], &generator).map { Scalar($0) }
     }
   }
 
@@ -177,31 +166,5 @@ extension TabularProblem {
       offset -= parameter.shape.count
     }
     preconditionFailure("there is no parameter \(index)")
-  }
-}
-
-extension LossChoice {
-  /// The mean loss of a batch of outputs: `[n, m]` against `[n, m]` numbers or `[n]` class indices.
-  var function: @Sendable (Traced, [Traced]) -> Traced {
-    switch self {
-    case .halfSquaredError:
-      { outputs, data in (outputs - data[1]).square().sum() * (0.5 / Double(outputs.shape[0])) }
-    case .meanSquaredError:
-      { outputs, data in (outputs - data[1]).square().mean() }
-    case .crossEntropy:
-      { outputs, data in
-        let picked = outputs.gather(data[1].expanded(at: 1), axis: 1, batch: 1)
-        return (outputs.logSumExp(axis: 1) - picked.reshaped([outputs.shape[0]])).mean()
-      }
-    }
-  }
-
-  /// The likelihood that the loss is, up to a constant; see `OutputDistribution`.
-  fileprivate func distribution(outputs: Int) -> OutputDistribution {
-    switch self {
-    case .halfSquaredError: OutputDistribution(.gaussian)
-    case .meanSquaredError: OutputDistribution(.gaussian, scale: 2 / Double(outputs))
-    case .crossEntropy: OutputDistribution(.categorical)
-    }
   }
 }

@@ -1,4 +1,5 @@
 import Presentation
+import Training
 
 /// Everything that a diagnosis can be told: `eigenstep diagnose` makes one of its options, and
 /// `eigenstep run` reads one from a file.
@@ -18,11 +19,11 @@ public struct DiagnosisRequest: Sendable, Equatable {
   /// For a table or, by its ending, an ONNX file, with all options at their defaults.
   public init(file: String, target: String) {
     if file.lowercased().hasSuffix(".onnx") {
-      var model = ModelFileSource(file: file)
+      var model = ModelFileRequest(file: file)
       model.target = target
       self.init(.model(model))
     } else {
-      self.init(.table(TableSource(file: file, target: target)))
+      self.init(.table(TableRequest(file: file, target: target)))
     }
   }
 

@@ -1,7 +1,7 @@
 /// What is diagnosed, as a request names it: a table, a model file, or a problem that the program holds.
 public enum ProblemSource: Sendable, Equatable {
-  case table(TableSource)
-  case model(ModelFileSource)
+  case table(TableRequest)
+  case model(ModelFileRequest)
   /// A problem in memory, of this name; it cannot be opened again.
   case memory(String)
 
@@ -19,7 +19,7 @@ public enum ProblemSource: Sendable, Equatable {
 }
 
 /// A table (CSV with a header) and the model that is fitted to it.
-public struct TableSource: Sendable, Equatable {
+public struct TableRequest: Sendable, Equatable {
   public var file: String
   /// The column to predict.
   public var target: String
@@ -41,7 +41,7 @@ public struct TableSource: Sendable, Equatable {
 }
 
 /// A model file with its data, its loss and what is trained.
-public struct ModelFileSource: Sendable, Equatable {
+public struct ModelFileRequest: Sendable, Equatable {
   /// An ONNX file.
   public var file: String
   /// NPZ, NPY, safetensors or CSV; arrays are matched to the model's inputs by name.
@@ -75,9 +75,9 @@ extension ProblemSource: Codable {
 
   public init(from decoder: any Decoder) throws {
     let fields = try RequestFields(decoder, CodingKeys.self)
-    if let table = try fields.optional(TableSource.self, .table) {
+    if let table = try fields.optional(.table, as: TableRequest.self) {
       self = .table(table)
-    } else if let model = try fields.optional(ModelFileSource.self, .model) {
+    } else if let model = try fields.optional(.model, as: ModelFileRequest.self) {
       self = .model(model)
     } else {
       self = .memory(try fields.value(.memory))
@@ -95,7 +95,7 @@ extension ProblemSource: Codable {
   }
 }
 
-extension TableSource: Codable {
+extension TableRequest: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable {
     case file, target, features, dropped, model, loss, missing, l2
   }
@@ -105,7 +105,7 @@ extension TableSource: Codable {
     self.init(file: try fields.value(.file), target: try fields.value(.target))
     features = try fields.optional(.features) ?? features
     dropped = try fields.optional(.dropped) ?? dropped
-    model = try fields.optional(String.self, .model).map { try ModelChoice($0) }
+    model = try fields.optional(.model, as: String.self).map { try ModelChoice($0) }
     loss = try fields.optional(.loss)
     missing = try fields.optional(.missing) ?? missing
     l2 = try fields.optional(.l2) ?? l2
@@ -124,7 +124,7 @@ extension TableSource: Codable {
   }
 }
 
-extension ModelFileSource: Codable {
+extension ModelFileRequest: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable {
     case file, data, target, loss, output, lossOutput, parameters, frozen, samples, training, saved
     case l2

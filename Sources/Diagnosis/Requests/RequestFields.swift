@@ -19,7 +19,9 @@ public struct RequestError: Error, Equatable, Sendable, CustomStringConvertible 
     throw RequestError(field, "is \(value), but it must be \(range)")
   }
 
-  static func check(_ value: Int?, _ field: String, atLeast least: Int, atMost most: Int = .max) throws {
+  static func check(_ value: Int?, _ field: String, atLeast least: Int, atMost most: Int = .max)
+    throws
+  {
     guard let value else { return }
     guard value >= least else {
       throw RequestError(field, "is \(value), but it must be at least \(least)")
@@ -59,7 +61,7 @@ struct RequestFields<Key: CodingKey & CaseIterable & RawRepresentable<String>> {
   /// Nil for a field that is missing or null.
   ///
   /// - Throws: `RequestError` for a value of another kind.
-  func optional<T: Decodable>(_: T.Type = T.self, _ key: Key) throws -> T? {
+  func optional<T: Decodable>(_ key: Key, as: T.Type = T.self) throws -> T? {
     do {
       return try container.decodeIfPresent(T.self, forKey: key)
     } catch let error as DecodingError {
@@ -69,7 +71,7 @@ struct RequestFields<Key: CodingKey & CaseIterable & RawRepresentable<String>> {
 
   /// - Throws: `RequestError` for a field that is missing.
   func value<T: Decodable>(_ key: Key) throws -> T {
-    guard let value = try optional(T.self, key) else {
+    guard let value = try optional(key, as: T.self) else {
       throw RequestError(name(key.rawValue), "is missing")
     }
     return value

@@ -45,7 +45,10 @@ public struct Resources: Sendable, Equatable {
 
   /// Work that a diagnosis may take, about, in operations of a large matrix product. Fewer samples are drawn
   /// where all would pass it, and measurements left out; the report says which.
-  package var workLimit: Double { 2e13 * effort }
+  package var workLimit: Double {
+    get { 2e13 * effort }
+    set { effort = newValue / 2e13 }
+  }
 
   /// The seed of random starts and probes, another stream than that of a network's first weights: a start
   /// that repeats those draws is no random direction to the curvature at them, and what is proved for

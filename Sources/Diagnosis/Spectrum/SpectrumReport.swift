@@ -43,6 +43,8 @@ public struct SpectrumReport: Sendable, Equatable, Codable {
   public var operatorApplications = 0
   /// What did not come out as asked, each with the next step.
   public var advice: [String] = []
+  /// What was asked for, to be measured again by `eigenstep run`.
+  public var request: SpectrumRequest?
 
   public init(problem: DiagnosisReport.Problem, operator: Operator, tolerance: Double) {
     schema = Self.currentSchema

@@ -1,15 +1,19 @@
 import Curvature
 import LinearMaps
-import TensorPrograms
+import Training
 
-/// Everything that `eigenstep spectrum` can be told.
-public struct SpectrumRequest: Sendable {
-  /// The table, the model and the point; its trial options are not used. Its memory is what the model's
-  /// values may take; vectors take up to half as much again beside.
-  public var problem: DiagnosisRequest
+/// Everything that the measurement of a spectrum can be told: `eigenstep spectrum` makes one of its
+/// options, and `eigenstep run` reads one from a file.
+public struct SpectrumRequest: Sendable, Equatable {
+  public static let currentSchema = "eigenstep.request.spectrum/1"
+
+  public var problem: ProblemSource
+  /// How the point is reached.
+  public var training = TrainingSetup()
+  public var resources = Resources()
   /// Eigenpairs wanted at each end; nil for 5, or fewer where there are fewer.
   public var count: Int?
-  public var which = TopEigenpairs<Double>.End.both
+  public var which = SpectrumEnd.both
   public var kind = CurvatureKind.hessian
   public var preconditioning = Preconditioning.none
   /// Patterns of parameter names, between commas; nil for all parameters.
@@ -25,7 +29,28 @@ public struct SpectrumRequest: Sendable {
   /// Whether eigenvalues get an interval for what a larger sample would give.
   public var intervals = false
 
-  public init(problem: DiagnosisRequest) { self.problem = problem }
+  public init(_ problem: ProblemSource) { self.problem = problem }
+
+  /// At the point of a diagnosis.
+  public init(of diagnosis: DiagnosisRequest) {
+    problem = diagnosis.problem
+    training = diagnosis.training
+    resources = diagnosis.resources
+  }
+
+  /// A quarter of the memory for the model's values, three eighths for vectors, the rest for what the
+  /// executor holds.
+  var valueMemory: Int { max(1, resources.memory / 4) }
+
+  /// - Throws: `RequestError` for the first field with a value that it cannot have.
+  public func check() throws {
+    try problem.check()
+    try training.check()
+    try resources.check()
+    try RequestError.check(count, "count", atLeast: 1)
+    try RequestError.check(tolerance, "tolerance", .between(0, 1))
+    try RequestError.check(densityError, "densityError", .between(0, 1))
+  }
 
   /// The `P` of `P^-1/2 A P^-1/2`.
   public enum Preconditioning: Sendable, Equatable {
@@ -37,6 +62,8 @@ public struct SpectrumRequest: Sendable {
     /// Adam's: `sqrt(v) + eps` of second moments that are given, bias-corrected already, or else of a run
     /// of Adam up to the point.
     case adam(secondMoments: [Double]?)
+    /// The same with second moments of a NumPy file, one per parameter.
+    case adamState(file: String)
 
     /// The name that the command line has for it.
     public var name: String {
@@ -44,18 +71,16 @@ public struct SpectrumRequest: Sendable {
       case .none: "none"
       case .features: "features"
       case .diagonal: "diagonal"
-      case .adam: "adam"
+      case .adam, .adamState: "adam"
       }
     }
   }
 }
 
-/// The engine behind `eigenstep spectrum`; cancelled, it returns what was measured so far, or throws a
-/// ``DiagnosisFailure`` of kind `interrupted`.
-public typealias SpectrumRun =
-  @Sendable (
-    _ request: SpectrumRequest, _ context: RunContext
-  ) throws -> SpectrumResult
+/// An end of a spectrum.
+public enum SpectrumEnd: String, NamedChoice {
+  case largest, smallest, both
+}
 
 /// A report, and the diagonal where it was asked for: one entry per parameter, in the order of the flat
 /// parameter vector.
@@ -69,32 +94,84 @@ public struct SpectrumResult: Sendable, Equatable {
   }
 }
 
-/// Measures the spectrum of a problem's curvature.
-///
-/// - Parameter executor: runs the tensor programs.
-/// - Throws: `DiagnosisFailure`; what the executor throws.
-public func measureSpectrum(
-  of problem: DiagnosisProblem, request: SpectrumRequest, executor: any Executor,
-  context: RunContext = RunContext()
-) throws -> SpectrumResult {
-  func measure<Scalar: LinearMapScalar>(_: Scalar.Type) throws -> SpectrumResult {
-    // Of all samples, however long it takes.
-    var atPoint = request.problem
-    atPoint.workLimit = .infinity
-    let point = try DiagnosisSession<Scalar>(problem, atPoint, executor, context: context)
-    return try SpectrumSession(point: point, request: request).result()
+extension SpectrumRequest: Codable {
+  private enum CodingKeys: String, CodingKey, CaseIterable {
+    case schema, problem, training, resources, count, which, kind, preconditioning, parameters
+    case tolerance, densityError, trace, diagonal, perLayer, intervals
   }
-  switch request.problem.precision ?? (problem.isLinearInParameters ? .float64 : .float32) {
-  case .float32: return try measure(Float.self)
-  case .float64: return try measure(Double.self)
+
+  public init(from decoder: any Decoder) throws {
+    let fields = try RequestFields(decoder, CodingKeys.self)
+    let schema: String = try fields.value(.schema)
+    guard schema == Self.currentSchema else {
+      throw RequestError("schema", "is '\(schema)', and not '\(Self.currentSchema)'")
+    }
+    self.init(try fields.value(.problem))
+    training = try fields.optional(.training) ?? training
+    resources = try fields.optional(.resources) ?? resources
+    count = try fields.optional(.count)
+    which = try fields.optional(.which) ?? which
+    kind = try fields.optional(.kind) ?? kind
+    preconditioning = try fields.optional(.preconditioning) ?? preconditioning
+    parameters = try fields.optional(.parameters)
+    tolerance = try fields.optional(.tolerance)
+    densityError = try fields.optional(.densityError)
+    trace = try fields.optional(.trace) ?? trace
+    diagonal = try fields.optional(.diagonal) ?? diagonal
+    perLayer = try fields.optional(.perLayer) ?? perLayer
+    intervals = try fields.optional(.intervals) ?? intervals
+    try check()
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(Self.currentSchema, forKey: .schema)
+    try container.encode(problem, forKey: .problem)
+    try container.encode(training, forKey: .training)
+    try container.encode(resources, forKey: .resources)
+    try container.encodeIfPresent(count, forKey: .count)
+    try container.encode(which, forKey: .which)
+    try container.encode(kind, forKey: .kind)
+    try container.encode(preconditioning, forKey: .preconditioning)
+    try container.encodeIfPresent(parameters, forKey: .parameters)
+    try container.encodeIfPresent(tolerance, forKey: .tolerance)
+    try container.encodeIfPresent(densityError, forKey: .densityError)
+    try container.encode(trace, forKey: .trace)
+    try container.encode(diagonal, forKey: .diagonal)
+    try container.encode(perLayer, forKey: .perLayer)
+    try container.encode(intervals, forKey: .intervals)
   }
 }
 
-/// Measures the spectrum of a model on a table.
-public func measureSpectrum(
-  of table: TabularProblem, request: SpectrumRequest, executor: any Executor,
-  context: RunContext = RunContext()
-) throws -> SpectrumResult {
-  try measureSpectrum(
-    of: DiagnosisProblem(table), request: request, executor: executor, context: context)
+extension SpectrumRequest.Preconditioning: Codable {
+  private enum CodingKeys: String, CodingKey, CaseIterable { case name, secondMoments, file }
+
+  public init(from decoder: any Decoder) throws {
+    let fields = try RequestFields(decoder, CodingKeys.self)
+    let name: String = try fields.value(.name)
+    switch name {
+    case "none": self = .none
+    case "features": self = .features
+    case "diagonal": self = .diagonal
+    case "adam":
+      let file: String? = try fields.optional(.file)
+      self =
+        try file.map { .adamState(file: $0) }
+        ?? .adam(secondMoments: fields.optional(.secondMoments))
+    default:
+      throw RequestError(
+        "preconditioning.name",
+        "is '\(name)', but it must be one of none, features, diagonal and adam")
+    }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(name, forKey: .name)
+    switch self {
+    case .none, .features, .diagonal, .adam(nil): break
+    case .adam(let moments?): try container.encode(moments, forKey: .secondMoments)
+    case .adamState(let file): try container.encode(file, forKey: .file)
+    }
+  }
 }

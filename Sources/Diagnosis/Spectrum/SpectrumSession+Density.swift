@@ -13,7 +13,7 @@ extension SpectrumSession {
     var options = SpectralDensity.Options()
     options.error = error
     options.seed = seed
-    options.basisMemory = 3 * request.problem.memory / 2
+    options.basisMemory = 3 * request.valueMemory / 2
     options.onProgress = { state in
       progress(
         RunProgress(

@@ -13,7 +13,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
   var objective: any Loss<Scalar> { point.objective }
   /// Of the samples, where the loss is a program.
   private var definition: LossDefinition? { objective.objective?.definition }
-  var seed: UInt64 { request.problem.probeSeed }
+  var seed: UInt64 { request.resources.probeSeed }
   var tolerance: Double {
     request.tolerance ?? (Scalar.precisionName == "float64" ? 1e-8 : 1e-4)
   }
@@ -90,6 +90,9 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
             + "moments are neither.")
       }
       return try selected(DiagonalPreconditioner<Scalar>.adam(secondMoments: given).diagonal)
+    case .adamState(let file):
+      throw DiagnosisFailure(
+        .usage, "The second moments of '\(file)' have not been read; give the numbers themselves.")
     case .adam(nil):
       guard let diagonal = point.preconditioner else {
         throw DiagnosisFailure(
@@ -239,7 +242,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
   /// Vectors that fit half as much again as the memory of the model's values, beside the answers and the products.
   private func basisColumns(_ dimension: Int) -> Int {
     let bytes = dimension * MemoryLayout<Scalar>.stride
-    return max(8, 3 * request.problem.memory / 2 / bytes - (request.count ?? 5) - 4)
+    return max(8, 3 * request.valueMemory / 2 / bytes - (request.count ?? 5) - 4)
   }
 
   /// Fewer Lanczos steps from the gradient do not resolve the flat end that it meets.

@@ -37,7 +37,7 @@ struct RandomCase {
   ) -> DiagnosisRequest {
     var request = DiagnosisRequest()
     let optimizer = random.pick(OptimizerCatalogue.all)
-    request.rate =
+    request.training.rate =
       random.chance(0.3)
       ? nil : random.chance(0.5) ? random.decade(-6, 3) : random.decade(-300, 300)
     let values = [
@@ -45,27 +45,31 @@ struct RandomCase {
       "beta1": random.pick([0, 0.9, 0.9, 0.999_999, 1 - Double.ulpOfOne / 2]),
       "beta2": random.pick([0, 0.999, 0.999, 0.999_999_999, 1 - Double.ulpOfOne / 2]),
     ]
-    request.optimizer = try! OptimizerSetting(
+    request.training.optimizer = try! OptimizerSetting(
       optimizer.name,
       values.filter { value in optimizer.hyperparameters.contains { $0.name == value.key } })
-    if request.rate != nil, random.chance(0.3) { request.steps = random.whole(1, 30) }
-    request.seed = random.whole(0, 1000)
-    request.precision = random.pick(PrecisionChoice.allCases)
-    request.tolerance =
+    if request.training.rate != nil, random.chance(0.3) {
+      request.training.steps = random.whole(1, 30)
+    }
+    request.resources.seed = random.whole(0, 1000)
+    request.resources.precision = random.pick(PrecisionChoice.allCases)
+    request.trials.tolerance =
       random.chance(0.7)
       ? 1e-6 : random.pick([0.999_999, 1e-2, 1e-12, 1e-300, .leastNonzeroMagnitude])
-    request.maxIterations = random.pick([1, 2, 10, 60])
-    request.trials = random.chance(0.45)
+    request.trials.maxIterations = random.pick([1, 2, 10, 60])
+    request.trials.areRun = random.chance(0.45)
     request.l2 = problem.l2
-    if random.chance(0.12) { request.memory = random.pick([1, 3000, 10_000, 100_000, 1 << 60]) }
-    if random.chance(0.15) { request.workLimit = random.decade(-300, 12) }
+    if random.chance(0.12) {
+      request.resources.memory = random.pick([1, 3000, 10_000, 100_000, 1 << 60])
+    }
+    if random.chance(0.15) { request.resources.workLimit = random.decade(-300, 12) }
     return request
   }
 
   private static func spectrum(
     _ problem: DiagnosisProblem, _ request: DiagnosisRequest, _ random: inout SeededGenerator
   ) -> SpectrumRequest {
-    var spectrum = SpectrumRequest(problem: request)
+    var spectrum = SpectrumRequest(of: request)
     let n = problem.start.count
     spectrum.count = random.chance(0.5) ? nil : random.pick([1, 2, n, n + 1])
     spectrum.which = random.pick(TopEigenpairs<Double>.End.allCases)
@@ -89,8 +93,8 @@ struct RandomCase {
   /// Which case this is, for whoever has to mend it.
   var summary: String {
     "case \(index): \(problem.modelName ?? problem.name), \(problem.lossName ?? "own loss"), "
-      + "\(request.optimizer.name) at \(request.rate.map { "\($0)" } ?? "no rate"), "
-      + "l2 \(problem.l2), after \(request.steps), \(request.precision?.rawValue ?? "")"
+      + "\(request.training.optimizer.name) at \(request.training.rate.map { "\($0)" } ?? "no rate"), "
+      + "l2 \(problem.l2), after \(request.training.steps), \(request.resources.precision?.rawValue ?? "")"
   }
 }
 

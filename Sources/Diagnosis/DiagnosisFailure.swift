@@ -1,14 +1,4 @@
 import Presentation
-import TensorPrograms
-
-/// The engine behind `eigenstep diagnose`: it measures, predicts and runs the prescriptions.
-///
-/// Once cancelled it stops soon and returns what was measured so far; if that is nothing, it throws
-/// a ``DiagnosisFailure`` of kind `interrupted`.
-public typealias DiagnosisRun =
-  @Sendable (
-    _ request: DiagnosisRequest, _ context: RunContext
-  ) throws -> DiagnosisReport
 
 /// Why there is no diagnosis, in one sentence with the offending name and the next step.
 public struct DiagnosisFailure: Error, Sendable, Equatable, CustomStringConvertible {

@@ -1,0 +1,53 @@
+import Diagnosis
+import Foundation
+import OnnxBackend
+import Presentation
+import Problems
+import Reports
+import TensorFiles
+import TensorPrograms
+
+/// A request carried out, with the outputs that were asked for.
+struct Run {
+  var json: String?
+  var profile: String?
+  var diagonal: String?
+
+  func diagnose(_ request: DiagnosisRequest) throws -> ProgramExit {
+    try answer { context, profiled in
+      let report = try Problems.diagnose(request, context: context, profiled: profiled)
+      return Answer(json: { try report.json() }, text: report.terminalText)
+    }
+  }
+
+  func spectrum(_ request: SpectrumRequest) throws -> ProgramExit {
+    try answer { context, profiled in
+      let result = try measureSpectrum(request, context: context, profiled: profiled)
+      return Answer(json: { try result.report.json() }, text: result.report.terminalText) {
+        guard let diagonal, let entries = result.diagonal else { return }
+        try NumpyArray.write(Tensor(entries, type: .float64(entries.count)), to: diagonal)
+      }
+    }
+  }
+
+  private func answer(
+    _ measure: @escaping (RunContext, (ExecutionProfile) throws -> Void) throws -> Answer
+  ) throws -> ProgramExit {
+    let interruption = Interruption()
+    let line = ProgressLine()
+    defer { line.clear() }
+    return try AnswerSession(
+      json: json.map(JSONDestination.init), style: StandardOutput.style,
+      context: RunContext(
+        progress: { line.show($0) }, isCancelled: { interruption.isRaised }),
+      finished: { line.clear() }, print: StandardOutput.write
+    ).perform { context in
+      try measure(context) { times in
+        guard let profile else { return }
+        LateFailures.noting {
+          try JSONDestination.file(profile).write(OrderedJSON.string(times) + "\n")
+        }
+      }
+    }
+  }
+}

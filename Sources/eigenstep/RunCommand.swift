@@ -1,0 +1,54 @@
+import ArgumentParser
+import Diagnosis
+import Foundation
+import Presentation
+import Problems
+
+/// `eigenstep run REQUEST.json`.
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Carry out a request from a file, or that of a result, again.",
+    discussion: """
+      The file is a request as JSON, or the JSON of an earlier diagnosis or spectrum, which carries its \
+      own. Paths in it are relative to the current folder.
+      """,
+    version: Eigenstep.version)
+
+  @Argument(help: "A request or a result (JSON).", completion: .file(extensions: ["json"]))
+  var file: String
+
+  @Option(help: ArgumentHelp("Write the diagonal to a NumPy file.", valueName: "path.npy"))
+  var diagonal: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write to a file, as JSON, where the time of the model's runs went.", valueName: "path"))
+  var profile: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
+  var json: String?
+
+  func run() throws {
+    try reporting {
+      try ProblemSource.checkFile(file)
+      let outputs = [("--json", json), ("--diagonal", diagonal), ("--profile", profile)]
+      try RunFiles(inputs: [("the file", file)], outputs: outputs).check()
+      let run = Run(json: json, profile: profile, diagonal: diagonal)
+      switch try StoredRequest(contentsOf: file) {
+      case .diagnosis(var request):
+        request.resources.isProfiled = profile != nil
+        try RunFiles(request.problem, outputs: outputs).check()
+        return try run.diagnose(request)
+      case .spectrum(var request):
+        request.resources.isProfiled = profile != nil
+        request.diagonal = request.diagonal || diagonal != nil
+        try RunFiles(request.problem, outputs: outputs).check()
+        return try run.spectrum(request)
+      }
+    }
+  }
+}
