@@ -18,8 +18,8 @@ public func measureSpectrum(
     atPoint.resources = request.resources
     atPoint.resources.effort = .infinity
     atPoint.resources.memory = request.valueMemory
-    let point = try DiagnosisSession<Scalar>(problem, atPoint, executor, context: context)
-    var result = try SpectrumSession(point: point, request: request).result()
+    let start = try StartedProblem<Scalar>(problem, atPoint, executor, context: context)
+    var result = try SpectrumSession(start: start, request: request).result()
     result.report.request = request
     return result
   }

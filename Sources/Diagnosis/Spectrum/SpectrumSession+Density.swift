@@ -7,7 +7,7 @@ extension SpectrumSession {
   func density<Map: LinearMap>(
     of map: Map, _ solved: SolvedSpectrum?, _ error: Double, into report: inout SpectrumReport
   ) throws {
-    let progress = point.context.progress
+    let progress = start.context.progress
     progress(RunProgress(stage: "density"))
     let threshold = report.zeroThreshold ?? 0
     var options = SpectralDensity.Options()
@@ -41,7 +41,7 @@ extension SpectrumSession {
   /// model's outputs), or the Hessian of a loss of a linear model.
   private var isSemidefinite: Bool {
     switch request.kind {
-    case .hessian: point.problem.isLinearInParameters
+    case .hessian: start.problem.isLinearInParameters
     case .gaussNewton, .fisher, .sampledFisher, .empiricalFisher: true
     }
   }

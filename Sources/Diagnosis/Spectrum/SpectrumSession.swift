@@ -7,10 +7,10 @@ import Training
 
 /// One measurement of a spectrum: the objective and its point, and what is to be measured there.
 struct SpectrumSession<Scalar: LinearMapScalar> {
-  let point: DiagnosisSession<Scalar>
+  let start: StartedProblem<Scalar>
   let request: SpectrumRequest
 
-  var objective: any Loss<Scalar> { point.objective }
+  var objective: any Loss<Scalar> { start.objective }
   /// Of the samples, where the loss is a program.
   private var definition: LossDefinition? { objective.objective?.definition }
   var seed: UInt64 { request.resources.probeSeed }
@@ -19,11 +19,11 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
   }
 
   func result() throws -> SpectrumResult {
-    guard point.loss.isFinite, point.gradientNorm.isFinite else {
-      let quantity = "The \(point.loss.isFinite ? "gradient" : "loss")"
+    guard start.loss.isFinite, start.gradientNorm.isFinite else {
+      let quantity = "The \(start.loss.isFinite ? "gradient" : "loss")"
       throw DiagnosisFailure(
         .badData,
-        point.brokenStep.map {
+        start.brokenStep.map {
           "\(quantity) is not finite after \(Wording.count($0, "step")), so that it has no spectrum "
             + "there; measure earlier with --at, or lower --lr."
         }
@@ -35,9 +35,9 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       let selection = try request.parameters.map {
         try objective.parameters.positions(matching: $0)
       }
-      point.context.report("linearising")
+      start.context.report("linearising")
       let map = try objective.curvature(
-        request.kind, at: point.point, parameters: selection, seed: seed)
+        request.kind, at: start.point, parameters: selection, seed: seed)
       guard let diagonal = try preconditioner(of: map, selection) else {
         return try measure(map, selection)
       }
@@ -66,13 +66,13 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     switch request.preconditioning {
     case .none: return nil
     case .features:
-      guard point.problem.table != nil, let traced = objective.objective else {
+      guard start.problem.table != nil, let traced = objective.objective else {
         throw DiagnosisFailure(
           .usage, "--precondition features is for tables; choose diagonal or adam for a model.")
       }
       return selected(traced.featureScales())
     case .diagonal:
-      point.context.report("diagonal")
+      start.context.report("diagonal")
       return try DiagonalEstimate(
         of: map, options: estimatorOptions("diagonal", map.dimension)
       ).values
@@ -94,7 +94,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       throw DiagnosisFailure(
         .usage, "The second moments of '\(file)' have not been read; give the numbers themselves.")
     case .adam(nil):
-      guard let diagonal = point.preconditioner else {
+      guard let diagonal = start.preconditioner else {
         throw DiagnosisFailure(
           .usage,
           "--precondition adam needs second moments: run Adam first with --optimizer adam --lr X "
@@ -113,7 +113,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       .filter { selection?.contains($0.offset) ?? true }.map(\.element.name)
     var result = SpectrumResult(
       report: SpectrumReport(
-        problem: point.problemFacts,
+        problem: start.facts,
         operator: .init(
           kind: request.kind, dimension: map.dimension, parameters: names,
           preconditioning: request.preconditioning.name),
@@ -123,7 +123,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       throw LinearMapError.tooManyEigenpairs(requested: count, dimension: map.dimension)
     }
     if map.dimension <= SolvedSpectrum.largestDimension {
-      point.context.report("all eigenvalues")
+      start.context.report("all eigenvalues")
       let solved = try SolvedSpectrum(map)
       result.report.operatorApplications = map.dimension
       eigenpairs(count, of: solved, into: &result.report)
@@ -141,7 +141,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     of map: Map, _ solved: SolvedSpectrum?, _ selection: [Int]?, into result: inout SpectrumResult
   ) throws {
     let spent = result.report.operatorApplications
-    if case .classes(_, let count)? = point.problem.table?.target {
+    if case .classes(_, let count)? = start.problem.table?.target {
       result.report.countOutliers(classes: count)
     }
     do {
@@ -188,7 +188,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
   private func eigenpairs<Map: LinearMap<Scalar>>(
     _ count: Int, of map: Map, into report: inout SpectrumReport
   ) throws {
-    let progress = point.context.progress
+    let progress = start.context.progress
     var options = TopEigenpairs<Scalar>.Options()
     options.count = count
     options.end = TopEigenpairs<Scalar>.End(rawValue: request.which.rawValue)!
@@ -253,7 +253,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
   ) throws {
     guard request.kind == .hessian, request.preconditioning == .none, selection == nil,
       let bound = report.upperBound, let threshold = report.zeroThreshold, bound > threshold,
-      point.gradientNorm > 0
+      start.gradientNorm > 0
     else { return }
     guard solved != nil || basisColumns(map.dimension) >= Self.gradientSteps else {
       report.advice.append(
@@ -261,11 +261,11 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
           + "--memory.")
       return
     }
-    point.context.report("curvature along the gradient")
+    start.context.report("curvature along the gradient")
     let measure =
-      try solved.map { SpectralMeasure(of: $0.system, from: point.gradient.map(Double.init)) }
+      try solved.map { SpectralMeasure(of: $0.system, from: start.gradient.map(Double.init)) }
       ?? SpectralMeasure(
-        of: map, from: point.gradient.map { Map.Scalar($0) },
+        of: map, from: start.gradient.map { Map.Scalar($0) },
         maxApplications: min(map.dimension, 150, basisColumns(map.dimension)))
     report.operatorApplications += measure.operatorApplications
     guard let model = try? QuadraticModel(measure, zeroThreshold: threshold) else {
@@ -300,9 +300,9 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
           + " are too few to be cut into groups for an interval.")
       return
     }
-    point.context.report("sampling error")
+    start.context.report("sampling error")
     let groups = try traced.sampleGroups(
-      request.kind, at: point.point,
+      request.kind, at: start.point,
       count: min(10, objective.sampleCount / (definition.fixedBatch ?? 2)),
       parameters: selection, seed: seed)
     var options = TopEigenpairs<Scalar>.Options()
@@ -342,7 +342,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       report.advice.append(
         "The table of layers is of the matrix without the preconditioner.")
     }
-    point.context.report("layers")
+    start.context.report("layers")
     let layers = objective.parameters.layers.compactMap { layer -> LossDefinition.Layer? in
       var layer = layer
       layer.parameters = layer.parameters.filter { selection?.contains($0) ?? true }
@@ -352,7 +352,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     options.tolerance = tolerance
     options.seed = seed
     let table = try objective.layerCurvature(
-      request.kind, at: point.point, layers: layers, options: options, seed: seed
+      request.kind, at: start.point, layers: layers, options: options, seed: seed
     ) { map in
       let trace = try TraceEstimate(
         of: map, options: estimatorOptions("trace of a layer", map.dimension))
@@ -369,7 +369,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
   }
 
   private func estimatorOptions(_ stage: String, _ dimension: Int) -> EstimatorOptions {
-    let progress = point.context.progress
+    let progress = start.context.progress
     var options = EstimatorOptions()
     options.seed = seed
     options.tolerance = 0.02

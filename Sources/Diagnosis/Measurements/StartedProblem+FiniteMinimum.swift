@@ -2,13 +2,11 @@ import Curvature
 import LinearMaps
 import TensorPrograms
 
-extension DiagnosisSession {
-  /// Whether the loss has a minimum at finite parameters, found once, before anything is predicted.
-  var finiteMinimum: FiniteMinimum {
-    foundMinimum.value {
-      if let table = problem.table, table.model == .softmax { return softmaxMinimum(table) }
-      return (try? networkMinimum()) ?? .unknown
-    }
+extension StartedProblem {
+  /// Whether the loss has a minimum at finite parameters.
+  func finiteMinimum() -> FiniteMinimum {
+    if let table = problem.table, table.model == .softmax { return softmaxMinimum(table) }
+    return (try? networkMinimum()) ?? .unknown
   }
 
   /// Operations that the search may take.
@@ -33,7 +31,7 @@ extension DiagnosisSession {
     guard table.l2 == 0 else { return .exists }
     switch ClassSeparation(
       features: problem.data(Scalar.element)[0].doubles, columns: table.featureCount,
-      labels: labels, classes: classes, maxOperations: separationLimit, isCancelled: isCancelled)
+      labels: labels, classes: classes, maxOperations: separationLimit, isCancelled: context.isCancelled)
     {
     case .complete: return .separable
     case .partial: return .partlySeparable
@@ -83,7 +81,7 @@ extension DiagnosisSession {
         ClassSeparation(
           features: head.features, columns: head.width, labels: task.labels, classes: task.classes,
           hasConstant: head.bias != nil, rounding: isWhole ? 0 : 64 * Double(Scalar.ulpOfOne),
-          maxOperations: separationLimit / Double(tasks.count), isCancelled: isCancelled))
+          maxOperations: separationLimit / Double(tasks.count), isCancelled: context.isCancelled))
       guard isWhole || separations.last == .complete else { return .unknown }
     }
     if separations.allSatisfy({ $0 == .complete }) { return .separable }

@@ -34,27 +34,3 @@ public struct SharpnessOnAllSamples: Sendable, Equatable, Codable {
   /// Products with the Hessian over all samples.
   public var operatorApplications: Int
 }
-
-extension DiagnosisSession {
-  /// Lanczos on the Hessian over all samples, from the eigenvector that some of them gave.
-  func sharpnessOnAllSamples(
-    _ survey: CurvatureSurvey<Scalar>
-  ) throws -> SharpnessOnAllSamples? {
-    guard let whole, let definition = problem.definition, let objective = objective.objective,
-      survey.largest > survey.zeroThreshold
-    else { return nil }
-    context.report("sharpness on all \(whole.count) samples")
-    let all = try Objective<Scalar>(
-      definition, data: whole.data, executor: executor, memoryBudget: request.resources.memory,
-      maxBatchSize: objective.batchSize, context: context)
-    var options = TopEigenpairs<Scalar>.Options()
-    options.start = survey.sharpest
-    options.tolerance = 0.01
-    options.maxApplications = try WorkBudget(all, limit: request.resources.workLimit)
-      .products(share: 0.3, least: 2, most: 10)
-    let top = try TopEigenpairs<Scalar>(of: all.hessian(at: point), options: options)
-    return SharpnessOnAllSamples(
-      samples: whole.count, value: top.largest[0].value, residual: top.largest[0].residual,
-      operatorApplications: top.convergence.operatorApplications)
-  }
-}

@@ -43,16 +43,4 @@ enum FiniteMinimum: Sendable, Equatable {
           : "\(count) classes have no \(noun), so their biases fall for ever",
         isMendedByPenalty: false))
   }
-
-  /// What was found, kept: the search may take seconds.
-  final class Memory {
-    private var found: FiniteMinimum?
-
-    func value(_ find: () -> FiniteMinimum) -> FiniteMinimum {
-      if let found { return found }
-      let result = find()
-      found = result
-      return result
-    }
-  }
 }

@@ -2,25 +2,18 @@ import Curvature
 import LinearMaps
 import Training
 
-extension DiagnosisSession {
-  /// The loss as its quadratic, known from the table; nil for another loss.
-  func exactLoss(_ survey: CurvatureSurvey<Scalar>) -> LeastSquaresModes? {
-    problem.isQuadratic ? survey.modes : nil
-  }
-
+extension Measurements {
   /// A minimum for certain: that of a quadratic, or a stationary point of no negative curvature from
   /// which the local quadratic promises no gain that counts.
   ///
   /// That Newton's method came to rest proves nothing: with conjugate gradients cut short, or along a
   /// direction that rounding flattens, it rests far above the minimum.
-  func certifiedMinimum(
-    _ survey: CurvatureSurvey<Scalar>, _ newton: NewtonCG<Scalar>
-  ) throws -> Reference? {
+  func certifiedMinimum(_ newton: NewtonCG<Scalar>) throws -> Reference? {
     if let exact = exactLoss(survey) {
       return Reference(loss: exact.minimum, source: "a dense solve", isCertified: true)
     }
-    if problem.isQuadratic {
-      return try denseMinimum(survey).map {
+    if start.problem.isQuadratic {
+      return try denseMinimum().map {
         Reference(loss: $0, source: "a dense solve", isCertified: true)
       }
     }
@@ -28,16 +21,16 @@ extension DiagnosisSession {
       return Reference(
         loss: infimum, source: "the infimum, which no finite parameters reach", isCertified: true)
     }
-    let isConvex = problem.isLinearInParameters
+    let isConvex = start.problem.isLinearInParameters
     guard isConvex || newton.ending == .converged || newton.ending == .stalled else { return nil }
     var x = newton.parameters
-    var (value, gradient) = try objective.valueAndGradient(at: x)
+    var (value, gradient) = try start.objective.valueAndGradient(at: x)
     for _ in 0..<(isConvex ? 20 : 1) where value.isFinite {
-      let modes = problem.table.flatMap { self.modes(of: $0, at: x) }
-      guard let gain = try modes?.initialGap ?? localGain(at: x, gradient, drop: loss - value)
+      let modes = start.problem.table.flatMap { start.modes(of: $0, at: x) }
+      guard let gain = try modes?.initialGap ?? localGain(at: x, gradient, drop: start.loss - value)
       else { return nil }
       let rounding = 4 * Double(Scalar.ulpOfOne) * abs(value)
-      if gain <= max(0.01 * request.trials.tolerance * (loss - value), rounding) {
+      if gain <= max(0.01 * start.request.trials.tolerance * (start.loss - value), rounding) {
         return Reference(
           loss: value,
           source: finiteMinimum.isAbsent || newton.ending == .noFiniteMinimum
@@ -46,12 +39,12 @@ extension DiagnosisSession {
           isCertified: true)
       }
       // Steps that no conjugate gradients cut short.
-      guard let target = modes?.minimiser, !isCancelled() else { return nil }
+      guard let target = modes?.minimiser, !start.context.isCancelled() else { return nil }
       var share = 1.0
       var isLower = false
       for _ in 0..<20 where !isLower {
         let candidate = zip(x, target).map { Scalar(Double($0) + share * ($1 - Double($0))) }
-        let (other, slope) = try objective.valueAndGradient(at: candidate)
+        let (other, slope) = try start.objective.valueAndGradient(at: candidate)
         if other < value {
           (x, value, gradient, isLower) = (candidate, other, slope, true)
         }
@@ -69,8 +62,8 @@ extension DiagnosisSession {
   ) throws -> Double? {
     do {
       let survey = try CurvatureSurvey(
-        of: objective.hessian(at: x), gradient: gradient, seed: request.resources.seed,
-        denseLimit: canSolveDensely ? 1500 : 0, memory: request.resources.memory / 2,
+        of: start.objective.hessian(at: x), gradient: gradient, seed: start.request.resources.seed,
+        denseLimit: start.canSolveDensely ? 1500 : 0, memory: start.request.resources.memory / 2,
         products: (60, 60))
       // Ritz values and a Gauss rule bound both from the wrong side.
       guard survey.dense != nil, !survey.curvature.isIndefinite,
@@ -81,10 +74,10 @@ extension DiagnosisSession {
       let gain = survey.model.initialGap
       let norm = survey.model.squaredGradientNorm
       // Of a gradient that is rounding, no slope along flat directions says anything.
-      let rounding = 100 * Double(Scalar.ulpOfOne) * gradientNorm
+      let rounding = 100 * Double(Scalar.ulpOfOne) * start.gradientNorm
       if norm.squareRoot() > rounding,
         survey.model.hidesGains(
-          0.01 * request.trials.tolerance * drop, precision: Double(Scalar.ulpOfOne))
+          0.01 * start.request.trials.tolerance * drop, precision: Double(Scalar.ulpOfOne))
       {
         return nil
       }
@@ -98,16 +91,16 @@ extension DiagnosisSession {
 
   /// The minimum of a quadratic loss by its dense eigensystem, refined until the loss stops falling; nil
   /// where directions below rounding may lead lower.
-  private func denseMinimum(_ survey: CurvatureSurvey<Scalar>) throws -> Double? {
-    guard let system = survey.dense, !survey.hidesGains(tolerance: request.trials.tolerance) else {
+  private func denseMinimum() throws -> Double? {
+    guard let system = survey.dense, !survey.hidesGains(tolerance: start.request.trials.tolerance) else {
       return nil
     }
     let n = system.dimension
-    var x = point
-    var best = loss
+    var x = start.point
+    var best = start.loss
     var left = Double.infinity
     for _ in 0..<8 {
-      let (_, gradient) = try objective.valueAndGradient(at: x)
+      let (_, gradient) = try start.objective.valueAndGradient(at: x)
       left = 0
       for index in 0..<n where system.values[index] > survey.zeroThreshold {
         let vector = system.vector(index)
@@ -116,12 +109,12 @@ extension DiagnosisSession {
         Scalar.axpy(
           n, Scalar(-slope / system.values[index]), vector.map { Scalar($0) }, &x)
       }
-      let value = try objective.value(at: x)
+      let value = try start.objective.value(at: x)
       guard value < best else { break }
       best = value
     }
     // What the last step had still to gain tells whether the system was solved.
     let rounding = 16 * Double(Scalar.ulpOfOne) * abs(best)
-    return left <= max(0.01 * request.trials.tolerance * (loss - best), rounding) ? best : nil
+    return left <= max(0.01 * start.request.trials.tolerance * (start.loss - best), rounding) ? best : nil
   }
 }

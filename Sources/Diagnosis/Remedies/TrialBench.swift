@@ -24,6 +24,13 @@ struct TrialBench<Scalar: LinearMapScalar> {
   static var watchedShare: Double { 0.2 }
   static var watchedSteps: Int { 20 }
 
+  /// The same for runs of so many steps that are judged by nothing but their losses.
+  func short(_ steps: Int) -> TrialBench {
+    TrialBench(
+      startLoss: startLoss, referenceLoss: nil, tolerance: tolerance, maxIterations: steps,
+      gradientOperations: gradientOperations, context: context)
+  }
+
   /// Steps that a run which can swing is watched for after arriving at this one.
   private static func watch(after arrival: Int) -> Int {
     max(watchedSteps, Int((watchedShare * Double(arrival)).rounded(.up)))

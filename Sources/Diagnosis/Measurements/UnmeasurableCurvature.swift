@@ -23,6 +23,14 @@ extension DiagnosisFailure {
     }
   }
 
+  /// The complaint about a column whose squares overflow.
+  init(unsquarable name: String, peak: Double, precision: String) {
+    self.init(
+      .badData,
+      "The column '\(name)' reaches \(Wording.number(peak)), too large to be squared in "
+        + "\(precision); give it in a larger unit, or leave it out with --drop \(name).")
+  }
+
   /// An error's own words as a sentence.
   static func sentence(_ error: any Error) -> String {
     let text = "\(error)"
@@ -30,7 +38,7 @@ extension DiagnosisFailure {
   }
 }
 
-extension DiagnosisSession {
+extension StartedProblem {
   /// Why a number is not finite here, as far as the point and the data show it.
   var nonFiniteCause: Finding.NonFiniteCause {
     // The loss of step 0 is that of the start, which no step has touched.

@@ -2,51 +2,59 @@ import Curvature
 import LinearMaps
 import Training
 
-extension DiagnosisSession {
-  /// What the measurements show, the most important first: a rate that diverges, then a cause that can be
-  /// mended in the table, then the rate, then the shape of the loss.
-  func findings(
-    _ survey: CurvatureSurvey<Scalar>, facts: LearningRateFacts, gaussNewton: Double?,
-    standardised: StandardisedVariant?, outcome: Remedies, layers: [LayerCurvature],
-    sampling: SamplingError?, onAll: SharpnessOnAllSamples?
-  ) throws -> [Finding] {
-    let rate = rateFindings(survey, facts)
-    let scales = featureScales(survey, standardised) ?? settledByScales(outcome)
-    let shape = shapeFindings(survey, facts, gaussNewton, hasScales: scales != nil)
+/// What the measurements and trials show, in words.
+struct FindingRules<Scalar: LinearMapScalar> {
+  let measured: Measurements<Scalar>
+  let outcome: RemedyOutcomes
+
+  private var start: StartedProblem<Scalar> { measured.start }
+  private var survey: CurvatureSurvey<Scalar> { measured.survey }
+  private var facts: LearningRateFacts { measured.facts }
+  private var problem: DiagnosisProblem { start.problem }
+  private var tolerance: Double { start.request.trials.tolerance }
+
+  /// The most important first: a rate that diverges, then a cause that can be mended in the table, then the
+  /// rate, then the shape of the loss.
+  ///
+  /// - Throws: what the executor throws.
+  func findings() throws -> [Finding] {
+    let rate = rateFindings
+    let scales = featureScales ?? settledByScales
+    let shape = shapeFindings(hasScales: scales != nil)
     let isUnstable = facts.verdict == .unstable
     var findings = (isUnstable ? rate : []) + (scales.map { [$0] } ?? [])
     findings += isUnstable ? [] : rate
-    let absence = noMinimum(outcome)
+    let absence = noMinimum
     // A network may fit its samples without error and train well for all that.
     if problem.isLinearInParameters, let absence { findings.append(absence) }
     findings += shape
-    if let finding = Finding.sharpestLayer(layers, whole: survey.largest) {
+    if let finding = Finding.sharpestLayer(measured.layers, whole: survey.largest) {
       findings.append(finding)
     }
-    if let whole {
+    if let whole = start.whole {
       findings.append(
         .someSamples(
-          chosen: problem.sampleCount, of: whole.count, seed: request.resources.seed,
-          sharpness: onAll))
+          chosen: problem.sampleCount, of: whole.count, seed: start.request.resources.seed,
+          sharpness: measured.sharpnessOnAll))
     }
-    if let sampling, let warning = sampling.warning {
+    if let sampling = measured.sampling, let warning = sampling.warning {
       findings.append(
         .sampleTooSmall(
           sampling, samples: problem.sampleCount, called: problem.table == nil ? "sample" : "row",
           warning: warning))
     }
     if !problem.isLinearInParameters, let absence { findings.append(absence) }
-    if let scaling, let table = problem.table, !scaling.constantColumns.isEmpty {
+    if let scaling = measured.scaling, let table = problem.table, !scaling.constantColumns.isEmpty {
       findings.append(
         .constantColumns(scaling.constantColumns.map { table.featureNames[$0] }))
     }
     if let table = problem.table, problem.isLinearInParameters, problem.l2 == 0,
       problem.sampleCount <= table.featureCount
     {
-      findings.append(.fewSamples(samples: problem.sampleCount, parameters: point.count))
+      findings.append(.fewSamples(samples: problem.sampleCount, parameters: start.point.count))
     }
-    if let rate = request.training.rate ?? safeRate(survey),
-      let truncation = try truncation(survey, rate)
+    if let rate = start.request.training.rate ?? measured.safeRate,
+      let truncation = try truncation(rate)
     {
       findings.append(truncation)
     }
@@ -55,8 +63,8 @@ extension DiagnosisSession {
         .referenceLoss(
           reference.loss, source: reference.source, isCertified: reference.isCertified))
     }
-    if !budget.leftOut.names.isEmpty {
-      findings.append(.tooDear(budget.leftOut.names))
+    if !start.budget.leftOut.names.isEmpty {
+      findings.append(.tooDear(start.budget.leftOut.names))
     }
     if let (done, planned) = outcome.interrupted {
       findings.append(.interrupted(done: done, planned: planned))
@@ -65,8 +73,8 @@ extension DiagnosisSession {
   }
 
   /// That the loss has no minimum, known beforehand or found by Newton's method.
-  private func noMinimum(_ outcome: Remedies) -> Finding? {
-    if let absence = finiteMinimum.absence {
+  private var noMinimum: Finding? {
+    if let absence = measured.finiteMinimum.absence {
       return .noFiniteMinimum(
         reason: absence.reason, isMendedByPenalty: absence.isMendedByPenalty)
     }
@@ -74,22 +82,20 @@ extension DiagnosisSession {
     return .noFiniteMinimum(reason: "the loss falls as the parameters grow")
   }
 
-  private func rateFindings(
-    _ survey: CurvatureSurvey<Scalar>, _ facts: LearningRateFacts
-  ) -> [Finding] {
-    guard let rate = request.training.rate else { return [] }
+  private var rateFindings: [Finding] {
+    guard let rate = start.request.training.rate else { return [] }
     guard let limit = facts.stabilityLimit else {
-      return optimizer.stability?.isPreconditioned == true && preconditioner == nil
+      return start.optimizer.stability?.isPreconditioned == true && start.preconditioner == nil
         ? [
           .limitUnknown(
-            optimizer: optimizer.phrase,
+            optimizer: start.optimizer.phrase,
             reason: "it depends on the second moments, which exist after the first step; try --at")
         ] : []
     }
-    guard let rule = optimizer.stability else { return [] }
+    guard let rule = start.optimizer.stability else { return [] }
     let contraction = EigenDirection(
       eigenvalue: survey.largest, zeroThreshold: survey.zeroThreshold, rate: rate,
-      optimizer: optimizer, tolerance: request.trials.tolerance
+      optimizer: start.optimizer, tolerance: tolerance
     ).contraction
     if rate >= limit {
       // Adam's step is heavy-ball on its preconditioned curvature, which moves along with it.
@@ -100,23 +106,23 @@ extension DiagnosisSession {
           rate: rate, limit: limit, sharpness: survey.largest, growth: abs(growth),
           direction: rule.isPreconditioned ? [] : survey.sharpestParameters(problem),
           isQuadratic: problem.isQuadratic && !rule.isPreconditioned,
-          isStationary: gradientNorm == 0)
+          isStationary: start.gradientNorm == 0)
       ]
     }
     if rate < rule.slowBelow * limit {
-      return [rateFarBelow(survey, rate: rate, limit: limit, rule)]
+      return [rateFarBelow(rate: rate, limit: limit, rule)]
     }
     var findings: [Finding] = []
-    if optimizer.isPlainDescent, rate > Verdict.oscillatingAbove * limit, let contraction {
+    if start.optimizer.isPlainDescent, rate > Verdict.oscillatingAbove * limit, let contraction {
       findings.append(.rateOscillates(rate: rate, limit: limit, contraction: contraction))
     }
-    if optimizer.hasForecast, !survey.curvature.isIndefinite,
-      let flattest = flattestOfInterest(survey),
+    if start.optimizer.hasForecast, !survey.curvature.isIndefinite,
+      let flattest = flattestOfInterest,
       survey.largest / flattest >= 1e3
     {
       let direction = EigenDirection(
         eigenvalue: flattest, zeroThreshold: survey.zeroThreshold, rate: rate,
-        optimizer: optimizer, tolerance: request.trials.tolerance)
+        optimizer: start.optimizer, tolerance: tolerance)
       findings.append(
         .rateLimitedBySharpest(
           rate: rate, sharpness: survey.largest, flattest: flattest, halfLife: direction.halfLife))
@@ -126,12 +132,12 @@ extension DiagnosisSession {
 
   /// A rate that loses next to nothing even along the sharpest direction, against one that is safe for
   /// the same optimizer.
-  private func rateFarBelow(
-    _ survey: CurvatureSurvey<Scalar>, rate: Double, limit: Double, _ rule: StepRule
-  ) -> Finding {
-    let isPlain = optimizer.isPlainDescent
-    let advised = isPlain ? fastestRate(survey) ?? 1 / survey.upperBound : limit / 2
-    func iterations(_ rate: Double) -> Int? { self.iterations(survey, rate: rate, by: optimizer) }
+  private func rateFarBelow(rate: Double, limit: Double, _ rule: StepRule) -> Finding {
+    let isPlain = start.optimizer.isPlainDescent
+    let advised = isPlain ? measured.fastestRate(survey) ?? 1 / survey.upperBound : limit / 2
+    func iterations(_ rate: Double) -> Int? {
+      measured.iterations(survey, rate: rate, by: start.optimizer)
+    }
     // Far below the limit momentum acts as descent at `1 / (1 - b)` times the rate: what a step loses
     // is counted in shares of the rate that is slow no longer.
     return .rateFarBelow(
@@ -140,41 +146,38 @@ extension DiagnosisSession {
       iterations: iterations(rate), advisedIterations: iterations(advised))
   }
 
-  private func flattestOfInterest(_ survey: CurvatureSurvey<Scalar>) -> Double? {
+  private var flattestOfInterest: Double? {
     survey.smallestPositive?.value ?? survey.effectiveSmallest
   }
 
-  private func shapeFindings(
-    _ survey: CurvatureSurvey<Scalar>, _ facts: LearningRateFacts, _ gaussNewton: Double?,
-    hasScales: Bool
-  ) -> [Finding] {
+  private func shapeFindings(hasScales: Bool) -> [Finding] {
     var findings: [Finding] = []
     if survey.curvature.isIndefinite {
       findings.append(
         .negativeCurvature(
           mostNegative: survey.smallest, largest: survey.largest,
-          gradientIsSmall: gradientNorm <= 1e-6 * max(1, abs(survey.largest)),
-          gaussNewtonConditionNumber: gaussNewton))
+          gradientIsSmall: start.gradientNorm <= 1e-6 * max(1, abs(survey.largest)),
+          gaussNewtonConditionNumber: measured.gaussNewton))
     }
     if survey.largest <= survey.zeroThreshold, !survey.curvature.isIndefinite {
       findings.append(
         .flatDirections(
-          count: point.count, parameters: point.count,
-          gradientShare: gradientNorm > 0 ? 1 : 0, reason: "the loss does not curve here at all"))
+          count: start.point.count, parameters: start.point.count,
+          gradientShare: start.gradientNorm > 0 ? 1 : 0, reason: "the loss does not curve here at all"))
       return findings
     }
-    if !hasScales, let finding = conditioning(survey) { findings.append(finding) }
+    if !hasScales, let finding = conditioning { findings.append(finding) }
 
     let hasFlat = (survey.flatCount ?? 0) > 0 && !survey.curvature.isIndefinite
     if hasFlat, let count = survey.flatCount {
       let share = survey.model.flatWeight / max(survey.model.squaredGradientNorm, 1e-300)
       findings.append(
         .flatDirections(
-          count: count, parameters: point.count, gradientShare: share, reason: flatReason(count)))
+          count: count, parameters: start.point.count, gradientShare: share, reason: flatReason(count)))
     }
-    if let finding = roundedTable(survey) { findings.append(finding) }
+    if let finding = roundedTable { findings.append(finding) }
     if survey.modes == nil,
-      survey.hidesGains(tolerance: request.trials.tolerance)
+      survey.hidesGains(tolerance: tolerance)
         || Scalar.precisionName == "float32" && abs(survey.smallest) <= survey.zeroThreshold
     {
       findings.append(
@@ -187,7 +190,7 @@ extension DiagnosisSession {
 
   /// Why directions are flat, where the model says so beforehand.
   private func flatReason(_ count: Int) -> String? {
-    guard let table = problem.table, let scaling else { return nil }
+    guard let table = problem.table, let scaling = measured.scaling else { return nil }
     if table.model == .softmax, problem.l2 == 0, count >= table.featureCount + 1,
       scaling.constantColumns.isEmpty
     {
@@ -207,11 +210,11 @@ extension DiagnosisSession {
   }
 
   /// What rounding the columns to float32 makes of the flattest direction, where that is another one.
-  private func roundedTable(_ survey: CurvatureSurvey<Scalar>) -> Finding? {
+  private var roundedTable: Finding? {
     guard Scalar.precisionName == "float32", let rounded = survey.modes, let table = problem.table,
       let exact = table.leastSquaresModes(
         features: table.features.map { DoubleDouble($0) }, target: table.numericTarget,
-        at: point.map { Double($0) }),
+        at: start.point.map { Double($0) }),
       let before = exact.modes.last?.eigenvalue, let after = rounded.modes.last?.eigenvalue,
       exact.rank != rounded.rank || abs(after - before) > 0.01 * before
     else { return nil }
@@ -221,10 +224,8 @@ extension DiagnosisSession {
   }
 
   /// The table's columns are to blame, if standardising them lowers the condition number tenfold.
-  private func featureScales(
-    _ survey: CurvatureSurvey<Scalar>, _ standardised: StandardisedVariant?
-  ) -> Finding? {
-    guard let standardised, let blame, survey.largest > survey.zeroThreshold else { return nil }
+  private var featureScales: Finding? {
+    guard let standardised = measured.standardised, let blame, survey.largest > survey.zeroThreshold else { return nil }
     let other = standardised.survey
     let isIndefinite = survey.curvature.isIndefinite || other.curvature.isIndefinite
     func finding(_ before: Double?, _ after: Double?, isEffective: Bool) -> Finding? {
@@ -249,7 +250,7 @@ extension DiagnosisSession {
   }
 
   /// A network that large columns saturate curves little, and trains to a higher loss.
-  private func settledByScales(_ outcome: Remedies) -> Finding? {
+  private var settledByScales: Finding? {
     guard !problem.isLinearInParameters, let blame else { return nil }
     let id = Prescription.Kind.standardiseFeatures.rawValue
     func lowest(_ isStandardised: Bool) -> Double? {
@@ -257,7 +258,7 @@ extension DiagnosisSession {
         .compactMap(\.measured?.loss).min()
     }
     guard let raw = lowest(false), let standardised = lowest(true),
-      raw - standardised > 0.01 * (loss - standardised)
+      raw - standardised > 0.01 * (start.loss - standardised)
     else { return nil }
     return .featureScales(
       guilty: blame.guilty, smallest: blame.innocent, rawLoss: raw, standardisedLoss: standardised)
@@ -265,7 +266,7 @@ extension DiagnosisSession {
 
   /// The columns whose size is out of the ordinary, and one to compare them with.
   private var blame: (guilty: [Finding.ColumnScale], innocent: Finding.ColumnScale)? {
-    guard let scaling, let table = problem.table else { return nil }
+    guard let scaling = measured.scaling, let table = problem.table else { return nil }
     func column(_ index: Int) -> Finding.ColumnScale {
       .init(name: table.featureNames[index], scale: scaling.sizes[index])
     }
@@ -274,14 +275,14 @@ extension DiagnosisSession {
     }
   }
 
-  private func conditioning(_ survey: CurvatureSurvey<Scalar>) -> Finding? {
+  private var conditioning: Finding? {
     let isIndefinite = survey.curvature.isIndefinite
-    guard !survey.hidesGains(tolerance: request.trials.tolerance),
+    guard !survey.hidesGains(tolerance: tolerance),
       let kappa = isIndefinite ? survey.effectiveConditionNumber : survey.workingConditionNumber
     else { return nil }
     if kappa < 10 {
       // Where most of a network is flat, the round rest says nothing of how well it trains.
-      let isMostlyFlat = survey.flatCount.map { 2 * $0 > point.count } ?? false
+      let isMostlyFlat = survey.flatCount.map { 2 * $0 > start.point.count } ?? false
       return isIndefinite || isMostlyFlat ? nil : .wellConditioned(conditionNumber: kappa)
     }
     return .illConditioned(
@@ -292,17 +293,17 @@ extension DiagnosisSession {
   }
 
   /// `eta^2/2 g'Hg` against the measured shortfall of one step of plain descent.
-  private func truncation(_ survey: CurvatureSurvey<Scalar>, _ rate: Double) throws -> Finding? {
-    guard optimizer.isPlainDescent else { return nil }
-    var stepped = point
-    Scalar.axpy(point.count, Scalar(-rate), gradient, &stepped)
-    let value = try objective.value(at: stepped)
-    let norm = gradientNorm
-    let measured = value - (loss - rate * norm * norm)
+  private func truncation(_ rate: Double) throws -> Finding? {
+    guard start.optimizer.isPlainDescent else { return nil }
+    var stepped = start.point
+    Scalar.axpy(start.point.count, Scalar(-rate), start.gradient, &stepped)
+    let value = try start.objective.value(at: stepped)
+    let norm = start.gradientNorm
+    let measured = value - (start.loss - rate * norm * norm)
     let predicted = survey.model.truncationError(rate: rate)
     // Below the rounding of the loss there is nothing to compare.
     guard measured.isFinite, predicted.isFinite,
-      abs(measured) > 1e3 * Double(Scalar.ulpOfOne) * abs(loss)
+      abs(measured) > 1e3 * Double(Scalar.ulpOfOne) * abs(start.loss)
     else {
       return nil
     }

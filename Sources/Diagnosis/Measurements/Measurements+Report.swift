@@ -1,0 +1,83 @@
+import Curvature
+import LinearMaps
+import Training
+
+/// The measurements as the report shows them.
+extension Measurements {
+  var curvatureFacts: DiagnosisReport.Curvature {
+    DiagnosisReport.Curvature(
+      largest: .init(
+        value: survey.largest, residual: survey.largestResidual, upperBound: survey.upperBound,
+        failureProbability: survey.failureProbability),
+      smallest: .init(value: survey.smallest, residual: survey.smallestResidual),
+      smallestPositive: survey.smallestPositive, effectiveSmallest: survey.effectiveSmallest,
+      conditionNumber: survey.curvature.conditionNumber,
+      effectiveConditionNumber: survey.effectiveConditionNumber,
+      gaussNewtonConditionNumber: gaussNewton, indefinite: survey.curvature.isIndefinite,
+      operatorApplications: survey.operatorApplications, zeroThreshold: survey.zeroThreshold,
+      severity: survey.curvature.isIndefinite
+        ? nil
+        : survey.workingConditionNumber.map {
+          Conditioning(conditionNumber: $0, epsilon: survey.resolution)
+        }, largestOnLargerSample: sampling, largestOnAllSamples: sharpnessOnAll)
+  }
+
+  var learningRate: DiagnosisReport.LearningRate { .init(facts, note: limitNote) }
+
+  private var limitNote: String? {
+    guard facts.stabilityLimit == nil else { return nil }
+    return start.optimizer.stability?.isPreconditioned == true && start.preconditioner == nil
+      ? "Adam's limit depends on its second moments: run at least one step first with --at N"
+      : "there is no positive curvature to limit the rate"
+  }
+
+  /// All directions of a small problem, the outermost of a large one.
+  var directions: [EigenDirection] {
+    let values = survey.eigenvalues
+    let shown = values.count <= 20 ? values : Array(values.prefix(5) + values.suffix(5))
+    let given = start.request.training.rate
+    // Adam's rate acts on its preconditioned curvature: along these directions it means nothing.
+    return shown.map {
+      EigenDirection(
+        eigenvalue: $0, zeroThreshold: survey.zeroThreshold, rate: given ?? safeRate,
+        optimizer: given == nil ? GradientDescent() : start.optimizer,
+        tolerance: start.request.trials.tolerance)
+    }
+  }
+
+  /// - Parameter prediction: nil where it could not be measured.
+  func report(
+    prediction: DiagnosisReport.Prediction?, findings: [Finding], prescriptions: [Prescription]
+  ) -> DiagnosisReport {
+    DiagnosisReport(
+      problem: start.facts, curvature: curvatureFacts, learningRate: learningRate,
+      directions: directions,
+      prediction: prediction
+        ?? .init(
+          rate: start.request.training.rate, iterations: nil,
+          tolerance: start.request.trials.tolerance),
+      findings: findings, prescriptions: prescriptions, layers: layers)
+  }
+}
+
+extension StartedProblem {
+  /// What can be said where a quantity is not finite.
+  func report(broken quantity: String) -> DiagnosisReport {
+    var learningRate = DiagnosisReport.LearningRate(
+      LearningRateFacts(
+        .init(largest: 0, upperBound: 0, smallest: 0, zeroThreshold: 0), rule: optimizer.stability,
+        given: nil),
+      note: "nothing can be said where the \(quantity) is not finite")
+    learningRate.given = request.training.rate
+    return DiagnosisReport(
+      problem: facts,
+      curvature: .init(
+        largest: .init(value: nil, residual: nil, upperBound: nil, failureProbability: nil),
+        smallest: .init(value: nil, residual: nil), indefinite: false, operatorApplications: 0),
+      learningRate: learningRate,
+      directions: [],
+      prediction: .init(
+        rate: request.training.rate, iterations: nil, tolerance: request.trials.tolerance),
+      findings: [.nonFinite(quantity: quantity, cause: nonFiniteCause)], prescriptions: [])
+  }
+}

@@ -1,0 +1,97 @@
+import Curvature
+import LinearMaps
+import TensorPrograms
+import Training
+
+/// What was measured at the point of a started problem: findings, remedies and the report are functions
+/// of it.
+struct Measurements<Scalar: LinearMapScalar> {
+  let start: StartedProblem<Scalar>
+  /// The sizes of the table's columns, where there is a table.
+  let scaling: FeatureScaling?
+  /// The Hessian.
+  let map: CurvatureMap<Scalar>
+  let survey: CurvatureSurvey<Scalar>
+  let facts: LearningRateFacts
+  /// The condition number of the Gauss-Newton matrix.
+  let gaussNewton: Double?
+  let standardised: StandardisedVariant<Scalar>?
+  let layers: [LayerCurvature]
+  let sharpnessOnAll: SharpnessOnAllSamples?
+  let sampling: SamplingError?
+  let finiteMinimum: FiniteMinimum
+
+  /// Why there are no measurements: a quantity that is not finite at the point.
+  struct Broken: Error {
+    let quantity: String
+  }
+
+  /// - Throws: `Broken`; `DiagnosisFailure` where the curvature cannot be told; what the executor throws.
+  init(_ start: StartedProblem<Scalar>) throws {
+    let scaling = start.problem.table.map(FeatureScaling.init)
+    let norm = start.gradientNorm
+    guard start.loss.isFinite else { throw Broken(quantity: "loss") }
+    guard norm.isFinite else { throw Broken(quantity: "gradient") }
+    guard (norm * norm).isFinite else {
+      if let failure = start.unsquarableColumn(scaling) { throw failure }
+      throw Broken(quantity: "squared gradient")
+    }
+    start.context.report("curvature")
+    let map = try start.objective.hessian(at: start.point)
+    let survey: CurvatureSurvey<Scalar>
+    do {
+      survey = try start.survey(map)
+    } catch  where error.isNonFinite {
+      if let failure = start.unsquarableColumn(scaling) { throw failure }
+      throw Broken(quantity: "curvature")
+    } catch let error as LinearMapError {
+      throw DiagnosisFailure(unmeasurable: error)
+    }
+    self.start = start
+    self.scaling = scaling
+    self.map = map
+    self.survey = survey
+    gaussNewton = try start.ifMeasurable { try start.gaussNewtonConditionNumber(survey) }
+    let bound = try start.ifMeasurable { try start.preconditionedBound(map) }
+    facts = LearningRateFacts(
+      survey.curvature, rule: start.optimizer.stability, given: start.request.training.rate,
+      preconditionedBound: bound)
+    standardised = try start.ifMeasurable { try StandardisedVariant(start, scaling) }
+    layers = try start.ifMeasurable { try start.layerCurvature() } ?? []
+    sharpnessOnAll = try start.ifMeasurable { try start.sharpnessOnAllSamples(survey) }
+    sampling = try start.ifMeasurable { try start.samplingError(survey) }
+    finiteMinimum = start.finiteMinimum()
+  }
+
+  /// The loss as its quadratic, known from the table; nil for another loss.
+  func exactLoss(_ survey: CurvatureSurvey<Scalar>) -> LeastSquaresModes? {
+    start.problem.isQuadratic ? survey.modes : nil
+  }
+}
+
+extension StartedProblem {
+  /// The Hessian's extreme eigenvalues and spectral measure, as far as the budget goes; from the table itself
+  /// where that is exact.
+  fileprivate func survey(_ map: CurvatureMap<Scalar>) throws -> CurvatureSurvey<Scalar> {
+    var survey = try CurvatureSurvey(
+      of: map, gradient: gradient, seed: request.resources.seed,
+      denseLimit: canSolveDensely ? CurvatureSurvey<Scalar>.denseLimit : 0,
+      memory: request.resources.memory / 2,
+      products: (
+        budget.products(share: 0.35, least: 12, most: 300),
+        budget.products(share: 0.1, least: 3, most: 150)
+      ))
+    if let modes = problem.table.flatMap({ modes(of: $0, at: point) }) { survey.adopt(modes) }
+    return survey
+  }
+
+  /// The complaint about the largest column, where its squares overflow.
+  fileprivate func unsquarableColumn(_ scaling: FeatureScaling?) -> DiagnosisFailure? {
+    guard let scaling, let table = problem.table, let peak = scaling.peaks.max(),
+      let column = scaling.peaks.firstIndex(of: peak),
+      peak > 0.01 * Double(Scalar.greatestFiniteMagnitude).squareRoot()
+    else { return nil }
+    return DiagnosisFailure(
+      unsquarable: table.featureNames[column], peak: peak, precision: Scalar.precisionName)
+  }
+}

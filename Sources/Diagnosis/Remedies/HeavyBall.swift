@@ -1,0 +1,24 @@
+import LinearMaps
+import Presentation
+import Training
+
+/// Heavy-ball momentum tuned to the spectrum.
+struct HeavyBall: Remedy {
+  let kind = Prescription.Kind.momentum
+
+  func plan<Scalar: LinearMapScalar>(_ measured: Measurements<Scalar>) throws -> Plan<Scalar>? {
+    let (rate, beta) = measured.tunedMomentum
+    let optimizer = Momentum(beta: beta)
+    let peak = measured.peak(rate: rate, by: optimizer)
+    return Plan(
+      kind, "\(optimizer.phrase) at rate \(Wording.number(rate))",
+      .init(
+        conditionNumber: measured.survey.workingConditionNumber, rate: rate,
+        iterations: measured.iterations(measured.survey, rate: rate, by: optimizer),
+        momentum: beta, peakRelativeGap: peak),
+      note: peak.map {
+        "on the way the loss gap rises to \(Wording.number($0, digits: 2)) times the start's"
+          + (measured.start.problem.isQuadratic ? "" : ", on the bowl that fits the loss here")
+      }, run: measured.course(optimizer, rate: rate))
+  }
+}

@@ -1,0 +1,44 @@
+import LinearMaps
+import Presentation
+import Training
+
+/// Plain descent on columns of mean 0 and deviation 1.
+struct StandardiseFeatures: Remedy {
+  let kind = Prescription.Kind.standardiseFeatures
+
+  func plan<Scalar: LinearMapScalar>(_ measured: Measurements<Scalar>) throws -> Plan<Scalar>? {
+    guard let variant = measured.standardised,
+      variant.survey.largest > variant.survey.zeroThreshold
+    else { return nil }
+    let rate = measured.fastestRate(variant.survey) ?? 1 / variant.survey.upperBound
+    let theory = measured.theory(variant.survey, rate: rate, by: GradientDescent())
+    let iterations =
+      hasOtherMinimum(variant, measured)
+      ? nil
+      : try measured.descentIterations(
+        variant.objective, from: variant.start, rate: rate, variant.survey)
+    return Plan(
+      kind,
+      "subtract each column's mean and divide by its standard deviation, then gradient descent at "
+        + Wording.number(rate),
+      .init(
+        conditionNumber: variant.survey.workingConditionNumber, rate: rate,
+        iterations: iterations),
+      note: variant.isExact ? nil : "trained afresh from the same seed", isAfresh: !variant.isExact
+    ) {
+      try $0.run(
+        variant.objective, GradientDescent(), rate: rate, from: variant.start, theory: theory)
+    }
+  }
+
+  /// Whether rounding of the standardised columns has moved the minimum by more than the tolerance, so
+  /// that steps to the one are no steps to the other.
+  private func hasOtherMinimum<Scalar>(
+    _ variant: StandardisedVariant<Scalar>, _ measured: Measurements<Scalar>
+  ) -> Bool {
+    guard let exact = measured.exactLoss(measured.survey) else { return false }
+    guard let other = measured.exactLoss(variant.survey) else { return true }
+    return abs(other.initialGap - exact.initialGap)
+      > 0.1 * measured.start.request.trials.tolerance * exact.initialGap
+  }
+}
