@@ -9,17 +9,17 @@ import eigenstep
 @Suite struct SessionTests {
   /// A session around `run`, and what it printed.
   static func perform(
-    json: JSONDestination? = nil, file: String? = nil, isCancelled: Bool = false,
-    run: @escaping DiagnosisRun
+    json: JSONDestination? = nil, isCancelled: Bool = false,
+    run: @escaping (RunContext) throws -> DiagnosisReport
   ) throws -> (status: ProgramExit, printed: String) {
-    let folder = try TemporaryFolder()
-    let table = try file ?? folder.write("a,y\n1,2\n", to: "t.csv")
     var printed = ""
-    let status = try DiagnoseSession(
-      request: DiagnosisRequest(file: table, target: "y"), json: json,
-      style: TerminalStyle(colours: false), run: run,
+    let status = try AnswerSession(
+      json: json, style: TerminalStyle(colours: false),
       context: RunContext(isCancelled: { isCancelled }), finished: {}, print: { printed += $0 }
-    ).perform()
+    ).perform { context in
+      let report = try run(context)
+      return Answer(json: { try report.json() }, text: report.terminalText)
+    }
     return (status, printed)
   }
 
@@ -37,7 +37,7 @@ import eigenstep
     findings: [.wellConditioned(conditionNumber: 4)], prescriptions: [])
 
   @Test func `JSON on standard output stands alone`() throws {
-    let outcome = try Self.perform(json: .standardOutput) { _, _ in Self.report }
+    let outcome = try Self.perform(json: .standardOutput) { _ in Self.report }
     #expect(outcome.status == .done)
     let back = try JSONDecoder().decode(DiagnosisReport.self, from: Data(outcome.printed.utf8))
     #expect(back == Self.report)
@@ -46,7 +46,7 @@ import eigenstep
   @Test func `JSON in a file comes beside the text`() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("r.json")
-    let outcome = try Self.perform(json: .file(path)) { _, _ in Self.report }
+    let outcome = try Self.perform(json: .file(path)) { _ in Self.report }
     #expect(outcome.printed == Self.report.terminalText(TerminalStyle(colours: false)))
     let data = try Data(contentsOf: URL(fileURLWithPath: path))
     #expect(try JSONDecoder().decode(DiagnosisReport.self, from: data) == Self.report)
@@ -58,7 +58,7 @@ import eigenstep
     let (link, file) = (folder.path("link.json"), folder.path("r.json"))
     try Data("old".utf8).write(to: URL(fileURLWithPath: file))
     try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "r.json")
-    _ = try Self.perform(json: .file(link)) { _, _ in Self.report }
+    _ = try Self.perform(json: .file(link)) { _ in Self.report }
     #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "r.json")
     let data = try Data(contentsOf: URL(fileURLWithPath: file))
     #expect(try JSONDecoder().decode(DiagnosisReport.self, from: data) == Self.report)
@@ -68,7 +68,7 @@ import eigenstep
   @Test(arguments: ["/no/such/folder/r.json", "/tmp", "", "/proc/r.json"])
   func `a path that cannot be written is refused before the run`(path: String) throws {
     do {
-      _ = try Self.perform(json: .file(path)) { _, _ in
+      _ = try Self.perform(json: .file(path)) { _ in
         Issue.record("the run was started")
         return Self.report
       }
@@ -79,23 +79,23 @@ import eigenstep
   }
 
   @Test func `a device is written in place`() throws {
-    let outcome = try Self.perform(json: .file("/dev/null")) { _, _ in Self.report }
+    let outcome = try Self.perform(json: .file("/dev/null")) { _ in Self.report }
     #expect(outcome.status == .done)
     #if os(Linux)
       #expect(throws: DiagnosisFailure.self) {
-        try Self.perform(json: .file("/dev/full")) { _, _ in Self.report }
+        try Self.perform(json: .file("/dev/full")) { _ in Self.report }
       }
     #endif
   }
 
   @Test func `an interrupted run prints what was measured`() throws {
-    let outcome = try Self.perform(json: .standardOutput, isCancelled: true) { _, context in
+    let outcome = try Self.perform(json: .standardOutput, isCancelled: true) { context in
       #expect(context.isCancelled())
       return Self.report
     }
     #expect(outcome.status == .interrupted && outcome.printed.contains("eigenstep.diagnosis/1"))
     do {
-      _ = try Self.perform(isCancelled: true) { _, _ in throw CancellationError() }
+      _ = try Self.perform(isCancelled: true) { _ in throw CancellationError() }
       Issue.record("nothing was thrown")
     } catch let failure as DiagnosisFailure {
       #expect(failure.kind == .interrupted && ProgramExit(failure.kind).rawValue == 130)

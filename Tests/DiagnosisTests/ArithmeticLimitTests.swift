@@ -59,7 +59,7 @@ import Training
   @Test func descentThatBlowsUpIsForetold() throws {
     let quartic = problem(start: [1e3, 1]) { ($0.square().square() + $0.square()).sum() }
     let request = DiagnosisRequest.test()
-    let session = try DiagnosisSession<Double>(
+    let session = try StartedProblem<Double>(
       quartic, request, ReferenceExecutor())
     for rate in [1e-6, 1e-3, 1, 1e50] {
       let forecast = try PiecewiseForecast(

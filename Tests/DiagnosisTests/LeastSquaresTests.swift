@@ -1,3 +1,4 @@
+import Curvature
 import LinearMaps
 import TensorPrograms
 import Testing
@@ -109,7 +110,7 @@ import Training
   /// Computed with NumPy from the spectrum: class index 0, 1, 2 as a number, from zero.
   @Test func `the loss curve of wine as published`() throws {
     let problem = try TestTable.wine(.linear, standardised: true, numeric: true)
-    let session = try DiagnosisSession<Double>(
+    let session = try StartedProblem<Double>(
       DiagnosisProblem(problem), .test(), ReferenceExecutor())
     let survey = try CurvatureSurvey(
       of: session.objective.hessian(at: session.point), gradient: session.gradient, seed: 0)
@@ -173,7 +174,7 @@ import Training
       request: .test {
         $0.trials.tolerance = tolerance
         $0.trials.maxIterations = 3000
-        $0.training.rate = 0.5 / (problem.loss == .meanSquaredError ? 20 : 10)
+        $0.training.rate = 0.5 / (problem.loss.name == ModelLoss.meanSquaredError.name ? 20 : 10)
       }, executor: ReferenceExecutor())
     for kind in [
       Prescription.Kind.asGiven, .safeRate, .fastestRate, .standardiseFeatures, .momentum,

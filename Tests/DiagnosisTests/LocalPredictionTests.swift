@@ -84,12 +84,12 @@ import Training
 
   /// Descent at `1 / upperBound` until the gradient norm is a thousandth, and the curvature there.
   struct Arrival {
-    let session: DiagnosisSession<Double>
+    let session: StartedProblem<Double>
     let point: [Double]
     let survey: CurvatureSurvey<Double>
 
     init(_ problem: TabularProblem) throws {
-      let session = try DiagnosisSession<Double>(
+      let session = try StartedProblem<Double>(
         DiagnosisProblem(problem), .test(), ReferenceExecutor())
       func survey(_ point: [Double]) throws -> CurvatureSurvey<Double> {
         let (_, gradient) = try session.objective.valueAndGradient(at: point)
@@ -135,7 +135,7 @@ import Training
 
   /// The loss gap is counted to the minimum that the course itself ends in.
   @Test func `steps and losses to a relative gap`() throws {
-    let session = try DiagnosisSession<Double>(
+    let session = try StartedProblem<Double>(
       DiagnosisProblem(TestTable.wine(.softmax, standardised: true, l2: 1e-2)), .test(),
       ReferenceExecutor())
     let (_, gradient) = try session.objective.valueAndGradient(at: session.point)
@@ -162,7 +162,7 @@ import Training
 
   /// Separable classes have no minimum: following the course to a gap comes to no end, and says so.
   @Test func `no count where there is no minimum`() throws {
-    let session = try DiagnosisSession<Double>(
+    let session = try StartedProblem<Double>(
       DiagnosisProblem(TestTable.wine(.softmax, standardised: true)), .test(),
       ReferenceExecutor())
     let forecast = try PiecewiseForecast(

@@ -66,7 +66,7 @@ import Training
     let n = report.operator.dimension
     #expect(n == 1091 && n > SolvedSpectrum.largestDimension)
 
-    let session = try DiagnosisSession<Double>(
+    let session = try StartedProblem<Double>(
       DiagnosisProblem(problem), .test { $0.resources.precision = .float64 }, ReferenceExecutor())
     let matrix = try assembleDense(session.objective.hessian(at: session.point)).columns
     let values = try SymmetricEigensystem(
@@ -179,8 +179,8 @@ import Training
       $0.preconditioning = .adam(secondMoments: [1, 2, -1])
     },
     Refusal(name: "a start that blew up", kind: .badData, words: ["not finite", "--lr"]) {
-      $0.problem.rate = 1e200
-      $0.problem.steps = 3
+      $0.training.rate = 1e200
+      $0.training.steps = 3
     },
   ]
 

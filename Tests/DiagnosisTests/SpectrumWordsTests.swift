@@ -44,12 +44,12 @@ import Testing
   @Test func `the share below zero over seeds`() throws {
     let problem = try TestTable.wine(Self.network, standardised: true)
     for seed in 0..<2 {
-      let session = try DiagnosisSession<Float>(
+      let session = try StartedProblem<Float>(
         DiagnosisProblem(problem), .test { $0.resources.seed = seed }, ReferenceExecutor())
       let solved = try SolvedSpectrum(session.objective.hessian(at: session.point))
       let values = solved.system.values
       let report = try Self.report(problem) {
-        $0.problem.seed = seed
+        $0.resources.seed = seed
         $0.densityError = 0.1
         $0.which = .largest
       }

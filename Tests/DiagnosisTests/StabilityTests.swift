@@ -91,7 +91,7 @@ import Training
   @Test(arguments: others.indices, [0, 30])
   func `the growth of a step along the sharpest direction`(index: Int, steps: Int) throws {
     let (name, problem) = Self.others[index]
-    let session = try DiagnosisSession<Double>(
+    let session = try StartedProblem<Double>(
       DiagnosisProblem(problem),
       .test {
         $0.training.steps = steps

@@ -58,7 +58,6 @@ struct RandomCase {
       ? 1e-6 : random.pick([0.999_999, 1e-2, 1e-12, 1e-300, .leastNonzeroMagnitude])
     request.trials.maxIterations = random.pick([1, 2, 10, 60])
     request.trials.areRun = random.chance(0.45)
-    request.l2 = problem.l2
     if random.chance(0.12) {
       request.resources.memory = random.pick([1, 3000, 10_000, 100_000, 1 << 60])
     }
@@ -72,7 +71,7 @@ struct RandomCase {
     var spectrum = SpectrumRequest(of: request)
     let n = problem.start.count
     spectrum.count = random.chance(0.5) ? nil : random.pick([1, 2, n, n + 1])
-    spectrum.which = random.pick(TopEigenpairs<Double>.End.allCases)
+    spectrum.which = random.pick(SpectrumEnd.allCases)
     spectrum.kind = random.chance(0.5) ? .hessian : random.pick(CurvatureKind.allCases)
     spectrum.preconditioning =
       random.chance(0.5)

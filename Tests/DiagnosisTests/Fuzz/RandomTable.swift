@@ -1,3 +1,4 @@
+import Curvature
 import Diagnosis
 import LinearMaps
 
@@ -15,7 +16,7 @@ enum RandomTable {
       features: (0..<rows).flatMap { row in table.map { $0[row] } },
       featureNames: (0..<columns).map { "x\($0)" }, target: target, model: model,
       loss: isClasses
-        ? .crossEntropy : random.pick([LossChoice.halfSquaredError, .meanSquaredError]), l2: l2,
+        ? .crossEntropy : random.pick([ModelLoss.halfSquaredError, .meanSquaredError]), l2: l2,
       seed: random.whole(0, 1000))
   }
 
