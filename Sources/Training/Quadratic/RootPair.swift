@@ -23,31 +23,27 @@ struct RootPair: Sendable, Equatable {
     discriminant: Double
   ) {
     guard discriminant >= 0 else {
-      logDominant = log1p(determinant - 1) / 2
       dominant = determinant.squareRoot()
+      logDominant = log(determinant) / 2
       let angle = atan2((-discriminant).squareRoot(), trace)
       kind = .complex(angle: angle)
-      excess = dominant > 0 ? first / dominant - cos(angle) : 0
+      excess = first / dominant - cos(angle)
       return
     }
-    let separation = discriminant.squareRoot()
-    if trace >= 0 {
-      let other = (trace - separation) / 2
-      let root = (trace + separation) / 2
-      let shortfall = gapAtOne / (1 - other)
-      dominant = root
-      logDominant = abs(shortfall) < 0.5 ? log1p(-shortfall) : log(root)
-      kind = .real(ratio: root == 0 ? 0 : other / root, separation: separation)
-      excess = first - root
-    } else {
-      let other = (trace + separation) / 2
-      let root = (trace - separation) / 2
-      let shortfall = gapAtMinusOne / (1 + other)
-      dominant = root
-      logDominant = abs(shortfall) < 0.5 ? log1p(-shortfall) : log(-root)
-      kind = .real(ratio: other / root, separation: -separation)
-      excess = first - root
-    }
+    // Where the discriminant overflows, the determinant is nothing beside the trace's square.
+    let size = discriminant.isFinite ? discriminant.squareRoot() : abs(trace)
+    let separation = trace >= 0 ? size : -size
+    let root = (trace + separation) / 2
+    // The determinant is the product of the roots; their difference cancels where one of them is tiny.
+    let other = root == 0 ? 0 : determinant / root
+    let shortfall =
+      trace >= 0
+      ? (other == 1 ? 1 - root : gapAtOne / (1 - other))
+      : (other == -1 ? 1 + root : gapAtMinusOne / (1 + other))
+    dominant = root
+    logDominant = abs(shortfall) < 0.5 ? log1p(-shortfall) : log(abs(root))
+    kind = .real(ratio: root == 0 ? 0 : max(-1, min(1, other / root)), separation: separation)
+    excess = first - root
   }
 
   func value(after k: Double) -> Double {
@@ -55,16 +51,18 @@ struct RootPair: Sendable, Equatable {
     let power = sign(k) * exp(k * logDominant)
     switch kind {
     case .complex(let angle):
-      guard dominant > 0 else { return 0 }
       return exp(k * logDominant) * (cos(k * angle) + excess * sin(k * angle) / sin(angle))
     case .real(let ratio, let separation):
       // Without a dominant root, what is left after the first step is zero.
       guard dominant != 0 else { return k == 1 ? excess : 0 }
-      let spread =
-        separation == 0
-        ? k / dominant : oneLessPower(ratio, k, abs(separation / dominant)) / separation
-      return power * (1 + excess * spread)
+      return power * (1 + excess * spread(ratio, separation, k))
     }
+  }
+
+  /// `(1 - (r2/r1)^k) / (r1 - r2)`.
+  private func spread(_ ratio: Double, _ separation: Double, _ k: Double) -> Double {
+    separation == 0
+      ? k / dominant : oneLessPower(ratio, k, abs(separation / dominant)) / separation
   }
 
   /// A bound on `|p_k|` without swings.
@@ -72,12 +70,14 @@ struct RootPair: Sendable, Equatable {
     if k == 0 { return 1 }
     switch kind {
     case .complex(let angle):
-      guard dominant > 0 else { return 0 }
       let lean = abs(excess / sin(angle))
       return exp(k * logDominant) * min((1 + lean * lean).squareRoot(), 1 + k * abs(excess))
     case .real(let ratio, let separation):
-      guard dominant != 0 else { return abs(value(after: k)) }
-      if ratio >= 0 { return abs(value(after: k)) }
+      if isMonotone || dominant == 0 { return abs(value(after: k)) }
+      guard ratio < 0 else {
+        // The bracket of `p_k` may pass through zero; this one only grows.
+        return exp(k * logDominant) * (1 + abs(excess * spread(ratio, separation, k)))
+      }
       // The two roots' signs differ: their powers swing against each other.
       let share = abs(excess / separation)
       return exp(k * logDominant) * (1 + share * (1 + exp(k * log(-ratio))))
@@ -91,9 +91,12 @@ struct RootPair: Sendable, Equatable {
     case .complex(let angle):
       guard excess != 0 else { return 0 }
       return max(0, min(-1 / logDominant - 1 / abs(excess), 1 / abs(sin(angle))))
-    case .real(let ratio, _):
+    case .real(let ratio, let separation):
       if isMonotone || ratio < 0 { return 0 }
-      return ratio > 0 ? min(-2 / logDominant, -40 / log(ratio)) : -2 / logDominant
+      // `1 + k c` times `exp(k log)` at the worst, until the smaller root's part is gone. The first step
+      // may be a rise of its own.
+      guard ratio > 0, separation != 0 else { return max(1, -2 / logDominant) }
+      return max(1, min(-2 / logDominant, -40 / logRatio(ratio, abs(separation / dominant))))
     }
   }
 
@@ -108,9 +111,14 @@ struct RootPair: Sendable, Equatable {
     dominant < 0 && k.truncatingRemainder(dividingBy: 2) == 1 ? -1 : 1
   }
 
+  /// `ln ratio` of a ratio above zero that is `distance` below one.
+  private func logRatio(_ ratio: Double, _ distance: Double) -> Double {
+    distance < 0.5 ? log1p(-distance) : log(ratio)
+  }
+
   /// `1 - ratio^k` of a ratio in [-1, 1] that is `distance` below one.
   private func oneLessPower(_ ratio: Double, _ k: Double, _ distance: Double) -> Double {
-    if ratio > 0 { return -expm1(k * (distance < 0.5 ? log1p(-distance) : log(ratio))) }
+    if ratio > 0 { return -expm1(k * logRatio(ratio, distance)) }
     let size = ratio == 0 ? 0 : exp(k * log(-ratio))
     return 1 - (k.truncatingRemainder(dividingBy: 2) == 1 ? -size : size)
   }
