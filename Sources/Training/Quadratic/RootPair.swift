@@ -2,20 +2,23 @@ import Foundation
 
 /// `p_k = r1^k + (p_1 - r1) (r1^k - r2^k) / (r1 - r2)`: the solution of a recurrence of second order from
 /// `p_0 = 1`, for real roots `|r1| >= |r2|`; for a complex pair `rho e^(+-i angle)`
-/// `rho^k (cos k angle + (p_1 / rho - cos angle) sin k angle / sin angle)`.
+/// `rho^k (cos k angle + (p_1 / rho - cos angle) sin k angle / sin angle)`, or next to the negative half-axis
+/// the same of `-rho` and `pi - angle`.
 struct RootPair: Sendable, Equatable {
   /// The root of the larger modulus, with its sign; for a complex pair the modulus.
   let dominant: Double
   /// `ln |dominant|`, exact next to one.
   let logDominant: Double
-  /// `p_1 - r1`, or `p_1 / rho - cos angle`.
+  /// `p_1 - r1`, or `p_1 / +-rho - cos angle`.
   private let excess: Double
   private let kind: Kind
 
   private enum Kind: Equatable {
     /// The other root over the dominant one, and the dominant less the other.
     case real(ratio: Double, separation: Double)
-    case complex(angle: Double)
+    /// The angle is measured from the nearer half-axis: next to the negative one `k angle` would lose what
+    /// it is away from a multiple of pi.
+    case complex(angle: Double, alternates: Bool)
   }
 
   init(
@@ -25,9 +28,9 @@ struct RootPair: Sendable, Equatable {
     guard discriminant >= 0 else {
       dominant = determinant.squareRoot()
       logDominant = log(determinant) / 2
-      let angle = atan2((-discriminant).squareRoot(), trace)
-      kind = .complex(angle: angle)
-      excess = first / dominant - cos(angle)
+      let angle = atan2((-discriminant).squareRoot(), abs(trace))
+      kind = .complex(angle: angle, alternates: trace < 0)
+      excess = (trace < 0 ? -first : first) / dominant - cos(angle)
       return
     }
     // Where the discriminant overflows, the determinant is nothing beside the trace's square.
@@ -50,8 +53,8 @@ struct RootPair: Sendable, Equatable {
     if k == 0 { return 1 }
     let power = sign(k) * exp(k * logDominant)
     switch kind {
-    case .complex(let angle):
-      return exp(k * logDominant) * (cos(k * angle) + excess * sin(k * angle) / sin(angle))
+    case .complex(let angle, _):
+      return power * (cos(k * angle) + excess * sin(k * angle) / sin(angle))
     case .real(let ratio, let separation):
       // Without a dominant root, what is left after the first step is zero.
       guard dominant != 0 else { return k == 1 ? excess : 0 }
@@ -69,7 +72,7 @@ struct RootPair: Sendable, Equatable {
   func envelope(after k: Double) -> Double {
     if k == 0 { return 1 }
     switch kind {
-    case .complex(let angle):
+    case .complex(let angle, _):
       let lean = abs(excess / sin(angle))
       return exp(k * logDominant) * min((1 + lean * lean).squareRoot(), 1 + k * abs(excess))
     case .real(let ratio, let separation):
@@ -88,13 +91,14 @@ struct RootPair: Sendable, Equatable {
   var crest: Double {
     guard logDominant < 0 else { return 0 }
     switch kind {
-    case .complex(let angle):
+    case .complex(let angle, _):
       guard excess != 0 else { return 0 }
       return max(0, min(-1 / logDominant - 1 / abs(excess), 1 / abs(sin(angle))))
     case .real(let ratio, let separation):
-      if isMonotone || ratio < 0 { return 0 }
-      // `1 + k c` times `exp(k log)` at the worst, until the smaller root's part is gone. The first step
-      // may be a rise of its own.
+      if isMonotone { return 0 }
+      // The first step may be a rise of its own. Then `1 + k c` times `exp(k log)` at the worst, until the
+      // smaller root's part is gone.
+      if ratio < 0 { return 1 }
       guard ratio > 0, separation != 0 else { return max(1, -2 / logDominant) }
       return max(1, min(-2 / logDominant, -40 / logRatio(ratio, abs(separation / dominant))))
     }
@@ -108,7 +112,8 @@ struct RootPair: Sendable, Equatable {
   }
 
   private func sign(_ k: Double) -> Double {
-    dominant < 0 && k.truncatingRemainder(dividingBy: 2) == 1 ? -1 : 1
+    let alternates = if case .complex(_, let alternates) = kind { alternates } else { dominant < 0 }
+    return alternates && k.truncatingRemainder(dividingBy: 2) == 1 ? -1 : 1
   }
 
   /// `ln ratio` of a ratio above zero that is `distance` below one.
