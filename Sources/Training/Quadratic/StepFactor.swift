@@ -75,8 +75,7 @@ public struct StepFactor: Sendable, Equatable {
     return .power(factor: factor, logMagnitude: logMagnitude)
   }
 
-  private static func heavyBall(rate: Double, eigenvalue: Double, momentum b: Double) -> Shape
-  {
+  private static func heavyBall(rate: Double, eigenvalue: Double, momentum b: Double) -> Shape {
     let m = rate * eigenvalue
     let root = b.squareRoot()
     let low = (1 - b) / (1 + root) * ((1 - b) / (1 + root))
