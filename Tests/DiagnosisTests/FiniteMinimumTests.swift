@@ -2,6 +2,7 @@ import Curvature
 import Foundation
 import TensorPrograms
 import Testing
+import Training
 
 @testable import Diagnosis
 
