@@ -77,8 +77,11 @@ let package = Package(
     .testTarget(
       name: "TensorFilesTests", dependencies: ["TensorFiles", "TensorPrograms", "MutationFuzz"],
       exclude: ["Fixtures"]),
+    // Losses with derivatives by hand, and descent in plain doubles.
+    .target(name: "KnownLosses", dependencies: ["Curvature"], path: "Tests/Support/KnownLosses"),
     .testTarget(
-      name: "CurvatureTests", dependencies: ["Curvature", "LinearMaps", "TensorPrograms"]),
+      name: "CurvatureTests",
+      dependencies: ["Curvature", "LinearMaps", "TensorPrograms", "KnownLosses"]),
     // Models that other tools exported, against derivatives that other tools took.
     .testTarget(
       name: "ModelTests",
@@ -87,11 +90,17 @@ let package = Package(
         "MutationFuzz",
       ],
       exclude: ["Models"]),
+    // Each optimizer against its update in plain doubles, closed forms against runs.
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: [
+        "Training", "Curvature", "OnnxBackend", "LinearMaps", "TensorPrograms", "KnownLosses",
+      ]),
     .testTarget(
       name: "DiagnosisTests",
       dependencies: [
         "Diagnosis", "Labs", "Reports", "Training", "Curvature", "OnnxBackend", "LinearMaps",
-        "TensorPrograms", "Presentation",
+        "TensorPrograms", "Presentation", "KnownLosses",
       ],
       exclude: ["Snapshots"]),
     .testTarget(

@@ -18,7 +18,7 @@ public struct LocalReduction: Reduction {
 /// `sum_b w_b x_b` over micro-batches `b`: every mean over samples is one.
 struct BatchSum {
   let batches: Range<Int>
-  /// The share of each batch.
+  /// The share of each batch in the samples of all parties.
   let weights: [Double]
   let reduction: any Reduction
 

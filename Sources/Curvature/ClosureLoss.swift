@@ -92,9 +92,14 @@ public final class ClosureLoss<Scalar: LinearMapScalar>: Loss {
         throw CurvatureError.noModelOutput(kind)
       }
       product = given
-    case .fisher, .sampledFisher, .empiricalFisher: throw CurvatureError.noDistribution(kind)
+    case .fisher, .sampledFisher, .empiricalFisher: throw CurvatureError.noModelOutput(kind)
     }
+    precondition(
+      point.count == parameterCount, "\(point.count) numbers for \(parameterCount) parameters")
     let chosen = parameters ?? Array(self.parameters.indices)
+    precondition(
+      !chosen.isEmpty && zip(chosen, chosen.dropFirst()).allSatisfy(<),
+      "the parameters \(chosen) are not ascending positions")
     return CurvatureMap(
       ClosureProducts(
         loss: self, product: product, point: point.map { Double($0) },
@@ -143,8 +148,9 @@ private final class ClosureProducts<Scalar: LinearMapScalar>: CurvatureProducts 
     offset = 0
     for range in coordinates {
       for index in range {
-        guard result[index].isFinite else { throw failure(at: index, direction) }
-        y[offset + index - range.lowerBound] = Scalar(result[index])
+        let entry = Scalar(result[index])
+        guard entry.isFinite else { throw failure(at: index, direction) }
+        y[offset + index - range.lowerBound] = entry
       }
       offset += range.count
     }

@@ -41,7 +41,8 @@ final class LinearizedProducts<Scalar: LinearMapScalar>: CurvatureProducts {
     self.parameters = chosen
     self.noise = noise
     layout = ParameterLayout(chosen.map { objective.layout.types[$0] })
-    let total = batches.reduce(0) { $0 + objective.weight($1) }
+    var total = batches.reduce(0) { $0 + objective.weight($1) }
+    try objective.reduction.sum(&total, 1)
     sum = BatchSum(
       batches: batches, weights: batches.map { objective.weight($0) / total },
       reduction: objective.reduction)

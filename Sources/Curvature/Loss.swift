@@ -57,8 +57,14 @@ extension Loss {
 
   public func gradientWork() throws -> Double { try gradientOperations() }
 
-  /// A curvature matrix in all parameters, or in those at some ascending positions; `seed` is that of the
-  /// targets that `sampledFisher` draws.
+  /// A curvature matrix in all parameters; `seed` is that of the targets that `sampledFisher` draws.
+  public func curvature(
+    _ kind: CurvatureKind, at point: [Scalar], seed: UInt64
+  ) throws -> CurvatureMap<Scalar> {
+    try curvature(kind, at: point, parameters: nil, seed: seed)
+  }
+
+  /// A curvature matrix in all parameters, or in those at some ascending positions.
   public func curvature(
     _ kind: CurvatureKind, at point: [Scalar], parameters: [Int]? = nil
   ) throws -> CurvatureMap<Scalar> {

@@ -18,6 +18,8 @@ public final class Objective<Scalar: LinearMapScalar>: Loss {
   package let context: RunContext
   /// Adds up over all parties that hold samples.
   package let reduction: any Reduction
+  /// Whether no other party has samples of the mean.
+  package var holdsAllSamples: Bool { reduction is LocalReduction }
 
   let layout: ParameterLayout
   private let batches: [SampleBatches.Batch]
@@ -44,6 +46,8 @@ public final class Objective<Scalar: LinearMapScalar>: Loss {
   ///   - data: arrays whose leading axes all run over the samples.
   ///   - memoryBudget: bytes that one run's values and the kept residuals may take.
   ///   - maxBatchSize: samples that a micro-batch has at most, whatever memory there is.
+  ///   - reduction: sums over all parties that hold samples of the mean, here of their numbers first: each
+  ///     calls the same methods in the same order.
   /// - Throws: `ProgramError` where the loss does not fit the data or is not scalar; what the executor
   ///   throws on compiling.
   public init(
@@ -73,10 +77,14 @@ public final class Objective<Scalar: LinearMapScalar>: Loss {
     batchSize =
       definition.couplesSamples || definition.fixedBatch != nil
       ? traced : min(affordable, max(1, maxBatchSize ?? samples))
-    batches =
+    var batches =
       definition.couplesSamples
       ? [SampleBatches.Batch(count: samples, weight: 1, data: data)]
       : SampleBatches(data, size: batchSize).batches
+    var total = Double(samples)
+    try reduction.sum(&total, 1)
+    for index in batches.indices { batches[index].weight *= Double(samples) / total }
+    self.batches = batches
     kept = try batches.map { try $0.data.map { .resident(try executor.keep($0)) } }
     let all = Array(definition.parameters.indices)
     linearizations[ProgramKey(kind: .primal(.hessian, all), count: batches[0].count)] =

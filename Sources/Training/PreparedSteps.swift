@@ -4,7 +4,8 @@ import TensorPrograms
 
 /// The steps of a run, compiled and bound to its memory once.
 final class PreparedSteps<Scalar: LinearMapScalar> {
-  /// Floating-point operations of one step, of the largest batch where steps differ.
+  /// Floating-point operations of one step, of the largest batch where steps differ; without those of a
+  /// gradient that is a run of its own, which the loss counts.
   let operations: Double
   let equations: Int
   /// Whether the optimizer takes the gradient at another point than the parameters.
@@ -23,7 +24,7 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
     case .allSamples:
       if let objective = loss.objective {
         prepared =
-          try objective.batchCount == 1
+          try objective.batchCount == 1 && objective.holdsAllSamples
           ? Self.oneRun(objective, traced, memory, isElsewhere: point != nil)
           : Self.twoRuns(objective.executor, traced, point, memory) { position, _, gradient in
             try objective.valueAndGradient(at: position, into: gradient)
@@ -45,9 +46,8 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
         let found = try closure(
           Array(UnsafeBufferPointer(start: position, count: memory.parameterCount)), step)
         guard found.gradient.count == memory.parameterCount else {
-          throw TrainingError.wrongState(
-            "the closure's gradient has \(found.gradient.count) numbers for "
-              + "\(memory.parameterCount) parameters")
+          throw CurvatureError.wrongLength(
+            "gradient", given: found.gradient.count, wanted: memory.parameterCount)
         }
         found.gradient.withUnsafeBufferPointer {
           gradient.update(from: $0.baseAddress!, count: $0.count)
@@ -122,7 +122,8 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
     }
     var found = [Scalar](repeating: 0, count: memory.parameterCount)
     return (
-      program.operationCount, program.equations.count,
+      program.operationCount + (point?.operationCount ?? 0),
+      program.equations.count + (point?.equations.count ?? 0),
       { copy, step in
         try pointRuns?[copy].run()
         let position = pointRuns == nil ? memory.copies[copy] : memory.gradientPoint
@@ -142,6 +143,9 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
     _ objective: Objective<Scalar>, _ traced: TracedStep, _ memory: TrainingMemory<Scalar>,
     size: Int, seed: UInt64, isElsewhere: Bool
   ) throws -> Prepared {
+    guard objective.holdsAllSamples else {
+      throw TrainingError.noBatches("other parties hold samples of it too")
+    }
     guard !objective.definition.couplesSamples else {
       throw TrainingError.noBatches("a sample's loss depends on the others")
     }

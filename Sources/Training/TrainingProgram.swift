@@ -85,6 +85,14 @@ struct TracedStep {
     )
   }
 
+  private func point(_ position: OptimizerPosition) -> [Traced]? {
+    guard let point = optimizer.gradientPoint(position) else { return nil }
+    precondition(
+      point.map(\.shape) == definitions.map(\.shape),
+      "\(optimizer.name) takes the gradient at a point that is not of the parameters' shapes")
+    return point
+  }
+
   private func squaredNorm(_ gradients: [Traced]) -> Traced {
     gradients.dropFirst().reduce(gradients[0].square().sum()) { $0 + $1.square().sum() }
   }
@@ -108,7 +116,7 @@ struct TracedStep {
         + gradient.inputTypes.dropFirst(parameterTypes.count)
     ) { arguments in
       let (position, data) = position(arguments)
-      let point = optimizer.gradientPoint(position)
+      let point = point(position)
       let values = arguments[0].builder.inline(gradient, (point ?? position.parameters) + data)
       let gradients = Array(values.dropFirst())
       return [values[0], squaredNorm(gradients)] + (point ?? []) + updated(position, gradients)
@@ -119,7 +127,7 @@ struct TracedStep {
   func point() throws -> Program? {
     var isElsewhere = false
     let program = try Program.trace(parameterTypes + stateTypes + controlTypes) { arguments in
-      guard let point = optimizer.gradientPoint(position(arguments).0) else {
+      guard let point = point(position(arguments).0) else {
         return Array(arguments.prefix(1))
       }
       isElsewhere = true

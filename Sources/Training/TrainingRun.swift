@@ -20,7 +20,8 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
   private let stateTensors: [StateTensor]
   private let steps: PreparedSteps<Scalar>
 
-  /// Floating-point operations of one step, counted from shapes.
+  /// Floating-point operations of one step, counted from shapes; without those of a gradient that is no
+  /// part of the step's own program, as over micro-batches: they are counted by the loss.
   public var operationsPerStep: Double { steps.operations }
   /// Equations that one step dispatches.
   public var equationsPerStep: Int { steps.equations }
@@ -50,7 +51,10 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
 
   /// The run that a state was taken of, to go on as if it had not been stopped.
   ///
-  /// - Parameter source: a closure has to be given again; by default, what the state names.
+  /// - Parameters:
+  ///   - optimizer: one that is not in the catalogue has to be given again; by default, what the state
+  ///     names.
+  ///   - source: a closure has to be given again; by default, what the state names.
   /// - Throws: `TrainingError` where the state is not of this loss; what the optimizer's name and
   ///   hyperparameters throw.
   public convenience init(
@@ -60,6 +64,9 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
     guard state.parameters.count == loss.parameterCount else {
       throw TrainingError.wrongState(
         "it has \(state.parameters.count) parameters and the loss \(loss.parameterCount)")
+    }
+    guard state.stepCount >= 0 else {
+      throw TrainingError.wrongState("it has taken \(state.stepCount) steps")
     }
     let optimizer = try optimizer ?? OptimizerSetting(state.optimizer, state.hyperparameters).make()
     guard let source = source ?? GradientSource(state.samples) else {
@@ -91,6 +98,13 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
     self.stepCount = stepCount
     let definitions = loss.parameters
     stateTensors = optimizer.initialState(definitions)
+    for tensor in stateTensors {
+      guard case .parameter(let index) = tensor.start else { continue }
+      precondition(
+        definitions.indices.contains(index)
+          && definitions[index].shape.count == tensor.shape.count,
+        "the state \(tensor.name) of \(optimizer.name) does not fit the parameter it starts as")
+    }
     let types = definitions.map { TensorType(Scalar.element, $0.shape) }
     memory = TrainingMemory(types, stateTensors.map { TensorType(Scalar.element, $0.shape) })
     steps = try PreparedSteps(
@@ -106,11 +120,12 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
     write(try state(stateTensors, offsets), at: memory.parameterCount)
   }
 
-  /// Sets numbers of the current copy.
+  /// Sets parameters or state before the first step.
   private func write(_ values: [Scalar], at offset: Int) {
     values.withUnsafeBufferPointer {
       guard let base = $0.baseAddress else { return }
-      (memory.copies[current] + offset).update(from: base, count: values.count)
+      for copy in memory.copies { (copy + offset).update(from: base, count: values.count) }
+      if offset == 0 { memory.gradientPoint.update(from: base, count: values.count) }
     }
   }
 
@@ -121,7 +136,7 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
   public var parameters: [Scalar] { numbers(memory.copies[current], memory.parameterCount) }
 
   /// The point whose loss and gradient the last step returned: the parameters before it, or where the
-  /// optimizer took the gradient.
+  /// optimizer took the gradient. The parameters before the first step.
   public var evaluatedParameters: [Scalar] {
     numbers(
       steps.isGradientElsewhere ? memory.gradientPoint : memory.copies[1 - current],

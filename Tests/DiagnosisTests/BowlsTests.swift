@@ -1,5 +1,6 @@
 import Diagnosis
 import Foundation
+import KnownLosses
 import Labs
 import Presentation
 import Testing
@@ -8,9 +9,9 @@ import Testing
   static let bowls = Bowls()
 
   @Test func `counts are the published ones, run and by formula`() {
-    #expect(Self.bowls.rows.map(\.conditionNumber) == ForecastTests.bowls.map(\.0))
-    #expect(Self.bowls.rows.map(\.iterations) == ForecastTests.bowls.map(\.1))
-    #expect(Self.bowls.rows.map(\.closedForm) == ForecastTests.bowls.map(\.1))
+    #expect(Self.bowls.rows.map(\.conditionNumber) == NaiveDescent.publishedBowls.map(\.0))
+    #expect(Self.bowls.rows.map(\.iterations) == NaiveDescent.publishedBowls.map(\.1))
+    #expect(Self.bowls.rows.map(\.closedForm) == NaiveDescent.publishedBowls.map(\.1))
     let exponents = Dictionary(
       uniqueKeysWithValues: Self.bowls.rows.map { ($0.conditionNumber, $0.exponent) })
     #expect(exponents[1] == .some(nil))
@@ -41,7 +42,7 @@ import Testing
     let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
     let rows = object?["rows"] as? [[String: Any]]
     #expect(object?["schema"] as? String == "eigenstep.lab.bowls/1")
-    #expect(rows?.compactMap { $0["iterations"] as? Int } == ForecastTests.bowls.map(\.1))
+    #expect(rows?.compactMap { $0["iterations"] as? Int } == NaiveDescent.publishedBowls.map(\.1))
     #expect(rows?.first?["exponent"] is NSNull)
   }
 

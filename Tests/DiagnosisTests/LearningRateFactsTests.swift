@@ -3,6 +3,7 @@ import Testing
 import Training
 
 import Diagnosis
+import KnownLosses
 
 @Suite struct LearningRateFactsTests {
   /// The Hessian `[[802, -400], [-400, 200]]` of the Rosenbrock function at its minimum.

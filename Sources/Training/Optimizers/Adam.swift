@@ -11,8 +11,10 @@ public struct Adam: Optimizer {
   public static let entry = OptimizerEntry(
     "adam", formula: "m, v <- moving means of g, g^2; x <- x - rate m' / (sqrt v' + eps)",
     hyperparameters: [
-      Hyperparameter("beta1", 0.9, .from(0, below: 1), "the share of the mean gradient that a step keeps"),
-      Hyperparameter("beta2", 0.999, .from(0, below: 1), "the share of the mean square that a step keeps"),
+      Hyperparameter(
+        "beta1", 0.9, .from(0, below: 1), "the share of the mean gradient that a step keeps"),
+      Hyperparameter(
+        "beta2", 0.999, .from(0, below: 1), "the share of the mean square that a step keeps"),
       Hyperparameter("epsilon", 1e-8, .above(0), "added to the root of the mean square"),
     ]
   ) { Adam(beta1: $0["beta1"]!, beta2: $0["beta2"]!, epsilon: $0["epsilon"]!) }

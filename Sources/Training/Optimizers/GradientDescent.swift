@@ -12,7 +12,8 @@ public struct GradientDescent: Optimizer {
   public init() {}
 
   public func update(_ step: OptimizerStep) -> OptimizerUpdate {
-    step.eachParameter(slots: 0) { parameter, gradient, _ in (parameter - step.rate * gradient, []) }
+    step.eachParameter(slots: 0) { parameter, gradient, _ in (parameter - step.rate * gradient, [])
+    }
   }
 
   public var stability: StepRule? { .gradientDescent }

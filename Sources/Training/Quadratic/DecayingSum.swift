@@ -43,7 +43,7 @@ struct DecayingSum: Sendable {
   /// `target`: at most a swing later than `S` itself.
   func boundedStep(below target: Double, limit: Int) -> Int? {
     guard factors.allSatisfy({ $0.logPerStep < 0 }), constant <= target else { return nil }
-    let crest = factors.map(\.crest).max() ?? 0
+    let crest = (factors.map(\.crest).max() ?? 0).rounded(.up)
     guard crest < Double(limit) else { return nil }
     return bisect(from: Int(crest), limit: limit) { envelope(after: $0) <= target }
   }
@@ -141,12 +141,15 @@ struct DecayingSum: Sendable {
       let factor = factors[index]
       let (trace, determinant) = (factor.trace, factor.determinant)
       var current = factor.value(after: Double(start))
-      var previous = start == 0 ? factor.before : factor.value(after: Double(start - 1))
+      var next =
+        start == 0
+        ? factor.first ?? trace * current - determinant
+        : trace * current - determinant * factor.value(after: Double(start - 1))
       let coefficient = coefficients[index]
       sums.withUnsafeMutableBufferPointer { sums in
         for offset in 0..<sums.count {
           sums[offset] += coefficient * current * current
-          (current, previous) = (trace * current - determinant * previous, current)
+          (current, next) = (next, trace * next - determinant * current)
         }
       }
     }

@@ -20,7 +20,8 @@ public struct Forecast: Sendable {
     let reachable = model.reachable
     let factors = reachable.map { factor($0.eigenvalue) }
     gapTerms = DecayingSum(
-      coefficients: reachable.map { $0.weight / (2 * $0.eigenvalue) }, factors: factors, constant: 0)
+      coefficients: reachable.map { $0.weight / (2 * $0.eigenvalue) }, factors: factors, constant: 0
+    )
 
     var escaping: [QuadraticModel.Mode] = []
     for (eigenvalue, weight) in zip(model.eigenvalues, model.weights)

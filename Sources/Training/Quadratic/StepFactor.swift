@@ -57,8 +57,8 @@ public struct StepFactor: Sendable, Equatable {
     self.first = first
     shape = .pair(
       RootPair(
-        trace: trace, determinant: determinant, first: first, gapAtOne: gapAtOne, gapAtMinusOne: gapAtMinusOne,
-        discriminant: discriminant))
+        trace: trace, determinant: determinant, first: first, gapAtOne: gapAtOne,
+        gapAtMinusOne: gapAtMinusOne, discriminant: discriminant))
   }
 
   private static func descent(rate: Double, eigenvalue: Double) -> Shape {
@@ -75,8 +75,7 @@ public struct StepFactor: Sendable, Equatable {
     return .power(factor: factor, logMagnitude: logMagnitude)
   }
 
-  private static func heavyBall(rate: Double, eigenvalue: Double, momentum b: Double) -> Shape
-  {
+  private static func heavyBall(rate: Double, eigenvalue: Double, momentum b: Double) -> Shape {
     let m = rate * eigenvalue
     let root = b.squareRoot()
     let low = (1 - b) / (1 + root) * ((1 - b) / (1 + root))
@@ -114,12 +113,6 @@ public struct StepFactor: Sendable, Equatable {
   /// `ln(r2 / r1)` of two roots `separation` apart whose product is the momentum.
   private static func logRatio(_ separation: Double, root: Double, momentum: Double) -> Double {
     separation < 0.5 * root ? log1p(-separation / root) : log(momentum) - 2 * log(root)
-  }
-
-  /// `p_{-1}`, of which the recurrence makes `p_1`; any number where the determinant is zero.
-  var before: Double {
-    guard let first else { return 1 }
-    return determinant == 0 ? 0 : (trace - first) / determinant
   }
 
   /// `p_k`; `k` is a whole number held as a double, except for `power`, where any `k >= 0` will do

@@ -1,8 +1,8 @@
 import Foundation
+import KnownLosses
+import LinearMaps
 import Testing
 import Training
-
-import Diagnosis
 
 @Suite struct RateSearchTests {
   @Test func `the fastest rate beats a dense scan`() {

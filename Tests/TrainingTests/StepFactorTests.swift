@@ -2,8 +2,6 @@ import Foundation
 import Testing
 import Training
 
-import Diagnosis
-
 @Suite struct StepFactorTests {
   /// Products `eta lambda` of every shape, for each momentum: overdamped, nearly and exactly
   /// defective at both ends, complex on both sides, alternating, diverging and negative.

@@ -1,16 +1,10 @@
 import Foundation
+import KnownLosses
+import LinearMaps
 import Testing
 import Training
 
-import Diagnosis
-
 @Suite struct ForecastTests {
-  /// Condition number, steps of descent until `||g|| < 1e-6` with the gradient before the update.
-  static let bowls: [(Double, Int)] = [
-    (1, 2), (2, 15), (5, 40), (10, 82), (20, 169), (50, 445), (100, 923), (200, 1913),
-    (500, 5009), (1000, 10363), (10000, 115131),
-  ]
-
   static func bowl(_ kappa: Double) -> QuadraticModel {
     QuadraticModel(eigenvalues: [kappa, 1], weights: [kappa * kappa, 1])
   }
@@ -22,7 +16,15 @@ import Diagnosis
       .iterations(toGradientFraction: fraction).map { $0 + 1 }
   }
 
-  @Test(arguments: bowls)
+  /// Polyak's optimum between two curvatures.
+  static func optimalMomentum(smallest: Double, largest: Double) -> (rate: Double, momentum: Double)
+  {
+    let root = largest.squareRoot() + smallest.squareRoot()
+    let share = (largest.squareRoot() - smallest.squareRoot()) / root
+    return (4 / (root * root), share * share)
+  }
+
+  @Test(arguments: NaiveDescent.publishedBowls)
   func `bowls need the published counts`(kappa: Double, steps: Int) {
     #expect(Self.count(kappa, rate: 2 / (kappa + 1)) == steps)
   }
@@ -37,7 +39,7 @@ import Diagnosis
 
   @Test(arguments: [(1.0, 2), (10, 32), (50, 81), (1000, 436)])
   func `heavy ball at its optimum needs the published counts`(kappa: Double, steps: Int) {
-    let best = LearningRateFacts.optimalMomentum(smallest: 1, largest: kappa)
+    let best = Self.optimalMomentum(smallest: 1, largest: kappa)
     #expect(Self.count(kappa, rate: best.rate, momentum: best.momentum) == steps)
     var run = NaiveDescent(eigenvalues: [kappa, 1], start: [1, 1])
     var taken = 0
@@ -101,7 +103,7 @@ import Diagnosis
   /// and back.
   @Test func `the peak of momentum is foretold`() throws {
     let (eigenvalues, weights) = ([1e4, 1], [1e4, 1e-3])
-    let (rate, momentum) = LearningRateFacts.optimalMomentum(smallest: 1, largest: 1e4)
+    let (rate, momentum) = Self.optimalMomentum(smallest: 1, largest: 1e4)
     let forecast = QuadraticModel(eigenvalues: eigenvalues, weights: weights)
       .forecast(rate: rate, momentum: momentum)
     var run = NaiveDescent(eigenvalues: eigenvalues, weights: weights)
