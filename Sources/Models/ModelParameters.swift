@@ -97,9 +97,9 @@ public struct ModelParameters: Sendable {
   public func text() -> String {
     let rows = entries.map {
       [
-        Wording.printable($0.name), "\($0.type.shape)", $0.type.element.rawValue,
+        Printable.line($0.name), "\($0.type.shape)", $0.type.element.rawValue,
         Wording.count($0.type.shape.count),
-        $0.reason.map { "no: \(Wording.printable($0))" } ?? "",
+        $0.reason.map { "no: \(Printable.line($0))" } ?? "",
       ]
     }
     let heading = ["name", "shape", "type", "numbers", ""]

@@ -2,9 +2,6 @@ import Foundation
 
 /// Numbers as sentences and tables show them: three significant digits, and words for counts.
 package enum Wording {
-  /// A text on one line and without commands to the terminal: names may come from a file.
-  package static func printable(_ text: String) -> String { Printable.line(text) }
-
   /// `0.0213`, `45.5`, `665,841`, `4.59e8`, `1.5e-6`.
   package static func number(_ value: Double, digits: Int = 3) -> String {
     guard value.isFinite else { return value.isNaN ? "not a number" : "infinity" }
@@ -20,6 +17,10 @@ package enum Wording {
     if trimmed.hasSuffix(".") { trimmed.removeLast() }
     return String(trimmed)
   }
+
+  /// Three significant digits as C prints them, `0.0213`, `4.59e+08`: the form of the sentences of advice
+  /// on iterations and samples.
+  package static func short(_ value: Double) -> String { String(format: "%.3g", value) }
 
   /// A number, or what it is at least where it overflowed.
   package static func orMore(_ value: Double) -> String {

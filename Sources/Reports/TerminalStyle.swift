@@ -24,7 +24,7 @@ public struct TerminalStyle: Sendable, Equatable {
   }
 
   func paint(_ text: String, _ inks: Ink...) -> String {
-    let text = Wording.printable(text)
+    let text = Printable.line(text)
     guard colours, !inks.isEmpty, !text.isEmpty else { return text }
     return "\u{1B}[\(inks.map(\.rawValue).joined(separator: ";"))m\(text)\u{1B}[0m"
   }
@@ -34,7 +34,7 @@ public struct TerminalStyle: Sendable, Equatable {
     var lines: [String] = []
     var line = String(repeating: " ", count: indent)
     var isEmpty = true
-    for word in Wording.printable(text).split(separator: " ") {
+    for word in Printable.line(text).split(separator: " ") {
       if !isEmpty, line.count + 1 + word.count > width {
         lines.append(line)
         line = String(repeating: " ", count: hanging ?? indent)
@@ -58,7 +58,7 @@ struct TextTable {
 
   /// The heading and one line per row, without trailing spaces.
   func lines(indent: Int = 2) -> (heading: String, rows: [String]) {
-    let rows = rows.map { $0.map(Wording.printable) }
+    let rows = rows.map { $0.map(Printable.line) }
     let widths = columns.indices.map { column in
       ([columns] + rows).map { $0[column].count }.max() ?? 0
     }

@@ -49,7 +49,7 @@ struct Examination: Encodable {
   func text(_ style: TerminalStyle) -> String {
     checks.map { check in
       let mark = check.isWell ? "ok  " : "FAIL"
-      return "\(mark)  \(check.name): \(Wording.printable(check.finding))\n"
+      return "\(mark)  \(check.name): \(Printable.line(check.finding))\n"
     }.joined()
       + (isWell ? "All is well.\n" : "Something is missing; what to do stands beside it.\n")
   }

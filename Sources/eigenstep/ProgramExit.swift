@@ -65,11 +65,11 @@ func reporting(_ work: () throws -> ProgramExit) throws {
   } catch let error as ExitCode {
     throw error
   } catch {
-    StandardError.write("Error: \(Wording.printable("\(error)"))\n")
+    StandardError.write("Error: \(Printable.line("\(error)"))\n")
     status = ProgramExit(of: error)
   }
   for error in LateFailures.take() {
-    StandardError.write("Error: \(Wording.printable("\(error)"))\n")
+    StandardError.write("Error: \(Printable.line("\(error)"))\n")
     if status == .done { status = ProgramExit(of: error) }
   }
   if status == .interrupted { status = Interruption.exit }

@@ -45,6 +45,16 @@ import Diagnosis
     #expect(try OrderedJSON.string([Float.nan], indented: false) == "[null]")
   }
 
+  @Test func `a long array and many keys come out whole and in order`() throws {
+    let numbers = (0..<20_000).map { Double($0) / 8 }
+    let text = try OrderedJSON.string(numbers, indented: false)
+    #expect(text == "[" + numbers.map { "\($0)" }.joined(separator: ",") + "]")
+    let evidence = Evidence(numbers.map { (key: "k\($0)", value: .number($0)) })
+    #expect(
+      try OrderedJSON.string(evidence, indented: false)
+        == "{" + numbers.map { "\"k\($0)\":\($0)" }.joined(separator: ",") + "}")
+  }
+
   @Test func `evidence keeps its order`() throws {
     let finding = Finding(
       id: "x", sentence: "s",
