@@ -104,7 +104,7 @@ extension DiagnosisReport {
     }
     row(
       "stability limit", learningRate.stabilityLimit,
-      isQuadratic ? "training diverges above" : "training is locally unstable above")
+      advice.basis.isQuadratic ? "training diverges above" : "training is locally unstable above")
     row("minimax rate", learningRate.minimax, "best for the worst direction, near the limit")
     if let verdict = learningRate.verdict {
       row("your rate", learningRate.given, verdict.rawValue)
@@ -165,8 +165,7 @@ extension DiagnosisReport {
 
   private func findingLines(_ style: TerminalStyle) -> [String] {
     let rest =
-      findings.filter { !isInHeadline($0) && $0.id != "interrupted" || prescriptions.isEmpty }
-      .map(\.sentence) + problem.notes
+      findings.filter { advice.also.contains($0.id) }.map(\.sentence) + problem.notes
     guard !rest.isEmpty else { return [] }
     return [style.paint("Also", .bold)]
       + rest.flatMap { style.wrap("- \($0)", indent: 2, hanging: 4) }

@@ -11,7 +11,7 @@ import Diagnosis
       [],
       [
         "schema", "problem", "curvature", "learningRate", "directions", "prediction", "findings",
-        "prescriptions",
+        "prescriptions", "layers", "advice",
       ]
     ),
     (
@@ -29,6 +29,8 @@ import Diagnosis
         "operatorApplications",
       ]
     ),
+    (["advice"], ["why", "rate", "action", "basis", "also", "notes"]),
+    (["advice", "action"], ["prescription", "change", "certainty", "figures", "against"]),
     (["curvature", "largest"], ["value", "residual", "upperBound", "failureProbability"]),
     (["curvature", "smallest"], ["value", "residual"]),
     (
