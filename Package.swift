@@ -52,7 +52,7 @@ let package = Package(
     .target(name: "Training", dependencies: ["Curvature", "Presentation"]),
     .target(name: "Diagnosis", dependencies: ["Training", "Presentation"]),
     .target(name: "Models", dependencies: ["Diagnosis", "OnnxBackend", "TensorFiles", "Presentation"]),
-    .target(name: "Labs", dependencies: ["Diagnosis", "Presentation"]),
+    .target(name: "Labs", dependencies: ["Diagnosis", "TensorPrograms", "Presentation"]),
     .target(
       name: "Reports",
       dependencies: ["Diagnosis", "Labs", "Curvature", "LinearMaps", "Presentation"]),
@@ -90,6 +90,7 @@ let package = Package(
         "OnnxBackend", "Curvature", "TensorFiles", "LinearMaps", "TensorPrograms", "MutationFuzz",
       ],
       exclude: ["Models"]),
+    .testTarget(name: "PresentationTests", dependencies: ["Presentation"]),
     .testTarget(
       name: "DiagnosisTests",
       dependencies: [

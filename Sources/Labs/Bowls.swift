@@ -124,28 +124,34 @@ extension Bowls {
     [
       LabTable(
         title: "Steps until the gradient is below 1e-6, from (1, 1)",
-        columns: [
-          "condition number", "best rate", "steps", "formula", "at 1/sharpness", "with momentum",
-        ],
-        rows: rows.map {
+        table: DataTable(
           [
-            Wording.number($0.conditionNumber, digits: 5), Wording.number($0.rate),
-            Wording.count($0.iterations), Wording.count($0.closedForm),
-            Wording.count($0.iterationsAtSafeRate), Wording.count($0.iterationsWithMomentum),
-          ]
-        },
+            DataTable.Column("condition number", .significant(5), side: .left),
+            DataTable.Column("best rate"), DataTable.Column("steps"), DataTable.Column("formula"),
+            DataTable.Column("at 1/sharpness"), DataTable.Column("with momentum"),
+          ],
+          rows.map {
+            DataTable.Row([
+              .number($0.conditionNumber), .number($0.rate), .integer($0.iterations),
+              .integer($0.closedForm), .integer($0.iterationsAtSafeRate),
+              .integer($0.iterationsWithMomentum),
+            ])
+          }),
         remark: "The narrower the bowl, the more steps: their number grows like the condition "
           + "number times its logarithm. Momentum pays only the square root."),
       LabTable(
         title: "Why: curvatures 100 and 0.01 under one learning rate",
-        columns: ["question", "rate", "answer"],
-        rows: contraction.map {
+        table: DataTable(
           [
-            $0.question, Wording.number($0.rate),
-            $0.answer == $0.factor
-              ? Wording.number($0.answer, digits: 10) : Wording.count($0.steps),
-          ]
-        },
+            .words("question"), DataTable.Column("rate"),
+            DataTable.Column("answer", .significant(10)),
+          ],
+          contraction.map {
+            DataTable.Row([
+              .text($0.question), .number($0.rate),
+              $0.answer == $0.factor ? .number($0.answer) : .integer($0.steps),
+            ])
+          }),
         remark: "The rate that suits the sharp direction leaves the flat one almost where it was."),
     ]
   }

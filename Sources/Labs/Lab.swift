@@ -1,3 +1,5 @@
+import Presentation
+
 /// One experiment of the field, small enough to run in seconds, with its published numbers.
 public struct Lab: Sendable {
   /// What the command line calls it.
@@ -24,17 +26,13 @@ public protocol LabResult: Encodable, Sendable {
 /// A table with words around it.
 public struct LabTable: Sendable, Equatable {
   public let title: String
-  public let columns: [String]
-  public let rows: [[String]]
+  public let table: DataTable
   /// What to see in it.
   public let remark: String
 
-  /// - Precondition: every row has as many cells as there are columns.
-  public init(title: String, columns: [String], rows: [[String]], remark: String) {
-    precondition(rows.allSatisfy { $0.count == columns.count }, "ragged table '\(title)'")
+  public init(title: String, table: DataTable, remark: String) {
     self.title = title
-    self.columns = columns
-    self.rows = rows
+    self.table = table
     self.remark = remark
   }
 }

@@ -36,6 +36,15 @@ package enum Wording {
     return text
   }
 
+  /// A factor; next to one as its distance from one: `0.9998`, `1 - 2e-7`, `-(1 - 2e-7)`.
+  package static func kept(_ factor: Double) -> String {
+    let lost = 1 - abs(factor)
+    guard lost != 0, abs(lost) < 1e-4 else { return number(factor, digits: 4) }
+    let sign = lost > 0 ? "-" : "+"
+    return "\(factor < 0 ? "-(" : "")1 \(sign) \(number(abs(lost), digits: 2))"
+      + (factor < 0 ? ")" : "")
+  }
+
   /// A whole number with separators: `12,345`; above a billion `4.6e9`.
   package static func count(_ value: Int) -> String {
     abs(value) >= 1_000_000_000 ? scientific(Double(value), digits: 2) : count(Double(value))
@@ -56,7 +65,7 @@ package enum Wording {
     return items.dropLast().joined(separator: ", ") + " and " + last
   }
 
-  private static func count(_ value: Double) -> String {
+  static func count(_ value: Double) -> String {
     let digits = String(format: "%.0f", abs(value))
     var groups: [Substring] = []
     var rest = Substring(digits)

@@ -80,6 +80,22 @@ import Testing
     #expect(back == finding)
   }
 
+  @Test func `evidence keeps its order`() throws {
+    let finding = Finding(
+      id: "x", sentence: "s",
+      evidence: [
+        "z": .number(1.5), "a": .integer(3), "names": .list(["p", "q"]), "t": .text("u"),
+        "none": .missing, "nan": .number(.nan),
+      ])
+    let text = try OrderedJSON.string(finding, indented: false)
+    #expect(
+      text
+        == #"{"id":"x","sentence":"s","evidence":{"z":1.5,"a":3,"names":["p","q"],"t":"u","#
+        + #""none":null,"nan":null}}"#)
+    let back = try JSONDecoder().decode(Finding.self, from: Data(text.utf8))
+    #expect(back.evidence["names"] == .list(["p", "q"]) && back.evidence["a"] == .integer(3))
+  }
+
   @Test func `every documented id is made, and every one made is documented`() throws {
     let docs = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()

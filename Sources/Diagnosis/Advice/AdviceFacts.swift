@@ -16,7 +16,9 @@ struct AdviceFacts {
   var basis: Advice.Basis {
     Advice.Basis(
       isQuadratic: problem.isQuadratic ?? problem.isQuadraticByName,
-      isMinimumCertified: finding("reference-loss")?.evidence["certified"].map { $0 != .integer(0) },
+      isMinimumCertified: finding("reference-loss")?.evidence["certified"].map {
+        $0 != .integer(0)
+      },
       isTried: prescriptions.contains { $0.measured != nil })
   }
 
@@ -111,7 +113,8 @@ struct AdviceFacts {
   func canSwing(_ item: Prescription) -> Bool {
     switch Prescription.Kind(rawValue: item.id) {
     case .momentum, .adam: true
-    case .asGiven: !basis.isQuadratic || problem.optimizer != OptimizerChoice.gradientDescent.rawValue
+    case .asGiven:
+      !basis.isQuadratic || problem.optimizer != OptimizerChoice.gradientDescent.rawValue
     // Its line search lets the loss fall only.
     case .newtonCG: false
     case .safeRate, .fastestRate, .standardiseFeatures, .diagonalPreconditioner, nil:

@@ -1,9 +1,6 @@
-import Diagnosis
-import Presentation
-
 /// How text looks on a terminal: with or without colours, and how wide.
 ///
-/// All text of a report passes `paint`, `wrap` or a `TextTable`, which make names printable.
+/// All text of a document passes `paint`, `wrap` or a `TextTable`, which make names printable.
 public struct TerminalStyle: Sendable, Equatable {
   public let colours: Bool
   /// Characters per line, at least 40.
@@ -23,7 +20,9 @@ public struct TerminalStyle: Sendable, Equatable {
     case cyan = "36"
   }
 
-  func paint(_ text: String, _ inks: Ink...) -> String {
+  func paint(_ text: String, _ inks: Ink...) -> String { paint(text, inks) }
+
+  func paint(_ text: String, _ inks: [Ink]) -> String {
     let text = Printable.line(text)
     guard colours, !inks.isEmpty, !text.isEmpty else { return text }
     return "\u{1B}[\(inks.map(\.rawValue).joined(separator: ";"))m\(text)\u{1B}[0m"
@@ -46,32 +45,5 @@ public struct TerminalStyle: Sendable, Equatable {
     }
     if !isEmpty { lines.append(line) }
     return lines
-  }
-}
-
-/// Columns of text: the first flush left, the others flush right.
-struct TextTable {
-  var columns: [String]
-  var rows: [[String]] = []
-  /// Whether further columns than the first are flush left.
-  var leftAligned: Set<Int> = [0]
-
-  /// The heading and one line per row, without trailing spaces.
-  func lines(indent: Int = 2) -> (heading: String, rows: [String]) {
-    let rows = rows.map { $0.map(Printable.line) }
-    let widths = columns.indices.map { column in
-      ([columns] + rows).map { $0[column].count }.max() ?? 0
-    }
-    func line(_ cells: [String]) -> String {
-      var text = String(repeating: " ", count: indent)
-      for (column, cell) in cells.enumerated() {
-        let space = String(repeating: " ", count: widths[column] - cell.count)
-        if column > 0 { text += "  " }
-        text += leftAligned.contains(column) ? cell + space : space + cell
-      }
-      while text.hasSuffix(" ") { text.removeLast() }
-      return text
-    }
-    return (line(columns), rows.map(line))
   }
 }
