@@ -92,16 +92,18 @@ let package = Package(
       exclude: ["Models"]),
     .testTarget(name: "PresentationTests", dependencies: ["Presentation"]),
     .testTarget(
+      name: "LabsTests", dependencies: ["Labs", "Reports", "TensorPrograms", "Presentation"]),
+    .testTarget(
       name: "DiagnosisTests",
       dependencies: [
-        "Diagnosis", "Labs", "Reports", "Training", "Curvature", "OnnxBackend", "LinearMaps",
+        "Diagnosis", "Reports", "Training", "Curvature", "OnnxBackend", "LinearMaps",
         "TensorPrograms", "Presentation",
       ],
       exclude: ["Snapshots"]),
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "eigenstep", "Diagnosis", "Reports", "TensorFiles", "TensorPrograms", "Presentation",
+        "eigenstep", "Diagnosis", "Labs", "Reports", "TensorFiles", "TensorPrograms", "Presentation",
       ],
       exclude: ["Snapshots", "Fixtures"]),
   ],

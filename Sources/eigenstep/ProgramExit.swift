@@ -5,9 +5,11 @@ import OnnxBackend
 import Presentation
 import TensorFiles
 
-/// The exit codes of `docs/json.md`, those of BSD's `sysexits.h`.
+/// The exit codes of `docs/json.md`; from 64 to 78 those of BSD's `sysexits.h`.
 package enum ProgramExit: Int32, Sendable {
   case done = 0
+  /// A lab measured something else than it predicts.
+  case checkFailed = 1
   case usage = 64
   case badData = 65
   case noInput = 66

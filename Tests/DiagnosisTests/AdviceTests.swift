@@ -160,12 +160,13 @@ import Testing
       ).advice
     }
     let predicted = made([
-      Prescription(.safeRate, change: "a", predicted: .init(iterations: 150)),
+      Prescription(.safeRate, change: "a", predicted: .init(rate: 0.5, iterations: 150)),
       Prescription(.momentum, change: "b", predicted: .init(iterations: 80)),
       Prescription(.newtonCG, change: "c", predicted: .init(iterations: 1)),
     ])
     #expect(predicted.action?.prescription == "safe-rate")
     #expect(predicted.action?.certainty == .predicted && predicted.action?.figures.steps == 150)
+    #expect(predicted.action?.rate == 0.5)
     #expect(predicted.action?.against == nil && !predicted.basis.isTried)
     #expect(made([Prescription(.adam, change: "d")]).action?.certainty == .untried)
     #expect(made([]).action == nil && made([]).notes.isEmpty)

@@ -104,6 +104,11 @@ import Testing
     for id in Set(Self.all.map(\.id)) { #expect(text.contains("`\(id)`"), "\(id)") }
     for kind in Prescription.Kind.allCases { #expect(text.contains("`\(kind.rawValue)`")) }
     for verdict in Verdict.allCases { #expect(text.contains("`\(verdict.rawValue)`")) }
+    let words =
+      Advice.Certainty.allCases.map(\.rawValue) + Advice.Suggestion.allCases.map(\.rawValue)
+      + Advice.Preparation.allCases.map(\.rawValue)
+      + Advice.Alternative.Reason.allCases.map(\.rawValue)
+    for word in words { #expect(text.contains("`\(word)`"), "\(word)") }
     for band in Conditioning.allCases { #expect(text.contains("`\(band.rawValue)`")) }
   }
 }

@@ -29,7 +29,10 @@ import Diagnosis
       ]
     ),
     (["advice"], ["why", "rate", "action", "basis", "also", "notes"]),
-    (["advice", "action"], ["prescription", "change", "certainty", "figures", "against"]),
+    (
+      ["advice", "action"],
+      ["prescription", "change", "rate", "momentum", "certainty", "figures", "against"]
+    ),
     (["curvature", "largest"], ["value", "residual", "upperBound", "failureProbability"]),
     (["curvature", "smallest"], ["value", "residual"]),
     (

@@ -46,6 +46,9 @@ public struct Advice: Sendable, Equatable, Codable {
     /// The id of the prescription.
     public let prescription: String
     public let change: String
+    /// The learning rate of it, and the coefficient of momentum, where theory names them.
+    public let rate: Double?
+    public let momentum: Double?
     public let certainty: Certainty
     public let figures: Figures
     /// What is done now, or else the safe rate, for comparison; nil where it was not run.

@@ -109,7 +109,8 @@ extension AdviceFacts {
   ) -> Advice.Action {
     let plain = isCompared ? plain(beside: item) : nil
     return Advice.Action(
-      prescription: item.id, change: item.change, certainty: certainty, figures: figures(item),
+      prescription: item.id, change: item.change, rate: item.predicted.rate,
+      momentum: item.predicted.momentum, certainty: certainty, figures: figures(item),
       against: plain.map { .init(prescription: $0.id, figures: figures($0)) },
       alternative: alternative.map {
         .init(
