@@ -15,7 +15,8 @@ public struct LabContext: Sendable {
   public let setting: Setting
   var values: [String: Double]
   private let onProgress: @Sendable (DiagnosisProgress) -> Void
-  private let isCancelled: @Sendable () -> Bool
+  /// Whether the lab should end soon; for what polls it between steps of its own.
+  public let isCancelled: @Sendable () -> Bool
 
   /// - Parameter values: parameters by name; those that are missing get their defaults.
   public init(

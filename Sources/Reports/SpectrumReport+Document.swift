@@ -32,7 +32,7 @@ extension SpectrumReport {
   private var eigenvalueSection: Document.Section {
     func rows(_ name: String, _ pairs: [Pair]) -> [DataTable.Row] {
       pairs.enumerated().map { index, pair in
-        let isZero = abs(pair.value) <= zeroThreshold ?? 0
+        let isZero = countsAsZero(pair.value)
         return DataTable.Row([
           index == 0 ? .text(name) : .blank, .number(isZero ? 0 : pair.value),
           .number(pair.residual),

@@ -2,6 +2,9 @@ import LinearMaps
 import Presentation
 
 extension SpectrumReport {
+  /// Whether an eigenvalue cannot be told from zero.
+  package func countsAsZero(_ eigenvalue: Double) -> Bool { abs(eigenvalue) <= zeroThreshold ?? 0 }
+
   /// The share of the eigenvalues between two edges.
   package struct Bar {
     package var left: Double

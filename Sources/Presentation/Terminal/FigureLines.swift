@@ -44,7 +44,7 @@ struct FigureLines {
             repeating: "#",
             count: max(0, min(room, Int((height(bar.height) * Double(room)).rounded(.up))))),
         ]
-      }, sides: [.right, .right, .right, .left])
-    return table.lines(indent: 2).rows
+      }, sides: [.right, .right, .right, .left], indent: 2)
+    return table.lines
   }
 }

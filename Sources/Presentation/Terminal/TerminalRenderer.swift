@@ -1,5 +1,3 @@
-import Foundation
-
 /// Documents as text for a terminal.
 struct TerminalRenderer {
   let style: TerminalStyle
@@ -57,13 +55,18 @@ struct TerminalRenderer {
         let mark = table.isRanked ? (row.emphasis == .best ? "* " : "  ") : ""
         if !cells.isEmpty { cells[0] = mark + String(repeating: "  ", count: row.level) + cells[0] }
         return cells
-      }, sides: table.columns.map(\.side)
-    ).lines(indent: tableIndent)
+      }, sides: table.columns.map(\.side), indent: tableIndent)
     let hasHeading = table.columns.contains { !$0.name.isEmpty }
+    let hasRemarks = table.columns.last?.name.isEmpty == true
     var lines = hasHeading ? [style.paint(text.heading, .dim)] : []
-    for (row, line) in zip(table.rows, text.rows) {
+    for (index, line) in text.lines.enumerated() {
+      let row = table.rows[index]
+      let (head, remark) = text.split(index)
       switch row.emphasis {
-      case .none: lines += cut(line, of: table)
+      // A line that is too wide loses the remark at its end to the next lines.
+      case .none where line.count > style.width && hasRemarks && !remark.isEmpty:
+        lines += [head] + style.wrap(remark, indent: 6)
+      case .none: lines.append(line)
       case .best: lines.append(style.paint(line, .green))
       case .failed: lines.append(style.paint(line, .red))
       }
@@ -72,17 +75,6 @@ struct TerminalRenderer {
       }
     }
     return lines
-  }
-
-  /// A line that is too wide loses the remark at its end to the next lines.
-  private func cut(_ line: String, of table: DataTable) -> [String] {
-    guard line.count > style.width, let last = table.columns.last, last.name.isEmpty,
-      let split = line.range(of: "  ", options: .backwards)
-    else { return [line] }
-    let remark = String(line[split.upperBound...])
-    var head = String(line[..<split.lowerBound])
-    while head.hasSuffix(" ") { head.removeLast() }
-    return [head] + style.wrap(remark, indent: 6)
   }
 }
 
