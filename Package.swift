@@ -48,7 +48,8 @@ let package = Package(
     .target(name: "Diagnosis", dependencies: ["Training", "Presentation"]),
     .target(
       name: "Problems", dependencies: ["Diagnosis", "OnnxBackend", "TensorFiles", "Presentation"]),
-    .target(name: "Labs", dependencies: ["Diagnosis", "Training", "Presentation"]),
+    .target(
+      name: "Labs", dependencies: ["Diagnosis", "Training", "TensorPrograms", "Presentation"]),
     .target(
       name: "Reports",
       dependencies: ["Diagnosis", "Labs", "Curvature", "LinearMaps", "Presentation"]),
@@ -96,17 +97,20 @@ let package = Package(
       dependencies: [
         "Training", "Curvature", "OnnxBackend", "LinearMaps", "TensorPrograms", "KnownLosses",
       ]),
+    .testTarget(name: "PresentationTests", dependencies: ["Presentation"]),
+    .testTarget(
+      name: "LabsTests", dependencies: ["Labs", "Reports", "TensorPrograms", "Presentation"]),
     .testTarget(
       name: "DiagnosisTests",
       dependencies: [
-        "Diagnosis", "Labs", "Reports", "Training", "Curvature", "OnnxBackend", "LinearMaps",
+        "Diagnosis", "Reports", "Training", "Curvature", "OnnxBackend", "LinearMaps",
         "TensorPrograms", "Presentation", "KnownLosses",
       ],
       exclude: ["Snapshots"]),
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "eigenstep", "Diagnosis", "Training", "Reports", "TensorFiles", "TensorPrograms",
+        "eigenstep", "Diagnosis", "Training", "Labs", "Reports", "TensorFiles", "TensorPrograms",
         "Presentation",
       ],
       exclude: ["Snapshots", "Fixtures"]),

@@ -1,5 +1,6 @@
 import Foundation
 import LinearMaps
+import Presentation
 
 /// How far a number measured on a sample may be from what a larger sample would give, by the delete-one-
 /// group jackknife over `G` disjoint random groups of `m_j` of the `n` samples, `h_j = n / m_j`:
@@ -113,14 +114,14 @@ public struct SamplingError: Codable, Sendable, Equatable {
         + "\(Self.minimumGroups) are wanted; \(advice)"
     } else if let tail, let index = tail.index, tail.unseen > abs(value) / 2 {
       warning =
-        "a few samples carry much of it (the sharpest \(shortened(100 * tail.largestShare)) %, tail index "
-        + "\(shortened(index))), and sharper ones may be missing; \(advice)"
+        "a few samples carry much of it (the sharpest \(Wording.short(100 * tail.largestShare)) %, tail index "
+        + "\(Wording.short(index))), and sharper ones may be missing; \(advice)"
     } else if upper - lower > abs(value) {
       warning =
-        "the interval is wider than the value \(shortened(value)) itself; \(advice)"
+        "the interval is wider than the value \(Wording.short(value)) itself; \(advice)"
     } else if abs(value - corrected) > abs(value) / 4 {
       warning =
-        "\(shortened(value - corrected)) of the value \(shortened(value)) is an effect of the sample's "
+        "\(Wording.short(value - corrected)) of the value \(Wording.short(value)) is an effect of the sample's "
         + "size; \(advice)"
     } else {
       warning = nil
@@ -156,8 +157,6 @@ struct Jackknife {
     error = unit * (variance / Double(count)).squareRoot()
   }
 }
-
-func shortened(_ value: Double) -> String { String(format: "%.3g", value) }
 
 /// The `t` below which Student's distribution has `probability` in `[0.5, 1)`.
 ///

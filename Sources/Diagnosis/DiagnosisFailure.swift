@@ -24,6 +24,6 @@ public struct DiagnosisFailure: Error, Sendable, Equatable, CustomStringConverti
 
   public init(_ kind: Kind, _ description: String) {
     self.kind = kind
-    self.description = Wording.printable(description)
+    self.description = Printable.line(description)
   }
 }

@@ -20,6 +20,8 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
   public let prescriptions: [Prescription]
   /// Each layer of a network by itself; empty for a model of one layer.
   public let layers: [LayerCurvature]
+  /// Made of all the rest.
+  public let advice: Advice
   /// What was asked for, to be run again by `eigenstep run`.
   public var request: DiagnosisRequest?
 
@@ -37,6 +39,31 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
     self.findings = findings
     self.prescriptions = prescriptions
     self.layers = layers
+    advice = Advice(
+      AdviceFacts(
+        problem: problem, curvature: curvature, learningRate: learningRate,
+        prediction: prediction, findings: findings, prescriptions: prescriptions))
+  }
+
+  /// Reports of earlier versions, which hold no advice, get theirs here.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    schema = try container.decode(String.self, forKey: .schema)
+    problem = try container.decode(Problem.self, forKey: .problem)
+    curvature = try container.decode(Curvature.self, forKey: .curvature)
+    learningRate = try container.decode(LearningRate.self, forKey: .learningRate)
+    directions = try container.decode([EigenDirection].self, forKey: .directions)
+    prediction = try container.decode(Prediction.self, forKey: .prediction)
+    findings = try container.decode([Finding].self, forKey: .findings)
+    prescriptions = try container.decode([Prescription].self, forKey: .prescriptions)
+    layers = try container.decode([LayerCurvature].self, forKey: .layers)
+    request = try container.decodeIfPresent(DiagnosisRequest.self, forKey: .request)
+    advice =
+      try container.decodeIfPresent(Advice.self, forKey: .advice)
+      ?? Advice(
+        AdviceFacts(
+          problem: problem, curvature: curvature, learningRate: learningRate,
+          prediction: prediction, findings: findings, prescriptions: prescriptions))
   }
 
   /// The report as JSON: keys in the documented order, `null` for missing values.
@@ -75,12 +102,16 @@ extension DiagnosisReport {
     public var data: String?
     /// Layers with parameters; nil for a table's model.
     public var layers: Int?
+    /// Whether the loss is a quadratic in the parameters; nil where it was not said, and the names of
+    /// model and loss tell.
+    public var isQuadratic: Bool?
 
     public init(
       parameters: Int, samples: Int, features: Int?, loss: Double?, gradientNorm: Double?,
       seed: Int, precision: String, executor: String, name: String? = nil, model: String? = nil,
       lossName: String? = nil, target: String? = nil, optimizer: String? = nil, at: Int = 0,
-      l2: Double = 0, notes: [String] = [], data: String? = nil, layers: Int? = nil
+      l2: Double = 0, notes: [String] = [], data: String? = nil, layers: Int? = nil,
+      isQuadratic: Bool? = nil
     ) {
       self.parameters = parameters
       self.samples = samples
@@ -100,6 +131,7 @@ extension DiagnosisReport {
       self.notes = notes
       self.data = data
       self.layers = layers
+      self.isQuadratic = isQuadratic
     }
   }
 

@@ -1,16 +1,38 @@
 /// A change to training, what theory promises of it, and what running it gave.
 public struct Prescription: Sendable, Equatable, Codable {
-  /// The catalogue of remedies, in the order in which they are tried.
-  public enum Kind: String, Sendable, Codable, CaseIterable {
-    /// The rate that was given, for comparison.
-    case asGiven = "as-given"
-    case safeRate = "safe-rate"
-    case fastestRate = "fastest-rate"
-    case standardiseFeatures = "standardise-features"
-    case momentum
-    case diagonalPreconditioner = "diagonal-preconditioner"
-    case adam
-    case newtonCG = "newton-cg"
+  /// What is known of a remedy before anything is measured; each stands in the remedy's own file.
+  public struct Kind: Sendable, Hashable, CaseIterable {
+    /// Whether a loss that is low once can rise again.
+    public enum Swing: Sendable, Hashable {
+      case never
+      /// Where the loss is no quadratic.
+      case onCurvedLosses
+      case always
+      /// As the given optimizer does.
+      case asGiven
+    }
+
+    /// The stable name, listed in `docs/json.md`.
+    public let rawValue: String
+    /// What it takes to act on, in rising order; nil for what needs products by the Hessian, which few
+    /// training programs offer.
+    public let effort: Int?
+    public let swing: Swing
+
+    public init(_ name: String, effort: Int?, swing: Swing = .onCurvedLosses) {
+      rawValue = name
+      self.effort = effort
+      self.swing = swing
+    }
+
+    /// The kind of this name; nil where there is none.
+    public init?(rawValue: String) {
+      guard let kind = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
+      self = kind
+    }
+
+    /// In the order in which they are tried.
+    public static var allCases: [Kind] { RemedyCatalogue.all.map(\.kind) + [.newtonCG] }
   }
 
   /// What theory says beforehand; nil where it gives no number.
@@ -54,11 +76,15 @@ public struct Prescription: Sendable, Equatable, Codable {
     /// The lowest loss for the work that every run had; where nothing certifies a minimum, runs are
     /// ranked by it.
     public let lossAtEqualWork: Double?
+    /// The learning rate that the run chose itself; nil where it was given one.
+    public let rate: Double?
 
     public init(
       iterations: Int?, reached: Bool, diverged: Bool, loss: Double?, relativeGap: Double?,
-      gradientEquivalents: Double?, stepsRun: Int? = nil, lossAtEqualWork: Double? = nil
+      gradientEquivalents: Double?, stepsRun: Int? = nil, lossAtEqualWork: Double? = nil,
+      rate: Double? = nil
     ) {
+      self.rate = rate
       self.iterations = iterations
       self.reached = reached
       self.diverged = diverged

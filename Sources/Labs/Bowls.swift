@@ -6,8 +6,24 @@ import Training
 extension Lab {
   /// Descent in two-dimensional bowls `(kappa x^2 + y^2) / 2` of growing condition number.
   public static let bowls = Lab(
-    name: "bowls", summary: "How many steps does gradient descent need as a bowl gets narrower?"
-  ) { Bowls() }
+    name: "bowls", summary: "How many steps does gradient descent need as a bowl gets narrower?",
+    parameters: [
+      LabParameter(
+        "tolerance", 1e-6, range: 1e-12...0.1, "the length of the gradient that ends a run"),
+      LabParameter(
+        "largest", 10_000, small: 1000, range: 1...100_000,
+        "the largest condition number that is run"),
+    ]
+  ) { context in
+    let (tolerance, largest) = (context["tolerance"], context["largest"])
+    let all = Bowls.conditionNumbers.filter { $0 <= largest }
+    let bowls = try Bowls(tolerance: tolerance, conditionNumbers: all) { index in
+      try context.progress("bowl \(index + 1) of \(all.count)", Double(index) / Double(all.count))
+    }
+    return LabOutcome(
+      schema: "eigenstep.lab.bowls/1", checks: bowls.checks, sections: bowls.sections, values: bowls
+    )
+  }
 }
 
 /// Steps of descent in `f = x' diag(kappa, 1) x / 2` from `(1, 1)`, run and predicted.
@@ -16,7 +32,7 @@ extension Lab {
 /// stops when `||g|| < 1e-6`: the gradient before the move. At `eta = 2 / (kappa + 1)` both errors
 /// shrink by `rho = (kappa - 1) / (kappa + 1)` per step, so the count is
 /// `1 + ceil(ln(sqrt(kappa^2 + 1) / 1e-6) / -ln rho)`, and 2 for the round bowl.
-public struct Bowls: LabResult {
+public struct Bowls: Encodable, Sendable {
   public struct Row: Encodable, Sendable, Equatable {
     public let conditionNumber: Double
     /// `2 / (kappa + 1)`, the best fixed rate.
@@ -45,7 +61,6 @@ public struct Bowls: LabResult {
     public let answer: Double
   }
 
-  public let schema: String
   public let tolerance: Double
   public let start: [Double]
   public let rows: [Row]
@@ -55,11 +70,19 @@ public struct Bowls: LabResult {
     1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10000,
   ]
 
-  public init() {
-    schema = "eigenstep.lab.bowls/1"
-    tolerance = 1e-6
+  /// - Parameter tolerance: of the gradient's length.
+  public init(tolerance: Double = 1e-6, conditionNumbers: [Double] = Bowls.conditionNumbers) {
+    self.init(tolerance: tolerance, conditionNumbers: conditionNumbers) { _ in }
+  }
+
+  /// - Parameter began: called with the index of each bowl before it is run; what it throws ends the lab.
+  init(tolerance: Double, conditionNumbers: [Double], began: (Int) throws -> Void) rethrows {
+    self.tolerance = tolerance
     start = [1, 1]
-    rows = Self.conditionNumbers.map { Self.row($0, tolerance: 1e-6) }
+    rows = try conditionNumbers.enumerated().map { index, kappa in
+      try began(index)
+      return Self.row(kappa, tolerance: tolerance)
+    }
     contraction = Self.examples
   }
 
@@ -121,33 +144,69 @@ public struct Bowls: LabResult {
 }
 
 extension Bowls {
-  public var tables: [LabTable] {
-    [
-      LabTable(
-        title: "Steps until the gradient is below 1e-6, from (1, 1)",
-        columns: [
-          "condition number", "best rate", "steps", "formula", "at 1/sharpness", "with momentum",
-        ],
-        rows: rows.map {
-          [
-            Wording.number($0.conditionNumber, digits: 5), Wording.number($0.rate),
-            Wording.count($0.iterations), Wording.count($0.closedForm),
-            Wording.count($0.iterationsAtSafeRate), Wording.count($0.iterationsWithMomentum),
-          ]
-        },
-        remark: "The narrower the bowl, the more steps: their number grows like the condition "
-          + "number times its logarithm. Momentum pays only the square root."),
-      LabTable(
-        title: "Why: curvatures 100 and 0.01 under one learning rate",
-        columns: ["question", "rate", "answer"],
-        rows: contraction.map {
-          [
-            $0.question, Wording.number($0.rate),
-            $0.answer == $0.factor
-              ? Wording.number($0.answer, digits: 10) : Wording.count($0.steps),
-          ]
-        },
-        remark: "The rate that suits the sharp direction leaves the flat one almost where it was."),
+  /// Steps run against the formula and against published counts, and factors against plain powers.
+  var checks: [LabCheck] {
+    var checks = rows.map { row in
+      LabCheck(
+        "steps at condition number \(Wording.number(row.conditionNumber, digits: 5))",
+        predicted: Double(row.closedForm), measured: Double(row.iterations), row: "A11")
+    }
+    // Counted with momentum at its optimum, to the published tolerance.
+    let published: [Double: Double] = [1: 2, 10: 32, 50: 81, 1000: 436]
+    checks += rows.compactMap { row in
+      published[row.conditionNumber].flatMap { count in
+        tolerance == 1e-6
+          ? LabCheck(
+            "steps with momentum at condition number \(Wording.number(row.conditionNumber, digits: 5))",
+            predicted: count, measured: Double(row.iterationsWithMomentum), row: "B4") : nil
+      }
+    }
+    return checks
+      + contraction.map { example in
+        let power = pow(abs(1 - example.rate * example.eigenvalue), Double(example.steps))
+        return LabCheck(
+          example.question, predicted: power, measured: example.factor, tolerance: 1e-10 * power,
+          row: "A10")
+      }
+  }
+
+  var sections: [Document.Section] {
+    let counts = DataTable(
+      [
+        DataTable.Column("condition number", .significant(5), side: .left),
+        DataTable.Column("best rate"), DataTable.Column("steps"), DataTable.Column("formula"),
+        DataTable.Column("at 1/sharpness"), DataTable.Column("with momentum"),
+      ],
+      rows.map {
+        DataTable.Row([
+          .number($0.conditionNumber), .number($0.rate), .integer($0.iterations),
+          .integer($0.closedForm), .integer($0.iterationsAtSafeRate),
+          .integer($0.iterationsWithMomentum),
+        ])
+      })
+    let reasons = DataTable(
+      [.words("question"), DataTable.Column("rate"), DataTable.Column("answer", .significant(10))],
+      contraction.map {
+        DataTable.Row([
+          .text($0.question), .number($0.rate),
+          $0.answer == $0.factor ? .number($0.answer) : .integer($0.steps),
+        ])
+      })
+    return [
+      Document.Section(
+        "Steps until the gradient is below \(Wording.number(tolerance)), from (1, 1)",
+        [
+          .table(counts),
+          .text(
+            "The narrower the bowl, the more steps: their number grows like the condition number times "
+              + "its logarithm. Momentum pays only the square root."),
+        ]),
+      Document.Section(
+        "Why: curvatures 100 and 0.01 under one learning rate",
+        [
+          .table(reasons),
+          .text("The rate that suits the sharp direction leaves the flat one almost where it was."),
+        ]),
     ]
   }
 }

@@ -1,40 +1,61 @@
-/// One experiment of the field, small enough to run in seconds, with its published numbers.
+import Diagnosis
+import Presentation
+
+/// One experiment of the field, small enough to run in seconds, with its published numbers as checks.
 public struct Lab: Sendable {
   /// What the command line calls it.
   public let name: String
   /// The question it answers, in one line.
   public let summary: String
-  public let run: @Sendable () -> any LabResult
+  public let parameters: [LabParameter]
+  private let body: @Sendable (LabContext) throws -> LabOutcome
 
-  public init(name: String, summary: String, run: @escaping @Sendable () -> any LabResult) {
+  /// - Parameter body: the experiment, given a context whose values are all set and within their ranges.
+  public init(
+    name: String, summary: String, parameters: [LabParameter] = [],
+    body: @escaping @Sendable (LabContext) throws -> LabOutcome
+  ) {
     self.name = name
     self.summary = summary
-    self.run = run
+    self.parameters = parameters
+    self.body = body
   }
 
   /// The catalogue: a line here registers a lab with the command line and the documentation.
   public static let all: [Lab] = [bowls]
-}
 
-/// What a lab measured: JSON as it stands, and tables for people.
-public protocol LabResult: Encodable, Sendable {
-  var tables: [LabTable] { get }
-}
+  /// Runs the experiment; that a check failed is a result, see ``LabOutcome/isPassed``.
+  ///
+  /// - Throws: `DiagnosisFailure` for a value that the lab does not take; `CancellationError`; what the
+  ///   executor throws.
+  public func run(_ context: LabContext) throws -> LabOutcome {
+    var context = context
+    context.values = try values(context.values, context.setting)
+    var outcome = try body(context)
+    outcome.setting = context.setting
+    outcome.seed = context.seed
+    outcome.parameters = parameters.map { ($0.name, context[$0.name]) }
+    return outcome
+  }
 
-/// A table with words around it.
-public struct LabTable: Sendable, Equatable {
-  public let title: String
-  public let columns: [String]
-  public let rows: [[String]]
-  /// What to see in it.
-  public let remark: String
-
-  /// - Precondition: every row has as many cells as there are columns.
-  public init(title: String, columns: [String], rows: [[String]], remark: String) {
-    precondition(rows.allSatisfy { $0.count == columns.count }, "ragged table '\(title)'")
-    self.title = title
-    self.columns = columns
-    self.rows = rows
-    self.remark = remark
+  /// Every parameter's value: as given, or else by default.
+  ///
+  /// - Throws: `DiagnosisFailure` of kind `usage` for an unknown name, or a value out of range.
+  public func values(
+    _ given: [String: Double], _ setting: LabContext.Setting
+  ) throws -> [String: Double] {
+    for name in given.keys.sorted() where !parameters.contains(where: { $0.name == name }) {
+      let names = parameters.map(\.name)
+      throw DiagnosisFailure(
+        .usage,
+        "The lab \(self.name) has no parameter '\(name)'; "
+          + (names.isEmpty ? "it has none." : "it has \(Wording.list(names, limit: .max))."))
+    }
+    return try Dictionary(
+      uniqueKeysWithValues: parameters.map { parameter in
+        let value = given[parameter.name] ?? parameter.defaultValue(setting)
+        if let fault = parameter.fault(value) { throw DiagnosisFailure(.usage, fault) }
+        return (parameter.name, value)
+      })
   }
 }

@@ -32,6 +32,8 @@ private final class JSONNode {
     let node = JSONNode()
     var members: [(key: String, value: JSONNode)] = []
     if case .object(let present) = content { members = present }
+    // With no other owner left, the array grows in place.
+    content = .null
     members.append((key, node))
     content = .object(members)
     return node
@@ -41,6 +43,7 @@ private final class JSONNode {
     let node = JSONNode()
     var items: [JSONNode] = []
     if case .array(let present) = content { items = present }
+    content = .null
     items.append(node)
     content = .array(items)
     return node

@@ -14,6 +14,15 @@ package enum Printable {
   /// Likewise, but line breaks (`\n`) stay: for text of several lines that were printable each.
   package static func lines(_ text: String) -> String { replaced(text) { $0 == "\n" } }
 
+  /// A name out of a file, fit to stand in a sentence: on one line, without other spaces than plain ones,
+  /// and not too long.
+  package static func name(_ name: String) -> String {
+    let clean = name.unicodeScalars.prefix(80).map { scalar in
+      !isSafe(scalar) || scalar.properties.isWhitespace && scalar != " " ? "?" : String(scalar)
+    }
+    return clean.joined() + (name.unicodeScalars.count > 80 ? "..." : "")
+  }
+
   /// Whether a scalar may be shown as it is. Variation selectors may: they choose between two looks of
   /// the character before.
   package static func isSafe(_ scalar: Unicode.Scalar) -> Bool {

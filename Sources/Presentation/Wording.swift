@@ -2,9 +2,6 @@ import Foundation
 
 /// Numbers as sentences and tables show them: three significant digits, and words for counts.
 package enum Wording {
-  /// A text on one line and without commands to the terminal: names may come from a file.
-  package static func printable(_ text: String) -> String { Printable.line(text) }
-
   /// `0.0213`, `45.5`, `665,841`, `4.59e8`, `1.5e-6`.
   package static func number(_ value: Double, digits: Int = 3) -> String {
     guard value.isFinite else { return value.isNaN ? "not a number" : "infinity" }
@@ -21,6 +18,10 @@ package enum Wording {
     return String(trimmed)
   }
 
+  /// Three significant digits as C prints them, `0.0213`, `4.59e+08`: the form of the sentences of advice
+  /// on iterations and samples.
+  package static func short(_ value: Double) -> String { String(format: "%.3g", value) }
+
   /// A number, or what it is at least where it overflowed.
   package static func orMore(_ value: Double) -> String {
     value.isFinite ? number(value) : "more than \(number(.greatestFiniteMagnitude))"
@@ -33,6 +34,15 @@ package enum Wording {
     var text = String(format: "%.\(1 - Int(log10(rest).rounded(.down)))f", value)
     while text.hasSuffix("0") { text.removeLast() }
     return text
+  }
+
+  /// A factor; next to one as its distance from one: `0.9998`, `1 - 2e-7`, `-(1 - 2e-7)`.
+  package static func kept(_ factor: Double) -> String {
+    let lost = 1 - abs(factor)
+    guard lost != 0, abs(lost) < 1e-4 else { return number(factor, digits: 4) }
+    let sign = lost > 0 ? "-" : "+"
+    return "\(factor < 0 ? "-(" : "")1 \(sign) \(number(abs(lost), digits: 2))"
+      + (factor < 0 ? ")" : "")
   }
 
   /// A whole number with separators: `12,345`; above a billion `4.6e9`.
@@ -55,7 +65,7 @@ package enum Wording {
     return items.dropLast().joined(separator: ", ") + " and " + last
   }
 
-  private static func count(_ value: Double) -> String {
+  static func count(_ value: Double) -> String {
     let digits = String(format: "%.0f", abs(value))
     var groups: [Substring] = []
     var rest = Substring(digits)

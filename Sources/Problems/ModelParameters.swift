@@ -94,29 +94,31 @@ public struct ModelParameters: Sendable {
   }
 
   /// A table for people: name, shape, type, numbers, and why a tensor is no parameter.
-  public func text() -> String {
-    let rows = entries.map {
-      [
-        Wording.printable($0.name), "\($0.type.shape)", $0.type.element.rawValue,
-        Wording.count($0.type.shape.count),
-        $0.reason.map { "no: \(Wording.printable($0))" } ?? "",
-      ]
-    }
-    let heading = ["name", "shape", "type", "numbers", ""]
-    let widths = heading.indices.map { column in
-      ([heading] + rows).map { $0[column].count }.max() ?? 0
-    }
-    let lines = ([heading] + rows).map { row in
-      var cells = row.indices.map { column in
-        let space = String(repeating: " ", count: widths[column] - row[column].count)
-        return column == 3 ? space + row[column] : row[column] + space
-      }.joined(separator: "  ")
-      while cells.hasSuffix(" ") { cells.removeLast() }
-      return cells
-    }
+  public var document: Document {
     let trained = entries.filter { $0.reason == nil }
     let numbers = trained.reduce(0) { $0 + $1.type.shape.count }
-    return lines.joined(separator: "\n")
-      + "\n\(Wording.count(trained.count, "parameter tensor")), \(Wording.count(numbers, "number")).\n"
+    let table = DataTable(
+      [
+        .words("name"), .words("shape"), .words("type"), DataTable.Column("numbers"), .words(),
+      ],
+      entries.map {
+        DataTable.Row([
+          .text($0.name), .text("\($0.type.shape)"), .text($0.type.element.rawValue),
+          .integer($0.type.shape.count), $0.reason.map { .text("no: \($0)") } ?? .blank,
+        ])
+      })
+    return Document(sections: [
+      .init(
+        nil,
+        [
+          .table(table),
+          .text(
+            "\(Wording.count(trained.count, "parameter tensor")), \(Wording.count(numbers, "number"))."
+          ),
+        ])
+    ])
   }
+
+  /// The same as lines of text.
+  public func text() -> String { document.listing() }
 }

@@ -28,7 +28,7 @@ public struct ArrayFileError: Error, Equatable, Sendable, CustomStringConvertibl
     self.key = key
     self.index = index
     var place = path
-    if let key { place += ", array '\(printable(key))'" }
+    if let key { place += ", array '\(Printable.name(key))'" }
     if let index { place += ", index \(index)" }
     description = Printable.line("\(place): \(sentence)")
   }
@@ -58,25 +58,16 @@ struct ArrayPlace: Sendable {
   }
 }
 
-/// A name out of a file, fit to stand in a sentence: on one line and not too long.
-func printable(_ name: String) -> String {
-  let clean = name.unicodeScalars.prefix(80).map { scalar in
-    !Printable.isSafe(scalar) || scalar.properties.isWhitespace && scalar != " "
-      ? "?" : String(scalar)
-  }
-  return clean.joined() + (name.unicodeScalars.count > 80 ? "..." : "")
-}
-
 /// Why `key` is not there, with the names that are.
 func missingKey(_ key: String, among keys: [String], path: String) -> ArrayFileError {
   guard !keys.isEmpty else {
     return ArrayFileError(
-      "there is no array '\(printable(key))', nor any other; check the file.", path: path)
+      "there is no array '\(Printable.name(key))', nor any other; check the file.", path: path)
   }
   let shown = keys.prefix(30)
-  let list = shown.map(printable).joined(separator: ", ") + (keys.count > 30 ? ", ..." : "")
-  let meant = closestName(to: String(key.prefix(80)), among: shown.map(printable))
+  let list = shown.map(Printable.name).joined(separator: ", ") + (keys.count > 30 ? ", ..." : "")
+  let meant = closestName(to: String(key.prefix(80)), among: shown.map(Printable.name))
   return ArrayFileError(
-    "there is no array '\(printable(key))'; "
+    "there is no array '\(Printable.name(key))'; "
       + (meant.map { "did you mean '\($0)'? The" } ?? "the") + " arrays are: \(list).", path: path)
 }

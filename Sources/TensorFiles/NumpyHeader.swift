@@ -1,4 +1,5 @@
 import Foundation
+import Presentation
 import TensorPrograms
 
 extension NumpyArray {
@@ -65,7 +66,7 @@ extension NumpyArray {
 
     private static func unusable(_ descr: String) -> String {
       if descr.hasSuffix("O") { return "the array holds Python objects; save numbers instead." }
-      return "elements of type '\(printable(descr))' cannot be used; save it as "
+      return "elements of type '\(Printable.name(descr))' cannot be used; save it as "
         + "array.astype('<f4'), '<f8', '<i4', '<i8' or bool."
     }
   }

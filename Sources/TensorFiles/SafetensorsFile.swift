@@ -1,3 +1,4 @@
+import Presentation
 import TensorPrograms
 
 /// A safetensors file: a JSON header, then the numbers of all arrays, row-major and little-endian.
@@ -77,7 +78,7 @@ public struct SafetensorsFile: TensorSource {
     let place = ArrayPlace(path: path, key: key)
     guard let kind = SafetensorsHeader.kinds[entry.code] else {
       throw place.failure(
-        "elements of type \(printable(entry.code)) cannot be used; save it as F32, F64, I32, I64 or "
+        "elements of type \(Printable.name(entry.code)) cannot be used; save it as F32, F64, I32, I64 or "
           + "BOOL.")
     }
     return (entry, StoredNumber(kind: kind), place)

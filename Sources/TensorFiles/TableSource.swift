@@ -1,3 +1,4 @@
+import Presentation
 import TensorPrograms
 
 /// A CSV table of numbers as two arrays: `x`, a row per sample and a column per column other than the
@@ -61,10 +62,10 @@ public struct TableSource: TensorSource {
   private static func missingTarget(
     _ name: String, among columns: [String], path: String
   ) -> TableError {
-    let shown = columns.prefix(30).map(printable)
+    let shown = columns.prefix(30).map(Printable.name)
     let meant = closestName(to: String(name.prefix(80)), among: shown)
     return TableError(
-      "there is no column `\(printable(name))` to take as the target; "
+      "there is no column `\(Printable.name(name))` to take as the target; "
         + (meant.map { "did you mean `\($0)`? The" } ?? "the") + " columns are: "
         + shown.joined(separator: ", ") + (columns.count > 30 ? ", ..." : "")
         + "; name it with --target.", path: path)

@@ -24,7 +24,8 @@ struct DoctorCommand: ParsableCommand {
       let text = try OrderedJSON.string(examination) + "\n"
       LateFailures.noting { try destination?.writeFile(text) }
       StandardOutput.write(
-        destination == .standardOutput ? text : examination.text(StandardOutput.style))
+        destination == .standardOutput
+          ? text : examination.document.terminalText(StandardOutput.style))
       return examination.isWell ? .done : .unavailable
     }
   }

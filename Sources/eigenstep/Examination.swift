@@ -46,12 +46,15 @@ struct Examination: Encodable {
 
   var isWell: Bool { checks.allSatisfy(\.isWell) }
 
-  func text(_ style: TerminalStyle) -> String {
-    checks.map { check in
-      let mark = check.isWell ? "ok  " : "FAIL"
-      return "\(mark)  \(check.name): \(Wording.printable(check.finding))\n"
-    }.joined()
-      + (isWell ? "All is well.\n" : "Something is missing; what to do stands beside it.\n")
+  var document: Document {
+    Document(sections: [
+      .init(
+        nil,
+        [
+          .checks(checks.map { .init($0.isWell, "\($0.name): \($0.finding)") }),
+          .text(isWell ? "All is well." : "Something is missing; what to do stands beside it."),
+        ])
+    ])
   }
 
   private struct Wrong: Error, CustomStringConvertible {
@@ -112,7 +115,7 @@ struct Examination: Encodable {
 
   /// The published step counts of two bowls.
   private static func predictions() throws -> String {
-    let counts = Bowls().rows.filter { [10, 50].contains($0.conditionNumber) }.map(\.iterations)
+    let counts = Bowls(conditionNumbers: [10, 50]).rows.map(\.iterations)
     guard counts == [82, 445] else {
       throw Wrong(description: "bowls of condition 10 and 50 took \(counts), not 82 and 445 steps")
     }

@@ -5,9 +5,11 @@ import OnnxBackend
 import Presentation
 import TensorFiles
 
-/// The exit codes of `docs/json.md`, those of BSD's `sysexits.h`.
+/// The exit codes of `docs/json.md`; from 64 to 78 those of BSD's `sysexits.h`.
 package enum ProgramExit: Int32, Sendable {
   case done = 0
+  /// A lab measured something else than it predicts.
+  case checkFailed = 1
   case usage = 64
   case badData = 65
   case noInput = 66
@@ -43,11 +45,11 @@ func reporting(_ work: () throws -> ProgramExit) throws {
   } catch let error as ExitCode {
     throw error
   } catch {
-    StandardError.write("Error: \(Wording.printable("\(error)"))\n")
+    StandardError.write("Error: \(Printable.line("\(error)"))\n")
     status = ProgramExit(of: error)
   }
   for error in LateFailures.take() {
-    StandardError.write("Error: \(Wording.printable("\(error)"))\n")
+    StandardError.write("Error: \(Printable.line("\(error)"))\n")
     if status == .done { status = ProgramExit(of: error) }
   }
   if status == .interrupted { status = Interruption.exit }

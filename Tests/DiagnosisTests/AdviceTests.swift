@@ -1,4 +1,5 @@
 import Diagnosis
+import Foundation
 import Presentation
 import Reports
 import Testing
@@ -15,9 +16,9 @@ import Testing
     var lossAtEqualWork: Double?
   }
 
-  static func text(
+  static func report(
     _ trials: [Trial], isCertified: Bool = true, findings: [Finding] = []
-  ) -> String {
+  ) -> DiagnosisReport {
     let prescriptions = trials.map { trial in
       Prescription(
         trial.kind, change: "try \(trial.kind.rawValue)",
@@ -27,7 +28,7 @@ import Testing
           gradientEquivalents: trial.work, stepsRun: Int(trial.work),
           lossAtEqualWork: trial.lossAtEqualWork))
     }.ranked()
-    let report = DiagnosisReport(
+    return DiagnosisReport(
       problem: .init(
         parameters: 2, samples: 3, features: 1, loss: 1, gradientNorm: 1, seed: 0,
         precision: "float64", executor: "reference"),
@@ -39,6 +40,12 @@ import Testing
       directions: [], prediction: .init(rate: 0.5, iterations: nil, tolerance: 1e-6),
       findings: findings + [.referenceLoss(0.4, source: "a run", isCertified: isCertified)],
       prescriptions: prescriptions)
+  }
+
+  static func text(
+    _ trials: [Trial], isCertified: Bool = true, findings: [Finding] = []
+  ) -> String {
+    let report = report(trials, isCertified: isCertified, findings: findings)
     let words = report.terminalText(TerminalStyle(colours: false, width: 10_000))
     return words.split(separator: "\n").first { $0.hasPrefix("Do ") }.map(String.init) ?? ""
   }
@@ -105,5 +112,96 @@ import Testing
       [Trial(kind: .newtonCG, work: 20)],
       findings: [.noFiniteMinimum(reason: "the classes can be told apart without error")])
     #expect(text.hasSuffix("add a penalty first, such as --l2 1e-3, and diagnose again."))
+  }
+
+  /// What every choice rests on, beside the sentence.
+  @Test func `the advice holds its numbers`() throws {
+    let trials = [
+      Trial(kind: .newtonCG, work: 25), Trial(kind: .standardiseFeatures, work: 93),
+      Trial(kind: .asGiven, work: 200, isReached: false, loss: 0.75),
+    ]
+    let action = try #require(Self.report(trials).advice.action)
+    #expect(action.prescription == "standardise-features" && action.certainty == .measured)
+    #expect(action.figures.steps == 93 && action.figures.work == 93)
+    #expect(action.against?.prescription == "as-given")
+    #expect(action.against?.figures.steps == nil && action.against?.figures.stepsRun == 200)
+    #expect(action.against?.figures.loss == 0.75)
+    #expect(action.alternative?.prescription == "newton-cg")
+    #expect(action.alternative?.reason == .lessWork && action.alternative?.figures.work == 25)
+
+    let far = [Trial(kind: .newtonCG, work: 25), Trial(kind: .adam, work: 2501)]
+    let newton = try #require(Self.report(far).advice.action)
+    #expect(newton.prescription == "newton-cg")
+    #expect(newton.alternative?.reason == .noHessianProducts)
+
+    let none = [Trial(kind: .safeRate, work: 10, isReached: false)]
+    #expect(Self.report(none).advice.action?.certainty == .closest)
+    let open = [
+      Trial(kind: .adam, work: 10, isReached: false, lossAtEqualWork: 0.45),
+      Trial(kind: .safeRate, work: 10, isReached: false, lossAtEqualWork: 0.47),
+    ]
+    let report = Self.report(open, isCertified: false)
+    #expect(report.advice.action?.certainty == .lowest)
+    #expect(report.advice.action?.figures.loss == 0.45)
+    #expect(report.advice.basis.isJudgedByLoss && report.advice.basis.isTried)
+
+    let absent = Self.report(
+      none,
+      findings: [.noFiniteMinimum(reason: "a class has no samples", isMendedByPenalty: false)])
+    #expect(absent.advice.action?.first == .leaveOut)
+  }
+
+  @Test func `without trials the advice is what theory predicts`() {
+    let tried = ExampleReport.rawTable
+    func made(_ prescriptions: [Prescription]) -> Advice {
+      DiagnosisReport(
+        problem: tried.problem, curvature: tried.curvature, learningRate: tried.learningRate,
+        directions: [], prediction: tried.prediction, findings: [], prescriptions: prescriptions
+      ).advice
+    }
+    let predicted = made([
+      Prescription(.safeRate, change: "a", predicted: .init(rate: 0.5, iterations: 150)),
+      Prescription(.momentum, change: "b", predicted: .init(iterations: 80)),
+      Prescription(.newtonCG, change: "c", predicted: .init(iterations: 1)),
+    ])
+    #expect(predicted.action?.prescription == "safe-rate")
+    #expect(predicted.action?.certainty == .predicted && predicted.action?.figures.steps == 150)
+    #expect(predicted.action?.rate == 0.5)
+    #expect(predicted.action?.against == nil && !predicted.basis.isTried)
+    #expect(made([Prescription(.adam, change: "d")]).action?.certainty == .untried)
+    #expect(made([]).action == nil && made([]).notes.isEmpty)
+  }
+
+  /// A quadratic loss made in Swift has no name of a model.
+  @Test(arguments: [true, false])
+  func `whether the loss is a quadratic is said, not guessed from names`(_ isQuadratic: Bool) {
+    let example = ExampleReport.rawTable
+    var problem = example.problem
+    problem.model = isQuadratic ? nil : "linear"
+    problem.isQuadratic = isQuadratic
+    let advice = DiagnosisReport(
+      problem: problem, curvature: example.curvature, learningRate: example.learningRate,
+      directions: [], prediction: example.prediction, findings: example.findings,
+      prescriptions: example.prescriptions
+    ).advice
+    #expect(advice.basis.isQuadratic == isQuadratic)
+    #expect(advice.rate?.sentence.contains("at this point") == !isQuadratic)
+    #expect(
+      advice.notes.contains { $0.contains("as far as its curvature stays the same") }
+        == !isQuadratic)
+  }
+
+  @Test func `a report without advice gets it when it is read`() throws {
+    for report in [ExampleReport.rawTable, ExampleReport.network] {
+      let data = Data(try report.json().utf8)
+      var object = try #require(
+        try JSONSerialization.jsonObject(with: data) as? [String: Any])
+      object["advice"] = nil
+      var problem = try #require(object["problem"] as? [String: Any])
+      problem["isQuadratic"] = nil
+      object["problem"] = problem
+      let old = try JSONSerialization.data(withJSONObject: object)
+      #expect(try JSONDecoder().decode(DiagnosisReport.self, from: old) == report)
+    }
   }
 }

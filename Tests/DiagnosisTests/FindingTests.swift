@@ -81,6 +81,22 @@ import Training
     #expect(back == finding)
   }
 
+  @Test func `evidence keeps its order`() throws {
+    let finding = Finding(
+      id: "x", sentence: "s",
+      evidence: [
+        "z": .number(1.5), "a": .integer(3), "names": .list(["p", "q"]), "t": .text("u"),
+        "none": .missing, "nan": .number(.nan),
+      ])
+    let text = try OrderedJSON.string(finding, indented: false)
+    #expect(
+      text
+        == #"{"id":"x","sentence":"s","evidence":{"z":1.5,"a":3,"names":["p","q"],"t":"u","#
+        + #""none":null,"nan":null}}"#)
+    let back = try JSONDecoder().decode(Finding.self, from: Data(text.utf8))
+    #expect(back.evidence["names"] == .list(["p", "q"]) && back.evidence["a"] == .integer(3))
+  }
+
   @Test func `every documented id is made, and every one made is documented`() throws {
     let docs = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()
@@ -89,6 +105,11 @@ import Training
     for id in Set(Self.all.map(\.id)) { #expect(text.contains("`\(id)`"), "\(id)") }
     for kind in Prescription.Kind.allCases { #expect(text.contains("`\(kind.rawValue)`")) }
     for verdict in Verdict.allCases { #expect(text.contains("`\(verdict.rawValue)`")) }
+    let words =
+      Advice.Certainty.allCases.map(\.rawValue) + Advice.Suggestion.allCases.map(\.rawValue)
+      + Advice.Preparation.allCases.map(\.rawValue)
+      + Advice.Alternative.Reason.allCases.map(\.rawValue)
+    for word in words { #expect(text.contains("`\(word)`"), "\(word)") }
     for band in Conditioning.allCases { #expect(text.contains("`\(band.rawValue)`")) }
   }
 }

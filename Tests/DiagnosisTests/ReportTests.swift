@@ -1,5 +1,4 @@
 import Foundation
-import Presentation
 import Testing
 
 import Diagnosis
@@ -11,7 +10,7 @@ import Diagnosis
       [],
       [
         "schema", "problem", "curvature", "learningRate", "directions", "prediction", "findings",
-        "prescriptions",
+        "prescriptions", "layers", "advice",
       ]
     ),
     (
@@ -28,6 +27,11 @@ import Diagnosis
         "effectiveConditionNumber", "gaussNewtonConditionNumber", "indefinite",
         "operatorApplications",
       ]
+    ),
+    (["advice"], ["why", "rate", "action", "basis", "also", "notes"]),
+    (
+      ["advice", "action"],
+      ["prescription", "change", "rate", "momentum", "certainty", "figures", "against"]
     ),
     (["curvature", "largest"], ["value", "residual", "upperBound", "failureProbability"]),
     (["curvature", "smallest"], ["value", "residual"]),
@@ -107,27 +111,6 @@ import Diagnosis
         "standardise-features", "newton-cg", "as-given", "fastest-rate", "momentum", "adam",
         "safe-rate",
       ])
-  }
-
-  @Test func `numbers in sentences`() {
-    let cases: [(Double, String)] = [
-      (0, "0"), (1, "1"), (0.0213, "0.0213"), (45.520838, "45.5"), (458_868_920, "4.59e8"),
-      (665841.2, "665,841"), (1234, "1,234"), (1.5e-6, "1.5e-6"), (100, "100"), (0.1, "0.1"),
-      (-2.5, "-2.5"), (.infinity, "infinity"), (.nan, "not a number"), (1e6, "1e6"),
-      (-1234.4, "-1,234"), (0.001, "0.001"),
-    ]
-    for (value, text) in cases { #expect(Wording.number(value) == text) }
-    let shares: [(Double, String)] = [
-      (0.9, "0.9"), (0.99, "0.99"), (0.99995, "0.99995"), (0.999_812_3, "0.99981"), (1, "1"),
-      (0.5, "0.5"), (0, "0"), (0.970_4, "0.97"),
-    ]
-    for (value, text) in shares { #expect(Wording.share(value) == text) }
-    #expect(Wording.count(1, "step") == "1 step")
-    #expect(Wording.count(115131, "step") == "115,131 steps")
-    #expect(Wording.count(4_600_000_000, "step") == "4.6e9 steps")
-    #expect(Wording.list(["a"]) == "a")
-    #expect(Wording.list(["a", "b", "c"]) == "a, b and c")
-    #expect(Wording.list(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more")
   }
 
   @Test func `models by name`() throws {

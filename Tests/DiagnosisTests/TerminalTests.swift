@@ -1,6 +1,5 @@
 import Diagnosis
 import Foundation
-import Labs
 import Presentation
 import Reports
 import Testing
@@ -48,9 +47,5 @@ import Testing
     let text = report.terminalText(Self.plain)
     #expect(text.contains("The loss is infinite or not a number at the start, where"))
     #expect(!text.contains("nil") && !text.contains("nan"))
-  }
-
-  @Test func `bowls read as recorded`() throws {
-    try expectSnapshot(Bowls().terminalText(Self.plain), named: "bowls.txt")
   }
 }

@@ -2,6 +2,10 @@ import LinearMaps
 import Presentation
 import Training
 
+extension Prescription.Kind {
+  public static let adam = Self("adam", effort: 3, swing: .always)
+}
+
 /// Adam at the best of four rates.
 struct AdamAtTheBestRate: Remedy {
   let kind = Prescription.Kind.adam
@@ -26,6 +30,7 @@ struct AdamAtTheBestRate: Remedy {
       var outcome = try bench.run(
         start.objective, Adam(), rate: chosen.rate, from: start.point, theory: theory,
         extraOperations: start.objective.operations - spent)
+      outcome.chosenRate = chosen.rate
       outcome.change =
         "Adam at \(Wording.number(chosen.rate)), the best of 1, 0.1, 0.01 and 0.001 after \(steps) "
         + "steps of each"

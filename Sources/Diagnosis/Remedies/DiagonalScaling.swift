@@ -3,6 +3,10 @@ import LinearMaps
 import Presentation
 import Training
 
+extension Prescription.Kind {
+  public static let diagonalPreconditioner = Self("diagonal-preconditioner", effort: nil)
+}
+
 /// Plain descent with each entry of the gradient divided by the Hessian's diagonal entry.
 struct DiagonalScaling: Remedy {
   let kind = Prescription.Kind.diagonalPreconditioner

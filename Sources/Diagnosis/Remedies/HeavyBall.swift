@@ -2,6 +2,10 @@ import LinearMaps
 import Presentation
 import Training
 
+extension Prescription.Kind {
+  public static let momentum = Self("momentum", effort: 2, swing: .always)
+}
+
 /// Heavy-ball momentum tuned to the spectrum.
 struct HeavyBall: Remedy {
   let kind = Prescription.Kind.momentum

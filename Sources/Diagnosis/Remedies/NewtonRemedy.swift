@@ -1,6 +1,11 @@
 import LinearMaps
 import Training
 
+extension Prescription.Kind {
+  /// Its line search lets the loss fall only.
+  public static let newtonCG = Self("newton-cg", effort: nil, swing: .never)
+}
+
 /// Newton's method by conjugate gradients: a remedy, and the search for the minimum that all others are
 /// judged by; so it is run first and shown last.
 enum NewtonRemedy {

@@ -2,6 +2,13 @@ import LinearMaps
 import Presentation
 import Training
 
+extension Prescription.Kind {
+  /// The rate that was given, for comparison.
+  public static let asGiven = Self("as-given", effort: 0, swing: .asGiven)
+  public static let safeRate = Self("safe-rate", effort: 1)
+  public static let fastestRate = Self("fastest-rate", effort: 1)
+}
+
 /// What is done now, for comparison: the given optimizer at the given rate.
 struct AsGiven: Remedy {
   let kind = Prescription.Kind.asGiven

@@ -2,6 +2,10 @@ import LinearMaps
 import Presentation
 import Training
 
+extension Prescription.Kind {
+  public static let standardiseFeatures = Self("standardise-features", effort: 2)
+}
+
 /// Plain descent on columns of mean 0 and deviation 1.
 struct StandardiseFeatures: Remedy {
   let kind = Prescription.Kind.standardiseFeatures

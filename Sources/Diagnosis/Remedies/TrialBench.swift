@@ -59,7 +59,8 @@ struct TrialBench<Scalar: LinearMapScalar> {
     var wasCancelled: Bool
     var operationsPerStep: Double
     var extraOperations: Double
-    /// The change in words, where the trial itself chose a rate.
+    /// The rate that the trial itself chose, and the change in words with it.
+    var chosenRate: Double?
     var change: String?
 
     /// A run may have passed its lowest point before its end.
@@ -195,7 +196,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
       relativeGap: loss.isFinite ? outcome.relativeGap : nil,
       gradientEquivalents: outcome.operations(after: end) / gradientOperations, stepsRun: end,
       lossAtEqualWork: outcome.isDiverged
-        ? nil : work.flatMap { outcome.lowestLoss(within: $0) })
+        ? nil : work.flatMap { outcome.lowestLoss(within: $0) }, rate: outcome.chosenRate)
   }
 
   /// The figures of a Newton run, read off its path.

@@ -12,7 +12,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
 
   var objective: any Loss<Scalar> { start.objective }
   /// Of the samples, where the loss is a program.
-  private var definition: LossDefinition? { objective.objective?.definition }
+  var definition: LossDefinition? { objective.objective?.definition }
   var seed: UInt64 { request.resources.probeSeed }
   var tolerance: Double {
     request.tolerance ?? (Scalar.precisionName == "float64" ? 1e-8 : 1e-4)
@@ -53,58 +53,6 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       throw DiagnosisFailure(.interrupted, "Interrupted before anything was measured.")
     }
   }
-
-  // MARK: The preconditioner
-
-  /// The diagonal of `P` in the selected parameters; nil without one.
-  private func preconditioner(
-    of map: CurvatureMap<Scalar>, _ selection: [Int]?
-  ) throws -> [Double]? {
-    func selected(_ full: [Double]) -> [Double] {
-      selection.map { objective.coordinates(of: $0).flatMap { full[$0] } } ?? full
-    }
-    switch request.preconditioning {
-    case .none: return nil
-    case .features:
-      guard start.problem.table != nil, let traced = objective.objective else {
-        throw DiagnosisFailure(
-          .usage, "--precondition features is for tables; choose diagonal or adam for a model.")
-      }
-      return selected(traced.featureScales())
-    case .diagonal:
-      start.context.report("diagonal")
-      return try DiagonalEstimate(
-        of: map, options: estimatorOptions("diagonal", map.dimension)
-      ).values
-    case .adam(let given?):
-      guard given.count == objective.parameterCount else {
-        throw DiagnosisFailure(
-          .badData,
-          "The file of --precondition adam holds \(given.count) numbers, but the model has "
-            + "\(objective.parameterCount) parameters; give one second moment for each.")
-      }
-      guard given.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
-        throw DiagnosisFailure(
-          .badData,
-          "The file of --precondition adam holds a number that is negative or not finite; second "
-            + "moments are neither.")
-      }
-      return try selected(DiagonalPreconditioner<Scalar>.adam(secondMoments: given).diagonal)
-    case .adamState(let file):
-      throw DiagnosisFailure(
-        .usage, "The second moments of '\(file)' have not been read; give the numbers themselves.")
-    case .adam(nil):
-      guard let diagonal = start.preconditioner else {
-        throw DiagnosisFailure(
-          .usage,
-          "--precondition adam needs second moments: run Adam first with --optimizer adam --lr X "
-            + "--at N, or give a file of them as adam:STATE.npy.")
-      }
-      return selected(diagonal)
-    }
-  }
-
-  // MARK: The measurements
 
   private func measure<Map: LinearMap<Scalar>>(
     _ map: Map, _ selection: [Int]?
@@ -167,80 +115,8 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     }
   }
 
-  private func eigenpairs(
-    _ count: Int, of solved: SolvedSpectrum, into report: inout SpectrumReport
-  ) {
-    let values = solved.system.values
-    func pairs(_ values: some Sequence<Double>) -> [SpectrumReport.Pair] {
-      values.map { .init(value: $0, residual: solved.rounding, isConverged: true) }
-    }
-    if request.which != .smallest { report.largest = pairs(values.suffix(count).reversed()) }
-    if request.which != .largest { report.smallest = pairs(values.prefix(count)) }
-    report.upperBound = values.last! + solved.rounding
-    report.lowerBound = values.first! - solved.rounding
-    report.failureProbability = 0
-    report.zeroThreshold = solved.rounding
-    report.convergence = Convergence(
-      reason: .invariantSubspace, operatorApplications: values.count,
-      advice: "All eigenvalues were computed, exact up to rounding.")
-  }
-
-  private func eigenpairs<Map: LinearMap<Scalar>>(
-    _ count: Int, of map: Map, into report: inout SpectrumReport
-  ) throws {
-    let progress = start.context.progress
-    var options = TopEigenpairs<Scalar>.Options()
-    options.count = count
-    options.end = TopEigenpairs<Scalar>.End(rawValue: request.which.rawValue)!
-    options.tolerance = tolerance
-    options.seed = seed
-    options.maxApplications = max(300, 20 * count)
-    options.maxBasisColumns = basisColumns(map.dimension)
-    options.onProgress = { products, residual, _ in
-      progress(
-        RunProgress(
-          stage: "eigenvalues: \(products) products, residual \(Wording.number(residual))"))
-    }
-    let top = try TopEigenpairs<Scalar>(of: map, options: options)
-    func pairs(_ found: [Eigenpair<Scalar>], _ scale: Double) -> [SpectrumReport.Pair] {
-      found.map {
-        .init(
-          value: $0.value, residual: $0.residual,
-          isConverged: $0.residual <= max(tolerance * scale, top.rounding))
-      }
-    }
-    report.largest = pairs(top.largest, top.scale)
-    report.smallest = pairs(top.smallest, top.scale)
-    report.upperBound = top.upperBound
-    report.lowerBound = top.lowerBound
-    report.failureProbability = top.failureProbability
-    report.zeroThreshold = max(Double(map.dimension) * Double.ulpOfOne * top.scale, top.rounding)
-    report.operatorApplications += top.convergence.operatorApplications
-    report.convergence = top.convergence
-
-    // The far end is dense in eigenvalues, and Lanczos slow there: ask the method made for it.
-    if request.which != .largest, !report.smallest.allSatisfy(\.isConverged) {
-      var options = SmallestEigenpairs<Scalar>.Options()
-      options.count = count
-      options.tolerance = tolerance
-      options.seed = seed
-      options.start = top.smallest.map(\.vector)
-      options.basisColumns = basisColumns(map.dimension)
-      progress(RunProgress(stage: "smallest eigenvalues"))
-      let low = try SmallestEigenpairs<Scalar>(of: map, options: options)
-      report.smallest = pairs(low.pairs, low.scale)
-      report.lowerBound =
-        [report.lowerBound, low.lowerBound].compactMap { $0 }.max() ?? report.lowerBound
-      report.smallestMethod = "\(low.method.rawValue): \(low.choice)"
-      report.operatorApplications += low.convergence.operatorApplications
-      report.note(low.convergence, of: "smallest eigenvalues", option: "--tolerance")
-      if report.largest.allSatisfy(\.isConverged) { return }
-    }
-    report.note(top.convergence, of: "eigenvalues", option: "--tolerance")
-  }
-
   /// Vectors that fit half as much again as the memory of the model's values, beside the answers and the products.
-  private func basisColumns(_ dimension: Int) -> Int {
+  func basisColumns(_ dimension: Int) -> Int {
     let bytes = dimension * MemoryLayout<Scalar>.stride
     return max(8, 3 * request.valueMemory / 2 / bytes - (request.count ?? 5) - 4)
   }
@@ -282,93 +158,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     }
   }
 
-  private func intervals(_ selection: [Int]?, into report: inout SpectrumReport) throws {
-    guard request.intervals else { return }
-    guard request.preconditioning == .none else {
-      report.advice.append(
-        "Intervals are for the matrix without a preconditioner: leave --precondition out.")
-      return
-    }
-    guard let traced = objective.objective, let definition, !definition.couplesSamples else {
-      report.advice.append("Intervals need samples whose losses do not depend on one another.")
-      return
-    }
-    guard objective.sampleCount >= 4 * (definition.fixedBatch ?? 1) else {
-      report.advice.append(
-        "\(Wording.count(objective.sampleCount, "sample"))"
-          + (definition.fixedBatch.map { ", in batches of \($0)," } ?? "")
-          + " are too few to be cut into groups for an interval.")
-      return
-    }
-    start.context.report("sampling error")
-    let groups = try traced.sampleGroups(
-      request.kind, at: start.point,
-      count: min(10, objective.sampleCount / (definition.fixedBatch ?? 2)),
-      parameters: selection, seed: seed)
-    var options = TopEigenpairs<Scalar>.Options()
-    options.tolerance = max(tolerance, 1e-4)
-    options.seed = seed
-    func interval(_ end: TopEigenpairs<Scalar>.End) throws -> SamplingError {
-      let error = try SamplingError.eigenvalue(end, of: groups, options: options)
-      report.operatorApplications += error.groupApplications / groups.maps.count
-      if let warning = error.warning { report.advice.append(warning) }
-      return error
-    }
-    report.intervals = SpectrumReport.Intervals(
-      largest: request.which == .smallest ? nil : try interval(.largest),
-      // At a flat end the groups only show their own lack of samples.
-      smallest: (report.smallest.first?.value ?? 0) < -(report.zeroThreshold ?? 0)
-        ? try interval(.smallest) : nil)
-  }
-
-  private func diagonal<Map: LinearMap>(
-    of map: Map, into report: inout SpectrumReport
-  ) throws -> [Double] {
-    let estimate = try DiagonalEstimate(
-      of: map, options: estimatorOptions("diagonal", map.dimension))
-    let norm = Double.nrm2(estimate.values.count, estimate.values)
-    report.diagonal = SpectrumReport.Diagonal(
-      largest: estimate.values.max()!, smallest: estimate.values.min()!,
-      relativeError: norm > 0 ? estimate.errorNorm / norm : 0,
-      operatorApplications: estimate.operatorApplications, convergence: estimate.convergence,
-      largestStandardError: estimate.standardErrors.max()!)
-    report.operatorApplications += estimate.operatorApplications
-    report.note(estimate.convergence, of: "diagonal")
-    return estimate.values
-  }
-
-  private func layers(_ selection: [Int]?, into report: inout SpectrumReport) throws {
-    if request.preconditioning != .none {
-      report.advice.append(
-        "The table of layers is of the matrix without the preconditioner.")
-    }
-    start.context.report("layers")
-    let layers = objective.parameters.layers.compactMap { layer -> LossDefinition.Layer? in
-      var layer = layer
-      layer.parameters = layer.parameters.filter { selection?.contains($0) ?? true }
-      return layer.parameters.isEmpty ? nil : layer
-    }
-    var options = TopEigenpairs<Scalar>.Options()
-    options.tolerance = tolerance
-    options.seed = seed
-    let table = try objective.layerCurvature(
-      request.kind, at: start.point, layers: layers, options: options, seed: seed
-    ) { map in
-      let trace = try TraceEstimate(
-        of: map, options: estimatorOptions("trace of a layer", map.dimension))
-      return MeasuredTrace(
-        value: trace.value, standardError: trace.standardError,
-        operatorApplications: trace.operatorApplications)
-    }
-    report.layers = table
-    for layer in table {
-      report.operatorApplications +=
-        layer.convergence.operatorApplications + layer.traceApplications
-      report.note(layer.convergence, of: "sharpness of \(layer.layer)", option: "--tolerance")
-    }
-  }
-
-  private func estimatorOptions(_ stage: String, _ dimension: Int) -> EstimatorOptions {
+  func estimatorOptions(_ stage: String, _ dimension: Int) -> EstimatorOptions {
     let progress = start.context.progress
     var options = EstimatorOptions()
     options.seed = seed

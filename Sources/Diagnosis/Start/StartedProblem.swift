@@ -99,6 +99,7 @@ struct StartedProblem<Scalar: LinearMapScalar> {
       name: problem.name, model: problem.modelName, lossName: problem.lossName,
       target: problem.targetName, optimizer: request.training.optimizer.name,
       at: request.training.steps, l2: problem.l2, notes: problem.notes, data: problem.dataName,
-      layers: problem.table == nil ? problem.parameters.layers.count : nil)
+      layers: problem.table == nil ? problem.parameters.layers.count : nil,
+      isQuadratic: problem.isQuadratic)
   }
 }

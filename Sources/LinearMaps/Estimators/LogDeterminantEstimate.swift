@@ -1,4 +1,5 @@
 import Foundation
+import Presentation
 
 /// `log det(A + shift I) = tr log(A + shift I)` of a symmetric map by stochastic Lanczos quadrature.
 ///
@@ -44,16 +45,16 @@ public struct LogDeterminantEstimate: Codable, Sendable, Equatable {
         return shifted > resolution * largest ? log(shifted) : nil
       },
       finding: { lambda, largest in
-        let eigenvalue = "A + shift I has an eigenvalue of at most \(short(lambda + shift))"
+        let eigenvalue = "A + shift I has an eigenvalue of at most \(Wording.short(lambda + shift))"
         return lambda + shift < -resolution * largest
           ? (
             .negativeCurvature,
-            "\(eigenvalue), so that it is not positive definite; shift by more than \(short(-lambda))"
+            "\(eigenvalue), so that it is not positive definite; shift by more than \(Wording.short(-lambda))"
           )
           : (
             .flatDirection,
             "\(eigenvalue), which is zero in this precision; shift by more than that of "
-              + short(resolution * largest)
+              + Wording.short(resolution * largest)
           )
       })
     let (state, convergence) = try estimator.run(options)

@@ -1,3 +1,5 @@
+import Presentation
+
 /// A computation from random probes that can always take more of them, or give the exact answer.
 protocol ProbeEstimator {
   /// The most products that one probe costs.
@@ -54,7 +56,7 @@ extension ProbeEstimator {
       if let finding = state.finding { return (state, end(finding.reason, finding.advice)) }
       let error = state.estimate.standardError
       let target = options.tolerance * state.scale
-      let reached = "the standard error is \(short(error))"
+      let reached = "the standard error is \(Wording.short(error))"
       if added > 0, probes >= options.minProbes {
         timesMet = error + state.floor <= target ? timesMet + 1 : 0
         timesAtFloor = error <= state.floor ? timesAtFloor + 1 : 0
@@ -63,11 +65,11 @@ extension ProbeEstimator {
         return (state, end(.converged, "\(reached), as asked; a smaller tolerance gives more"))
       }
       if timesAtFloor >= 2 {
-        let floor = "\(reached), below what else limits the result (\(short(state.floor)))"
+        let floor = "\(reached), below what else limits the result (\(Wording.short(state.floor)))"
         return (state, end(state.floorReason, "\(floor); \(state.floorAdvice)"))
       }
       if (budget - meter.applications) / applicationsPerProbe < 1 {
-        let wanted = target > 0 ? ", above the \(short(target)) asked for" : ""
+        let wanted = target > 0 ? ", above the \(Wording.short(target)) asked for" : ""
         return (
           state,
           end(

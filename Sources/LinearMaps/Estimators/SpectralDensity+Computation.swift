@@ -1,3 +1,5 @@
+import Presentation
+
 extension SpectralDensity {
   /// Estimates the density of `map`'s eigenvalues until `options.error` is met, or with the steps
   /// and probes that the options name.
@@ -43,13 +45,13 @@ extension SpectralDensity {
       advice = "All eigenvalues agree, up to rounding, after \(products) products."
     case .converged:
       advice =
-        "The density is within \(short(bound / scale)) of the range in Wasserstein distance "
+        "The density is within \(Wording.short(bound / scale)) of the range in Wasserstein distance "
         + "after \(products) products."
     default:
       let remedy = stepBound > 0.5 * bound ? "steps" : "probes"
-      let wanted = options.error.map { "not by \(short($0))" } ?? "with fewer than asked for"
+      let wanted = options.error.map { "not by \(Wording.short($0))" } ?? "with fewer than asked for"
       advice =
-        "\(products) products bound the Wasserstein distance by \(short(bound / scale)) of the "
+        "\(products) products bound the Wasserstein distance by \(Wording.short(bound / scale)) of the "
         + "range, \(wanted): it takes more products, for \(remedy) above all."
     }
     return Convergence(reason: reason, operatorApplications: products, advice: advice)

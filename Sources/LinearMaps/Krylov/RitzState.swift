@@ -1,3 +1,5 @@
+import Presentation
+
 /// What a Krylov basis knows about the ends of the spectrum, and whether that is enough.
 struct RitzState<Scalar: LinearMapScalar> {
   let ritz: RitzSystem
@@ -101,7 +103,7 @@ struct RitzState<Scalar: LinearMapScalar> {
     switch reason {
     case .converged:
       return
-        "Converged after \(products) products: residuals are at most \(short(reached)) of the "
+        "Converged after \(products) products: residuals are at most \(Wording.short(reached)) of the "
         + "largest |eigenvalue|"
         + (relativeGap == nil ? ", but a start that is not random allows no bound." : ".")
     case .invariantSubspace:
@@ -110,8 +112,8 @@ struct RitzState<Scalar: LinearMapScalar> {
         + "up to rounding."
     case .stagnatedAtRounding:
       return
-        "Rounding in \(Scalar.precisionName) limits residuals to \(short(reached)) of the largest "
-        + "|eigenvalue|, above the tolerance \(short(options.tolerance)): "
+        "Rounding in \(Scalar.precisionName) limits residuals to \(Wording.short(reached)) of the largest "
+        + "|eigenvalue|, above the tolerance \(Wording.short(options.tolerance)): "
         + (Scalar.self == Float.self
           ? "use float64 or accept that accuracy." : "accept that accuracy.")
     default:
@@ -121,8 +123,8 @@ struct RitzState<Scalar: LinearMapScalar> {
           + "for: it takes more."
       }
       return
-        "The search ended after \(products) products at residuals of \(short(reached))"
-        + (relativeGap.map { " and a bound \(short($0)) away" } ?? "")
+        "The search ended after \(products) products at residuals of \(Wording.short(reached))"
+        + (relativeGap.map { " and a bound \(Wording.short($0)) away" } ?? "")
         + ", relative to the largest |eigenvalue|: it takes more products, or a larger "
         + "tolerance."
     }

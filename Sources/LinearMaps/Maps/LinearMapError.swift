@@ -1,4 +1,5 @@
 import Foundation
+import Presentation
 
 /// What can go wrong with the input of a computation on linear maps.
 public enum LinearMapError: Error, Equatable, Sendable {
@@ -37,10 +38,10 @@ extension LinearMapError: CustomStringConvertible, LocalizedError {
       "\(requested) eigenpairs were asked of a map of dimension \(dimension); "
         + "ask for at most \(dimension)"
     case .notSymmetric(let asymmetry):
-      "the linear map is not symmetric: u'Av and v'Au differ by \(short(asymmetry)) of its size; "
+      "the linear map is not symmetric: u'Av and v'Au differ by \(Wording.short(asymmetry)) of its size; "
         + "give a symmetric map, such as (A + A')/2 or A'A"
     case .tooLarge(let size):
-      "the linear map is\(size.isFinite ? " of size \(short(size)), and" : "") so large that its "
+      "the linear map is\(size.isFinite ? " of size \(Wording.short(size)), and" : "") so large that its "
         + "eigenvalues or the sums of its squares overflow; scale it down"
     case .lapack(let routine, let info):
       "LAPACK's \(routine) failed with info \(info); check that the matrix is well scaled"

@@ -1,3 +1,5 @@
+import Presentation
+
 /// What flattening the top of the spectrum would bring to shift-and-invert, by the Ritz values.
 struct ShiftInvertPlan {
   /// Columns of the sketch to take; 0 for none.
@@ -48,7 +50,7 @@ struct ShiftInvertPlan {
   var sentence: String {
     let by = harvest > 0 ? "its \(harvest) top Ritz pairs" : "a sketch of \(sketch) columns"
     return
-      "shift-and-invert, for which \(by) leave \(short(100 * share)) % of the work of plain "
+      "shift-and-invert, for which \(by) leave \(Wording.short(100 * share)) % of the work of plain "
       + "solves, finishes."
   }
 }

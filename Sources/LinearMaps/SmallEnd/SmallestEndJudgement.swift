@@ -1,3 +1,5 @@
+import Presentation
+
 /// How a search for the smallest eigenpairs ended, in a reason and a sentence.
 struct SmallestEndJudgement {
   let convergence: Convergence
@@ -25,14 +27,14 @@ struct SmallestEndJudgement {
       reason = .stagnatedAtRounding
       advice =
         "\(unresolved) of the \(pairs.count) values found cannot be told from zero: products and "
-        + "arithmetic in \(Scalar.precisionName) resolve \(short(reachable)) of the largest "
+        + "arithmetic in \(Scalar.precisionName) resolve \(Wording.short(reachable)) of the largest "
         + "|eigenvalue|, so that neither their sign nor a condition number is known."
     } else if isFound && isAccurate {
       reason = .converged
       let blurred =
         end.scale == 0 ? 0 : pairs.count { abs($0.value) <= options.tolerance * end.scale }
       advice =
-        "Converged after \(products) products: residuals are at most \(short(residual)) of the "
+        "Converged after \(products) products: residuals are at most \(Wording.short(residual)) of the "
         + "largest |eigenvalue|"
         + (blurred == 0
           ? "."
@@ -42,16 +44,16 @@ struct SmallestEndJudgement {
       reason = .stagnatedAtRounding
       advice =
         "Rounding in \(Scalar.precisionName) limits residuals to "
-        + "\(short(max(residual, reachable))) of the largest |eigenvalue|, above the tolerance \(short(options.tolerance)): \(higher)."
+        + "\(Wording.short(max(residual, reachable))) of the largest |eigenvalue|, above the tolerance \(Wording.short(options.tolerance)): \(higher)."
     } else if method == .lanczos || products + options.count + 7 > options.maxApplications {
       reason = .budget
       advice =
-        "The search ended after \(products) products at residuals of \(short(residual)) of the "
+        "The search ended after \(products) products at residuals of \(Wording.short(residual)) of the "
         + "largest |eigenvalue|: it takes more products, or a larger tolerance."
     } else {
       reason = .stagnatedAtRounding
       advice =
-        "Residuals stay at \(short(residual)) of the largest |eigenvalue| after \(products) "
+        "Residuals stay at \(Wording.short(residual)) of the largest |eigenvalue| after \(products) "
         + "products: \(higher), or ask for a larger tolerance."
     }
     convergence = Convergence(reason: reason, operatorApplications: products, advice: advice)

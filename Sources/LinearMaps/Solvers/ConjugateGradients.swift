@@ -1,3 +1,5 @@
+import Presentation
+
 /// What conjugate gradients reached.
 public struct ConjugateGradientsResult<Scalar: LinearMapScalar>: Sendable {
   /// A direction `p` of unit norm with its curvature `p'Ap`.
@@ -161,12 +163,12 @@ private struct ConjugateGradientsIteration<Map: LinearMap> {
     _ reason: Convergence.Reason, residualNorm: Double, tolerance: Double,
     curvature: ConjugateGradientsResult<Scalar>.Curvature? = nil
   ) -> ConjugateGradientsResult<Scalar> {
-    let relative = short(reference > 0 ? residualNorm / reference : 0)
+    let relative = Wording.short(reference > 0 ? residualNorm / reference : 0)
     let advice: String
     switch reason {
     case .negativeCurvature:
       advice =
-        "A direction of negative curvature \(short(curvature?.curvature ?? 0)) was met after "
+        "A direction of negative curvature \(Wording.short(curvature?.curvature ?? 0)) was met after "
         + "\(iterations) iterations: the map is not positive definite; descend along the direction "
         + "or damp the map."
     case .flatDirection:
@@ -180,7 +182,7 @@ private struct ConjugateGradientsIteration<Map: LinearMap> {
     case .stagnatedAtRounding:
       advice =
         "Rounding in \(Scalar.precisionName) holds the relative residual at \(relative), above the "
-        + "tolerance \(short(tolerance)): accept that accuracy or use a higher precision."
+        + "tolerance \(Wording.short(tolerance)): accept that accuracy or use a higher precision."
     case .converged, .invariantSubspace:
       advice = "Converged after \(iterations) iterations at a relative residual of \(relative)."
     }

@@ -1,5 +1,3 @@
-import Foundation
-
 /// How an iteration ended: the reason, what it cost, and one sentence of advice.
 public struct Convergence: Codable, Sendable, Equatable {
   public enum Reason: String, Codable, Sendable, CaseIterable {
@@ -31,9 +29,4 @@ public struct Convergence: Codable, Sendable, Equatable {
 
   /// Whether the result meets what was asked for.
   public var isConverged: Bool { reason == .converged || reason == .invariantSubspace }
-}
-
-/// Three significant digits, as the sentences of advice print numbers.
-func short(_ value: Double) -> String {
-  String(format: "%.3g", value)
 }

@@ -1,3 +1,5 @@
+import Presentation
+
 /// What the method of minimal residuals reached.
 public struct MinresResult<Scalar: LinearMapScalar>: Sendable {
   public let solution: [Scalar]
@@ -157,7 +159,7 @@ private struct MinresIteration<Map: LinearMap> {
   private func result(
     _ reason: Convergence.Reason, _ residualNorm: Double, _ tolerance: Double
   ) -> MinresResult<Scalar> {
-    let relative = short(reference > 0 ? residualNorm / reference : 0)
+    let relative = Wording.short(reference > 0 ? residualNorm / reference : 0)
     let advice: String
     switch reason {
     case .flatDirection, .negativeCurvature:
@@ -172,7 +174,7 @@ private struct MinresIteration<Map: LinearMap> {
     case .stagnatedAtRounding:
       advice =
         "Rounding in \(Scalar.precisionName) holds the relative residual at \(relative), above the "
-        + "tolerance \(short(tolerance)): accept that accuracy or use a higher precision."
+        + "tolerance \(Wording.short(tolerance)): accept that accuracy or use a higher precision."
     case .converged, .invariantSubspace:
       advice = "Converged after \(iterations) iterations at a relative residual of \(relative)."
     }

@@ -1,0 +1,224 @@
+import Presentation
+import Training
+
+extension AdviceFacts {
+  /// The first finding, and for a rate that diverges also what makes training slow below it.
+  var why: Advice.Why {
+    guard let first = findings.first else {
+      return Advice.Why(
+        findings: [], sentence: "Nothing in the curvature stands in the way of training.")
+    }
+    guard first.id == "rate-above-limit", let scales = finding("ill-conditioned-feature-scales")
+    else {
+      return Advice.Why(findings: [first.id], sentence: first.sentence)
+    }
+    return Advice.Why(
+      findings: [first.id, scales.id],
+      sentence: "\(first.sentence) Below the limit, \(scales.sentence.prefix(1).lowercased())"
+        + scales.sentence.dropFirst())
+  }
+
+  /// An interruption is told with the prescriptions, where there are any.
+  var also: [String] {
+    let told = why.findings
+    return findings.map(\.id)
+      .filter { !told.contains($0) && $0 != "interrupted" || prescriptions.isEmpty }
+  }
+
+  var rate: Advice.Rate? {
+    func made(
+      _ sentence: String, suggested: Double? = nil, _ suggestion: Advice.Suggestion? = nil
+    ) -> Advice.Rate {
+      Advice.Rate(
+        stabilityLimit: learningRate.stabilityLimit, suggested: suggested, suggestion: suggestion,
+        given: learningRate.given, verdict: learningRate.verdict, sentence: sentence)
+    }
+    guard let limit = learningRate.stabilityLimit else { return learningRate.note.map { made($0) } }
+    let place = basis.isQuadratic ? "" : " at this point"
+    let stable = "Stay below \(Wording.number(limit)), the stability limit\(place)."
+    var given = ""
+    if let rate = learningRate.given, let verdict = learningRate.verdict {
+      given = " Yours, \(Wording.number(rate)), \(verdict.meaning)."
+    }
+    // The remedies are rates of plain descent.
+    let plain = OptimizerSetting().name
+    guard problem.optimizer ?? plain == plain else { return made(stable + given) }
+    let fastest = prescription(.fastestRate)?.predicted
+    if let rate = fastest?.rate, fastest?.iterations != nil {
+      return made(
+        "\(stable) As the data stand, \(Wording.number(rate)) gets there in the fewest predicted steps, "
+          + "a margin of 5 % kept.\(given)", suggested: rate, .fewestPredictedSteps)
+    }
+    guard let bound = curvature.largest.upperBound, bound > 0 else { return made(stable + given) }
+    return made(
+      "\(stable) \(Wording.number(1 / bound)) suits the sharpest direction.\(given)",
+      suggested: 1 / bound, .sharpestDirection)
+  }
+
+  /// The simplest change that is nearly the best, how it compares with what is done now, and what would be
+  /// less work still.
+  var action: Advice.Action? {
+    guard basis.isTried else { return untriedAction }
+    guard let lead else { return closestAction }
+    let alternative = alternative(to: lead)
+    var sentence = "\(capitalised(lead.change)): \(outcome(of: lead))\(comparison(with: lead))."
+    if let (item, reason) = alternative {
+      switch reason {
+      case .lessWork:
+        sentence +=
+          " Less work still, that of \(Wording.number(item.measured?.gradientEquivalents ?? 0)) "
+          + "gradients: \(item.change)."
+      case .noHessianProducts:
+        sentence += " Without products by the Hessian, \(item.change): \(outcome(of: item))."
+      }
+    }
+    return made(lead, .measured, sentence + better, alternative)
+  }
+
+  private var closestAction: Advice.Action? {
+    guard let closest else { return nil }
+    let change = capitalised(closest.change)
+    guard basis.isJudgedByLoss else {
+      return made(
+        closest, .closest, "\(change) came closest: \(outcome(of: closest)).\(better)",
+        isCompared: false)
+    }
+    return made(
+      closest, .lowest,
+      "\(change) came lowest: \(outcome(of: closest))\(comparison(with: closest)).\(better)")
+  }
+
+  private var untriedAction: Advice.Action? {
+    guard let chosen = untried else { return nil }
+    let isPredicted = chosen.predicted.iterations != nil
+    let certainty: Advice.Certainty = isPredicted ? .predicted : .untried
+    if !isAnyOrdinaryPredicted, let preparation {
+      return made(
+        chosen, certainty,
+        "\(capitalised(preparation.sentence)) No number of steps leads to a minimum that there is not. As "
+          + "it stands: \(chosen.change) (not run).")
+    }
+    let steps = chosen.predicted.iterations.map { ": \(Wording.count($0, "step")) predicted" }
+    return made(
+      chosen, certainty, "\(capitalised(chosen.change))\(steps ?? "") (not run).")
+  }
+
+  private func made(
+    _ item: Prescription, _ certainty: Advice.Certainty, _ sentence: String,
+    _ alternative: (item: Prescription, reason: Advice.Alternative.Reason)? = nil,
+    isCompared: Bool = true
+  ) -> Advice.Action {
+    let plain = isCompared ? plain(beside: item) : nil
+    return Advice.Action(
+      prescription: item.id, change: item.change,
+      rate: item.predicted.rate ?? item.measured?.rate, momentum: item.predicted.momentum, certainty: certainty, figures: figures(item),
+      against: plain.map { .init(prescription: $0.id, figures: figures($0)) },
+      alternative: alternative.map {
+        .init(
+          prescription: $0.item.id, change: $0.item.change, reason: $0.reason,
+          figures: figures($0.item))
+      },
+      first: preparation, sentence: sentence)
+  }
+
+  /// What gives a loss without a minimum one; empty where it has one.
+  private var better: String { preparation.map { " Better, \($0.sentence)" } ?? "" }
+
+  private func outcome(of item: Prescription) -> String {
+    guard let measured = item.measured else { return "not run" }
+    guard let iterations = measured.iterations else {
+      if basis.isJudgedByLoss, let loss = measured.lossAtEqualWork {
+        return "a loss of \(Wording.number(loss)) for the work that every run had"
+      }
+      let gap = measured.relativeGap.map { Wording.number($0, digits: 2) } ?? "an unknown part"
+      let steps = measured.stepsRun.map { " after \(Wording.count($0, "step"))" } ?? ""
+      return "\(gap) of the loss gap is left\(steps)"
+    }
+    let steps = Wording.count(iterations, "step")
+    guard let work = measured.gradientEquivalents, work > 1.1 * Double(iterations) + 5 else {
+      return "\(steps) when run"
+    }
+    return "\(steps) when run, the work of \(Wording.number(work)) gradients"
+  }
+
+  private func comparison(with lead: Prescription) -> String {
+    guard let plain = plain(beside: lead), let before = plain.measured else { return "" }
+    let name = plain.id == Prescription.Kind.asGiven.rawValue ? "your rate" : "the safe rate"
+    if let steps = before.iterations { return ", against \(Wording.count(steps)) at \(name)" }
+    if before.diverged { return "; \(name) diverged" }
+    if basis.isJudgedByLoss, let loss = before.lossAtEqualWork {
+      guard let own = lead.measured?.lossAtEqualWork, Wording.number(own) != Wording.number(loss)
+      else { return ", \(name) hardly less" }
+      return ", against \(Wording.number(loss)) at \(name)"
+    }
+    return before.stepsRun.map { "; \(name) was not there after \(Wording.count($0))" } ?? ""
+  }
+
+  private func capitalised(_ text: String) -> String {
+    text.prefix(1).uppercased() + text.dropFirst()
+  }
+
+  /// How the prescriptions are to be read.
+  var notes: [String] {
+    guard !prescriptions.isEmpty else { return [] }
+    let tolerance = Wording.number(prediction.tolerance)
+    let isJudgedByLoss = basis.isJudgedByLoss
+    var notes = [
+      "Steps until the loss gap is \(tolerance) of its first value and stays below; work counts "
+        + "evaluations of the gradient."
+    ]
+    if isJudgedByLoss {
+      notes = [
+        "Nothing certifies a minimum here, so no run can be said to have arrived. The lowest loss is "
+          + "that for the work that every run had; work counts evaluations of the gradient."
+          + (isPredicted
+            ? " Predicted are the steps until \(tolerance) is left of the gap to the minimum ahead of "
+              + "each method, which may be a higher one." : "")
+      ]
+    } else if prescriptions.contains(where: { canSwing($0) && $0.measured?.reached == true }) {
+      notes.append(
+        "Runs that can swing were watched on for a fifth of their steps to see that they stayed.")
+    }
+    if preparation != nil {
+      notes.append(
+        "This loss has no minimum at finite parameters: "
+          + (isPredicted
+            ? "gaps are to its infimum, which no step reaches, and predictions made for a bowl are "
+              + "far too small."
+            : basis.isTried && !isJudgedByLoss
+              ? "gaps are to the loss that its infimum was taken for, and no steps are predicted."
+              : "no steps to one are predicted."))
+    } else if !basis.isQuadratic, isPredicted {
+      notes.append(
+        "Predictions for gradient descent follow the curvature as it changes on the way; those for "
+          + "momentum and the diagonal are for the bowl that fits the loss here, and hold only as far "
+          + "as its curvature stays the same.")
+    }
+    if let interrupted = finding("interrupted") { notes.append(interrupted.sentence) }
+    return notes
+  }
+}
+
+extension Advice.Preparation {
+  /// To be read after "better".
+  fileprivate var sentence: String {
+    switch self {
+    case .penalty: "add a penalty first, such as --l2 1e-3, and diagnose again."
+    case .leaveOut: "leave out the classes that have no samples, and diagnose again."
+    }
+  }
+}
+
+extension Verdict {
+  /// To be read after "your rate".
+  fileprivate var meaning: String {
+    switch self {
+    case .slow: "is far too small"
+    case .stable: "is stable"
+    case .oscillating: "is stable but overshoots the sharpest direction at every step"
+    case .unstable: "is too large: training is unstable"
+    case .noStableRate:
+      "is below it; no rate is stable along a direction that curves downwards"
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import Curvature
+import Training
+
+/// The parts of a report that its advice is made of.
+struct AdviceFacts {
+  let problem: DiagnosisReport.Problem
+  let curvature: DiagnosisReport.Curvature
+  let learningRate: DiagnosisReport.LearningRate
+  let prediction: DiagnosisReport.Prediction
+  let findings: [Finding]
+  let prescriptions: [Prescription]
+
+  func finding(_ id: String) -> Finding? { findings.first { $0.id == id } }
+
+  func prescription(_ kind: Prescription.Kind) -> Prescription? {
+    prescriptions.first { $0.id == kind.rawValue }
+  }
+
+  var basis: Advice.Basis {
+    Advice.Basis(
+      isQuadratic: problem.isQuadratic ?? problem.isQuadraticByName,
+      isMinimumCertified: finding("reference-loss")?.evidence["certified"].map {
+        $0 != .integer(0)
+      },
+      isTried: prescriptions.contains { $0.measured != nil })
+  }
+
+  var isPredicted: Bool { prescriptions.contains { $0.predicted.iterations != nil } }
+
+  /// Nil where the loss has a minimum, as far as is known.
+  var preparation: Advice.Preparation? {
+    finding("no-finite-minimum").map {
+      $0.evidence["remedy"] == .text(Advice.Preparation.leaveOut.rawValue) ? .leaveOut : .penalty
+    }
+  }
+
+  func figures(_ item: Prescription) -> Advice.Figures {
+    let measured = item.measured
+    return Advice.Figures(
+      steps: measured == nil ? item.predicted.iterations : measured?.iterations,
+      work: measured?.gradientEquivalents,
+      loss: basis.isJudgedByLoss ? measured?.lossAtEqualWork : measured?.loss,
+      relativeGap: measured?.relativeGap, stepsRun: measured?.stepsRun,
+      diverged: measured?.diverged ?? false)
+  }
+
+  // MARK: The choice
+
+  /// The remedy to name first. Newton's method and preconditioners need products by the Hessian,
+  /// which few training programs offer: they lead only where nothing else comes near.
+  var lead: Prescription? {
+    let reached = prescriptions.filter { $0.measured?.reached == true }
+    guard let best = reached.first else { return nil }
+    let ordinary = reached.filter(\.isOrdinary)
+    guard let cheapest = ordinary.map(\.work).min(), cheapest <= 100 * best.work else {
+      return best
+    }
+    return ordinary.filter { $0.work <= 2 * cheapest }
+      .min { ($0.effort, $0.work) < ($1.effort, $1.work) }
+  }
+
+  /// Beside the lead: much less work, or, where the lead needs products by the Hessian, what does not.
+  func alternative(to lead: Prescription) -> (item: Prescription, Advice.Alternative.Reason)? {
+    if let best = prescriptions.first, best != lead, best.measured?.reached == true,
+      let less = best.measured?.gradientEquivalents, let more = lead.measured?.gradientEquivalents,
+      less <= more / 2
+    {
+      return (best, .lessWork)
+    }
+    guard !lead.isOrdinary else { return nil }
+    return prescriptions.first { $0.isOrdinary && $0.measured?.diverged == false }
+      .map { ($0, .noHessianProducts) }
+  }
+
+  /// The rate that was given, or else the safe one, beside a remedy; nil where it was not run.
+  func plain(beside item: Prescription) -> Prescription? {
+    let plain = [Prescription.Kind.asGiven, .safeRate].lazy.compactMap { self.prescription($0) }
+      .first { $0.id != item.id }
+    return plain?.measured == nil ? nil : plain
+  }
+
+  /// No trial is known to have reached the tolerance: the one that came lowest.
+  var closest: Prescription? {
+    func lowest(_ value: (Prescription.Measured) -> Double?) -> Prescription? {
+      prescriptions.compactMap { item in
+        item.measured.flatMap(value).map { (item: item, value: $0) }
+      }.min { $0.value < $1.value }?.item
+    }
+    return basis.isJudgedByLoss
+      ? lowest { $0.diverged ? nil : $0.lossAtEqualWork }
+      : lowest { $0.relativeGap.flatMap { $0.isFinite ? $0 : nil } }
+  }
+
+  /// Nothing was run: theory alone.
+  var untried: Prescription? {
+    let stable = prescriptions.filter {
+      learningRate.verdict != .unstable || $0.id != Prescription.Kind.asGiven.rawValue
+    }
+    let ordinary = stable.filter(\.isOrdinary)
+    guard let fewest = ordinary.compactMap(\.predicted.iterations).min() else {
+      return stable.first
+    }
+    return ordinary.filter { ($0.predicted.iterations ?? .max) <= 2 * fewest }
+      .min { $0.effort < $1.effort }
+  }
+
+  /// Whether theory gives any remedy that needs no products by the Hessian a number of steps.
+  var isAnyOrdinaryPredicted: Bool {
+    prescriptions.contains { item in
+      item.isOrdinary && item.predicted.iterations != nil
+        && (learningRate.verdict != .unstable || item.id != Prescription.Kind.asGiven.rawValue)
+    }
+  }
+
+  /// Whether a remedy's loss can rise again once it is low: with momentum, or where the loss is no bowl.
+  func canSwing(_ item: Prescription) -> Bool {
+    switch Prescription.Kind(rawValue: item.id)?.swing {
+    case .always: true
+    case .asGiven: !basis.isQuadratic || problem.optimizer != OptimizerSetting().name
+    case .never: false
+    case .onCurvedLosses, nil: !basis.isQuadratic
+    }
+  }
+}
+
+extension DiagnosisReport.Problem {
+  /// For reports that do not say whether the loss is a quadratic: they came from tables, where the names
+  /// of model and loss tell.
+  fileprivate var isQuadraticByName: Bool {
+    model == ModelChoice.linear.name && lossName != ModelLoss.crossEntropy.name
+  }
+}
+
+extension Prescription {
+  fileprivate var isOrdinary: Bool { Kind(rawValue: id)?.effort != nil }
+  fileprivate var effort: Int { Kind(rawValue: id)?.effort ?? .max }
+  fileprivate var work: Double { measured?.gradientEquivalents ?? .infinity }
+}
