@@ -97,6 +97,8 @@ let package = Package(
       dependencies: [
         "Training", "Curvature", "OnnxBackend", "LinearMaps", "TensorPrograms", "KnownLosses",
       ]),
+    // The drawing in docs/architecture.md against this file and the sources.
+    .testTarget(name: "ArchitectureTests"),
     .testTarget(name: "PresentationTests", dependencies: ["Presentation"]),
     .testTarget(
       name: "LabsTests", dependencies: ["Labs", "Reports", "TensorPrograms", "Presentation"]),
