@@ -5,6 +5,12 @@ public enum OptimizerCatalogue {
   ]
 
   public static func named(_ name: String) -> OptimizerEntry? { all.first { $0.name == name } }
+
+  /// The optimizers with a hyperparameter of this name, in words: `momentum or nesterov`.
+  package static func names(having hyperparameter: String) -> String {
+    all.filter { $0.hyperparameters.contains { $0.name == hyperparameter } }.map(\.name)
+      .joined(separator: " or ")
+  }
 }
 
 /// What the catalogue holds of an optimizer.
