@@ -1,7 +1,7 @@
 /// The optimizers that a person can name; command line, help, docs and JSON read this list.
 public enum OptimizerCatalogue {
   public static let all: [OptimizerEntry] = [
-    GradientDescent.entry, Momentum.entry, Adam.entry,
+    GradientDescent.entry, Momentum.entry, Nesterov.entry, Adam.entry,
   ]
 
   public static func named(_ name: String) -> OptimizerEntry? { all.first { $0.name == name } }
