@@ -57,7 +57,8 @@ public struct LearningRateFacts: Sendable, Equatable {
   /// The largest stable rate of the rule; nil without positive curvature.
   public let stabilityLimit: Double?
   /// `2 / (lambda_min + lambda_max)`, the best rate for the worst direction of plain descent; nil
-  /// unless positive definite. For large condition numbers it sits at the edge of instability.
+  /// unless positive definite, and for a rule that is unstable where descent is stable. For large
+  /// condition numbers it sits at the edge of instability.
   public let minimax: Double?
   /// `(kappa - 1) / (kappa + 1)`, the error per step at the minimax rate; nil likewise.
   public let contraction: Double?
@@ -84,7 +85,9 @@ public struct LearningRateFacts: Sendable, Equatable {
       bound = curvature.largest > curvature.zeroThreshold ? curvature.upperBound : nil
     }
     stabilityLimit = bound.flatMap { rule?.limit(curvature: $0) }
-    if let kappa = curvature.conditionNumber {
+    if let kappa = curvature.conditionNumber,
+      rule?.criticalProduct ?? 2 >= StepRule.gradientDescent.criticalProduct
+    {
       minimax = 2 / (curvature.smallest + curvature.largest)
       contraction = (kappa - 1) / (kappa + 1)
     } else {
@@ -95,7 +98,8 @@ public struct LearningRateFacts: Sendable, Equatable {
     let limit = stabilityLimit
     verdict = given.flatMap {
       Verdict(
-        rate: $0, limit: limit, indefinite: curvature.isIndefinite, slowBelow: rule?.slowBelow ?? Verdict.slowBelow)
+        rate: $0, limit: limit, indefinite: curvature.isIndefinite,
+        slowBelow: rule?.slowBelow ?? Verdict.slowBelow)
     }
   }
 

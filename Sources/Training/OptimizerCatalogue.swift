@@ -1,10 +1,16 @@
 /// The optimizers that a person can name; command line, help, docs and JSON read this list.
 public enum OptimizerCatalogue {
   public static let all: [OptimizerEntry] = [
-    GradientDescent.entry, Momentum.entry, Adam.entry,
+    GradientDescent.entry, Momentum.entry, Nesterov.entry, Adam.entry,
   ]
 
   public static func named(_ name: String) -> OptimizerEntry? { all.first { $0.name == name } }
+
+  /// The optimizers with a hyperparameter of this name, in words: `momentum or nesterov`.
+  package static func names(having hyperparameter: String) -> String {
+    all.filter { $0.hyperparameters.contains { $0.name == hyperparameter } }.map(\.name)
+      .joined(separator: " or ")
+  }
 }
 
 /// What the catalogue holds of an optimizer.

@@ -50,7 +50,9 @@ struct ProblemOptions: ParsableArguments {
   @Option(name: .customLong("lr"), parsing: .unconditional, help: "The learning rate to judge.")
   var rate: Double?
 
-  @Option(parsing: .unconditional, help: "The coefficient of --optimizer momentum.")
+  @Option(
+    parsing: .unconditional,
+    help: "The coefficient of --optimizer \(OptimizerCatalogue.names(having: "momentum")).")
   var momentum: Double = 0.9
 
   @Option(parsing: .unconditional, help: "Adam's first coefficient.")

@@ -103,6 +103,19 @@ import KnownLosses
     #expect(facts.verdict == .stable)
   }
 
+  /// Descent's best rate is none for a method that is unstable there.
+  @Test func `no minimax rate beyond the limit`() {
+    let curvature = LearningRateFacts.Curvature(
+      largest: 100, upperBound: 100, smallest: 0.01, zeroThreshold: 0)
+    for (critical, isTold) in [(1.9, false), (2, true), (3.8, true)] {
+      let facts = LearningRateFacts(
+        curvature, rule: StepRule(criticalProduct: critical, slowBelow: 0.05))
+      #expect((facts.minimax != nil) == isTold && (facts.contraction != nil) == isTold)
+      #expect(close(facts.stabilityLimit!, critical / 100, 1e-14))
+    }
+    #expect(LearningRateFacts(curvature, rule: nil).minimax != nil)
+  }
+
   @Test func `Adam's limit needs its preconditioned curvature`() {
     let curvature = LearningRateFacts.Curvature(
       largest: 4, upperBound: 4, smallest: 1, zeroThreshold: 1e-12)

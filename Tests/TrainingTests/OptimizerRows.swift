@@ -22,6 +22,11 @@ struct OptimizerRow: Sendable, CustomStringConvertible {
         name: "momentum", hyperparameters: beta.map { ["momentum": $0] } ?? [:], rate: 0.05,
         step: { heavyBall(&$0, beta ?? 0.9) })
     }
+    + [nil, 0.5, 0, 0.99].map { (beta: Double?) in
+      OptimizerRow(
+        name: "nesterov", hyperparameters: beta.map { ["momentum": $0] } ?? [:], rate: 0.05,
+        step: { nesterov(&$0, beta ?? 0.9) })
+    }
     + [
       OptimizerRow(name: "adam", rate: 0.1, step: { adam(&$0, 0.9, 0.999, 1e-8) }),
       OptimizerRow(
@@ -91,6 +96,20 @@ func heavyBall(_ run: inout Reference, _ beta: Double) {
     run.x[i] -= run.rate * v[i]
   }
   run.memory["velocity"] = v
+}
+
+/// As PyTorch's `SGD(nesterov=True)` has it, whose parameters are the lookahead points `y`:
+/// `v <- b v + g(y)`, `y <- y - eta (g + b v)`; `x = y + eta b v`.
+func nesterov(_ run: inout Reference, _ beta: Double) {
+  var y = run.memory["y"] ?? run.x
+  var v = run.remembered("velocity")
+  let g = run.gradient(at: y)
+  for i in g.indices {
+    v[i] = beta * v[i] + g[i]
+    y[i] -= run.rate * (g[i] + beta * v[i])
+    run.x[i] = y[i] + run.rate * beta * v[i]
+  }
+  (run.memory["y"], run.memory["velocity"]) = (y, v)
 }
 
 /// Algorithm 1 of arXiv:1412.6980.

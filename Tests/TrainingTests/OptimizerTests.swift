@@ -84,6 +84,9 @@ import Training
       #expect(row.name == "adam")
       return
     }
+    // Where a rate starts to be slow, the steps that momentum adds up are a tenth of the ideal one.
+    #expect(
+      abs(rule.slowBelow * rule.criticalProduct / (1 - rule.momentum) - 0.1) < 1e-14)
     let eigenvalue = 3.0
     let limit = try #require(rule.limit(curvature: eigenvalue))
     for (times, isStable) in [(0.98, true), (1.02, false)] {
