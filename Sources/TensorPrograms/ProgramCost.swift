@@ -1,5 +1,3 @@
-import TensorPrograms
-
 extension Program {
   /// Floating-point operations of one run, counted from the shapes: `2 m k n` for a dot, one per element
   /// read or written for everything else.
