@@ -14,7 +14,7 @@ import Training
     _ problem: DiagnosisProblem, _ change: (inout DiagnosisRequest) -> Void = { _ in }
   ) throws -> DiagnosisReport {
     var request = DiagnosisRequest()
-    request.precision = .float64
+    request.resources.precision = .float64
     change(&request)
     return try diagnose(problem, request: request, executor: ReferenceExecutor())
   }
@@ -26,7 +26,7 @@ import Training
   }
 
   @Test func rosenbrockByClosures() throws {
-    let report = try report(rosenbrock) { $0.rate = 1e-3 }
+    let report = try report(rosenbrock) { $0.training.rate = 1e-3 }
     let known = Rosenbrock.eigenvalues(Rosenbrock.start)
     #expect(report.directions.count == 2)
     for (direction, value) in zip(report.directions, known) {
@@ -65,15 +65,15 @@ import Training
     let start = [0.0, 1.0]
     let report = try report(
       DiagnosisProblem(name: "rosenbrock", loss: Rosenbrock.closures, start: start)
-    ) { $0.trials = false }
+    ) { $0.trials.areRun = false }
     #expect(report.curvature.indefinite)
     #expect(close(report.directions.last!.eigenvalue, 2 - 400, 1e-12))
     var x = Rosenbrock.start
     for _ in 0..<20 { x = zip(x, Rosenbrock.gradient(x)).map { $0 - 1e-3 * $1 } }
     let later = try self.report(rosenbrock) {
-      $0.rate = 1e-3
-      $0.steps = 20
-      $0.trials = false
+      $0.training.rate = 1e-3
+      $0.training.steps = 20
+      $0.trials.areRun = false
     }
     #expect(close(later.problem.loss!, Rosenbrock.value(x), 1e-10))
     #expect(close(later.curvature.largest.value!, Rosenbrock.eigenvalues(x)[0], 1e-10))
@@ -137,10 +137,10 @@ import Training
   func networkBothWays(_ optimizer: String) throws {
     let (traced, closures) = try network()
     func change(_ request: inout DiagnosisRequest) {
-      request.rate = optimizer == "adam" ? 0.01 : 0.2
-      request.optimizer = try! OptimizerSetting(optimizer)
-      request.steps = 3
-      request.maxIterations = 300
+      request.training.rate = optimizer == "adam" ? 0.01 : 0.2
+      request.training.optimizer = try! OptimizerSetting(optimizer)
+      request.training.steps = 3
+      request.trials.maxIterations = 300
     }
     let (one, other) = (try report(traced, change), try report(closures, change))
     func agree(_ a: Double?, _ b: Double?, _ tolerance: Double = 1e-8) -> Bool {
