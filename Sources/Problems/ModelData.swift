@@ -18,7 +18,6 @@ struct ModelData {
   var targetName: String
   /// Samples where all arrays share a leading axis; nil where they do not.
   var sampleCount: Int?
-  var notes: [String] = []
   private let path: String
   private let source: any TensorSource
   private let wanted: [OnnxModel.Input]
@@ -182,5 +181,29 @@ struct ModelData {
     return try loss.checked(
       target, named: "\(path): the target '\(targetName)'", outputs: outputs,
       outputName: outputName)
+  }
+}
+
+extension ModelData {
+  /// The size of the only batch that the model takes, where the data hold several of them.
+  ///
+  /// - Throws: `DiagnosisFailure` where they do not fill whole batches.
+  func fixedBatch() throws -> Int? {
+    guard let samples = sampleCount else { return nil }
+    let sizes = wanted.map { input -> Int? in
+      if case .fixed(let size)? = input.dimensions?.first { size } else { nil }
+    }
+    guard let size = sizes.first ?? nil, size > 0, sizes.allSatisfy({ $0 == size }), size != samples
+    else { return nil }
+    guard samples > size, samples % size == 0 else {
+      throw DiagnosisFailure(
+        .badData,
+        "The model takes batches of \(size) samples only, but \(path) has \(samples) ("
+          + zip(wanted, inputTypes).map { "'\($0.name)' is \($1.shape)" }.joined(separator: ", ")
+          + (samples > size
+            ? "): use --samples \(samples / size * size), or export it with a dynamic batch axis."
+            : "): give at least \(size), or export it with a dynamic batch axis."))
+    }
+    return size
   }
 }
