@@ -25,8 +25,9 @@ struct ModelFileChoice {
     guard let dataPath = options.data else {
       throw DiagnosisFailure(
         .usage,
-        "\(path) is a model, which needs data: add --data FILE (NPZ, NPY, safetensors or CSV) with "
-          + "\(ModelData.list(model.inputs.map(\.name))) and '\(options.target)'.")
+        "\(path) is a model, which needs data: add \(option: .data, "FILE") (NPZ, NPY, "
+          + "safetensors or CSV) with \(ModelData.list(model.inputs.map(\.name))) and "
+          + "'\(options.target)'.")
     }
     self.dataPath = dataPath
     loss = try Self.loss(options)
@@ -39,12 +40,15 @@ struct ModelFileChoice {
     guard !parameters.names.isEmpty else {
       throw DiagnosisFailure(
         .badData,
-        "No parameters are left of \(path): --list-parameters says why each stored tensor is none.")
+        "No parameters are left of \(path): \(option: .listing) says why each stored "
+          + "tensor is none.")
     }
     inputs = model.inputs(for: output)
     guard loss == nil || !inputs.isEmpty else {
       throw DiagnosisFailure(
-        .badData, "The output '\(output)' of \(path) depends on no input; choose another --output.")
+        .badData,
+        "The output '\(output)' of \(path) depends on no input; choose another "
+          + "\(option: .output).")
     }
   }
 
@@ -54,7 +58,8 @@ struct ModelFileChoice {
       guard options.loss == nil, options.output == nil else {
         throw DiagnosisFailure(
           .usage,
-          "--loss-output names a loss that the model computes itself; leave --loss and --output out."
+          "\(option: .lossOutput) names a loss that the model computes itself; leave "
+            + "\(option: .loss) and \(option: .output) out."
         )
       }
       return nil
@@ -62,8 +67,9 @@ struct ModelFileChoice {
     guard let name = options.loss else {
       throw DiagnosisFailure(
         .usage,
-        "A model needs a loss: add --loss with one of \(known.joined(separator: ", ")), or --loss-output NAME "
-          + "if the model computes its own.")
+        "A model needs a loss: add \(option: .loss) with one of "
+          + "\(known.joined(separator: ", ")), or \(option: .lossOutput, "NAME") if the "
+          + "model computes its own.")
     }
     guard let loss = ModelLoss.named(name) else {
       throw DiagnosisFailure(

@@ -39,13 +39,14 @@ struct TracedModelFile {
         .badData,
         "The output '\(output)' is \(outputType), which has no derivative; choose another of "
           + "\(ModelData.list(choice.model.outputs)) with "
-          + "\(loss == nil ? "--loss-output" : "--output").")
+          + "\(option: loss == nil ? .lossOutput : .output).")
     }
     if loss == nil, outputType.shape.count != 1 {
       throw DiagnosisFailure(
         .badData,
         "The loss '\(output)' of \(choice.options.file) has the shape \(outputType.shape), but a loss "
-          + "is one number; choose another --loss-output, or a --loss of --output \(output).")
+          + "is one number; choose another \(option: .lossOutput), or a \(option: .loss) of "
+          + "\(option: .output, output).")
     }
   }
 
@@ -62,8 +63,8 @@ struct TracedModelFile {
         .badData,
         "\(choice.options.file): a tensor that the model computes takes "
           + "\(Wording.number(Double(least) / 0x1p30)) GiB, more than the "
-          + "\(Wording.number(Double(memory) / 0x1p30)) GiB that --memory allows; allow more, or "
-          + "change the model.")
+          + "\(Wording.number(Double(memory) / 0x1p30)) GiB that \(option: .memory) allows; "
+          + "allow more, or change the model.")
     }
   }
 
@@ -78,7 +79,7 @@ struct TracedModelFile {
         .badData,
         "\(choice.dataPath): the target '\(data.targetName)' is \(targetType) and the output "
           + "'\(choice.output)' \(outputType), which the loss \(loss.name) cannot compare; choose "
-          + "another --loss, --output or --target.")
+          + "another \(option: .loss), \(option: .output) or \(option: .target).")
     }
   }
 

@@ -25,11 +25,12 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
         .badData,
         point.brokenStep.map {
           "\(quantity) is not finite after \(Wording.count($0, "step")), so that it has no spectrum "
-            + "there; measure earlier with --at, or lower --lr."
+            + "there; measure earlier with \(option: .steps), or lower \(option: .rate)."
         }
           ?? "\(quantity) is not finite at this point, so that it has no spectrum; look for numbers in "
           + "the data or the parameters that are not finite or too large"
-          + (Scalar.precisionName == "float64" ? "." : ", or use --precision float64."))
+          + (Scalar.precisionName == "float64"
+            ? "." : ", or use \(option: .precision, "float64")."))
     }
     do {
       let selection = try request.parameters.map {
@@ -68,7 +69,9 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     case .features:
       guard point.problem.table != nil, let traced = objective.objective else {
         throw DiagnosisFailure(
-          .usage, "--precondition features is for tables; choose diagonal or adam for a model.")
+          .usage,
+          "\(option: .preconditioning, "features") is for tables; choose diagonal or adam for a "
+            + "model.")
       }
       return selected(traced.featureScales())
     case .diagonal:
@@ -80,14 +83,15 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       guard given.count == objective.parameterCount else {
         throw DiagnosisFailure(
           .badData,
-          "The file of --precondition adam holds \(given.count) numbers, but the model has "
-            + "\(objective.parameterCount) parameters; give one second moment for each.")
+          "The file of \(option: .preconditioning, "adam") holds \(given.count) numbers, but "
+            + "the model has \(objective.parameterCount) parameters; give one "
+            + "second moment for each.")
       }
       guard given.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
         throw DiagnosisFailure(
           .badData,
-          "The file of --precondition adam holds a number that is negative or not finite; second "
-            + "moments are neither.")
+          "The file of \(option: .preconditioning, "adam") holds a number that is negative or "
+            + "not finite; second moments are neither.")
       }
       return try selected(DiagonalPreconditioner<Scalar>.adam(secondMoments: given).diagonal)
     case .adamState(let file):
@@ -97,8 +101,9 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       guard let diagonal = point.preconditioner else {
         throw DiagnosisFailure(
           .usage,
-          "--precondition adam needs second moments: run Adam first with --optimizer adam --lr X "
-            + "--at N, or give a file of them as adam:STATE.npy.")
+          "\(option: .preconditioning, "adam") needs second moments: run Adam first with "
+            + "\(option: .optimizer, "adam") \(option: .rate, "X") \(option: .steps, "N"), or give "
+            + "a file of them as adam:STATE.npy.")
       }
       return selected(diagonal)
     }
