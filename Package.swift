@@ -94,10 +94,19 @@ let package = Package(
         "TensorPrograms", "Presentation",
       ],
       exclude: ["Snapshots"]),
+    // The built program, for the tests of what it prints.
+    .target(name: "ProgramRuns", path: "Tests/Support/ProgramRuns"),
+    .testTarget(
+      name: "ProblemsTests",
+      dependencies: [
+        "eigenstep", "Problems", "Diagnosis", "Training", "OnnxBackend", "TensorFiles",
+        "TensorPrograms", "LinearMaps", "Presentation", "ProgramRuns",
+      ]),
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "eigenstep", "Diagnosis", "Training", "Reports", "TensorFiles", "TensorPrograms",
+        "eigenstep", "ProgramRuns", "Diagnosis", "Training", "Reports", "TensorFiles",
+        "TensorPrograms",
         "Presentation",
       ],
       exclude: ["Snapshots", "Fixtures"]),

@@ -1,4 +1,5 @@
 import Foundation
+import ProgramRuns
 import Testing
 
 /// Bad input, through the built program: one sentence on standard error, the exit code, and nothing
