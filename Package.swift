@@ -114,6 +114,14 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
+// `make check`: the example of a program in Swift, which users of the package do not get.
+if Context.environment["EIGENSTEP_EXAMPLES"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "DiagnoseExample", dependencies: ["Problems", "Reports", "Diagnosis"],
+      path: "Examples/Diagnose"))
+}
+
 // `make check`: warnings in this package's own Swift are errors, its dependencies' are not.
 if Context.environment["EIGENSTEP_STRICT"] != nil {
   for target in package.targets where target.type != .system {

@@ -172,7 +172,9 @@ struct TabularDataTests {
       says: ["`Infinity` is not a finite number"]),
     Refusal(
       name: "text among numbers", text: "a,t\n1,2\n2,2\nabc,4\n3,4\n", line: 4, column: "a",
-      says: ["`abc` is not a number, though 3 of the column's 4 cells are", "`dropped: a`", "category"]),
+      says: [
+        "`abc` is not a number, though 3 of the column's 4 cells are", "`dropped: a`", "category",
+      ]),
     Refusal(
       name: "text among target numbers", text: "a,t\n1,2\n2,2.5\n4,4.?\n3,4\n", line: 4,
       column: "t",
