@@ -30,7 +30,7 @@ help:
 	@echo "make build      build the library and the program ($(CONFIGURATION))"
 	@echo "make test       all tests"
 	@echo "make smoke      a two-minute subset of the tests and one diagnosis, after a build"
-	@echo "make check      format, warnings as errors, tests, the README's examples"
+	@echo "make check      format, warnings as errors, tests, examples of README and docs"
 	@echo "make bench      products and spectra beside the peers (installs them in .eigenstep/bench-venv)"
 	@echo "make install    into PREFIX (now $(PREFIX))"
 	@echo "make bootstrap  install OpenBLAS, zlib and ONNX Runtime where they are missing"
@@ -58,20 +58,22 @@ smoke: bootstrap
 
 # The strict setting adds -warnings-as-errors to this package's own targets alone.
 check: export EIGENSTEP_STRICT = 1
+check: export EIGENSTEP_EXAMPLES = 1
 check: bootstrap lint
 	@Scripts/bootstrap.sh tests
 	$(BUILD) --build-tests
+	Scripts/check_example.sh
 	$(TEST)
 	python3 Tests/Recordings/recordings.py $(PROGRAM)
 	python3 Scripts/check_snippets.py
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel --configuration .swift-format \
-	  Package.swift Sources Tests $(wildcard Benchmarks/Package.swift Benchmarks/Sources)
+	  Package.swift Sources Tests Examples $(wildcard Benchmarks/Package.swift Benchmarks/Sources)
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel --configuration .swift-format \
-	  Package.swift Sources Tests $(wildcard Benchmarks/Package.swift Benchmarks/Sources)
+	  Package.swift Sources Tests Examples $(wildcard Benchmarks/Package.swift Benchmarks/Sources)
 
 snippets: build
 	python3 Scripts/check_snippets.py

@@ -109,16 +109,33 @@ let package = Package(
         "TensorPrograms", "Presentation", "KnownLosses",
       ],
       exclude: ["Snapshots"]),
+    // The built program, for the tests of what it prints.
+    .target(name: "ProgramRuns", path: "Tests/Support/ProgramRuns"),
+    .testTarget(
+      name: "ProblemsTests",
+      dependencies: [
+        "eigenstep", "Problems", "Diagnosis", "Training", "OnnxBackend", "TensorFiles",
+        "TensorPrograms", "LinearMaps", "Presentation", "ProgramRuns",
+      ]),
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "eigenstep", "Diagnosis", "Training", "Labs", "Reports", "TensorFiles", "TensorPrograms",
+        "eigenstep", "ProgramRuns", "Diagnosis", "Training", "Labs", "Reports", "TensorFiles",
+        "TensorPrograms",
         "Presentation",
       ],
       exclude: ["Snapshots", "Fixtures"]),
   ],
   swiftLanguageModes: [.v6]
 )
+
+// `make check`: the example of a program in Swift, which users of the package do not get.
+if Context.environment["EIGENSTEP_EXAMPLES"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "DiagnoseExample", dependencies: ["Problems", "Reports", "Diagnosis"],
+      path: "Examples/Diagnose"))
+}
 
 // `make check`: warnings in this package's own Swift are errors, its dependencies' are not.
 if Context.environment["EIGENSTEP_STRICT"] != nil {

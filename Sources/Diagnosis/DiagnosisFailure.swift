@@ -1,7 +1,7 @@
 import Presentation
 
 /// Why there is no diagnosis, in one sentence with the offending name and the next step.
-public struct DiagnosisFailure: Error, Sendable, Equatable, CustomStringConvertible {
+public struct DiagnosisFailure: MessageError, Sendable, Equatable {
   public enum Kind: Sendable, CaseIterable {
     /// An option that makes no sense.
     case usage
@@ -20,10 +20,12 @@ public struct DiagnosisFailure: Error, Sendable, Equatable, CustomStringConverti
   }
 
   public let kind: Kind
-  public let description: String
+  public let message: Message
 
-  public init(_ kind: Kind, _ description: String) {
+  public init(_ kind: Kind, _ message: Message) {
     self.kind = kind
-    self.description = Printable.line(description)
+    self.message = message.printable
   }
+
+  public init(_ kind: Kind, _ text: String) { self.init(kind, Message(text)) }
 }

@@ -18,7 +18,6 @@ struct ModelData {
   var targetName: String
   /// Samples where all arrays share a leading axis; nil where they do not.
   var sampleCount: Int?
-  var notes: [String] = []
   private let path: String
   private let source: any TensorSource
   private let wanted: [OnnxModel.Input]
@@ -46,8 +45,8 @@ struct ModelData {
         .badData,
         "\(path) has no target array '\(targetKey)'; it has \(Self.list(source.keys)): "
           + (rest.count == 1
-            ? "add --target \(rest[0]) if that is the target."
-            : "name the target with --target."))
+            ? "add \(option: .target, rest[0]) if that is the target."
+            : "name the target with \(option: .target)."))
     }
     let all = keys + (needsTarget ? [targetKey] : [])
     let sizes = try all.map { try source.type(of: $0).shape.dimensions.first }
@@ -65,11 +64,12 @@ struct ModelData {
     if let samples = options.samples {
       guard let shared else {
         throw DiagnosisFailure(
-          .usage, "--samples needs arrays that share their first axis; those of \(path) do not.")
+          .usage,
+          "\(option: .samples) needs arrays that share their first axis; those of \(path) do not.")
       }
       guard samples <= shared else {
         throw DiagnosisFailure(
-          .usage, "--samples asks for \(samples) samples, but \(path) has \(shared).")
+          .usage, "\(option: .samples) asks for \(samples) samples, but \(path) has \(shared).")
       }
       rows = 0..<samples
     }
@@ -113,8 +113,8 @@ struct ModelData {
       throw DiagnosisFailure(
         .badData,
         "\(path): its arrays take \(Wording.number(bytes / 0x1p30)) GiB, more than the "
-          + "\(Wording.number(Double(memory) / 0x1p30)) GiB that --memory allows; "
-          + (fitting > 0 ? "use --samples \(fitting), or allow more." : "allow more."))
+          + "\(Wording.number(Double(memory) / 0x1p30)) GiB that \(option: .memory) allows; "
+          + (fitting > 0 ? "use \(option: .samples, "\(fitting)"), or allow more." : "allow more."))
     }
     func read(_ key: String) throws -> Tensor {
       let tensor = try rows.map { try source.tensor(key, rows: $0) } ?? source.tensor(key)
@@ -182,5 +182,31 @@ struct ModelData {
     return try loss.checked(
       target, named: "\(path): the target '\(targetName)'", outputs: outputs,
       outputName: outputName)
+  }
+}
+
+extension ModelData {
+  /// The size of the only batch that the model takes, where the data hold several of them.
+  ///
+  /// - Throws: `DiagnosisFailure` where they do not fill whole batches.
+  func fixedBatch() throws -> Int? {
+    guard let samples = sampleCount else { return nil }
+    let sizes = wanted.map { input -> Int? in
+      if case .fixed(let size)? = input.dimensions?.first { size } else { nil }
+    }
+    guard let size = sizes.first ?? nil, size > 0, sizes.allSatisfy({ $0 == size }), size != samples
+    else { return nil }
+    guard samples > size, samples % size == 0 else {
+      let shapes = zip(wanted, inputTypes).map { "'\($0.name)' is \($1.shape)" }
+      throw DiagnosisFailure(
+        .badData,
+        "The model takes batches of \(size) samples only, but \(path) has \(samples) ("
+          + "\(shapes.joined(separator: ", "))"
+          + (samples > size
+            ? "): use \(option: .samples, "\(samples / size * size)"), or export it with a dynamic "
+              + "batch axis."
+            : "): give at least \(size), or export it with a dynamic batch axis."))
+    }
+    return size
   }
 }

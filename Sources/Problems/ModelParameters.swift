@@ -10,7 +10,7 @@ public struct ModelParameters: Sendable {
     public let name: String
     public let type: TensorType
     /// Why it is no parameter; nil for one.
-    public let reason: String?
+    public let reason: Message?
   }
 
   public let entries: [Entry]
@@ -28,7 +28,7 @@ public struct ModelParameters: Sendable {
   ) throws {
     let trainable = try model.parameters(for: outputs).map { parameter in
       let values = parameter.value.doubles
-      var reason: String?
+      var reason: Message?
       if values.contains(where: \.isInfinite) {
         reason = "holds infinities, as a mask does"
       } else if parameter.name.wholeMatch(of: /val_\d+/) != nil,
@@ -40,10 +40,10 @@ public struct ModelParameters: Sendable {
       return Entry(name: parameter.name, type: parameter.value.type, reason: reason)
     }
     let constants = try model.constants(for: outputs).map {
-      Entry(name: $0.name, type: model.initializers[$0.name]!.type, reason: $0.reason)
+      Entry(name: $0.name, type: model.initializers[$0.name]!.type, reason: Message($0.reason))
     }
     let known = trainable + constants.filter { $0.type.shape.rank == 0 }
-    func matching(_ patterns: String?, _ option: String) throws -> Set<String>? {
+    func matching(_ patterns: String?, _ option: Message.Option) throws -> Set<String>? {
       guard let patterns else { return nil }
       do {
         return try patterns.split(separator: ",", omittingEmptySubsequences: false)
@@ -60,19 +60,19 @@ public struct ModelParameters: Sendable {
         let names = known.map(\.name)
         throw DiagnosisFailure(
           .usage,
-          "No parameter matches '\(pattern)' of \(option); the model's are: "
-            + names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", ..." : "")
-            + "; --list-parameters shows all.")
+          "No parameter matches '\(pattern)' of \(option: option); the model's are: "
+            + "\(names.prefix(20).joined(separator: ", "))" + (names.count > 20 ? ", ..." : "")
+            + "; \(option: .listing) shows all.")
       }
     }
-    let chosen = try matching(parameters, "--parameters")
-    let kept = try matching(frozen, "--freeze") ?? []
+    let chosen = try matching(parameters, .parameters)
+    let kept = try matching(frozen, .frozen) ?? []
     entries = (trainable + constants).map { entry in
-      let reason: String? =
+      let reason: Message? =
         if kept.contains(entry.name) {
-          "frozen by --freeze"
+          "frozen by \(option: .frozen)"
         } else if let chosen {
-          chosen.contains(entry.name) ? nil : entry.reason ?? "not among --parameters"
+          chosen.contains(entry.name) ? nil : entry.reason ?? "not among \(option: .parameters)"
         } else {
           entry.reason
         }
@@ -94,7 +94,9 @@ public struct ModelParameters: Sendable {
   }
 
   /// A table for people: name, shape, type, numbers, and why a tensor is no parameter.
-  public var document: Document {
+  ///
+  /// - Parameter wording: whose names the options have that a reason names.
+  public func document(_ wording: Message.Wording = .fields) -> Document {
     let trained = entries.filter { $0.reason == nil }
     let numbers = trained.reduce(0) { $0 + $1.type.shape.count }
     let table = DataTable(
@@ -104,7 +106,7 @@ public struct ModelParameters: Sendable {
       entries.map {
         DataTable.Row([
           .text($0.name), .text("\($0.type.shape)"), .text($0.type.element.rawValue),
-          .integer($0.type.shape.count), $0.reason.map { .text("no: \($0)") } ?? .blank,
+          .integer($0.type.shape.count), $0.reason.map { .text("no: \($0.text(wording))") } ?? .blank,
         ])
       })
     return Document(sections: [
@@ -120,5 +122,7 @@ public struct ModelParameters: Sendable {
   }
 
   /// The same as lines of text.
-  public func text() -> String { document.listing() }
+  public func text(_ wording: Message.Wording = .fields) -> String {
+    document(wording).listing()
+  }
 }

@@ -25,9 +25,9 @@ public enum StoredRequest: Sendable, Equatable {
     func decode<T: Decodable>(_: T.Type) throws -> T {
       do { return try decoder.decode(T.self, from: data) } catch let error as DecodingError {
         let place =
-          if case .dataCorrupted(let context) = error { context.debugDescription } else { "" }
+          if case .dataCorrupted(let context) = error { " \(context.debugDescription)" } else { "" }
         throw DiagnosisFailure(
-          .badData, "\(path) is no request: it is no JSON object of one. \(place)")
+          .badData, "\(path) is no request: it is no JSON object of one.\(place)")
       }
     }
     func missing<T>(_ request: T?) throws -> T {

@@ -12,6 +12,7 @@ extension TabularProblem {
   ///   go with it.
   public init(_ source: TableRequest, seed: Int = 0) throws {
     let given = try source.loss.map { try Self.loss($0) }
+    try Self.check(source.model, with: given)
     let kind: TabularData.TargetKind =
       switch source.model {
       case .linear: .numeric
@@ -45,10 +46,27 @@ extension TabularProblem {
     guard let loss = ModelLoss.tabular.first(where: { $0.name == name }) else {
       throw DiagnosisFailure(
         .usage,
-        "A table has no --loss \(name): choose one of "
+        "A table has no \(option: .loss, name): choose one of "
           + "\(Wording.list(ModelLoss.tabular.map(\.name))).")
     }
     return loss
+  }
+
+  /// Refuses a loss of numbers for a model of classes, and the other way round; a network takes both.
+  private static func check(_ model: ModelChoice?, with loss: ModelLoss?) throws {
+    guard let model, let loss else { return }
+    let isCrossEntropy = loss.name == ModelLoss.crossEntropy.name
+    switch model {
+    case .softmax where !isCrossEntropy:
+      throw DiagnosisFailure(
+        .usage, "The model softmax goes with \(option: .loss, "cross-entropy") alone.")
+    case .linear where isCrossEntropy:
+      throw DiagnosisFailure(
+        .usage,
+        "The model linear has no \(option: .loss, "cross-entropy"); use "
+          + "\(option: .model, "softmax") for classes.")
+    case .linear, .softmax, .mlp: break
+    }
   }
 
   /// Refuses a network whose parameters, with the handful of vectors of their length that training and
@@ -60,7 +78,7 @@ extension TabularProblem {
       throw DiagnosisFailure(
         .usage,
         "The model has \(Wording.number(parameters)) parameters, too many for this machine's memory; "
-          + "give --model smaller widths.")
+          + "give \(option: .model) smaller widths.")
     }
   }
 }

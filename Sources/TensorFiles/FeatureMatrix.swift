@@ -1,3 +1,5 @@
+import Presentation
+
 /// A matrix of features, row by row, out of a table's columns.
 struct FeatureMatrix {
   let values: [Double]
@@ -117,7 +119,7 @@ private struct FeatureColumn {
     if words.count > TabularData.categoryLimit || words.count == table.rowCount {
       throw TableError(
         "\(words.count) different words in \(counted(table.rowCount, "row")) look like an "
-          + "identifier, not a category; leave the column out with --drop \(name).",
+          + "identifier, not a category; leave the column out with \(option: .dropped, name).",
         path: table.path, column: name)
     }
     notes.append(

@@ -1,3 +1,5 @@
+import Presentation
+
 /// A CSV file with a header, as typed columns of equal length.
 public struct Table: Sendable {
   /// Path as given, named in every error.

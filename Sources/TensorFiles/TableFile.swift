@@ -1,3 +1,4 @@
+import Presentation
 import Foundation
 
 /// The text of a CSV file: its bytes, held once, known to be UTF-8.

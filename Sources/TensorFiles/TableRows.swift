@@ -1,3 +1,5 @@
+import Presentation
+
 /// The rows of a CSV text below its header, checked against it.
 struct TableRows {
   private let text: CSVText.Bytes

@@ -67,8 +67,8 @@ public struct TableSource: TensorSource {
     return TableError(
       "there is no column `\(Printable.name(name))` to take as the target; "
         + (meant.map { "did you mean `\($0)`? The" } ?? "the") + " columns are: "
-        + shown.joined(separator: ", ") + (columns.count > 30 ? ", ..." : "")
-        + "; name it with --target.", path: path)
+        + "\(shown.joined(separator: ", "))" + (columns.count > 30 ? ", ..." : "")
+        + "; name it with \(option: .target).", path: path)
   }
 
   public func type(of key: String) throws -> TensorType { try tensor(key).type }

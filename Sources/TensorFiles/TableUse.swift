@@ -1,3 +1,5 @@
+import Presentation
+
 /// What a table feeds. By one set of rules either takes the same cells for numbers, words and missing
 /// values; refuses a spoilt column where it is used, and a missing value of the target; counts the words of
 /// a target from 0 in ascending order; and calls a target whole where all its numbers are integers below
@@ -19,33 +21,35 @@ enum TableUse {
   case modelFile
 
   /// What can be done about a spoilt column of that name.
-  func remedy(_ remedy: Column.Fault.Remedy, column: String, isTarget: Bool) -> String {
+  func remedy(_ remedy: Column.Fault.Remedy, column: String, isTarget: Bool) -> Message {
     let category = "if it is a category, write every cell of the column as a word."
     switch (self, remedy) {
     case (.tabularModel, .mend):
-      return "mend it, or leave the column out with --drop \(column); \(category)"
+      return "mend it, or leave the column out with \(option: .dropped, column); \(category)"
     case (.modelFile, .mend): return isTarget ? "mend it; \(category)" : "mend it."
     case (.tabularModel, .mendOrRemoveRow):
-      return "mend it, remove the row, or leave the column out with --drop \(column)."
+      return "mend it, remove the row, or leave the column out with \(option: .dropped, column)."
     case (.modelFile, .mendOrRemoveRow): return "mend it or remove the row."
     case (_, .writeWithPoint): return "write numbers with a point."
-    case (.tabularModel, .leaveOut): return "leave it out with --drop \(column)."
+    case (.tabularModel, .leaveOut): return "leave it out with \(option: .dropped, column)."
     case (.modelFile, .leaveOut):
       return isTarget ? "fill it in." : "fill it in or remove the column."
     }
   }
 
   /// What can be done about a missing value of a feature of that name.
-  func missingRemedy(column: String, isText: Bool) -> String {
+  func missingRemedy(column: String, isText: Bool) -> Message {
     switch self {
     case .modelFile: "the value is missing; fill it in or remove the row."
     case .tabularModel(let missing):
       isText
         ? "the value is missing"
           + (missing == .mean ? ", and a column of words has no mean" : "")
-          + "; fill it in, remove the row, or leave the column out with --drop \(column)."
+          + "; fill it in, remove the row, or leave the column out with "
+          + "\(option: .dropped, column)."
         : "the value is missing; fill it in, remove the row, leave the column out with "
-          + "--drop \(column), or take the column's mean with --missing mean."
+          + "\(option: .dropped, column), or take the column's mean with "
+          + "\(option: .missing, "mean")."
     }
   }
 }
@@ -58,7 +62,7 @@ extension Column {
     throw error("\(fault.complaint); \(remedy)", row: fault.row, in: table)
   }
 
-  func error(_ sentence: String, row: Int, in table: Table) -> TableError {
+  func error(_ sentence: Message, row: Int, in table: Table) -> TableError {
     TableError(sentence, path: table.path, line: table.lines[row], column: name)
   }
 }

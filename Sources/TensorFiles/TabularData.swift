@@ -1,3 +1,5 @@
+import Presentation
+
 /// A table as a model takes it: a matrix of features and a target.
 public struct TabularData: Sendable {
   /// Feature values, row by row: `features[i * featureCount + j]` is feature j of sample i.
@@ -89,7 +91,8 @@ public struct TabularData: Sendable {
     for name in drop { _ = try table.column(named: name, as: "a column to drop") }
     if drop.contains(target) {
       throw TableError(
-        "the target cannot be dropped; leave it out of --drop.", path: table.path, column: target)
+        "the target cannot be dropped; leave it out of \(option: .dropped).", path: table.path,
+        column: target)
     }
     var chosen: [Column]
     if let features {
@@ -99,7 +102,7 @@ public struct TabularData: Sendable {
       }
       if features.contains(target) {
         throw TableError(
-          "the target cannot be a feature too; leave it out of --features.",
+          "the target cannot be a feature too; leave it out of \(option: .features).",
           path: table.path, column: target)
       }
     } else {
@@ -146,7 +149,7 @@ extension TabularData.Target {
       guard kind != .numeric else {
         throw column.error(
           "the target is text (`\(labels[Int(indices[0])])`), and regression needs numbers; use "
-            + "--model softmax.", row: 0, in: table)
+            + "\(option: .model, "softmax").", row: 0, in: table)
       }
       try Self.checkClasses(labels.count, example: labels[0], column, table)
       self = .classes(name: column.name, labels: labels, indices: indices)
@@ -174,7 +177,7 @@ extension TabularData.Target {
     if count == table.rowCount, count > TabularData.integerClassLimit {
       throw TableError(
         "every row has a class of its own (`\(example)`, ...), so there is nothing to learn; choose "
-          + "another target, or --model linear if it is a quantity.",
+          + "another target, or \(option: .model, "linear") if it is a quantity.",
         path: table.path, column: column.name)
     }
   }

@@ -21,7 +21,7 @@ struct Examination: Encodable {
         finding = try examine()
         isWell = true
       } catch {
-        finding = "\(error)"
+        finding = sentence(of: error)
         isWell = false
       }
     }

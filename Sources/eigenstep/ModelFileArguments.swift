@@ -97,7 +97,7 @@ struct ModelFileArguments: ParsableArguments {
     StandardOutput.write(
       try ModelParameters(
         of: model, outputs: [output], parameters: parameters, frozen: freeze
-      ).text())
+      ).text(.flags))
     return true
   }
 }

@@ -102,6 +102,7 @@ package enum OptionValue {
   /// The options that a request's fields are given by.
   private static let options = [
     "training.rate": "The learning rate --lr", "training.steps": "--at", "problem.l2": "--l2",
+    "problem.samples": "--samples", "problem.model": "--model",
     "resources.seed": "--seed", "resources.memory": "--memory", "resources.threads": "--threads",
     "resources.effort": "--effort", "trials.tolerance": "--tolerance",
     "trials.maxIterations": "--max-iterations", "count": "--count", "tolerance": "--tolerance",

@@ -37,19 +37,28 @@ package enum ProgramExit: Int32, Sendable {
   package init(of error: any Error) { self.init(DiagnosisFailure.Kind(of: error)) }
 }
 
+/// An error's sentence; a message of the library names what to change, and this says by what words.
+func sentence(of error: any Error, _ wording: Message.Wording = .flags) -> String {
+  Printable.line((error as? any MessageError)?.message.text(wording) ?? "\(error)")
+}
+
 /// Runs a command's work; an error becomes one line on standard error and its exit code.
-func reporting(_ work: () throws -> ProgramExit) throws {
+///
+/// - Parameter wording: whose names options have in that line.
+func reporting(
+  _ wording: Message.Wording = .flags, _ work: () throws -> ProgramExit
+) throws {
   var status: ProgramExit
   do {
     status = try work()
   } catch let error as ExitCode {
     throw error
   } catch {
-    StandardError.write("Error: \(Printable.line("\(error)"))\n")
+    StandardError.write("Error: \(sentence(of: error, wording))\n")
     status = ProgramExit(of: error)
   }
   for error in LateFailures.take() {
-    StandardError.write("Error: \(Printable.line("\(error)"))\n")
+    StandardError.write("Error: \(sentence(of: error, wording))\n")
     if status == .done { status = ProgramExit(of: error) }
   }
   if status == .interrupted { status = Interruption.exit }

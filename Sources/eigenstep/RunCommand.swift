@@ -33,7 +33,7 @@ struct RunCommand: ParsableCommand {
   var json: String?
 
   func run() throws {
-    try reporting {
+    try reporting(.fields) {
       try ProblemSource.checkFile(file)
       let outputs = [("--json", json), ("--diagonal", diagonal), ("--profile", profile)]
       try RunFiles(inputs: [("the file", file)], outputs: outputs).check()

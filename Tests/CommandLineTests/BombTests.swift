@@ -1,4 +1,5 @@
 import Foundation
+import ProgramRuns
 import TensorFiles
 import TensorPrograms
 import Testing

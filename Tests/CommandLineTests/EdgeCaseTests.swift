@@ -1,5 +1,6 @@
 import Diagnosis
 import Foundation
+import ProgramRuns
 import Testing
 import Training
 
@@ -9,17 +10,20 @@ import Training
     let name: String
     let table: String
     let options: [String]
-    /// Findings that must be there.
+    /// The findings that there must be, and no others beside `usual`.
     let findings: [String]
     var testDescription: String { name }
 
-    init(_ name: String, _ table: String, options: [String] = [], findings: [String] = []) {
+    init(_ name: String, _ table: String, options: [String] = [], findings: [String]) {
       self.name = name
       self.table = table
       self.options = options
       self.findings = findings
     }
   }
+
+  /// Findings that go with almost any table of a few rows.
+  static let usual: Set = ["reference-loss", "sample-too-small", "step-truncation"]
 
   /// Numbers from a linear congruence: the same on every platform.
   static func table(_ rows: Int, target: (Double, Double, Int) -> String) -> String {
@@ -47,74 +51,117 @@ import Training
     .joined()
 
   static let rows: [Row] = [
-    Row("a constant column", "a,b,y\n1,7,3.5\n2,7,4.5\n3,7,6.5\n", findings: ["constant-columns"]),
+    Row(
+      "a constant column", "a,b,y\n1,7,3.5\n2,7,4.5\n3,7,6.5\n",
+      findings: ["ill-conditioned", "flat-directions", "constant-columns"]),
     Row(
       "more features than samples", "a,b,c,d,y\n1,7,1,3,1.5\n3,1,5,2,2.5\n",
-      findings: ["few-samples"]
+      findings: ["flat-directions", "few-samples"]
     ),
-    Row("tiny values", "a,b,y\n1e-300,7,1.5\n3e-300,1,2.5\n2e-300,2,3.5\n"),
-    Row("a huge target", "a,b,y\n1,7,1.5e100\n3,1,2.5e100\n2,2,3.5e100\n"),
+    Row(
+      "tiny values", "a,b,y\n1e-300,7,1.5\n3e-300,1,2.5\n2e-300,2,3.5\n",
+      findings: ["ill-conditioned", "flat-directions"]),
+    Row(
+      "a huge target", "a,b,y\n1,7,1.5e100\n3,1,2.5e100\n2,2,3.5e100\n",
+      findings: ["ill-conditioned"]),
     Row(
       "a target too huge to square", "a,b,y\n1,7,1.5e300\n3,1,2.5e300\n2,2,3.5e300\n",
       findings: ["non-finite"]),
     Row(
       "a hundred identical rows", "a,b,y\n" + String(repeating: "1,2,3.5\n", count: 100),
-      findings: ["constant-columns", "flat-directions"]),
-    Row("a constant target", "a,b,y\n1,2,3.5\n2,3,3.5\n4,1,3.5\n"),
-    Row("a zero target", "a,b,y\n1,2,0\n2,3,0\n4,1,0\n", options: ["--model", "linear"]),
+      findings: ["flat-directions", "constant-columns"]),
+    Row("a constant target", "a,b,y\n1,2,3.5\n2,3,3.5\n4,1,3.5\n", findings: ["ill-conditioned"]),
+    Row(
+      "a zero target", "a,b,y\n1,2,0\n2,3,0\n4,1,0\n", options: ["--model", "linear"],
+      findings: ["ill-conditioned"]),
     Row(
       "zero features", "a,b,y\n0,0,3.5\n0,0,4.5\n0,0,5.5\n",
-      findings: ["constant-columns", "flat-directions"]),
-    Row("the target among the features", "a,b,y\n1.5,0,1.5\n2.5,1,2.5\n4.5,0,4.5\n"),
-    Row("a column twice", "a,b,y\n1,1,0.5\n2,2,1.5\n4,4,1.25\n", findings: ["flat-directions"]),
-    Row("a huge penalty", numeric, options: ["--l2", "1e6"]),
-    Row("a huge penalty on classes", classes, options: ["--l2", "1e6"]),
+      findings: ["flat-directions", "constant-columns"]),
+    Row(
+      "the target among the features", "a,b,y\n1.5,0,1.5\n2.5,1,2.5\n4.5,0,4.5\n",
+      findings: ["ill-conditioned"]),
+    Row(
+      "a column twice", "a,b,y\n1,1,0.5\n2,2,1.5\n4,4,1.25\n",
+      findings: ["ill-conditioned", "flat-directions"]),
+    Row("a huge penalty", numeric, options: ["--l2", "1e6"], findings: ["ill-conditioned"]),
+    Row(
+      "a huge penalty on classes", classes, options: ["--l2", "1e6"],
+      findings: ["ill-conditioned", "flat-directions"]),
     Row(
       "Adam after five steps", numeric,
-      options: ["--optimizer", "adam", "--lr", "0.01", "--at", "5"]),
+      options: ["--optimizer", "adam", "--lr", "0.01", "--at", "5"],
+      findings: ["rate-far-below", "well-conditioned"]),
     Row(
       "momentum after three steps", numeric,
-      options: ["--optimizer", "momentum", "--lr", "0.1", "--at", "3"]),
+      options: ["--optimizer", "momentum", "--lr", "0.1", "--at", "3"],
+      findings: ["well-conditioned"]),
     Row(
       "a rate that diverges", numeric, options: ["--lr", "1e3", "--at", "500"],
       findings: ["non-finite"]),
-    Row("a rate far above", numeric, options: ["--lr", "1e300"], findings: ["rate-above-limit"]),
-    Row("a rate far below", numeric, options: ["--lr", "1e-300"], findings: ["rate-far-below"]),
-    Row("relu in float32", numeric, options: ["--model", "mlp:4:relu", "--precision", "float32"]),
-    Row("gelu in float64", classes, options: ["--model", "mlp:3:gelu", "--precision", "float64"]),
+    Row(
+      "a rate far above", numeric, options: ["--lr", "1e300"],
+      findings: ["rate-above-limit", "well-conditioned"]),
+    Row(
+      "a rate far below", numeric, options: ["--lr", "1e-300"],
+      findings: ["rate-far-below", "well-conditioned"]),
+    Row(
+      "relu in float32", numeric, options: ["--model", "mlp:4:relu", "--precision", "float32"],
+      findings: ["non-convex", "ill-conditioned", "sharpest-layer"]),
+    Row(
+      "gelu in float64", classes, options: ["--model", "mlp:3:gelu", "--precision", "float64"],
+      findings: ["non-convex", "ill-conditioned", "no-finite-minimum"]),
     Row(
       "a penalty too large to square", numeric, options: ["--l2", "1e308"],
       findings: ["non-finite"]),
     Row(
       "a penalty too large on classes", classes, options: ["--l2", "1e308"],
       findings: ["non-finite"]),
-    Row("the least rate", numeric, options: ["--lr", "5e-324"], findings: ["rate-far-below"]),
+    Row(
+      "the least rate", numeric, options: ["--lr", "5e-324"],
+      findings: ["rate-far-below", "well-conditioned"]),
     Row(
       "the least rate on classes", classes, options: ["--lr", "5e-324"],
-      findings: ["rate-far-below"]),
+      findings: ["rate-far-below", "well-conditioned", "flat-directions"]),
     Row(
       "the largest rate on classes", classes, options: ["--lr", "1.7e308"],
-      findings: ["rate-above-limit"]),
-    Row("the least tolerance", numeric, options: ["--tolerance", "5e-324"]),
-    Row("the least memory", numeric, options: ["--memory", "1"]),
-    Row("the largest memory", classes, options: ["--memory", "8000000TiB"]),
-    Row("the largest seed", classes, options: ["--seed", "9223372036854775807"]),
-    Row("the least effort", classes, options: ["--effort", "5e-324"]),
-    Row("the largest effort", classes, options: ["--effort", "1e308"]),
+      findings: ["rate-above-limit", "well-conditioned", "flat-directions"]),
     Row(
-      "raw columns into relu", raw, options: ["--model", "mlp:16:relu", "--lr", "1e-3"]),
-    Row("one thread", numeric, options: ["--threads", "1"]),
-    Row("softmax of words", classes),
-    Row("micro-batches", numeric, options: ["--memory", "2kb"]),
-    Row("float32", numeric, options: ["--precision", "float32"]),
-    Row("mse", numeric, options: ["--loss", "mse"]),
-    Row("a loose tolerance", numeric, options: ["--tolerance", "0.9"]),
-    Row("one iteration", numeric, options: ["--max-iterations", "1"]),
-    Row("semicolons and quotes", "\"a\";\"the b\";y\n1;2;0.5\n2;1;0.75\n3;5;1.5\n"),
-    Row("a text column", "a,c,y\n1,u,0.5\n2,v,1.5\n3,u,0.25\n2,v,1.75\n"),
+      "the least tolerance", numeric, options: ["--tolerance", "5e-324"],
+      findings: ["well-conditioned"]),
+    Row("the least memory", numeric, options: ["--memory", "1"], findings: ["well-conditioned"]),
+    Row(
+      "the largest memory", classes, options: ["--memory", "8000000TiB"],
+      findings: ["well-conditioned", "flat-directions"]),
+    Row(
+      "the largest seed", classes, options: ["--seed", "9223372036854775807"],
+      findings: ["well-conditioned", "flat-directions"]),
+    Row(
+      "the least effort", classes, options: ["--effort", "5e-324"],
+      findings: ["well-conditioned", "flat-directions", "too-dear"]),
+    Row(
+      "the largest effort", classes, options: ["--effort", "1e308"],
+      findings: ["well-conditioned", "flat-directions"]),
+    Row(
+      "raw columns into relu", raw, options: ["--model", "mlp:16:relu", "--lr", "1e-3"],
+      findings: ["rate-above-limit", "non-convex", "sharpest-layer"]),
+    Row("one thread", numeric, options: ["--threads", "1"], findings: ["well-conditioned"]),
+    Row("softmax of words", classes, findings: ["well-conditioned", "flat-directions"]),
+    Row("micro-batches", numeric, options: ["--memory", "2kb"], findings: ["well-conditioned"]),
+    Row("float32", numeric, options: ["--precision", "float32"], findings: ["well-conditioned"]),
+    Row("mse", numeric, options: ["--loss", "mse"], findings: ["well-conditioned"]),
+    Row(
+      "a loose tolerance", numeric, options: ["--tolerance", "0.9"], findings: ["well-conditioned"]),
+    Row(
+      "one iteration", numeric, options: ["--max-iterations", "1"], findings: ["well-conditioned"]),
+    Row(
+      "semicolons and quotes", "\"a\";\"the b\";y\n1;2;0.5\n2;1;0.75\n3;5;1.5\n",
+      findings: ["ill-conditioned"]),
+    Row(
+      "a text column", "a,c,y\n1,u,0.5\n2,v,1.5\n3,u,0.25\n2,v,1.75\n",
+      findings: ["ill-conditioned", "flat-directions"]),
     Row(
       "missing cells filled in", "a,b,y\n1,2,0.5\n2,?,1.5\n3,1,0.25\n",
-      options: ["--missing", "mean"]),
+      options: ["--missing", "mean"], findings: ["ill-conditioned", "flat-directions"]),
   ]
 
   static func report(_ row: Row, _ options: [String] = []) throws -> (DiagnosisReport, String) {
@@ -136,9 +183,8 @@ import Training
   @Test(arguments: rows)
   func `works and prints JSON alone`(row: Row) throws {
     let (report, text) = try Self.report(row)
-    for id in row.findings {
-      #expect(report.findings.contains { $0.id == id }, "\(report.findings.map(\.id))")
-    }
+    let remarkable = report.findings.map(\.id).filter { !Self.usual.contains($0) }
+    #expect(Set(remarkable) == Set(row.findings), "\(report.findings.map(\.id))")
     for word in ["nan", "NaN", "inf,", "Infinity"] { #expect(!text.contains(": \(word)")) }
     if row.options.contains("--at"), !row.findings.contains("non-finite") {
       #expect(report.learningRate.stabilityLimit != nil)
@@ -165,8 +211,7 @@ import Training
   /// Names and verdicts do not depend on who ran the model; figures agree to rounding.
   @Test(arguments: [["--lr", "0.2"], ["--lr", "2"], ["--optimizer", "momentum", "--lr", "1e-3"]])
   func `both executors say the same`(options: [String]) throws {
-    guard try BuiltProgram.run(["doctor"]).status == 0 else { return }
-    let row = Row("numbers", Self.numeric, options: options)
+    let row = Row("numbers", Self.numeric, options: options, findings: [])
     let (reference, _) = try Self.report(row)
     let (onnx, _) = try Self.report(row, ["--executor", "onnxruntime"])
     #expect(onnx.problem.executor == "onnxruntime" && reference.problem.executor == "reference")

@@ -1,5 +1,6 @@
 import Diagnosis
 import Foundation
+import ProgramRuns
 import Testing
 
 @Suite struct InterruptTests {

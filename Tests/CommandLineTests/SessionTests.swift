@@ -1,6 +1,7 @@
 import Diagnosis
 import Foundation
 import Presentation
+import ProgramRuns
 import Reports
 import TensorPrograms
 import Testing

@@ -98,11 +98,12 @@ import Training
   }
 
   @Test func `every documented id is made, and every one made is documented`() throws {
-    let docs = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent()
-      .appendingPathComponent("docs/json.md")
-    let text = try String(contentsOf: docs, encoding: .utf8)
-    for id in Set(Self.all.map(\.id)) { #expect(text.contains("`\(id)`"), "\(id)") }
+    let text = try String(
+      contentsOf: Self.root.appendingPathComponent("docs/json.md"), encoding: .utf8)
+    let (made, documented) = (try Self.idsMade(), Self.idsDocumented(in: text))
+    #expect(made.subtracting(documented) == [], "made, but not in docs/json.md")
+    #expect(documented.subtracting(made) == [], "in docs/json.md, but made nowhere")
+    #expect(Set(Self.all.map(\.id)).isSubset(of: made))
     for kind in Prescription.Kind.allCases { #expect(text.contains("`\(kind.rawValue)`")) }
     for verdict in Verdict.allCases { #expect(text.contains("`\(verdict.rawValue)`")) }
     let words =
@@ -111,6 +112,37 @@ import Training
       + Advice.Alternative.Reason.allCases.map(\.rawValue)
     for word in words { #expect(text.contains("`\(word)`"), "\(word)") }
     for band in Conditioning.allCases { #expect(text.contains("`\(band.rawValue)`")) }
+  }
+}
+
+extension FindingTests {
+  private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+
+  /// The texts that the sources of `Diagnosis` give findings for an id; a finding is made there alone.
+  private static func idsMade() throws -> Set<String> {
+    let folder = root.appendingPathComponent("Sources")
+    let names = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
+    var ids: Set<String> = []
+    for name in names where name.hasSuffix(".swift") {
+      let source = try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
+      let places = source.matches(of: /\bFinding\(\s*(id:([^,]*),)?/)
+      for place in places {
+        let literals = (place.2 ?? "").matches(of: /"([a-z-]+)"/).map { String($0.1) }
+        #expect(!literals.isEmpty, "\(name) makes a finding without an id to be read here")
+        #expect(name.hasPrefix("Diagnosis/"), "\(name) makes a finding")
+        ids.formUnion(literals)
+      }
+    }
+    return ids
+  }
+
+  /// The ids of the table under the heading `findings`.
+  private static func idsDocumented(in text: String) -> Set<String> {
+    let section = text.components(separatedBy: "\n## ").first { $0.hasPrefix("`findings`") } ?? ""
+    let cells = section.split(separator: "\n").filter { $0.hasPrefix("| `") }
+      .map { $0.dropFirst().prefix { $0 != "|" } }
+    return Set(cells.flatMap { $0.matches(of: /`([a-z-]+)`/).map { String($0.1) } })
   }
 }
 

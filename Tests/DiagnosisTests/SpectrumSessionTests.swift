@@ -169,7 +169,7 @@ import Training
     Refusal(name: "no such parameter", kind: .usage, words: ["gain", "weights"]) {
       $0.parameters = "gain*"
     },
-    Refusal(name: "no state for Adam", kind: .usage, words: ["--at", "STATE"]) {
+    Refusal(name: "no state for Adam", kind: .usage, words: ["`steps: N`", "STATE"]) {
       $0.preconditioning = .adam(secondMoments: nil)
     },
     Refusal(name: "a state of another size", kind: .badData, words: ["2", "3"]) {
@@ -178,7 +178,7 @@ import Training
     Refusal(name: "a negative state", kind: .badData, words: ["negative"]) {
       $0.preconditioning = .adam(secondMoments: [1, 2, -1])
     },
-    Refusal(name: "a start that blew up", kind: .badData, words: ["not finite", "--lr"]) {
+    Refusal(name: "a start that blew up", kind: .badData, words: ["not finite", "`rate`"]) {
       $0.training.rate = 1e200
       $0.training.steps = 3
     },

@@ -142,10 +142,8 @@ import Testing
     #expect(covered >= runs * 9 / 10)
   }
 
-  @Test(arguments: TraceEstimate.Method.allCases) func lowRankIsExact(
-    _ method: TraceEstimate.Method
-  ) throws {
-    guard method != .hutchinson else { return }
+  @Test(arguments: TraceEstimate.Method.allCases.filter { $0 != .hutchinson })
+  func lowRankIsExact(_ method: TraceEstimate.Method) throws {
     let n = 100
     let spectrum = (0..<n).map { $0 < 4 ? Double($0) - 1.5 : 0 }
     let a = try ReferenceMatrices.inRandomBasis(spectrum, seed: 4)

@@ -44,6 +44,11 @@ final class ConformanceCase: Sendable, CustomTestStringConvertible {
     contentsOf: store.appendingPathComponent("VERSION"), encoding: .utf8
   ).trimmingCharacters(in: .whitespacesAndNewlines)
 
+  /// Whether the bootstrap fetched the package: from then on cases that are missing are a failure.
+  static let isFetched =
+    version != nil
+    || FileManager.default.fileExists(atPath: root.appendingPathComponent(".eigenstep/onnx").path)
+
   static let all: [ConformanceCase] =
     ((try? FileManager.default.contentsOfDirectory(atPath: store.path)) ?? [])
     .filter { $0.hasPrefix("test_") }.sorted()

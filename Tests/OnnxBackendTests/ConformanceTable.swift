@@ -1,8 +1,23 @@
+import Foundation
+
 @testable import OnnxBackend
 
 /// What `docs/operators.md` says, from the outcomes of all cases.
 struct ConformanceTable {
   private let outcomes: [(name: String, outcome: ConformanceCase.Outcome)]
+
+  static let file = ConformanceCase.root.appendingPathComponent("docs/operators.md")
+
+  /// Whether the tests write the file.
+  static let isWritten = ProcessInfo.processInfo.environment["EIGENSTEP_WRITE_TABLES"] != nil
+
+  /// Whether the file is to be as these cases make it: those of another version of the package differ.
+  static let isOfTheseCases: Bool = {
+    guard let version = ConformanceCase.version else { return false }
+    let committed = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+    // A table that is missing is out of date as well.
+    return isWritten || committed.isEmpty || committed.contains("onnx \(version)")
+  }()
 
   init(_ cases: [ConformanceCase]) { outcomes = cases.map { ($0.name, $0.outcome) } }
 

@@ -113,7 +113,7 @@ struct TableUseTests {
     let complaint = said.file.prefix { $0 != ";" }
     #expect(said.tabular.hasPrefix(complaint), "\(said.tabular)")
     // A model file takes neither option.
-    #expect(!said.file.contains("--drop") && !said.file.contains("--missing"))
+    #expect(!said.file.contains("dropped") && !said.file.contains("`missing"))
   }
 
   @Test("a model's input keeps its column count")

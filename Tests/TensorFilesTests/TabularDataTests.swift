@@ -145,10 +145,10 @@ struct TabularDataTests {
       line: nil, column: "t", says: ["a class of its own"]),
     Refusal(
       name: "regress on words", text: "a,t\n1,x\n3,y\n", kind: .numeric, line: 2, column: "t",
-      says: ["the target is text (`x`)", "--model softmax"]),
+      says: ["the target is text (`x`)", "`model: softmax`"]),
     Refusal(
       name: "missing value", text: "a,t\n1,2\n\n,4\n", line: 4, column: "a",
-      says: ["missing", "--drop a", "--missing mean"]),
+      says: ["missing", "`dropped: a`", "`missing: mean`"]),
     Refusal(
       name: "NaN", text: "a,t\n1,2\nnan,4\n", line: 3, column: "a", says: ["missing"]),
     Refusal(
@@ -172,7 +172,9 @@ struct TabularDataTests {
       says: ["`Infinity` is not a finite number"]),
     Refusal(
       name: "text among numbers", text: "a,t\n1,2\n2,2\nabc,4\n3,4\n", line: 4, column: "a",
-      says: ["`abc` is not a number, though 3 of the column's 4 cells are", "--drop a", "category"]),
+      says: [
+        "`abc` is not a number, though 3 of the column's 4 cells are", "`dropped: a`", "category",
+      ]),
     Refusal(
       name: "text among target numbers", text: "a,t\n1,2\n2,2.5\n4,4.?\n3,4\n", line: 4,
       column: "t",
@@ -182,11 +184,11 @@ struct TabularDataTests {
       says: ["`1,5` has a decimal comma"]),
     Refusal(
       name: "identifier of all different words", text: "a,t\nx,2\ny,4\nz,1\n", line: nil,
-      column: "a", says: ["look like an identifier", "--drop a"]),
+      column: "a", says: ["look like an identifier", "`dropped: a`"]),
     Refusal(
       name: "identifier of many words",
       text: "a,t\n" + (0..<120).map { "w\($0 / 2),\($0 % 2)\n" }.joined(), line: nil, column: "a",
-      says: ["60 different words in 120 rows", "--drop a"]),
+      says: ["60 different words in 120 rows", "`dropped: a`"]),
   ]
 
   @Test("refuses", arguments: refusals)

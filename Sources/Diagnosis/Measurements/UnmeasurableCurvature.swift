@@ -9,13 +9,13 @@ extension DiagnosisFailure {
       self.init(
         .badData,
         "The curvature here is so large\(size.isFinite ? " (about \(Wording.number(size)))" : "") that its "
-          + "eigenvalues overflow; scale the inputs and targets down, or lower --l2.")
+          + "eigenvalues overflow; scale the inputs and targets down, or lower \(option: .l2).")
     case .notSymmetric(let asymmetry):
       self.init(
         .badData,
         "The curvature here is nothing but rounding: its products differ from symmetric ones by "
           + "\(Wording.number(100 * asymmetry)) % of their size, as where every output is saturated; "
-          + "measure at another point, or with --precision float64.")
+          + "measure at another point, or with \(option: .precision, "float64").")
     case .tooManyEigenpairs:
       self.init(.usage, Self.sentence(error))
     case .nonFiniteProduct, .nonFiniteMatrix, .nonFiniteVector, .zeroStart, .lapack:
@@ -28,7 +28,7 @@ extension DiagnosisFailure {
     self.init(
       .badData,
       "The column '\(name)' reaches \(Wording.number(peak)), too large to be squared in "
-        + "\(precision); give it in a larger unit, or leave it out with --drop \(name).")
+        + "\(precision); give it in a larger unit, or leave it out with \(option: .dropped, name).")
   }
 
   /// An error's own words as a sentence.

@@ -38,6 +38,9 @@ public enum ModelChoice: Sendable, Equatable {
   /// Hidden widths and their activation.
   case mlp(hidden: [Int], activation: Activation)
 
+  /// The most that a hidden layer may be wide.
+  static let mostWidth = 1_000_000
+
   /// - Throws: ``DiagnosisFailure`` of kind `usage`, naming what is wrong with the text.
   public init(_ text: String) throws {
     switch text {
@@ -60,7 +63,7 @@ public enum ModelChoice: Sendable, Equatable {
         .usage, "The model '\(text)' needs hidden widths and an activation, as in mlp:64,64:tanh.")
     }
     let widths = parts[1].split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
-    guard !widths.isEmpty, widths.allSatisfy({ ($0 ?? 0) >= 1 && ($0 ?? 0) <= 1_000_000 }) else {
+    guard !widths.isEmpty, widths.allSatisfy({ (1...Self.mostWidth).contains($0 ?? 0) }) else {
       throw DiagnosisFailure(
         .usage, "The hidden widths '\(parts[1])' of '\(text)' must be whole numbers from 1 up.")
     }

@@ -15,7 +15,21 @@ public enum ProblemSource: Sendable, Equatable {
   }
 
   /// - Throws: `RequestError`.
-  public func check() throws { try RequestError.check(l2, "problem.l2", .atLeast(0)) }
+  public func check() throws {
+    try RequestError.check(l2, "problem.l2", .atLeast(0))
+    switch self {
+    case .table(let table):
+      guard case .mlp(let hidden, _)? = table.model else { return }
+      guard !hidden.isEmpty else {
+        throw RequestError("problem.model", "has no hidden layer; give one, as in mlp:64:tanh")
+      }
+      for width in hidden {
+        try RequestError.check(width, "problem.model", atLeast: 1, atMost: ModelChoice.mostWidth)
+      }
+    case .model(let model): try RequestError.check(model.samples, "problem.samples", atLeast: 1)
+    case .memory: break
+    }
+  }
 }
 
 /// A table (CSV with a header) and the model that is fitted to it.

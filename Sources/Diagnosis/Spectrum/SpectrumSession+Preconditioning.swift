@@ -19,7 +19,9 @@ extension SpectrumSession {
     case .features:
       guard start.problem.table != nil, let traced = objective.objective else {
         throw DiagnosisFailure(
-          .usage, "--precondition features is for tables; choose diagonal or adam for a model.")
+          .usage,
+          "\(option: .preconditioning, "features") is for tables; choose diagonal or adam for a "
+            + "model.")
       }
       return selected(traced.featureScales())
     case .diagonal:
@@ -31,14 +33,15 @@ extension SpectrumSession {
       guard given.count == objective.parameterCount else {
         throw DiagnosisFailure(
           .badData,
-          "The file of --precondition adam holds \(given.count) numbers, but the model has "
-            + "\(objective.parameterCount) parameters; give one second moment for each.")
+          "The file of \(option: .preconditioning, "adam") holds \(given.count) numbers, but "
+            + "the model has \(objective.parameterCount) parameters; give one "
+            + "second moment for each.")
       }
       guard given.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
         throw DiagnosisFailure(
           .badData,
-          "The file of --precondition adam holds a number that is negative or not finite; second "
-            + "moments are neither.")
+          "The file of \(option: .preconditioning, "adam") holds a number that is negative or "
+            + "not finite; second moments are neither.")
       }
       return try selected(DiagonalPreconditioner<Scalar>.adam(secondMoments: given).diagonal)
     case .adamState(let file):
@@ -48,8 +51,9 @@ extension SpectrumSession {
       guard let diagonal = start.preconditioner else {
         throw DiagnosisFailure(
           .usage,
-          "--precondition adam needs second moments: run Adam first with --optimizer adam --lr X "
-            + "--at N, or give a file of them as adam:STATE.npy.")
+          "\(option: .preconditioning, "adam") needs second moments: run Adam first with "
+            + "\(option: .optimizer, "adam") \(option: .rate, "X") \(option: .steps, "N"), or give "
+            + "a file of them as adam:STATE.npy.")
       }
       return selected(diagonal)
     }

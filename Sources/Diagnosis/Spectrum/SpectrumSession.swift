@@ -25,11 +25,12 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
         .badData,
         start.brokenStep.map {
           "\(quantity) is not finite after \(Wording.count($0, "step")), so that it has no spectrum "
-            + "there; measure earlier with --at, or lower --lr."
+            + "there; measure earlier with \(option: .steps), or lower \(option: .rate)."
         }
           ?? "\(quantity) is not finite at this point, so that it has no spectrum; look for numbers in "
           + "the data or the parameters that are not finite or too large"
-          + (Scalar.precisionName == "float64" ? "." : ", or use --precision float64."))
+          + (Scalar.precisionName == "float64"
+            ? "." : ", or use \(option: .precision, "float64")."))
     }
     do {
       let selection = try request.parameters.map {

@@ -1,5 +1,6 @@
 import Curvature
 import LinearMaps
+import Presentation
 import TensorPrograms
 import Training
 
@@ -21,7 +22,9 @@ struct Walk<Scalar: LinearMapScalar> {
     if steps > 0 {
       guard let rate = request.training.rate else {
         throw DiagnosisFailure(
-          .usage, "--at \(steps) runs the optimizer first, which needs a rate: add --lr.")
+          .usage,
+          "\(option: .steps, String(steps)) runs the optimizer first, which needs a rate: add "
+            + "\(option: .rate).")
       }
       context.report("running \(steps) steps first", fraction: 0)
       let run = try TrainingRun(

@@ -18,15 +18,16 @@ public enum OnnxRuntimeError: Error, Sendable, Equatable {
   case configuredTooLate
 }
 
-extension OnnxRuntimeError: CustomStringConvertible, LocalizedError {
+extension OnnxRuntimeError: MessageError, LocalizedError {
   /// Paths and the library's own words come from outside.
-  public var description: String { Printable.line(sentence) }
+  public var message: Message { sentence.printable }
 
-  private var sentence: String {
+  private var sentence: Message {
     switch self {
     case .notFound(let tried):
       "ONNX Runtime was not found (tried: \(tried.joined(separator: "; "))); install it with "
-        + "`make bootstrap` or `pip install onnxruntime`, or use `--executor reference`"
+        + "`make bootstrap` or `pip install onnxruntime`, or use "
+        + "\(option: .executor, "reference", isCode: true)"
     case .notLoadable(let path, let reason):
       "the ONNX Runtime library at \(path) could not be loaded (\(reason)); "
         + "set ORT_DYLIB_PATH to a working one or reinstall with `pip install onnxruntime`"

@@ -1,14 +1,14 @@
 import Foundation
 
 /// The `eigenstep` that was built beside these tests.
-enum BuiltProgram {
-  struct Outcome {
-    let status: Int32
-    let output: String
-    let errors: String
+package enum BuiltProgram {
+  package struct Outcome {
+    package let status: Int32
+    package let output: String
+    package let errors: String
   }
 
-  static let url: URL = {
+  package static let url: URL = {
     let places =
       CommandLine.arguments.filter { $0.contains(".xctest") }.map { URL(fileURLWithPath: $0) }
       + Bundle.allBundles.map(\.bundleURL)
@@ -28,9 +28,13 @@ enum BuiltProgram {
     preconditionFailure("eigenstep was not built beside the tests")
   }()
 
-  static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
+  /// - Parameter program: a copy of it elsewhere, which is run in its folder.
+  package static func run(
+    _ arguments: [String], environment: [String: String] = [:], program: URL? = nil
+  ) throws -> Outcome {
     let process = Process()
-    process.executableURL = url
+    process.executableURL = program ?? url
+    if let program { process.currentDirectoryURL = program.deletingLastPathComponent() }
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
@@ -48,10 +52,10 @@ enum BuiltProgram {
 }
 
 /// A folder that is gone when the test is.
-final class TemporaryFolder {
-  let url: URL
+package final class TemporaryFolder {
+  package let url: URL
 
-  init() throws {
+  package init() throws {
     url = FileManager.default.temporaryDirectory
       .appendingPathComponent("eigenstep-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
@@ -59,14 +63,14 @@ final class TemporaryFolder {
 
   deinit { try? FileManager.default.removeItem(at: url) }
 
-  func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+  package func path(_ name: String) -> String { url.appendingPathComponent(name).path }
 
-  func write(_ text: String, to name: String) throws -> String {
+  package func write(_ text: String, to name: String) throws -> String {
     try text.write(toFile: path(name), atomically: true, encoding: .utf8)
     return path(name)
   }
 
-  var contents: [String] {
+  package var contents: [String] {
     (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
   }
 }

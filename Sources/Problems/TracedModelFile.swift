@@ -1,0 +1,177 @@
+import Curvature
+import Diagnosis
+import OnnxBackend
+import Presentation
+import TensorPrograms
+
+/// A model file as a program over the types of its data, before any number of these is read: which
+/// parameters have a derivative, and whether output and loss can be had in the memory given.
+struct TracedModelFile {
+  private let choice: ModelFileChoice
+  /// Those that the output has a derivative in, and why the others are none.
+  let parameters: ModelParameters
+  /// Of one batch.
+  private let outputType: TensorType
+  private let run: ModelRun
+  /// The size of the only batch that the model takes, where the data hold several of them.
+  private let fixedBatch: Int?
+
+  init(_ choice: ModelFileChoice, on data: ModelData, seed: Int, memory: Int) throws {
+    self.choice = choice
+    run = ModelRun(
+      model: choice.model, output: choice.output, inputs: choice.inputs.map(\.name),
+      training: choice.options.training, seed: UInt64(bitPattern: Int64(seed)))
+    fixedBatch = try data.fixedBatch()
+    let program = try run.program(of: choice.parameters, data.inputTypes, samples: fixedBatch)
+    outputType = program.outputTypes[0]
+    parameters = choice.parameters.reached(by: program)
+    try checkOutput()
+    try check(program, on: data, memory: memory)
+    guard !parameters.names.isEmpty else {
+      throw ModelFileChoice.noGradient(choice.output, choice.options.file)
+    }
+  }
+
+  private func checkOutput() throws {
+    let (output, loss) = (choice.output, choice.loss)
+    guard outputType.element.isFloating else {
+      throw DiagnosisFailure(
+        .badData,
+        "The output '\(output)' is \(outputType), which has no derivative; choose another of "
+          + "\(ModelData.list(choice.model.outputs)) with "
+          + "\(option: loss == nil ? .lossOutput : .output).")
+    }
+    if loss == nil, outputType.shape.count != 1 {
+      throw DiagnosisFailure(
+        .badData,
+        "The loss '\(output)' of \(choice.options.file) has the shape \(outputType.shape), but a loss "
+          + "is one number; choose another \(option: .lossOutput), or a \(option: .loss) of "
+          + "\(option: .output, output).")
+    }
+  }
+
+  /// Refuses a model that no choice of samples makes small enough.
+  private func check(_ program: Program, on data: ModelData, memory: Int) throws {
+    // Samples can be taken one at a time, unless the loss is of all of them or a batch is fixed.
+    let isDivisible = choice.loss != nil && data.sampleCount != nil && fixedBatch == nil
+    func least() -> Int? {
+      guard isDivisible else { return program.largestValue }
+      return try? run.program(of: choice.parameters, data.inputTypes, samples: 1).largestValue
+    }
+    if program.largestValue > memory, let least = least(), least > memory {
+      throw DiagnosisFailure(
+        .badData,
+        "\(choice.options.file): a tensor that the model computes takes "
+          + "\(Wording.number(Double(least) / 0x1p30)) GiB, more than the "
+          + "\(Wording.number(Double(memory) / 0x1p30)) GiB that \(option: .memory) allows; "
+          + "allow more, or change the model.")
+    }
+  }
+
+  /// Refuses a target of a type that the loss cannot compare with the output.
+  func checkTarget(of data: ModelData) throws {
+    guard let loss = choice.loss, let given = data.targetType else { return }
+    let targetType = ofBatch(loss.labelType(given, outputs: outputs(over: data)))
+    do {
+      _ = try Program.trace(outputType, targetType) { loss.apply($0, $1) }
+    } catch {
+      throw DiagnosisFailure(
+        .badData,
+        "\(choice.dataPath): the target '\(data.targetName)' is \(targetType) and the output "
+          + "'\(choice.output)' \(outputType), which the loss \(loss.name) cannot compare; choose "
+          + "another \(option: .loss), \(option: .output) or \(option: .target).")
+    }
+  }
+
+  /// The loss of the parameters, and the arrays that it is of.
+  ///
+  /// - Parameter data: with its numbers.
+  /// - Throws: `DiagnosisFailure` for a target that the loss does not take.
+  func definition(on data: ModelData) throws -> (LossDefinition, arrays: [Tensor]) {
+    let model = choice.model
+    let definitions = parameters.names.map { name in
+      let shape = model.initializers[name]!.shape
+      return LossDefinition.Parameter(name, shape, role: Self.role(name, shape))
+    }
+    let l2 = choice.options.l2
+    let penalty = l2 == 0 ? nil : LossDefinition.decay(l2, of: definitions)
+    let forward = run.function(of: parameters.names)
+    var arrays = data.inputs
+    var definition: LossDefinition
+    if let loss = choice.loss {
+      let target = try data.target(
+        for: loss, outputs: outputs(over: data), outputName: choice.output)
+      let loss = loss.ignoringLabels(of: target)
+      arrays.append(target)
+      definition = LossDefinition(
+        parameters: definitions, model: forward, loss: { loss.apply($0, $1[$1.count - 1]) },
+        penalty: penalty, distribution: loss.distribution(outputType, ofBatch(target.type)))
+    } else {
+      definition = LossDefinition(parameters: definitions) { values, data in
+        let loss = forward(values, data).reshaped(.scalar)
+        return penalty.map { loss + $0(values) } ?? loss
+      }
+    }
+    definition.couplesSamples = choice.loss == nil || data.sampleCount == nil
+    definition.fixedBatch = definition.couplesSamples ? nil : fixedBatch
+    return (definition, arrays)
+  }
+
+  /// The outputs' type over all samples.
+  private func outputs(over data: ModelData) -> TensorType {
+    var outputs = outputType
+    if let samples = data.sampleCount, fixedBatch != nil, outputs.shape.rank > 0 {
+      outputs.shape[0] = samples
+    }
+    return outputs
+  }
+
+  /// A target's type over one batch.
+  private func ofBatch(_ type: TensorType) -> TensorType {
+    var type = type
+    if let fixedBatch { type.shape[0] = fixedBatch }
+    return type
+  }
+
+  /// Weights have two axes or more; of the others, those that exporters do not call biases scale.
+  private static func role(_ name: String, _ shape: Shape) -> LossDefinition.Parameter.Role {
+    if shape.rank >= 2 { return .weight }
+    let scales = ["weight", "scale", "gamma"]
+    return scales.contains(where: name.lowercased().hasSuffix) ? .normScale : .bias
+  }
+}
+
+extension TracedModelFile {
+  /// What was decided on the way, and what exporters do to models that changes what is diagnosed.
+  var notes: [String] {
+    let model = choice.model
+    var notes: [String] = []
+    if choice.loss == nil {
+      notes.append("The loss is the model's own output '\(choice.output)', measured as one batch.")
+    }
+    let idle = parameters.entries.filter { $0.reason == "no influence on the loss" }
+    if !idle.isEmpty {
+      notes.append(
+        "Left out, since the loss does not depend on them: "
+          + "\(Wording.list(idle.prefix(5).map(\.name) + (idle.count > 5 ? ["..."] : []))).")
+    }
+    let merged = parameters.names.filter { name in
+      let values = model.initializers[name]!.doubles
+      return values.count > 1 && model.readerCount(of: name) > 1
+        && values.allSatisfy { $0 == values[0] }
+    }
+    if !merged.isEmpty {
+      let shown = merged.prefix(3).map(Printable.line) + (merged.count > 3 ? ["..."] : [])
+      notes.append(
+        "\(Wording.list(shown)): one number throughout, and read more than once. Exporters merge "
+          + "equal tensors; if training has several, export without optimisation (the README says "
+          + "how), or they are diagnosed as one.")
+    }
+    if choice.options.training, !model.uses(["BatchNormalization", "Dropout"]) {
+      notes.append(
+        "--training changes nothing: there is no BatchNormalization or Dropout in the model, maybe "
+          + "since the exporter folded them away.")
+    }
+    return notes
+  }
+}
