@@ -26,7 +26,8 @@ extension FailureTests {
   static let tables: [Row] = [
     Row(
       "no such column", .badData,
-      "FOLDER/t.csv: there is no column `z` to take as the target; the columns are: a, b, y.",
+      "FOLDER/t.csv: there is no column `z` to take as the target; did you mean `a`? The "
+        + "columns are: a, b, y.",
       source: table("a,b,y\n1,2,3\n4,5,6.5\n") { $0.target = "z" }),
     Row(
       "a word among numbers", .badData,
@@ -91,10 +92,10 @@ extension FailureTests {
       source: table("a,y\n1,2\n3,4\n") { $0.features = ["y"] }),
     Row(
       "words for a line", .badData,
-      "FOLDER/t.csv, line 2, column `y`: the target is text (`u`), and regression needs numbers; use "
+      "FOLDER/t.csv, line 2, column `y`: the target is text (`v`), and regression needs numbers; use "
         + "`model: softmax`.",
       flags:
-        "FOLDER/t.csv, line 2, column `y`: the target is text (`u`), and regression needs numbers; "
+        "FOLDER/t.csv, line 2, column `y`: the target is text (`v`), and regression needs numbers; "
         + "use --model softmax.",
       source: table("a,y\n1,v\n3,u\n") { $0.model = .linear }),
     Row(
@@ -249,7 +250,8 @@ extension FailureTests {
       }),
     Row(
       "not a number in the data", .badData,
-      "FOLDER/batch.npz, array 'x', index [2, 1]: NaN is not a finite number; mend the data.",
+      "FOLDER/batch.npz, array 'x', index [2, 1]: NaN where a number must be; replace it or "
+        + "leave the sample out.",
       source: model([
         ("x", Tensor((0..<24).map { $0 == 7 ? Float.nan : 1 }, shape: [8, 3])),
         ("target", SmallFiles.labels),

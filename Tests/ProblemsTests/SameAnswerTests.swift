@@ -3,10 +3,12 @@ import Foundation
 import OnnxBackend
 import Problems
 import ProgramRuns
+import TensorFiles
 import TensorPrograms
 import Testing
 
-/// A program's request, the command's flags and the request in a file lead to one answer.
+/// A program's request, the command's flags and the request in a file lead to one answer, bit for bit: of one
+/// number of threads, which the linear algebra of this process may have been set to before.
 @Suite struct SameAnswerTests {
   /// Runs the program, which is to succeed without complaint.
   private func output(_ arguments: [String]) throws -> String {
@@ -40,12 +42,13 @@ import Testing
     request.problem = .table(changed)
     request.training.rate = 0.1
     request.resources.executor = .reference
+    request.resources.threads = 1
     request.trials.maxIterations = 50
     try check(
       request,
       [
         table.file, "--target", "kind", "--drop", "spare", "--l2", "0.01", "--lr", "0.1",
-        "--executor", "reference", "--max-iterations", "50",
+        "--executor", "reference", "--threads", "1", "--max-iterations", "50",
       ], folder)
   }
 
@@ -70,13 +73,14 @@ import Testing
     let table = try SmallFiles.table(in: folder)
     var request = SpectrumRequest(.table(table))
     request.resources.executor = .reference
+    request.resources.threads = 1
     request.count = 2
     request.trace = true
     request.intervals = true
     let (json, again) = (folder.path("r.json"), folder.path("again.json"))
     let text = try output([
-      "spectrum", table.file, "--target", "y", "--executor", "reference", "--count", "2",
-      "--trace", "--intervals", "--json", json,
+      "spectrum", table.file, "--target", "y", "--executor", "reference", "--threads", "1",
+      "--count", "2", "--trace", "--intervals", "--json", json,
     ])
     let report = try measureSpectrum(request).report.json() + "\n"
     #expect(try String(contentsOfFile: json, encoding: .utf8) == report)

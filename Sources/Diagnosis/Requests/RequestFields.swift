@@ -66,6 +66,16 @@ struct RequestFields<Key: CodingKey & CaseIterable & RawRepresentable<String>> {
       return try container.decodeIfPresent(T.self, forKey: key)
     } catch let error as DecodingError {
       throw RequestError(name(key.rawValue), Self.complaint(error))
+    } catch let error as RequestError {
+      throw error
+    } catch let error as DiagnosisFailure {
+      throw error
+    } catch let error as OptimizerError {
+      throw error
+    } catch {
+      // The decoder's own, of a number that the type cannot hold: it names no field.
+      throw RequestError(
+        name(key.rawValue), "has a value that it cannot have; give \(Self.words(T.self))")
     }
   }
 
