@@ -28,7 +28,9 @@ final class OnnxExecutable: Executable {
       }
     }
     let results = try withValues(inputs[...], []) { values in
-      try cancellable(context) { try session.run(inputs: values, outputs: outputs, options: options) }
+      try cancellable(context) {
+        try session.run(inputs: values, outputs: outputs, options: options)
+      }
     }
     return try zip(zip(destinations, results), program.outputTypes).map { pair, type in
       let (destination, result) = pair

@@ -106,7 +106,8 @@ public struct ModelParameters: Sendable {
       entries.map {
         DataTable.Row([
           .text($0.name), .text("\($0.type.shape)"), .text($0.type.element.rawValue),
-          .integer($0.type.shape.count), $0.reason.map { .text("no: \($0.text(wording))") } ?? .blank,
+          .integer($0.type.shape.count),
+          $0.reason.map { .text("no: \($0.text(wording))") } ?? .blank,
         ])
       })
     return Document(sections: [

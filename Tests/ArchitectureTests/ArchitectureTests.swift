@@ -76,7 +76,8 @@ import Testing
     var count = 0
     for (module, path, text) in try Self.sources() {
       for line in text.split(separator: "\n") {
-        guard let match = line.wholeMatch(of: /(?:@testable )?import (?:\w+ )?(\w+)(?:\..*)?/) else {
+        guard let match = line.wholeMatch(of: /(?:@testable )?import (?:\w+ )?(\w+)(?:\..*)?/)
+        else {
           continue
         }
         let imported = String(match.1)
@@ -91,7 +92,12 @@ import Testing
 
   @Test func `no source is long, and most are read at a glance`() throws {
     let lengths = try Self.sources().filter { !$0.path.hasSuffix(".pb.swift") }
-      .map { source in (source.path, source.text.split(separator: "\n", omittingEmptySubsequences: false).count - 1) }
+      .map { source in
+        (
+          source.path,
+          source.text.split(separator: "\n", omittingEmptySubsequences: false).count - 1
+        )
+      }
     for (path, length) in lengths { #expect(length <= 350, "\(path) has \(length) lines") }
     let median = lengths.map(\.1).sorted()[lengths.count / 2]
     #expect((85...150).contains(median), "the median is \(median) lines")

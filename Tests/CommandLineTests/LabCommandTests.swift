@@ -1,5 +1,6 @@
 import Foundation
 import Labs
+import ProgramRuns
 import Testing
 import eigenstep
 

@@ -19,7 +19,8 @@ import Testing
 
   @Test func `messages are put together`() {
     let way: Message = "lower \(option: .rate)"
-    let whole: Message = "It diverged; " + "\(way)" + (1 > 0 ? ", or \(option: .steps)." : ".")
+    let hasSteps = way != "lower"
+    let whole: Message = "It diverged; " + "\(way)" + (hasSteps ? ", or \(option: .steps)." : ".")
     #expect(whole.text(.flags) == "It diverged; lower --lr, or --at.")
     #expect(whole == "It diverged; lower \(option: .rate), or \(option: .steps).")
     #expect(("a\(1)" as Message) + "b" == Message("a1b") && Message("a") != Message("b"))

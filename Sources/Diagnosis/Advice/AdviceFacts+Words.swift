@@ -111,7 +111,8 @@ extension AdviceFacts {
     let plain = isCompared ? plain(beside: item) : nil
     return Advice.Action(
       prescription: item.id, change: item.change,
-      rate: item.predicted.rate ?? item.measured?.rate, momentum: item.predicted.momentum, certainty: certainty, figures: figures(item),
+      rate: item.predicted.rate ?? item.measured?.rate, momentum: item.predicted.momentum,
+      certainty: certainty, figures: figures(item),
       against: plain.map { .init(prescription: $0.id, figures: figures($0)) },
       alternative: alternative.map {
         .init(

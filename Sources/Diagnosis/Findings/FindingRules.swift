@@ -163,7 +163,8 @@ struct FindingRules<Scalar: LinearMapScalar> {
       findings.append(
         .flatDirections(
           count: start.point.count, parameters: start.point.count,
-          gradientShare: start.gradientNorm > 0 ? 1 : 0, reason: "the loss does not curve here at all"))
+          gradientShare: start.gradientNorm > 0 ? 1 : 0,
+          reason: "the loss does not curve here at all"))
       return findings
     }
     if !hasScales, let finding = conditioning { findings.append(finding) }
@@ -173,7 +174,8 @@ struct FindingRules<Scalar: LinearMapScalar> {
       let share = survey.model.flatWeight / max(survey.model.squaredGradientNorm, 1e-300)
       findings.append(
         .flatDirections(
-          count: count, parameters: start.point.count, gradientShare: share, reason: flatReason(count)))
+          count: count, parameters: start.point.count, gradientShare: share,
+          reason: flatReason(count)))
     }
     if let finding = roundedTable { findings.append(finding) }
     if survey.modes == nil,
@@ -225,7 +227,8 @@ struct FindingRules<Scalar: LinearMapScalar> {
 
   /// The table's columns are to blame, if standardising them lowers the condition number tenfold.
   private var featureScales: Finding? {
-    guard let standardised = measured.standardised, let blame, survey.largest > survey.zeroThreshold else { return nil }
+    guard let standardised = measured.standardised, let blame, survey.largest > survey.zeroThreshold
+    else { return nil }
     let other = standardised.survey
     let isIndefinite = survey.curvature.isIndefinite || other.curvature.isIndefinite
     func finding(_ before: Double?, _ after: Double?, isEffective: Bool) -> Finding? {

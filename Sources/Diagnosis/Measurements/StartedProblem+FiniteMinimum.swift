@@ -31,7 +31,8 @@ extension StartedProblem {
     guard table.l2 == 0 else { return .exists }
     switch ClassSeparation(
       features: problem.data(Scalar.element)[0].doubles, columns: table.featureCount,
-      labels: labels, classes: classes, maxOperations: separationLimit, isCancelled: context.isCancelled)
+      labels: labels, classes: classes, maxOperations: separationLimit,
+      isCancelled: context.isCancelled)
     {
     case .complete: return .separable
     case .partial: return .partlySeparable

@@ -24,7 +24,8 @@ struct AdamAtTheBestRate: Remedy {
       var chosen = (rate: 1e-3, loss: Double.infinity)
       for rate in rates where !start.context.isCancelled() {
         let trial = try bench.short(steps)
-          .run(start.objective, Adam(), rate: rate, from: start.point, theory: .init(isStable: true))
+          .run(
+            start.objective, Adam(), rate: rate, from: start.point, theory: .init(isStable: true))
         if let last = trial.losses.last, last < chosen.loss { chosen = (rate, last) }
       }
       var outcome = try bench.run(

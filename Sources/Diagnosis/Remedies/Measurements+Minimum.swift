@@ -92,7 +92,8 @@ extension Measurements {
   /// The minimum of a quadratic loss by its dense eigensystem, refined until the loss stops falling; nil
   /// where directions below rounding may lead lower.
   private func denseMinimum() throws -> Double? {
-    guard let system = survey.dense, !survey.hidesGains(tolerance: start.request.trials.tolerance) else {
+    guard let system = survey.dense, !survey.hidesGains(tolerance: start.request.trials.tolerance)
+    else {
       return nil
     }
     let n = system.dimension
@@ -115,6 +116,7 @@ extension Measurements {
     }
     // What the last step had still to gain tells whether the system was solved.
     let rounding = 16 * Double(Scalar.ulpOfOne) * abs(best)
-    return left <= max(0.01 * start.request.trials.tolerance * (start.loss - best), rounding) ? best : nil
+    return left <= max(0.01 * start.request.trials.tolerance * (start.loss - best), rounding)
+      ? best : nil
   }
 }

@@ -49,7 +49,8 @@ extension SpectralDensity {
         + "after \(products) products."
     default:
       let remedy = stepBound > 0.5 * bound ? "steps" : "probes"
-      let wanted = options.error.map { "not by \(Wording.short($0))" } ?? "with fewer than asked for"
+      let wanted =
+        options.error.map { "not by \(Wording.short($0))" } ?? "with fewer than asked for"
       advice =
         "\(products) products bound the Wasserstein distance by \(Wording.short(bound / scale)) of the "
         + "range, \(wanted): it takes more products, for \(remedy) above all."

@@ -30,7 +30,8 @@ struct FuzzCheck {
     answer("spectrum") { isCancelled in
       let report = try measureSpectrum(
         of: random.problem, request: random.spectrum, executor: executor,
-        context: RunContext(isCancelled: isCancelled)).report
+        context: RunContext(isCancelled: isCancelled)
+      ).report
       return (report, report.terminalText(Self.style), report.contradictions)
     }
   }
