@@ -113,9 +113,10 @@ extension Finding {
   public static func interrupted(done: Int, planned: Int) -> Finding {
     Finding(
       id: "interrupted",
-      sentence:
-        "Interrupted: \(done) of \(planned) prescriptions had been run; the others show only what "
-        + "theory predicts.",
+      sentence: planned == 0
+        ? "Interrupted before any prescription was looked at."
+        : "Interrupted: \(done) of \(planned) prescriptions had been run; the others show only what "
+          + "theory predicts.",
       evidence: ["done": .integer(done), "planned": .integer(planned)])
   }
 }

@@ -19,7 +19,7 @@ extension DiagnosisFailure.Kind {
         }
     case let error as OnnxModelError: self = error.kind == .cannotWrite ? .cannotCreate : .badData
     case is TableError: self = .badData
-    case is TrainingError: self = .usage
+    case is TrainingError, CurvatureError.wrongLength: self = .usage
     case is CancellationError: self = .interrupted
     case let error as OnnxRuntimeError:
       self =

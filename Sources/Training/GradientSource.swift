@@ -10,7 +10,7 @@ public enum GradientSource<Scalar: LinearMapScalar> {
   /// Somebody else's: a loss and its gradient at a point, for a step counted from 0.
   case closure((_ point: [Scalar], _ step: Int) throws -> (value: Double, gradient: [Scalar]))
 
-  /// Nil for nil, the closure that no state can hold.
+  /// What a state holds; nil where that was a closure's gradients, which no state can hold.
   init?(_ samples: SampleSource?) {
     switch samples {
     case nil: return nil
@@ -19,6 +19,7 @@ public enum GradientSource<Scalar: LinearMapScalar> {
     }
   }
 
+  /// What a state holds of it; nil for a closure.
   var samples: SampleSource? {
     switch self {
     case .allSamples: .all

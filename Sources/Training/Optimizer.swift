@@ -40,7 +40,8 @@ public protocol Optimizer: Sendable {
   /// wherever it jumps to.
   var hasBoundedSteps: Bool { get }
 
-  /// The share of each weight, times the rate, that a step takes off beside the gradient's part.
+  /// The share of each weight, times the rate, that a step takes off beside the gradient's part; for those
+  /// who compare an optimizer's step with its gradient.
   var decay: Double { get }
 }
 
@@ -106,7 +107,7 @@ public struct OptimizerPosition {
   /// 1 for the first step, a scalar.
   public let step: Traced
 
-  /// The state by name: one tensor per parameter where `StateTensor.zeros` made it.
+  /// The tensors of the name at this position of `StateTensor.zeros`, one per parameter.
   public func state(_ index: Int) -> [Traced] {
     let count = parameters.count
     return Array(state[index * count..<(index + 1) * count])

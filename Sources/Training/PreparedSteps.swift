@@ -30,29 +30,13 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
             try objective.valueAndGradient(at: position, into: gradient)
           }
       } else {
-        prepared = try Self.twoRuns(loss.executor, traced, point, memory) {
-          position, _, gradient in
-          let found = try loss.valueAndGradient(
-            at: Array(UnsafeBufferPointer(start: position, count: memory.parameterCount)))
-          found.gradient.withUnsafeBufferPointer {
-            gradient.update(from: $0.baseAddress!, count: $0.count)
-          }
-          return found.value
+        prepared = try Self.twoRuns(loss.executor, traced, point, memory) { position, _, gradient in
+          try memory.fill(gradient, with: loss.valueAndGradient(at: memory.numbers(position)))
         }
       }
     case .closure(let closure):
-      prepared = try Self.twoRuns(loss.executor, traced, point, memory) {
-        position, step, gradient in
-        let found = try closure(
-          Array(UnsafeBufferPointer(start: position, count: memory.parameterCount)), step)
-        guard found.gradient.count == memory.parameterCount else {
-          throw CurvatureError.wrongLength(
-            "gradient", given: found.gradient.count, wanted: memory.parameterCount)
-        }
-        found.gradient.withUnsafeBufferPointer {
-          gradient.update(from: $0.baseAddress!, count: $0.count)
-        }
-        return found.value
+      prepared = try Self.twoRuns(loss.executor, traced, point, memory) { position, step, gradient in
+        try memory.fill(gradient, with: closure(memory.numbers(position), step))
       }
     case .batches(let size, let seed):
       guard let objective = loss.objective else {

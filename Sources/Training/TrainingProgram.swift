@@ -48,6 +48,26 @@ final class TrainingMemory<Scalar: LinearMapScalar> {
     }
   }
 
+  func numbers(_ position: UnsafePointer<Scalar>) -> [Scalar] {
+    Array(UnsafeBufferPointer(start: position, count: parameterCount))
+  }
+
+  /// Takes over a gradient that was computed elsewhere, and returns the loss that came with it.
+  ///
+  /// - Throws: `CurvatureError.wrongLength`.
+  func fill(
+    _ gradient: UnsafeMutablePointer<Scalar>, with found: (value: Double, gradient: [Scalar])
+  ) throws -> Double {
+    guard found.gradient.count == parameterCount else {
+      throw CurvatureError.wrongLength(
+        "gradient", given: found.gradient.count, wanted: parameterCount)
+    }
+    found.gradient.withUnsafeBufferPointer {
+      gradient.update(from: $0.baseAddress!, count: $0.count)
+    }
+    return found.value
+  }
+
   /// One view per parameter onto a flat vector.
   func views(of flat: UnsafeMutablePointer<Scalar>) -> [TensorView] { views(parameterTypes, flat) }
 

@@ -55,7 +55,7 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
   ///   - optimizer: one that is not in the catalogue has to be given again; by default, what the state
   ///     names.
   ///   - source: a closure has to be given again; by default, what the state names.
-  /// - Throws: `TrainingError` where the state is not of this loss; what the optimizer's name and
+  /// - Throws: `TrainingError` where the state does not fit the loss, by the sizes of both, or the optimizer; what the optimizer's name and
   ///   hyperparameters throw.
   public convenience init(
     resuming state: TrainingState<Scalar>, of loss: any Loss<Scalar>,
@@ -69,6 +69,11 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
       throw TrainingError.wrongState("it has taken \(state.stepCount) steps")
     }
     let optimizer = try optimizer ?? OptimizerSetting(state.optimizer, state.hyperparameters).make()
+    guard optimizer.hyperparameters == state.hyperparameters else {
+      throw TrainingError.wrongState(
+        "its \(state.optimizer) was made with \(state.hyperparameters), and this one with "
+          + "\(optimizer.hyperparameters)")
+    }
     guard let source = source ?? GradientSource(state.samples) else {
       throw TrainingError.wrongState(
         "its gradients came from a closure, which has to be given again")

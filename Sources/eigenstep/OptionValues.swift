@@ -4,15 +4,24 @@ import Foundation
 import Presentation
 import Training
 
-/// The name of an optimizer of the catalogue.
+/// An optimizer of the catalogue, with hyperparameters where they are named: `adam:epsilon=1e-6,beta2=0.99`.
 struct OptimizerName: ExpressibleByArgument, CustomStringConvertible, Equatable {
   let name: String
+  let hyperparameters: [String: Double]
 
-  init() { name = OptimizerSetting().name }
+  init() { (name, hyperparameters) = (OptimizerSetting().name, [:]) }
 
   init?(argument: String) {
-    guard OptimizerCatalogue.named(argument) != nil else { return nil }
-    name = argument
+    let parts = argument.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let entry = OptimizerCatalogue.named(String(parts[0])) else { return nil }
+    var values: [String: Double] = [:]
+    for item in parts.dropFirst().flatMap({ $0.split(separator: ",") }) {
+      let sides = item.split(separator: "=")
+      guard sides.count == 2, let value = Double(sides[1]) else { return nil }
+      values[String(sides[0])] = value
+    }
+    guard (try? entry.make(values)) != nil else { return nil }
+    (name, hyperparameters) = (entry.name, values)
   }
 
   var description: String { name }
@@ -101,8 +110,8 @@ package enum OptionValue {
 
   /// The options that a request's fields are given by.
   private static let options = [
-    "training.rate": "The learning rate --lr", "training.steps": "--at", "problem.l2": "--l2",
-    "problem.samples": "--samples", "problem.model": "--model",
+    "training.rate": "The learning rate --lr", "training.steps": "--at", "problem.table.l2": "--l2", "problem.model.l2": "--l2",
+    "problem.model.samples": "--samples", "problem.model": "--model",
     "resources.seed": "--seed", "resources.memory": "--memory", "resources.threads": "--threads",
     "resources.effort": "--effort", "trials.tolerance": "--tolerance",
     "trials.maxIterations": "--max-iterations", "count": "--count", "tolerance": "--tolerance",

@@ -44,7 +44,8 @@ struct ProblemOptions: ParsableArguments {
   )
   var loss: LossName?
 
-  @Option(help: "The optimizer whose learning rate is judged.")
+  @Option(
+    help: "The optimizer whose learning rate is judged; any hyperparameter of it as adam:epsilon=1e-6.")
   var optimizer: OptimizerName = .init()
 
   @Option(name: .customLong("lr"), parsing: .unconditional, help: "The learning rate to judge.")
@@ -179,8 +180,9 @@ struct ProblemOptions: ParsableArguments {
     // What is out of range is refused by `checkHyperparameters`.
     return
       (try? OptimizerSetting(
-        optimizer.name, Dictionary(uniqueKeysWithValues: given.map { ($0.name, $0.value) })))
-      ?? OptimizerSetting()
+        optimizer.name,
+        Dictionary(uniqueKeysWithValues: given.map { ($0.name, $0.value) })
+          .merging(optimizer.hyperparameters) { $1 })) ?? OptimizerSetting()
   }
 
   /// Whether the file is a model, by its name or its first bytes.

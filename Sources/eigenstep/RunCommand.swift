@@ -32,21 +32,32 @@ struct RunCommand: ParsableCommand {
       "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
   var json: String?
 
+  func validate() throws {
+    for (option, path) in [("--diagonal", diagonal), ("--profile", profile)] where path == "-" {
+      throw ValidationError("\(option) - is no file; give a path.")
+    }
+  }
+
   func run() throws {
     try reporting(.fields) {
       try ProblemSource.checkFile(file)
       let outputs = [("--json", json), ("--diagonal", diagonal), ("--profile", profile)]
-      try RunFiles(inputs: [("the file", file)], outputs: outputs).check()
       let run = Run(json: json, profile: profile, diagonal: diagonal)
       switch try StoredRequest(contentsOf: file) {
       case .diagnosis(var request):
+        if diagonal != nil {
+          throw DiagnosisFailure(
+            .usage, "--diagonal is of a spectrum, and \(file) asks for a diagnosis; leave it out.")
+        }
         request.resources.isProfiled = profile != nil
-        try RunFiles(request.problem, outputs: outputs).check()
+        try RunFiles(request.problem, request: file, outputs: outputs).check()
         return try run.diagnose(request)
       case .spectrum(var request):
         request.resources.isProfiled = profile != nil
         request.diagonal = request.diagonal || diagonal != nil
-        try RunFiles(request.problem, outputs: outputs).check()
+        try RunFiles(
+          request.problem, request: file, state: request.preconditioning.file, outputs: outputs
+        ).check()
         return try run.spectrum(request)
       }
     }

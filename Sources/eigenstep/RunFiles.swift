@@ -23,8 +23,16 @@ package struct RunFiles {
   }
 
   /// The files of a run on a table or a model, with what further options read and write.
-  init(_ problem: ProblemSource, state: String? = nil, outputs: [(role: String, path: String?)]) {
+  ///
+  /// - Parameters:
+  ///   - request: the file that the run itself was read from.
+  ///   - state: the file of a preconditioner.
+  init(
+    _ problem: ProblemSource, request: String? = nil, state: String? = nil,
+    outputs: [(role: String, path: String?)]
+  ) {
     var inputs = zip(["the file", "--data"], problem.files).map { (role: $0, path: $1) }
+    if let request { inputs.append(("the request", request)) }
     if let state { inputs.append(("--precondition", state)) }
     guard case .model(let model) = problem else {
       self.init(inputs: inputs, outputs: outputs)

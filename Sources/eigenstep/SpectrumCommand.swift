@@ -95,10 +95,8 @@ struct SpectrumCommand: ParsableCommand {
   func run() throws {
     try reporting {
       if try problem.modelFile.listed(problem.file) { return .done }
-      var state: String?
-      if case .adamState(let file) = precondition { state = file }
       try RunFiles(
-        problem.source, state: state,
+        problem.source, state: precondition.file,
         outputs: [
           ("--json", json), ("--diagonal", diagonal), ("--profile", problem.profile),
         ]

@@ -54,7 +54,7 @@ struct FindingRules<Scalar: LinearMapScalar> {
       findings.append(.fewSamples(samples: problem.sampleCount, parameters: start.point.count))
     }
     if let rate = start.request.training.rate ?? measured.safeRate,
-      let truncation = try truncation(rate)
+      let truncation = try start.ifMeasurable({ try truncation(rate) })
     {
       findings.append(truncation)
     }

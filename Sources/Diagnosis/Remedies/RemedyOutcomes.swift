@@ -58,9 +58,15 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
   private var options: TrialOptions { start.request.trials }
 
   mutating func run() throws {
-    let plans = try RemedyCatalogue.all.compactMap { try $0.plan(measured) }
+    var plans: [Plan<Scalar>] = []
+    // One by one: what was foretold before an interruption is kept.
+    for remedy in RemedyCatalogue.all {
+      guard let plan = try remedy.plan(measured) else { continue }
+      plans.append(plan)
+      outcomes.prescriptions.append(plan.prescription)
+    }
     let newton = NewtonRemedy.prescription(measured, beside: plans.map(\.prescription))
-    outcomes.prescriptions = plans.map(\.prescription) + [newton]
+    outcomes.prescriptions.append(newton)
     outcomes.hasFiniteMinimum = !measured.finiteMinimum.isAbsent
     guard options.areRun else { return }
     guard start.budget.affords("Newton's method", products: 300, share: 0.2) else {
@@ -167,7 +173,11 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
     for (index, plan) in plans.enumerated() {
       start.context.report(
         "trial: \(plan.prescription.id)", fraction: Double(index) / Double(planned))
-      let outcome = try plan.run(bench(plan))
+      let outcome: Outcome
+      do { outcome = try plan.run(bench(plan)) } catch is CancellationError {
+        outcomes.interrupted = (done + index, planned)
+        break
+      }
       runs.append(outcome)
       if outcome.wasCancelled || start.context.isCancelled() {
         outcomes.interrupted = (done + index + (outcome.wasCancelled ? 0 : 1), planned)

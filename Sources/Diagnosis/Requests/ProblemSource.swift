@@ -14,19 +14,39 @@ public enum ProblemSource: Sendable, Equatable {
     }
   }
 
+  /// What the fields of this source are found under.
+  private var path: String {
+    switch self {
+    case .table: "problem.table"
+    case .model: "problem.model"
+    case .memory: "problem.memory"
+    }
+  }
+
   /// - Throws: `RequestError`.
   public func check() throws {
-    try RequestError.check(l2, "problem.l2", .atLeast(0))
+    try RequestError.check(l2, path + ".l2", .atLeast(0))
     switch self {
     case .table(let table):
+      for (names, field) in [(table.features, "features"), (table.dropped, "dropped")]
+      where names.contains(table.target) {
+        throw RequestError("\(path).\(field)", "holds the target '\(table.target)'; take it out of one")
+      }
       guard case .mlp(let hidden, _)? = table.model else { return }
       guard !hidden.isEmpty else {
-        throw RequestError("problem.model", "has no hidden layer; give one, as in mlp:64:tanh")
+        throw RequestError(path + ".model", "has no hidden layer; give one, as in mlp:64:tanh")
       }
       for width in hidden {
-        try RequestError.check(width, "problem.model", atLeast: 1, atMost: ModelChoice.mostWidth)
+        try RequestError.check(width, path + ".model", atLeast: 1, atMost: ModelChoice.mostWidth)
       }
-    case .model(let model): try RequestError.check(model.samples, "problem.samples", atLeast: 1)
+    case .model(let model):
+      try RequestError.check(model.samples, path + ".samples", atLeast: 1)
+      if let saved = model.saved?.lowercased(), !saved.hasSuffix(".safetensors"),
+        !saved.hasSuffix(".onnx")
+      {
+        throw RequestError(
+          path + ".saved", "is '\(model.saved ?? "")', but it must end in .safetensors or .onnx")
+      }
     case .memory: break
     }
   }
@@ -89,13 +109,17 @@ extension ProblemSource: Codable {
 
   public init(from decoder: any Decoder) throws {
     let fields = try RequestFields(decoder, CodingKeys.self)
-    if let table = try fields.optional(.table, as: TableRequest.self) {
-      self = .table(table)
-    } else if let model = try fields.optional(.model, as: ModelFileRequest.self) {
-      self = .model(model)
-    } else {
-      self = .memory(try fields.value(.memory))
+    let sources: [ProblemSource?] = [
+      try fields.optional(.table, as: TableRequest.self).map { .table($0) },
+      try fields.optional(.model, as: ModelFileRequest.self).map { .model($0) },
+      try fields.optional(.memory, as: String.self).map { .memory($0) },
+    ]
+    let given = sources.compactMap { $0 }
+    guard given.count == 1 else {
+      throw RequestError(
+        "problem", "names \(given.count) problems; give one of table, model and memory")
     }
+    self = given[0]
     try check()
   }
 

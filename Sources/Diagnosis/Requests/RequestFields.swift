@@ -79,6 +79,22 @@ struct RequestFields<Key: CodingKey & CaseIterable & RawRepresentable<String>> {
     }
   }
 
+  /// A choice of several names.
+  ///
+  /// - Throws: `RequestError` for a name that is none of them.
+  func optional<T: CaseIterable & RawRepresentable<String>>(
+    _ key: Key, as: T.Type = T.self
+  ) throws -> T? {
+    guard let text = try optional(key, as: String.self) else { return nil }
+    guard let value = T(rawValue: text) else {
+      throw RequestError(
+        name(key.rawValue),
+        "is '\(text)', but it must be one of "
+          + T.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    return value
+  }
+
   /// - Throws: `RequestError` for a field that is missing.
   func value<T: Decodable>(_ key: Key) throws -> T {
     guard let value = try optional(key, as: T.self) else {

@@ -1,3 +1,4 @@
+import Foundation
 import Training
 
 /// How the model is trained: the optimizer whose rate is judged, and the steps before the diagnosis.
@@ -22,6 +23,9 @@ public struct TrainingSetup: Sendable, Equatable {
     try RequestError.check(steps, "training.steps", atLeast: 0, atMost: Self.mostSteps)
     if steps > 0, rate == nil {
       throw RequestError("training.steps", "is \(steps), which needs training.rate")
+    }
+    if let batch, steps == 0 {
+      throw RequestError("training.batch", "is \(batch), which needs training.steps")
     }
   }
 }
@@ -62,9 +66,12 @@ public struct Resources: Sendable, Equatable {
   /// - Throws: `RequestError`.
   public func check() throws {
     try RequestError.check(memory, "resources.memory", atLeast: 1)
-    try RequestError.check(threads, "resources.threads", atLeast: 1)
-    guard effort > 0 else {
-      throw RequestError("resources.effort", "is \(effort), but it must be \(ValueRange.above(0))")
+    try RequestError.check(effort, "resources.effort", .above(0))
+    let processors = max(1, ProcessInfo.processInfo.activeProcessorCount)
+    try RequestError.check(threads, "resources.threads", atLeast: 1, atMost: processors)
+    if isProfiled, executor == .reference {
+      throw RequestError(
+        "resources.isProfiled", "is true, but the reference interpreter has no profile")
     }
     try RequestError.check(seed, "resources.seed", atLeast: 0)
   }

@@ -65,6 +65,11 @@ public struct SpectrumRequest: Sendable, Equatable {
     /// The same with second moments of a NumPy file, one per parameter.
     case adamState(file: String)
 
+    /// The file that it is read from.
+    public var file: String? {
+      if case .adamState(let file) = self { file } else { nil }
+    }
+
     /// The name that the command line has for it.
     public var name: String {
       switch self {
@@ -149,15 +154,21 @@ extension SpectrumRequest.Preconditioning: Codable {
   public init(from decoder: any Decoder) throws {
     let fields = try RequestFields(decoder, CodingKeys.self)
     let name: String = try fields.value(.name)
+    let moments: [Double]? = try fields.optional(.secondMoments)
+    let file: String? = try fields.optional(.file)
+    guard name == "adam" || moments == nil && file == nil else {
+      throw RequestError(
+        "preconditioning", "is '\(name)', which takes neither secondMoments nor a file")
+    }
     switch name {
     case "none": self = .none
     case "features": self = .features
     case "diagonal": self = .diagonal
     case "adam":
-      let file: String? = try fields.optional(.file)
-      self =
-        try file.map { .adamState(file: $0) }
-        ?? .adam(secondMoments: fields.optional(.secondMoments))
+      guard moments == nil || file == nil else {
+        throw RequestError("preconditioning", "has secondMoments and a file; give one of them")
+      }
+      self = file.map { .adamState(file: $0) } ?? .adam(secondMoments: moments)
     default:
       throw RequestError(
         "preconditioning.name",

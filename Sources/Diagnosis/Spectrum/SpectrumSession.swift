@@ -78,7 +78,13 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       eigenpairs(count, of: solved, into: &result.report)
       try measureRest(of: solved.matrix, solved, selection, into: &result)
     } else {
-      try eigenpairs(count, of: map, into: &result.report)
+      do {
+        try eigenpairs(count, of: map, into: &result.report)
+      } catch where !result.report.largest.isEmpty && Self.endsMeasurement(error) {
+        // The other end is known.
+        result.report.advice.append(Self.remark(on: error))
+        return result
+      }
       try measureRest(of: map, nil, selection, into: &result)
     }
     return result
@@ -108,12 +114,20 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       if solved != nil { result.report.operatorApplications = spent }
       try intervals(selection, into: &result.report)
       if request.perLayer { try layers(selection, into: &result.report) }
-    } catch let error as LinearMapError where error.isNonFinite {
-      result.report.advice.append(
-        "What had not been measured by then is missing, since numbers overflow: \(error).")
-    } catch is CancellationError {
-      result.report.advice.append("Interrupted: what had not been measured by then is missing.")
+    } catch where Self.endsMeasurement(error) {
+      result.report.advice.append(Self.remark(on: error))
     }
+  }
+
+  /// Whether what was measured before an error is worth telling.
+  private static func endsMeasurement(_ error: any Error) -> Bool {
+    error is CancellationError || (error as? LinearMapError)?.isNonFinite == true
+  }
+
+  private static func remark(on error: any Error) -> String {
+    error is CancellationError
+      ? "Interrupted: what had not been measured by then is missing."
+      : "What had not been measured by then is missing, since numbers overflow: \(error)."
   }
 
   /// Vectors that fit half as much again as the memory of the model's values, beside the answers and the products.

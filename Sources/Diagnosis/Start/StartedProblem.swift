@@ -1,5 +1,6 @@
 import Curvature
 import LinearMaps
+import Presentation
 import TensorPrograms
 import Training
 
@@ -44,6 +45,10 @@ struct StartedProblem<Scalar: LinearMapScalar> {
         notes.append("The parameters were not saved, since the loss is not finite there.")
       }
     }
+    if let batch = request.training.batch {
+      notes.append(
+        "The steps before were on \(Wording.count(batch, "sample")) at a time, drawn by the seed.")
+    }
     var started = chosen.problem
     started.notes = notes
     self.problem = started
@@ -84,7 +89,11 @@ struct StartedProblem<Scalar: LinearMapScalar> {
   /// Nil where an operator beside the Hessian cannot be measured, or was interrupted: what is known
   /// already is told all the same.
   func ifMeasurable<R>(_ measure: () throws -> R?) throws -> R? {
-    do { return try measure() } catch is LinearMapError { return nil } catch is CurvatureError {
+    do { return try measure() } catch is LinearMapError { return nil } catch let error
+      as CurvatureError
+    {
+      // A closure of the wrong length is a fault to be told, not a number that is missing.
+      if case .wrongLength = error { throw error }
       return nil
     } catch is CancellationError {
       return nil

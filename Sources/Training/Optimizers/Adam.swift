@@ -73,8 +73,9 @@ extension StepRule {
   ///
   /// Reference: Cohen et al., arXiv:2207.14484.
   public static func adam(beta1: Double) -> StepRule {
-    StepRule(
-      criticalProduct: (2 + 2 * beta1) / (1 - beta1),
-      slowBelow: 0.05 * (1 - beta1) / (1 + beta1), momentum: beta1, isPreconditioned: true)
+    let plain = averagedMomentum(beta1)
+    return StepRule(
+      criticalProduct: plain.criticalProduct, slowBelow: plain.slowBelow, momentum: beta1,
+      isPreconditioned: true)
   }
 }

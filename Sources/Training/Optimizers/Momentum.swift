@@ -9,10 +9,7 @@ import TensorPrograms
 public struct Momentum: Optimizer {
   public static let entry = OptimizerEntry(
     "momentum", formula: "v <- beta v + g; x <- x - rate v",
-    hyperparameters: [
-      Hyperparameter(
-        "momentum", 0.9, .from(0, below: 1), "the share of the velocity that a step keeps")
-    ]
+    hyperparameters: [.momentum]
   ) { Momentum(beta: $0["momentum"]!) }
 
   public let name = "momentum"
@@ -32,16 +29,28 @@ public struct Momentum: Optimizer {
   }
 
   public func update(_ step: OptimizerStep) -> OptimizerUpdate {
-    step.eachParameter(slots: 1) { parameter, gradient, state in
-      let velocity = state[0] * beta + gradient
-      return (parameter - step.rate * velocity, [velocity])
-    }
+    step.heavyBall(beta)
   }
 
   public var stability: StepRule? { .momentum(beta) }
 
   public func stepFactor(rate: Double, eigenvalue: Double) -> StepFactor? {
     StepFactor(rate: rate, eigenvalue: eigenvalue, momentum: beta)
+  }
+}
+
+extension Hyperparameter {
+  static let momentum = Hyperparameter(
+    "momentum", 0.9, .from(0, below: 1), "the share of the velocity that a step keeps")
+}
+
+extension OptimizerStep {
+  /// `v <- beta v + g`, `x <- x - eta v`.
+  func heavyBall(_ beta: Double) -> OptimizerUpdate {
+    eachParameter(slots: 1) { parameter, gradient, state in
+      let velocity = state[0] * beta + gradient
+      return (parameter - rate * velocity, [velocity])
+    }
   }
 }
 

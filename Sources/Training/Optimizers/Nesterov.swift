@@ -15,10 +15,7 @@ import TensorPrograms
 public struct Nesterov: Optimizer {
   public static let entry = OptimizerEntry(
     "nesterov", formula: "v <- beta v + g(x - rate beta v); x <- x - rate v",
-    hyperparameters: [
-      Hyperparameter(
-        "momentum", 0.9, .from(0, below: 1), "the share of the velocity that a step keeps")
-    ]
+    hyperparameters: [.momentum]
   ) { Nesterov(beta: $0["momentum"]!) }
 
   public let name = "nesterov"
@@ -42,10 +39,7 @@ public struct Nesterov: Optimizer {
   }
 
   public func update(_ step: OptimizerStep) -> OptimizerUpdate {
-    step.eachParameter(slots: 1) { parameter, gradient, state in
-      let velocity = state[0] * beta + gradient
-      return (parameter - step.rate * velocity, [velocity])
-    }
+    step.heavyBall(beta)
   }
 
   public var stability: StepRule? { .nesterov(beta) }
