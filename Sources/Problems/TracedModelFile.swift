@@ -161,7 +161,7 @@ extension TracedModelFile {
         && values.allSatisfy { $0 == values[0] }
     }
     if !merged.isEmpty {
-      let shown = merged.prefix(3).map(Wording.printable) + (merged.count > 3 ? ["..."] : [])
+      let shown = merged.prefix(3).map(Printable.line) + (merged.count > 3 ? ["..."] : [])
       notes.append(
         "\(Wording.list(shown)): one number throughout, and read more than once. Exporters merge "
           + "equal tensors; if training has several, export without optimisation (the README says "
