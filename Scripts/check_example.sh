@@ -12,9 +12,11 @@ lines=$(wc -l <Examples/Diagnose/main.swift)
   echo "Examples/Diagnose/main.swift has $lines lines, and at most ten were promised" >&2
   exit 1
 }
-"$folder/DiagnoseExample" Examples/wine.csv class >"$scratch/table"
-"$folder/eigenstep" diagnose Examples/wine.csv --target class | diff - "$scratch/table"
-"$folder/DiagnoseExample" Examples/digits.onnx Examples/digits.npz cross-entropy >"$scratch/model"
-"$folder/eigenstep" diagnose Examples/digits.onnx --data Examples/digits.npz --loss cross-entropy |
+table=Tests/Recordings/tables/collinear.csv
+"$folder/DiagnoseExample" $table y >"$scratch/table"
+"$folder/eigenstep" diagnose $table --target y | diff - "$scratch/table"
+model=Tests/ModelTests/Models/jax
+"$folder/DiagnoseExample" $model.onnx $model.npz cross-entropy >"$scratch/model"
+"$folder/eigenstep" diagnose $model.onnx --data $model.npz --loss cross-entropy |
   diff - "$scratch/model"
 echo "the example answers as the command does, for a table and a model file"

@@ -7,4 +7,4 @@ if case .model(var model) = request.problem {
   (model.target, model.data, model.loss) = ("target", words[2], words[3])
   request.problem = .model(model)
 }
-print(try diagnose(request).terminalText(TerminalStyle(colours: false)), terminator: "")
+print(try diagnose(request).terminalText(.init(colours: false)), terminator: "")

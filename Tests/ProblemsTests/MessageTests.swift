@@ -18,11 +18,13 @@ import Testing
   }
 
   @Test func `messages are put together`() {
-    let way: Message = "lower \(option: .rate)"
-    let hasSteps = way != "lower"
-    let whole: Message = "It diverged; " + "\(way)" + (hasSteps ? ", or \(option: .steps)." : ".")
-    #expect(whole.text(.flags) == "It diverged; lower --lr, or --at.")
-    #expect(whole == "It diverged; lower \(option: .rate), or \(option: .steps).")
+    func sentence(_ hasSteps: Bool) -> Message {
+      let way: Message = "lower \(option: .rate)"
+      return "It diverged; " + "\(way)" + (hasSteps ? ", or \(option: .steps)." : ".")
+    }
+    #expect(sentence(true).text(.flags) == "It diverged; lower --lr, or --at.")
+    #expect(sentence(true) == "It diverged; lower \(option: .rate), or \(option: .steps).")
+    #expect(sentence(false) == "It diverged; lower \(option: .rate).")
     #expect(("a\(1)" as Message) + "b" == Message("a1b") && Message("a") != Message("b"))
   }
 
