@@ -35,7 +35,8 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
         }
       }
     case .closure(let closure):
-      prepared = try Self.twoRuns(loss.executor, traced, point, memory) { position, step, gradient in
+      prepared = try Self.twoRuns(loss.executor, traced, point, memory) {
+        position, step, gradient in
         try memory.fill(gradient, with: closure(memory.numbers(position), step))
       }
     case .batches(let size, let seed):

@@ -110,7 +110,8 @@ package enum OptionValue {
 
   /// The options that a request's fields are given by.
   private static let options = [
-    "training.rate": "The learning rate --lr", "training.steps": "--at", "problem.table.l2": "--l2", "problem.model.l2": "--l2",
+    "training.rate": "The learning rate --lr", "training.steps": "--at", "problem.table.l2": "--l2",
+    "problem.model.l2": "--l2",
     "problem.model.samples": "--samples", "problem.model": "--model",
     "resources.seed": "--seed", "resources.memory": "--memory", "resources.threads": "--threads",
     "resources.effort": "--effort", "trials.tolerance": "--tolerance",

@@ -45,7 +45,8 @@ struct ProblemOptions: ParsableArguments {
   var loss: LossName?
 
   @Option(
-    help: "The optimizer whose learning rate is judged; any hyperparameter of it as adam:epsilon=1e-6.")
+    help:
+      "The optimizer whose learning rate is judged; any hyperparameter of it as adam:epsilon=1e-6.")
   var optimizer: OptimizerName = .init()
 
   @Option(name: .customLong("lr"), parsing: .unconditional, help: "The learning rate to judge.")
@@ -103,9 +104,7 @@ struct ProblemOptions: ParsableArguments {
     }
     try OptionValue.checking { try training.check() }
     try checkHyperparameters()
-    try OptionValue.checking { try source.check() }
     if let threads { try OptionValue.checkThreads(threads) }
-    try OptionValue.checking { try resources.check() }
     if profile == "-" { throw ValidationError("--profile - is no file; give a path.") }
     if profile != nil, executor == .reference {
       throw ValidationError(
@@ -116,6 +115,10 @@ struct ProblemOptions: ParsableArguments {
     }
     if let drop, let target, drop.contains(target) {
       throw ValidationError("The target '\(target)' cannot be dropped; take it out of --drop.")
+    }
+    try OptionValue.checking {
+      try source.check()
+      try resources.check()
     }
     let isCrossEntropy = tableLoss.map { $0 == ModelLoss.crossEntropy.name }
     if model == .softmax, isCrossEntropy == false {

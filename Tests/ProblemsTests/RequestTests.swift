@@ -181,7 +181,11 @@ import Training
       (#"{"schema": "eigenstep.request.spectrum/1"}"#, "schema", "eigenstep.request.diagnosis/1"),
       (#"{"schema": "eigenstep.request.diagnosis/1"}"#, "problem", "is missing"),
       (problem("3"), "problem", "another kind; give an object"),
-      (problem("{}"), "problem.memory", "is missing"),
+      (problem("{}"), "problem", "names 0 problems; give one of"),
+      (
+        problem(#"{"memory": "m", "model": {"file": "m.onnx"}}"#), "problem",
+        "names 2 problems; give one of"
+      ),
       (problem(#"{"table": {"target": "y"}}"#), "problem.table.file", "is missing"),
       (problem(#"{"table": {"file": "t.csv"}}"#), "problem.table.target", "is missing"),
       (problem(#"{"table": {"file": 3, "target": "y"}}"#), "problem.table.file", "give a text"),
@@ -191,10 +195,10 @@ import Training
       ),
       (
         problem(#"{"table": {"file": "t.csv", "target": "y", "missing": "zero"}}"#),
-        "problem.table.missing", "cannot have"
+        "problem.table.missing", "one of refuse, mean"
       ),
       (
-        problem(#"{"table": {"file": "t.csv", "target": "y", "l2": -1}}"#), "problem.l2",
+        problem(#"{"table": {"file": "t.csv", "target": "y", "l2": -1}}"#), "problem.table.l2",
         "is -1.0, but it must be 0 or more"
       ),
       (
@@ -202,7 +206,7 @@ import Training
         "cannot have"
       ),
       (
-        problem(#"{"model": {"file": "m.onnx", "samples": 0}}"#), "problem.samples",
+        problem(#"{"model": {"file": "m.onnx", "samples": 0}}"#), "problem.model.samples",
         "is 0, but it must be at least 1"
       ),
       (
@@ -219,8 +223,14 @@ import Training
       ),
       (request(#", "training": {"steps": 5}"#), "training.steps", "needs training.rate"),
       (request(#", "training": {"optimizer": {}}"#), "training.optimizer", "is incomplete"),
-      (request(#", "resources": {"executor": "tpu"}"#), "resources.executor", "cannot have"),
-      (request(#", "resources": {"precision": "float16"}"#), "resources.precision", "cannot have"),
+      (
+        request(#", "resources": {"executor": "tpu"}"#), "resources.executor",
+        "one of auto, onnxruntime"
+      ),
+      (
+        request(#", "resources": {"precision": "float16"}"#), "resources.precision",
+        "one of float32"
+      ),
       (request(#", "resources": {"memory": 0}"#), "resources.memory", "at least 1"),
       (request(#", "resources": {"threads": 0}"#), "resources.threads", "at least 1"),
       (request(#", "resources": {"effort": 0}"#), "resources.effort", "a number above 0"),
@@ -244,7 +254,8 @@ import Training
 
   static let refusedSpectra: [(fields: String, field: String, words: String)] = [
     (#""count": 0"#, "count", "at least 1"), (#""count": "five""#, "count", "a whole number"),
-    (#""which": "middle""#, "which", "cannot have"), (#""kind": "hesse""#, "kind", "cannot have"),
+    (#""which": "middle""#, "which", "one of largest"),
+    (#""kind": "hesse""#, "kind", "one of hessian"),
     (#""tolerance": 1"#, "tolerance", "between 0 and 1"),
     (#""densityError": 0"#, "densityError", "between 0 and 1"),
     (#""parameters": ["w"]"#, "parameters", "give a text"),
@@ -252,6 +263,14 @@ import Training
     (#""perLayer": 1"#, "perLayer", "true or false"),
     (#""intervals": 1"#, "intervals", "true or false"),
     (#""preconditioning": {}"#, "preconditioning.name", "is missing"),
+    (
+      #""preconditioning": {"name": "features", "file": "v.npy"}"#, "preconditioning",
+      "takes neither"
+    ),
+    (
+      #""preconditioning": {"name": "adam", "file": "v.npy", "secondMoments": [1]}"#,
+      "preconditioning", "give one of them"
+    ),
     (#""preconditioning": {"name": "jacobi"}"#, "preconditioning.name", "is 'jacobi'"),
     (
       #""preconditioning": {"name": "adam", "secondMoments": 3}"#, "preconditioning.secondMoments",
@@ -272,15 +291,28 @@ import Training
   /// Of what is set by a program, not read, the same is refused before a file is opened.
   @Test func `a program's request is checked as well`() throws {
     let changes: [(field: String, change: (inout DiagnosisRequest) -> Void)] = [
-      ("problem.l2", { $0.problem = .table(Self.changed(Self.table) { $0.l2 = .nan }) }),
-      ("problem.samples", { $0.problem = .model(Self.changed(Self.model) { $0.samples = -1 }) }),
+      ("problem.table.l2", { $0.problem = .table(Self.changed(Self.table) { $0.l2 = .nan }) }),
       (
-        "problem.model",
+        "problem.model.samples",
+        { $0.problem = .model(Self.changed(Self.model) { $0.samples = -1 }) }
+      ),
+      (
+        "problem.table.model",
         {
           $0.problem = .table(
             Self.changed(Self.table) { $0.model = .mlp(hidden: [3, -1], activation: .relu) })
         }
       ),
+      (
+        "problem.table.dropped",
+        { $0.problem = .table(Self.changed(Self.table) { $0.dropped = [$0.target] }) }
+      ),
+      (
+        "problem.model.saved",
+        { $0.problem = .model(Self.changed(Self.model) { $0.saved = "w.npz" }) }
+      ),
+      ("training.batch", { $0.training.batch = 4 }),
+      ("resources.threads", { $0.resources.threads = 100_000 }),
       ("training.rate", { $0.training.rate = .infinity }),
       ("resources.memory", { $0.resources.memory = -1 }),
       ("resources.effort", { $0.resources.effort = .nan }),

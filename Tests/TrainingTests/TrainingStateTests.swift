@@ -147,10 +147,8 @@ import Training
       }
     }
     #expect(refusal { _ in } == "none")
-    #expect(
-      refusal({ _ in }, Momentum())
-        == sentence(
-          "it is of adam with 20 numbers of state, and the optimizer momentum keeps 10"))
+    #expect(refusal({ _ in }, Momentum()).contains("its adam was made with"))
+    #expect(refusal({ _ in }, Adam(beta1: 0.5)).contains("its adam was made with"))
     #expect(
       refusal { $0.optimizer = "momentum" }
         == "The optimizer momentum has no 'beta1': it has momentum.")

@@ -30,7 +30,8 @@ public enum ProblemSource: Sendable, Equatable {
     case .table(let table):
       for (names, field) in [(table.features, "features"), (table.dropped, "dropped")]
       where names.contains(table.target) {
-        throw RequestError("\(path).\(field)", "holds the target '\(table.target)'; take it out of one")
+        throw RequestError(
+          "\(path).\(field)", "holds the target '\(table.target)'; take it out of one")
       }
       guard case .mlp(let hidden, _)? = table.model else { return }
       guard !hidden.isEmpty else {

@@ -80,7 +80,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
     } else {
       do {
         try eigenpairs(count, of: map, into: &result.report)
-      } catch where !result.report.largest.isEmpty && Self.endsMeasurement(error) {
+      } catch  where !result.report.largest.isEmpty && Self.endsMeasurement(error) {
         // The other end is known.
         result.report.advice.append(Self.remark(on: error))
         return result
@@ -114,7 +114,7 @@ struct SpectrumSession<Scalar: LinearMapScalar> {
       if solved != nil { result.report.operatorApplications = spent }
       try intervals(selection, into: &result.report)
       if request.perLayer { try layers(selection, into: &result.report) }
-    } catch where Self.endsMeasurement(error) {
+    } catch  where Self.endsMeasurement(error) {
       result.report.advice.append(Self.remark(on: error))
     }
   }
