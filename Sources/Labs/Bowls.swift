@@ -11,7 +11,7 @@ extension Lab {
       LabParameter(
         "tolerance", 1e-6, range: 1e-12...0.1, "the length of the gradient that ends a run"),
       LabParameter(
-        "largest", 10_000, small: 1000, range: 1...100_000,
+        "largest", 10_000, small: 1000, range: 1...10_000,
         "the largest condition number that is run"),
     ]
   ) { context in

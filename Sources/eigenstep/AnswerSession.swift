@@ -7,12 +7,15 @@ import TensorPrograms
 package struct Answer {
   package let json: () throws -> String
   package let text: (TerminalStyle) -> String
+  /// How the program ends with it.
+  package let exit: ProgramExit
   package let writeFiles: () throws -> Void
 
   package init(
     json: @escaping () throws -> String, text: @escaping (TerminalStyle) -> String,
-    writeFiles: @escaping () throws -> Void = {}
+    exit: ProgramExit = .done, writeFiles: @escaping () throws -> Void = {}
   ) {
+    self.exit = exit
     self.json = json
     self.text = text
     self.writeFiles = writeFiles
@@ -54,12 +57,11 @@ package struct AnswerSession {
     }
     finished()
     // Files first: standard output may be a pipe that nobody reads, and printing end the program.
-    let failure = Result {
-      try answer.writeFiles()
-      try json?.writeFile(answer.json() + "\n")
-    }
+    let failures: [Result<Void, any Error>] = [
+      Result { try answer.writeFiles() }, Result { try json?.writeFile(answer.json() + "\n") },
+    ]
     print(json == .standardOutput ? try answer.json() + "\n" : answer.text(style))
-    try failure.get()
-    return context.isCancelled() ? .interrupted : .done
+    for failure in failures { try failure.get() }
+    return context.isCancelled() ? .interrupted : answer.exit
   }
 }

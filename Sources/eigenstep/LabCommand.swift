@@ -24,8 +24,8 @@ struct LabCommand: ParsableCommand {
     help: ArgumentHelp("A number of the lab; may be repeated.", valueName: "key=value"))
   var set: [String] = []
 
-  @Option(parsing: .unconditional, help: "The seed of everything random.")
-  var seed = 0
+  @Option(parsing: .unconditional, help: "The seed of everything random. (default: 0)")
+  var seed: Int?
 
   @Flag(help: "Fewer numbers, as many as show the point.")
   var small = false
@@ -37,10 +37,11 @@ struct LabCommand: ParsableCommand {
   var json: String?
 
   func validate() throws {
-    try OptionValue.check(seed, "--seed", atLeast: 0)
+    if let seed { try OptionValue.check(seed, "--seed", atLeast: 0) }
     guard let name else {
       for (option, isGiven) in [
         ("--json", json != nil), ("--set", !set.isEmpty), ("--small", small),
+        ("--seed", seed != nil),
       ] where isGiven {
         throw ValidationError("\(option) needs the name of a lab: \(names).")
       }
@@ -52,7 +53,7 @@ struct LabCommand: ParsableCommand {
     do {
       _ = try lab.values(given(), setting)
     } catch let failure as DiagnosisFailure {
-      throw ValidationError(failure.description)
+      throw ValidationError(failure.message.text(.flags))
     }
   }
 
@@ -62,22 +63,16 @@ struct LabCommand: ParsableCommand {
         StandardOutput.write(Lab.all.map { "\($0.name): \($0.summary)\n" }.joined())
         return .done
       }
-      let destination = json.map(JSONDestination.init)
       try RunFiles(outputs: [("--json", json)]).check()
-      let interruption = Interruption()
-      let line = ProgressLine()
-      defer { line.clear() }
-      let outcome = try lab.run(
-        LabContext(
-          executor: ReferenceExecutor(), seed: seed, setting: setting, values: given(),
-          run: RunContext(
-            progress: { line.show($0) }, isCancelled: { interruption.isRaised })))
-      line.clear()
-      let text = try OrderedJSON.string(outcome) + "\n"
-      LateFailures.noting { try destination?.writeFile(text) }
-      StandardOutput.write(
-        destination == .standardOutput ? text : outcome.terminalText(StandardOutput.style))
-      return ProgramExit(outcome)
+      return try Run(json: json).answer { context in
+        let outcome = try lab.run(
+          LabContext(
+            executor: ReferenceExecutor(), seed: seed ?? 0, setting: setting, values: given(),
+            run: context))
+        return Answer(
+          json: { try OrderedJSON.string(outcome) }, text: outcome.terminalText,
+          exit: ProgramExit(outcome))
+      }
     }
   }
 

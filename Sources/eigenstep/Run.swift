@@ -14,15 +14,15 @@ struct Run {
   var diagonal: String?
 
   func diagnose(_ request: DiagnosisRequest) throws -> ProgramExit {
-    try answer { context, profiled in
-      let report = try Problems.diagnose(request, context: context, profiled: profiled)
+    try answer { context in
+      let report = try Problems.diagnose(request, context: context, profiled: writeProfile)
       return Answer(json: { try report.json() }, text: report.terminalText)
     }
   }
 
   func spectrum(_ request: SpectrumRequest) throws -> ProgramExit {
-    try answer { context, profiled in
-      let result = try measureSpectrum(request, context: context, profiled: profiled)
+    try answer { context in
+      let result = try measureSpectrum(request, context: context, profiled: writeProfile)
       return Answer(json: { try result.report.json() }, text: result.report.terminalText) {
         guard let diagonal, let entries = result.diagonal else { return }
         try NumpyArray.write(Tensor(entries, type: .float64(entries.count)), to: diagonal)
@@ -30,9 +30,8 @@ struct Run {
     }
   }
 
-  private func answer(
-    _ measure: @escaping (RunContext, (ExecutionProfile) throws -> Void) throws -> Answer
-  ) throws -> ProgramExit {
+  /// Measures with progress and interrupts as on a terminal, and prints.
+  func answer(_ measure: @escaping (RunContext) throws -> Answer) throws -> ProgramExit {
     let interruption = Interruption()
     let line = ProgressLine()
     defer { line.clear() }
@@ -41,13 +40,13 @@ struct Run {
       context: RunContext(
         progress: { line.show($0) }, isCancelled: { interruption.isRaised }),
       finished: { line.clear() }, print: StandardOutput.write
-    ).perform { context in
-      try measure(context) { times in
-        guard let profile else { return }
-        LateFailures.noting {
-          try JSONDestination.file(profile).write(OrderedJSON.string(times) + "\n")
-        }
-      }
+    ).perform(measure)
+  }
+
+  private func writeProfile(_ times: ExecutionProfile) {
+    guard let profile else { return }
+    LateFailures.noting {
+      try JSONDestination.file(profile).write(OrderedJSON.string(times) + "\n")
     }
   }
 }

@@ -76,7 +76,10 @@ import Testing
     var count = 0
     for (module, path, text) in try Self.sources() {
       for line in text.split(separator: "\n") {
-        guard let match = line.wholeMatch(of: /(?:@testable )?import (?:\w+ )?(\w+)(?:\..*)?/)
+        guard
+          let match = line.prefixMatch(
+            of:
+              /(?:[@\w]+ )*import (?:(?:struct|class|enum|protocol|func|let|var|typealias) )?(\w+)/)
         else {
           continue
         }

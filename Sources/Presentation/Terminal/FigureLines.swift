@@ -4,34 +4,42 @@ import Foundation
 struct FigureLines {
   let figure: Figure
   let style: TerminalStyle
+  /// A plot is no wider than can be seen, however long the lines of text may be.
+  private var width: Int { min(style.width, 200) }
 
   var lines: [String] {
     // One axis, whose marks are labelled, needs no words.
     if case .rug(_, let values)? = figure.layers.first, figure.layers.count == 1 {
       return RugLines(
         values: values, axis: figure.x, marks: figure.marks.filter { $0.axis == .horizontal }
-      ).lines(width: style.width)
+      ).lines(width: width)
     }
     let caption = style.wrap(figure.caption, indent: 2)
     if case .bars(_, let bars)? = figure.layers.first, figure.layers.count == 1 {
       return caption + lines(bars)
     }
-    return caption + GridPlot(figure: figure, width: style.width).lines
+    return caption + GridPlot(figure: figure, width: width).lines
   }
 
   /// A line per bar: its edges, its height where that is known, and the bar.
   private func lines(_ bars: [Figure.Bar]) -> [String] {
-    let room = max(10, style.width - 40)
+    let room = max(10, width - 40)
     let range =
       figure.y.range ?? .init(figure.upwards.min() ?? 0, figure.upwards.max() ?? 1)
-    func height(_ value: Double) -> Double {
+    func share(_ value: Double) -> Double {
       switch figure.y.scale {
       case .linear: return value / max(range.upper, .leastNormalMagnitude)
       case .logarithmic:
+        guard value > 0 else { return 0 }
+        guard range.upper > range.lower else { return 1 }
         // What is there at all is seen.
-        let share = 1 + log10(value / range.upper) / log10(range.upper / range.lower)
-        return value > 0 ? max(1 / Double(room), share) : 0
+        return max(
+          1 / Double(room), 1 + log10(value / range.upper) / log10(range.upper / range.lower))
       }
+    }
+    func height(_ value: Double) -> Int {
+      let share = share(value)
+      return share > 0 ? Int((min(share, 1) * Double(room)).rounded(.up)) : 0
     }
     let table = TextTable(
       columns: ["", "", "", ""],
@@ -42,7 +50,7 @@ struct FigureLines {
           known.map { figure.y.format.text($0.lower, to: $0.upper) } ?? "",
           String(
             repeating: "#",
-            count: max(0, min(room, Int((height(bar.height) * Double(room)).rounded(.up))))),
+            count: height(bar.height)),
         ]
       }, sides: [.right, .right, .right, .left], indent: 2)
     return table.lines

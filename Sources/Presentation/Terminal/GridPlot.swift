@@ -89,7 +89,7 @@ struct GridPlot {
       }
     // All in one place stands in the middle.
     guard ends.high > ends.low else { return value == ends.low ? count / 2 : nil }
-    guard share >= 0, share <= 1 else { return nil }
+    guard share >= 0, share <= 1, share.isFinite else { return nil }
     return Int(share * Double(count - 1) + 0.5)
   }
 
@@ -105,6 +105,7 @@ struct GridPlot {
         levels.isEmpty
         ? (high > low ? (value - low) / (high - low) : 0)
         : Double(levels.count { $0 <= value }) / Double(levels.count)
+      guard share.isFinite else { return shades[shades.count / 2] }
       return shades[min(shades.count - 1, Int(share * Double(shades.count - 1) + 0.5))]
     }
 

@@ -9,12 +9,15 @@ struct RugLines {
 
   /// The line and its labels, at most `width` wide; none without values.
   func lines(width: Int, indent: Int = 2) -> [String] {
+    let values = self.values.filter { position($0).isFinite }
+    let marks = self.marks.filter { position($0.value).isFinite }
     guard let smallest = values.min(), let greatest = values.max() else { return [] }
     let all = values + marks.map(\.value)
     let (low, high) = (position(all.min() ?? smallest), position(all.max() ?? greatest))
     let length = max(20, width - indent - 2)
     func place(_ value: Double) -> Int {
-      high > low ? Int((position(value) - low) / (high - low) * Double(length - 1) + 0.5) : 0
+      let share = high > low ? (position(value) - low) / (high - low) : 0
+      return share.isFinite ? Int(share * Double(length - 1) + 0.5) : 0
     }
     var counts = [Int](repeating: 0, count: length)
     for value in values { counts[place(value)] += 1 }
