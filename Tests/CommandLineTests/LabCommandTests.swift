@@ -20,7 +20,7 @@ import eigenstep
 
   static let refusals: [([String], String)] = [
     (["bowls", "--set", "width=1"], "has no parameter 'width'; it has tolerance and largest"),
-    (["bowls", "--set", "largest=1e9"], "is a number from 1 to 100,000, not 1e9"),
+    (["bowls", "--set", "largest=1e9"], "is a number from 1 to 10,000, not 1e9"),
     (["bowls", "--set", "largest"], "such as tolerance=1e-4, not 'largest'"),
     (["bowls", "--set", "=3"], "not '=3'"),
     (["bowls", "--set", "largest=ten"], "not 'largest=ten'"),
