@@ -105,6 +105,7 @@ import Training
     #expect(documented.subtracting(made) == [], "in docs/json.md, but made nowhere")
     #expect(Set(Self.all.map(\.id)).isSubset(of: made))
     for kind in Prescription.Kind.allCases { #expect(text.contains("`\(kind.rawValue)`")) }
+    for entry in OptimizerCatalogue.all { #expect(text.contains("`\(entry.name)`")) }
     for verdict in Verdict.allCases { #expect(text.contains("`\(verdict.rawValue)`")) }
     let words =
       Advice.Certainty.allCases.map(\.rawValue) + Advice.Suggestion.allCases.map(\.rawValue)

@@ -11,11 +11,13 @@ extension TabularProblem {
   /// `L L' = diag(p) - p p'`. A penalty adds a row per weight.
   ///
   /// - Parameters:
-  ///   - features: row-major: rounded to the precision of the diagnosis, or as no double holds them.
+  ///   - features: row-major: rounded to the precision of the diagnosis, or as no double holds them; made
+  ///     only where the table is small enough.
   ///   - scaling: a factor per parameter by which its column is multiplied, as a preconditioner does.
   /// - Returns: nil for networks, for tables that are too large, and where squares overflow.
   func leastSquaresModes(
-    features: [DoubleDouble], target: [Double], at point: [Double], scaling: [Double]? = nil
+    features: @autoclosure () -> [DoubleDouble], target: @autoclosure () -> [Double],
+    at point: [Double], scaling: [Double]? = nil
   ) -> LeastSquaresModes? {
     switch (model, self.target) {
     case (.linear, .numeric):
@@ -27,12 +29,14 @@ extension TabularProblem {
   }
 
   private func linearModes(
-    _ features: [DoubleDouble], _ target: [Double], _ point: [Double], _ scaling: [Double]?
+    _ makeFeatures: () -> [DoubleDouble], _ target: () -> [Double], _ point: [Double],
+    _ scaling: [Double]?
   ) -> LeastSquaresModes? {
     let (n, d) = (sampleCount, featureCount)
     let scale = (loss.name == ModelLoss.meanSquaredError.name ? 2 : 1) / Double(n)
     guard LeastSquaresModes.affords(rows: n + (l2 > 0 ? d : 0), columns: d + 1) else { return nil }
-    var residual = target.map { DoubleDouble(-$0) }
+    let features = makeFeatures()
+    var residual = target().map { DoubleDouble(-$0) }
     var columns: [[DoubleDouble]] = []
     for column in 0...d {
       let entries = (0..<n).map { column < d ? features[$0 * d + column] : .one }
@@ -45,7 +49,7 @@ extension TabularProblem {
   }
 
   private func softmaxModes(
-    _ features: [DoubleDouble], _ labels: [Int32], classes: Int, _ point: [Double],
+    _ makeFeatures: () -> [DoubleDouble], _ labels: [Int32], classes: Int, _ point: [Double],
     _ scaling: [Double]?
   ) -> LeastSquaresModes? {
     let (n, d, m) = (sampleCount, featureCount, classes)
@@ -53,6 +57,7 @@ extension TabularProblem {
     guard LeastSquaresModes.affords(rows: n * m + (l2 > 0 ? d * m : 0), columns: size) else {
       return nil
     }
+    let features = makeFeatures()
     var columns = [[DoubleDouble]](repeating: [], count: size)
     var residual: [DoubleDouble] = []
     for sample in 0..<n {

@@ -79,10 +79,9 @@ struct StartedProblem<Scalar: LinearMapScalar> {
   func modes(
     of table: TabularProblem, at point: [Scalar], scaling: [Double]? = nil
   ) -> LeastSquaresModes? {
-    let data = table.data(Scalar.element)
-    return table.leastSquaresModes(
-      features: data[0].doubles.map { DoubleDouble($0) },
-      target: data[1].element.isFloating ? data[1].doubles : [],
+    table.leastSquaresModes(
+      features: table.data(Scalar.element)[0].doubles.map { DoubleDouble($0) },
+      target: table.numericTarget.map { Double(Scalar($0)) },
       at: point.map { Double($0) }, scaling: scaling)
   }
 
