@@ -96,8 +96,10 @@ extension DiagnosisReport {
     public var at: Int
     /// The penalty `c` of `c/2 ||w||^2`.
     public var l2: Double
-    /// Choices made for the user, in sentences.
+    /// What was noticed on the way, in sentences.
     public var notes: [String]
+    /// What was decided for the user, who might have decided otherwise; nil in reports of earlier versions.
+    public var readings: [Reading]?
     /// The file of data that goes with a model file.
     public var data: String?
     /// Layers with parameters; nil for a table's model.
@@ -111,7 +113,7 @@ extension DiagnosisReport {
       seed: Int, precision: String, executor: String, name: String? = nil, model: String? = nil,
       lossName: String? = nil, target: String? = nil, optimizer: String? = nil, at: Int = 0,
       l2: Double = 0, notes: [String] = [], data: String? = nil, layers: Int? = nil,
-      isQuadratic: Bool? = nil
+      isQuadratic: Bool? = nil, readings: [Reading]? = nil
     ) {
       self.parameters = parameters
       self.samples = samples
@@ -132,6 +134,7 @@ extension DiagnosisReport {
       self.data = data
       self.layers = layers
       self.isQuadratic = isQuadratic
+      self.readings = readings
     }
   }
 

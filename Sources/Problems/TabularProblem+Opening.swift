@@ -40,6 +40,7 @@ extension TabularProblem {
       target: target, model: source.model ?? (isClasses ? .softmax : .linear),
       loss: given ?? (isClasses ? .crossEntropy : .halfSquaredError), l2: source.l2, seed: seed,
       notes: data.notes)
+    readings = data.readings
   }
 
   private static func loss(_ name: String) throws -> ModelLoss {

@@ -10,7 +10,7 @@ extension DiagnosisReport {
     Document(
       title: subject,
       sections: [
-        answer, curvatureSection, rateSection, directionSection, prescriptionSection,
+        problem.readingSection, answer, curvatureSection, rateSection, directionSection, prescriptionSection,
         closingSection,
       ].compactMap { $0 })
   }
@@ -46,5 +46,14 @@ extension DiagnosisReport {
     let rest =
       findings.filter { advice.also.contains($0.id) }.map(\.sentence) + problem.notes
     return rest.isEmpty ? nil : Document.Section("Also", [.notes(rest)])
+  }
+}
+
+extension DiagnosisReport.Problem {
+  /// What was decided for the user, before any number that rests on it.
+  var readingSection: Document.Section? {
+    guard let readings, !readings.isEmpty else { return nil }
+    return Document.Section(
+      nil, readings.map { .paragraph(Document.Paragraph($0.sentence, lead: "Read", tone: .fact)) })
   }
 }

@@ -11,7 +11,7 @@ extension SpectrumReport {
     Document(
       title: subject,
       sections: [
-        eigenvalueSection, summarySection, densitySection, layerSection, closingSection,
+        problem.readingSection, eigenvalueSection, summarySection, densitySection, layerSection, closingSection,
       ].compactMap { $0 })
   }
 

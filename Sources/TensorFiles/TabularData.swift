@@ -11,6 +11,8 @@ public struct TabularData: Sendable {
   public let target: Target
   /// What was decided or noticed on the way, one sentence each, to be said aloud.
   public let notes: [String]
+  /// What was decided for the user, who might have decided otherwise.
+  public let readings: [Reading]
 
   /// What a model is to predict.
   public enum Target: Sendable, Equatable {
@@ -82,6 +84,7 @@ public struct TabularData: Sendable {
     featureNames = matrix.names
     sampleCount = table.rowCount
     self.notes = notes
+    readings = []
   }
 
   private static func chosenColumns(

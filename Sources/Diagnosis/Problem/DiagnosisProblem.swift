@@ -1,5 +1,6 @@
 import Curvature
 import LinearMaps
+import Presentation
 import TensorPrograms
 
 /// Where a loss comes from.
@@ -30,8 +31,10 @@ public struct DiagnosisProblem: Sendable {
   public var isQuadratic: Bool
   /// Whether the outputs are linear in the parameters, so that the Gauss-Newton matrix is the Hessian.
   public var isLinearInParameters: Bool
-  /// Choices made for the user, in sentences.
+  /// What was noticed on the way, in sentences.
   public var notes: [String]
+  /// What was decided for the user and stands in the report's first lines.
+  public var readings: [Reading] = []
   /// The file that the data came from.
   public var dataName: String?
   /// Called with the parameters at the point of diagnosis, before anything is measured there.
@@ -82,6 +85,7 @@ public struct DiagnosisProblem: Sendable {
       targetName: table.targetName, l2: table.l2, isQuadratic: table.isQuadratic,
       isLinearInParameters: table.isLinearInParameters, notes: table.notes)
     self.table = table
+    readings = table.readings
   }
 
   public var parameters: [LossDefinition.Parameter] {

@@ -1,5 +1,6 @@
 import Curvature
 import LinearMaps
+import Presentation
 import TensorPrograms
 
 /// A table, a model and a loss: what is to be diagnosed.
@@ -21,8 +22,10 @@ public struct TabularProblem: Sendable {
   /// The penalty `c` of `c/2 ||w||^2`, biases excluded.
   public var l2: Double
   public var seed: Int
-  /// Choices made for the user, in sentences.
+  /// What was noticed on the way, in sentences.
   public var notes: [String]
+  /// What was decided for the user and stands in the report's first lines.
+  public var readings: [Reading] = []
   /// Factors `1 / s_j^2` by which the penalty weighs the first layer's row `j`, after a change of
   /// variables; nil for equal weights.
   var penaltyScales: [Double]?

@@ -108,6 +108,6 @@ struct StartedProblem<Scalar: LinearMapScalar> {
       target: problem.targetName, optimizer: request.training.optimizer.name,
       at: request.training.steps, l2: problem.l2, notes: problem.notes, data: problem.dataName,
       layers: problem.table == nil ? problem.parameters.layers.count : nil,
-      isQuadratic: problem.isQuadratic)
+      isQuadratic: problem.isQuadratic, readings: problem.readings)
   }
 }
