@@ -92,7 +92,7 @@ extension DiagnosisProblem {
     of model: OnnxModel, _ options: ModelFileRequest
   ) throws -> String {
     let wanted = options.lossOutput ?? options.output
-    guard let name = wanted ?? model.outputs.first else {
+    guard let name = wanted ?? model.scoreOutput?.name else {
       throw DiagnosisFailure(.badData, "The model has no output.")
     }
     guard model.outputs.contains(name) else {

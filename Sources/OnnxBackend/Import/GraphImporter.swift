@@ -39,6 +39,7 @@ final class GraphImporter {
   let builder: ProgramBuilder
   let reader: TensorReader
   let options: Options
+  let sequences: SequenceTable
   private let functions: FunctionTable
   private let effort: Effort
 
@@ -56,6 +57,7 @@ final class GraphImporter {
     self.functions = functions
     self.options = options
     effort = Effort()
+    sequences = SequenceTable()
   }
 
   private init(_ outer: GraphImporter, builder: ProgramBuilder) {
@@ -64,6 +66,7 @@ final class GraphImporter {
     functions = outer.functions
     options = outer.options
     effort = outer.effort
+    sequences = outer.sequences
   }
 
   /// Whether sizes are non-negative, few, and small enough to count in 64 bits.
@@ -131,7 +134,7 @@ final class GraphImporter {
         importer: self, scope: scope, values: values)
     }
     builder.source = node.name.isEmpty ? node.output.first : node.name
-    if !node.attribute.contains(where: \.hasG), let tensors = constants(inputs) {
+    if rule.isFolded, !node.attribute.contains(where: \.hasG), let tensors = constants(inputs) {
       let small = ProgramBuilder()
       let folded = context(small, tensors.map { $0.map(small.constant) })
       if let known = try fold(rule, folded) { return known }

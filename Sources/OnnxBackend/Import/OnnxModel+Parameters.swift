@@ -20,7 +20,7 @@ extension OnnxModel {
     let live = try influences(on: outputs)
     return proto.graph.initializer.compactMap { tensor in
       guard let value = initializers[tensor.name], live.contains(tensor.name),
-        value.element.isFloating, value.shape.rank > 0
+        value.element.isFloating, value.shape.rank > 0, classical.constants[tensor.name] == nil
       else { return nil }
       return Parameter(name: tensor.name, value: value)
     }
@@ -33,6 +33,7 @@ extension OnnxModel {
     return proto.graph.initializer.compactMap { tensor in
       guard let value = initializers[tensor.name], value.element.isFloating else { return nil }
       if live.contains(tensor.name) {
+        if let reason = classical.constants[tensor.name] { return (tensor.name, reason) }
         return value.shape.rank > 0 ? nil : (tensor.name, "a single number")
       }
       return (

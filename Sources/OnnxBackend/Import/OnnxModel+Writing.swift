@@ -8,7 +8,7 @@ extension OnnxModel {
   /// - Throws: `OnnxModelError`, for a name or shape that does not fit, and for more than the 2 GB that
   ///   one ONNX file can hold.
   public func settingInitializers(_ values: [String: Tensor]) throws -> Data {
-    var model = proto
+    var model = original
     for (name, value) in values {
       guard let known = initializers[name] else {
         throw OnnxModelError("The model has no initializer '\(name)'")
@@ -23,6 +23,7 @@ extension OnnxModel {
       guard let value = values[name] else { continue }
       model.graph.initializer[index].setValue(value)
     }
+    classical.set(values, in: &model)
     try model.graph.embed(reader)
     for index in model.functions.indices { try model.functions[index].node.embed(reader) }
     do {

@@ -59,6 +59,9 @@ public struct OnnxModel: Sendable {
   public let initializers: [String: Tensor]
 
   let proto: Onnx_ModelProto
+  /// As the file has it, which is what is written.
+  let original: Onnx_ModelProto
+  let classical: ClassicalExport
   let reader: TensorReader
   let functions: FunctionTable
   let limits: Limits
@@ -93,18 +96,21 @@ public struct OnnxModel: Sendable {
         "The model file has \(data.count) bytes, more than the limit of \(limits.fileBytes)")
     }
     _ = try ModelScan(data, limits: limits)
-    do { proto = try Onnx_ModelProto(serializedBytes: data) } catch {
+    do { original = try Onnx_ModelProto(serializedBytes: data) } catch {
       throw OnnxModelError("The file is not an ONNX model, or it is cut short or damaged")
     }
-    try ModelCheck.check(proto, limits: limits)
+    try ModelCheck.check(original, limits: limits)
+    classical = try ClassicalExport(original)
+    proto = classical.model
     functions = try FunctionTable(proto.functions)
     let reader = TensorReader(folder: folder, floating: element, limits: limits)
     try Self.checkSize(of: proto.graph.initializer, element, limits)
     var initializers: [String: Tensor] = [:]
-    for tensor in proto.graph.initializer {
+    for tensor in proto.graph.initializer where !tensor.isText {
       initializers[tensor.name] = try reader.tensor(tensor, named: tensor.name)
     }
-    inputs = try proto.graph.input.filter { initializers[$0.name] == nil }.map {
+    let stored = Set(proto.graph.initializer.map(\.name))
+    inputs = try proto.graph.input.filter { !stored.contains($0.name) }.map {
       try Self.input($0, reader)
     }
     outputs = proto.graph.output.map(\.name)

@@ -7,16 +7,19 @@ struct OperatorRule: Sendable {
   let domain: String
   /// Inputs that are no parameters whatever feeds them: shapes, axes, bounds, running statistics.
   let constants: [Int]
+  /// Whether it is computed when the model is read where all its inputs are known.
+  let isFolded: Bool
   /// The results in output order; trailing ones that the node leaves out may be missing.
   let `import`: @Sendable (NodeContext) throws -> [Traced]
 
   init(
-    _ name: String, domain: String = "", constants: [Int] = [],
+    _ name: String, domain: String = "", constants: [Int] = [], isFolded: Bool = true,
     import: @escaping @Sendable (NodeContext) throws -> [Traced]
   ) {
     self.name = name
     self.domain = domain
     self.constants = constants
+    self.isFolded = isFolded
     self.import = `import`
   }
 
@@ -28,7 +31,8 @@ struct OperatorRule: Sendable {
 enum OperatorCatalogue {
   static let all: [OperatorRule] =
     elementwise + activations + logic + products + structural + slicing + indexing + scattering
-    + reductions + constants + control + neuralNetworks
+    + reductions + constants + control + neuralNetworks + sequences + sampling
+    + classical
 
   static func rule(_ name: String, domain: String) -> OperatorRule? { index[domain]?[name] }
 

@@ -1,0 +1,26 @@
+extension OnnxModel {
+  /// The output that a loss is most likely of: the first with floating-point numbers. Labels, which
+  /// classifiers put first, are passed over.
+  ///
+  /// - Returns: nil where there is no output; `passed` names the outputs before it.
+  public var scoreOutput: (name: String, passed: [String])? {
+    let scores = proto.graph.output.firstIndex { info in
+      switch info.type.value {
+      case .tensorType(let type)?:
+        let real: [Onnx_TensorProto.DataType] = [
+          .undefined, .float, .double, .float16, .bfloat16,
+        ]
+        return real.map(\.rawValue).contains(Int(type.elemType))
+      case nil, .sequenceType?, .mapType?, .optionalType?, .sparseTensorType?: return true
+      }
+    }
+    guard let name = scores.map({ outputs[$0] }) ?? outputs.first else { return nil }
+    return (name, scores.map { Array(outputs[..<$0]) } ?? [])
+  }
+
+  /// The stored tensors that a file keeps as attributes of a node, and that come of two rows of which one
+  /// is the other's negative.
+  public var attributeParameters: [(name: String, isMirrored: Bool)] {
+    classical.attributes.map { ($0.name, $0.isMirrored) }
+  }
+}
