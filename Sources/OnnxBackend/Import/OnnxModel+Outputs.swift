@@ -11,7 +11,8 @@ extension OnnxModel {
           .undefined, .float, .double, .float16, .bfloat16,
         ]
         return real.map(\.rawValue).contains(Int(type.elemType))
-      case nil, .sequenceType?, .mapType?, .optionalType?, .sparseTensorType?: return true
+      // A sequence or a map, as classifiers write their probabilities.
+      case nil: return true
       }
     }
     guard let name = scores.map({ outputs[$0] }) ?? outputs.first else { return nil }

@@ -32,7 +32,7 @@ enum OperatorCatalogue {
   static let all: [OperatorRule] =
     elementwise + activations + logic + products + structural + slicing + indexing + scattering
     + reductions + constants + control + neuralNetworks + sequences + sampling
-    + classical
+    + classical + signals
 
   static func rule(_ name: String, domain: String) -> OperatorRule? { index[domain]?[name] }
 

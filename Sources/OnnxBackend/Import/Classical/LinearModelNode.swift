@@ -64,7 +64,8 @@ struct LinearModelNode {
       zip(values.prefix(values.count / 2), values.suffix(values.count / 2)).allSatisfy { $0 == -$1 }
     }
     let isMirrored =
-      isClassifier && rows == 2 && negated(coefficients) && (intercepts.isEmpty || negated(intercepts))
+      isClassifier && rows == 2 && negated(coefficients)
+      && (intercepts.isEmpty || negated(intercepts))
     let kept = isMirrored ? 1 : rows
     store("coefficients", Array(coefficients.suffix(kept * width)), [kept, width], isMirrored)
     if !intercepts.isEmpty {

@@ -62,10 +62,11 @@ extension OperatorCatalogue {
       OperatorRule("Imputer", domain: ml) { node in
         let x = try node.input(0)
         let isReal = x.element.isFloating
-        let news = isReal ? node.floats("imputed_value_floats") : node.doubles("imputed_value_int64s")
+        let news =
+          isReal ? node.floats("imputed_value_floats") : node.doubles("imputed_value_int64s")
         let missing =
-          isReal ? node.float("replaced_value_float", 0)
-          : Double(node.int("replaced_value_int64", 0))
+          isReal
+          ? node.float("replaced_value_float", 0) : Double(node.int("replaced_value_int64", 0))
         let isMissing =
           missing.isNaN ? x.compare(.notEqual, x) : x.compare(.equal, x.scalar(missing))
         guard let news, !news.isEmpty else { throw node.fail("it has no values to put in") }
@@ -114,7 +115,9 @@ extension OperatorCatalogue {
           values = (numbers, .int64, Double(node.int("default_int64", -1)))
         } else if let tensor = try node.tensor("values_tensor") {
           let fallback = try node.tensor("default_tensor")?.doubles.first
-          values = (tensor.doubles, tensor.element, fallback ?? (tensor.element.isFloating ? 0 : -1))
+          values = (
+            tensor.doubles, tensor.element, fallback ?? (tensor.element.isFloating ? 0 : -1)
+          )
         } else {
           throw node.fail("its values are texts, which cannot be computed with")
         }

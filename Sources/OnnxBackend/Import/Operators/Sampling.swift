@@ -39,7 +39,7 @@ extension OperatorCatalogue {
       let sum = parts.dropFirst().reduce(parts[0], +)
       return [
         sum.transposed([0, 2, 1]).reshaped(
-          Shape(x.shape.dimensions[..<2] + grid.shape.dimensions[1...axes]))
+          Shape(Array(x.shape.dimensions[..<2]) + Array(grid.shape.dimensions[1...axes])))
       ]
     },
     OperatorRule("AffineGrid", constants: [1]) { node in
