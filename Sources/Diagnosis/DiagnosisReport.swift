@@ -98,8 +98,6 @@ extension DiagnosisReport {
     public var l2: Double
     /// What was noticed on the way, in sentences.
     public var notes: [String]
-    /// What was decided for the user, who might have decided otherwise; nil in reports of earlier versions.
-    public var readings: [Reading]?
     /// The file of data that goes with a model file.
     public var data: String?
     /// Layers with parameters; nil for a table's model.
@@ -107,6 +105,9 @@ extension DiagnosisReport {
     /// Whether the loss is a quadratic in the parameters; nil where it was not said, and the names of
     /// model and loss tell.
     public var isQuadratic: Bool?
+    /// What was decided for the user, who might have decided otherwise; nil in reports of earlier
+    /// versions.
+    public var readings: [Reading]?
 
     public init(
       parameters: Int, samples: Int, features: Int?, loss: Double?, gradientNorm: Double?,
