@@ -7,7 +7,7 @@ import TensorPrograms
 /// A model file as a program over the types of its data, before any number of these is read: which
 /// parameters have a derivative, and whether output and loss can be had in the memory given.
 struct TracedModelFile {
-  private let choice: ModelFileChoice
+  let choice: ModelFileChoice
   /// Those that the output has a derivative in, and why the others are none.
   let parameters: ModelParameters
   /// Of one batch.
@@ -138,40 +138,5 @@ struct TracedModelFile {
     if shape.rank >= 2 { return .weight }
     let scales = ["weight", "scale", "gamma"]
     return scales.contains(where: name.lowercased().hasSuffix) ? .normScale : .bias
-  }
-}
-
-extension TracedModelFile {
-  /// What was decided on the way, and what exporters do to models that changes what is diagnosed.
-  var notes: [String] {
-    let model = choice.model
-    var notes: [String] = []
-    if choice.loss == nil {
-      notes.append("The loss is the model's own output '\(choice.output)', measured as one batch.")
-    }
-    let idle = parameters.entries.filter { $0.reason == "no influence on the loss" }
-    if !idle.isEmpty {
-      notes.append(
-        "Left out, since the loss does not depend on them: "
-          + "\(Wording.list(idle.prefix(5).map(\.name) + (idle.count > 5 ? ["..."] : []))).")
-    }
-    let merged = parameters.names.filter { name in
-      let values = model.initializers[name]!.doubles
-      return values.count > 1 && model.readerCount(of: name) > 1
-        && values.allSatisfy { $0 == values[0] }
-    }
-    if !merged.isEmpty {
-      let shown = merged.prefix(3).map(Printable.line) + (merged.count > 3 ? ["..."] : [])
-      notes.append(
-        "\(Wording.list(shown)): one number throughout, and read more than once. Exporters merge "
-          + "equal tensors; if training has several, export without optimisation (the README says "
-          + "how), or they are diagnosed as one.")
-    }
-    if choice.options.training, !model.uses(["BatchNormalization", "Dropout"]) {
-      notes.append(
-        "--training changes nothing: there is no BatchNormalization or Dropout in the model, maybe "
-          + "since the exporter folded them away.")
-    }
-    return notes
   }
 }

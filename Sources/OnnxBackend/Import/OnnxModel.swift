@@ -55,13 +55,15 @@ public struct OnnxModel: Sendable {
   public let inputs: [Input]
   /// The names of the outputs, in order.
   public let outputs: [String]
-  /// The stored tensors by name.
+  /// The stored tensors by name: initializers, and the floating-point tensors of Constant nodes, which
+  /// some exporters keep weights in, by the node's output.
   public let initializers: [String: Tensor]
 
   let proto: Onnx_ModelProto
   let reader: TensorReader
   let functions: FunctionTable
   let limits: Limits
+  let signature: ExportSignature
 
   /// Reads a model file and the files beside it that its tensors are kept in.
   ///
@@ -92,17 +94,23 @@ public struct OnnxModel: Sendable {
       throw OnnxModelError(
         "The model file has \(data.count) bytes, more than the limit of \(limits.fileBytes)")
     }
-    _ = try ModelScan(data, limits: limits)
+    signature = try ModelScan(data, limits: limits).signature
     do { proto = try Onnx_ModelProto(serializedBytes: data) } catch {
       throw OnnxModelError("The file is not an ONNX model, or it is cut short or damaged")
     }
     try ModelCheck.check(proto, limits: limits)
     functions = try FunctionTable(proto.functions)
     let reader = TensorReader(folder: folder, floating: element, limits: limits)
-    try Self.checkSize(of: proto.graph.initializer, element, limits)
+    let constants = proto.graph.node.compactMap { node in
+      node.storedTensor.map { (name: node.output[0], tensor: $0) }
+    }
+    try Self.checkSize(of: proto.graph.initializer + constants.map(\.tensor), element, limits)
     var initializers: [String: Tensor] = [:]
     for tensor in proto.graph.initializer {
       initializers[tensor.name] = try reader.tensor(tensor, named: tensor.name)
+    }
+    for (name, tensor) in constants {
+      initializers[name] = try reader.tensor(tensor, named: name)
     }
     inputs = try proto.graph.input.filter { initializers[$0.name] == nil }.map {
       try Self.input($0, reader)
