@@ -19,10 +19,23 @@ struct ModelData {
   /// Samples where all arrays share a leading axis; nil where they do not.
   var sampleCount: Int?
   private let path: String
-  private let source: any TensorSource
+  /// Nil where there is nothing to read.
+  private let source: (any TensorSource)?
   private let wanted: [OnnxModel.Input]
   private let keys: [String]
   private let rows: Range<Int>?
+
+  /// Of a loss that depends on nothing but its parameters.
+  init() {
+    inputTypes = []
+    targetType = nil
+    targetName = ""
+    path = ""
+    source = nil
+    wanted = []
+    keys = []
+    rows = nil
+  }
 
   /// Reads headers alone.
   init(
@@ -99,6 +112,7 @@ struct ModelData {
   ///   before anything is read.
   /// - Throws: `DiagnosisFailure`, `ArrayFileError`.
   mutating func load(memory: Int) throws {
+    guard let source else { return }
     let types = try keys.map { try source.type(of: $0) } + (targetType.map { [$0] } ?? [])
     let bytes = zip(types, inputTypes + (targetType.map { [$0] } ?? [])).reduce(0.0) {
       total, pair in

@@ -15,6 +15,8 @@ public struct ModelParameters: Sendable {
     let canBeTrained: Bool
     /// Whether only its look or its place in the file speaks against it.
     fileprivate(set) var mayBeParameter: Bool
+    /// Whether an option decided it.
+    fileprivate(set) var isChosen = false
   }
 
   public let entries: [Entry]
@@ -71,7 +73,7 @@ public struct ModelParameters: Sendable {
           entry.reason
         }
       var entry = entry
-      if reason != entry.reason { entry.mayBeParameter = false }
+      if reason != entry.reason { (entry.mayBeParameter, entry.isChosen) = (false, true) }
       entry.reason = reason
       return entry
     }

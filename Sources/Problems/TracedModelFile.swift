@@ -13,18 +13,33 @@ struct TracedModelFile {
   /// Of one batch.
   private let outputType: TensorType
   private let run: ModelRun
+  /// The loss that fits the output.
+  let fit: LossFit
+  /// What the exporter did to the network.
+  let export: ExportFindings
   /// The size of the only batch that the model takes, where the data hold several of them.
   private let fixedBatch: Int?
 
   init(_ choice: ModelFileChoice, on data: ModelData, seed: Int, memory: Int) throws {
     self.choice = choice
-    run = ModelRun(
-      model: choice.model, output: choice.output, inputs: choice.inputs.map(\.name),
-      training: choice.options.training, seed: UInt64(bitPattern: Int64(seed)))
-    fixedBatch = try data.fixedBatch()
-    let program = try run.program(of: choice.parameters, data.inputTypes, samples: fixedBatch)
+    var fit = LossFit(choice)
+    let fixedBatch = try data.fixedBatch()
+    func traced() throws -> (ModelRun, Program) {
+      let run = ModelRun(
+        model: fit.model, output: choice.output, inputs: choice.inputs.map(\.name),
+        training: choice.options.training, seed: UInt64(bitPattern: Int64(seed)))
+      return (
+        run, try run.program(of: choice.parameters, data.inputTypes, samples: fixedBatch)
+      )
+    }
+    var (run, program) = try traced()
     outputType = program.outputTypes[0]
+    let batch = data.targetType.map { Self.ofBatch($0, fixedBatch) }
+    try fit.settle(outputs: outputType, target: batch, path: choice.dataPath ?? "")
+    (run, program) = try traced()
+    (self.run, self.fit, self.fixedBatch) = (run, fit, fixedBatch)
     parameters = choice.parameters.reached(by: program)
+    export = ExportFindings(choice, parameters: parameters)
     try checkOutput()
     try check(program, on: data, memory: memory)
     guard !parameters.names.isEmpty else {
@@ -70,14 +85,14 @@ struct TracedModelFile {
 
   /// Refuses a target of a type that the loss cannot compare with the output.
   func checkTarget(of data: ModelData) throws {
-    guard let loss = choice.loss, let given = data.targetType else { return }
+    guard let loss = fit.loss, let given = data.targetType else { return }
     let targetType = ofBatch(loss.labelType(given, outputs: outputs(over: data)))
     do {
       _ = try Program.trace(outputType, targetType) { loss.apply($0, $1) }
     } catch {
       throw DiagnosisFailure(
         .badData,
-        "\(choice.dataPath): the target '\(data.targetName)' is \(targetType) and the output "
+        "\(choice.dataPath ?? ""): the target '\(data.targetName)' is \(targetType) and the output "
           + "'\(choice.output)' \(outputType), which the loss \(loss.name) cannot compare; choose "
           + "another \(option: .loss), \(option: .output) or \(option: .target).")
     }
@@ -98,7 +113,10 @@ struct TracedModelFile {
     let forward = run.function(of: parameters.names)
     var arrays = data.inputs
     var definition: LossDefinition
-    if let loss = choice.loss {
+    if let loss = fit.loss {
+      try fit.check(
+        data.target ?? Tensor([0.0], shape: [1]), path: choice.dataPath ?? "",
+        name: data.targetName)
       let target = try data.target(
         for: loss, outputs: outputs(over: data), outputName: choice.output)
       let loss = loss.ignoringLabels(of: target)
@@ -127,9 +145,11 @@ struct TracedModelFile {
   }
 
   /// A target's type over one batch.
-  private func ofBatch(_ type: TensorType) -> TensorType {
+  private func ofBatch(_ type: TensorType) -> TensorType { Self.ofBatch(type, fixedBatch) }
+
+  private static func ofBatch(_ type: TensorType, _ fixedBatch: Int?) -> TensorType {
     var type = type
-    if let fixedBatch { type.shape[0] = fixedBatch }
+    if let fixedBatch, type.shape.rank > 0 { type.shape[0] = fixedBatch }
     return type
   }
 

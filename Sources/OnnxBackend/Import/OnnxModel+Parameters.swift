@@ -46,7 +46,7 @@ extension OnnxModel {
       guard stored.canBeTrained else {
         stored.reason =
           used.contains(name)
-          ? "a bound, a running statistic or the like" : "the outputs do not depend on it"
+          ? TensorStanding.roleOfConstant(uses.uses(of: name)) : "the outputs do not depend on it"
         return stored
       }
       let isConstant = inConstants.contains(name)
@@ -65,6 +65,14 @@ extension OnnxModel {
     try storedTensors(for: outputs).compactMap {
       $0.reason == nil ? Parameter(name: $0.name, value: initializers[$0.name]!) : nil
     }
+  }
+
+  /// Whether the file says that an output has no axis: that it is a single number.
+  public func isNumber(_ output: String) -> Bool {
+    guard let info = proto.graph.output.first(where: { $0.name == output }),
+      case .tensorType(let type)? = info.type.value, type.hasShape
+    else { return false }
+    return type.shape.dim.isEmpty
   }
 
   /// Whether a node of the graph, or of a function, is one of these operators.

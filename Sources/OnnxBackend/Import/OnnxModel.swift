@@ -59,7 +59,10 @@ public struct OnnxModel: Sendable {
   /// some exporters keep weights in, by the node's output.
   public let initializers: [String: Tensor]
 
-  let proto: Onnx_ModelProto
+  /// The type that all floating-point values take; nil for the file's own.
+  public let element: ElementType?
+
+  var proto: Onnx_ModelProto
   let reader: TensorReader
   let functions: FunctionTable
   let limits: Limits
@@ -67,10 +70,13 @@ public struct OnnxModel: Sendable {
 
   /// Reads a model file and the files beside it that its tensors are kept in.
   ///
-  /// - Parameter element: the type that all floating-point values take, or nil for the file's own.
+  /// - Parameters:
+  ///   - element: the type that all floating-point values take, or nil for the file's own.
+  ///   - isUniform: whether, where `element` is nil, all take the type of most stored numbers.
   /// - Throws: `OnnxModelError` in one sentence, naming what is wrong.
   public init(
-    contentsOf path: String, element: ElementType? = nil, limits: Limits = Limits()
+    contentsOf path: String, element: ElementType? = nil, isUniform: Bool = false,
+    limits: Limits = Limits()
   ) throws {
     let file = URL(fileURLWithPath: path)
     let data: Data
@@ -79,15 +85,19 @@ public struct OnnxModel: Sendable {
     }
     try self.init(
       data: data, folder: file.resolvingSymlinksInPath().deletingLastPathComponent(),
-      element: element, limits: limits)
+      element: element, isUniform: isUniform, limits: limits)
   }
 
   /// Reads a model from bytes.
   ///
-  /// - Parameter folder: where tensors kept in other files lie; nil refuses them.
+  /// - Parameters:
+  ///   - folder: where tensors kept in other files lie; nil refuses them.
+  ///   - element: the type that all floating-point values take, or nil for the file's own.
+  ///   - isUniform: whether, where `element` is nil, all take the type of most stored numbers.
   /// - Throws: `OnnxModelError` in one sentence, naming what is wrong.
   public init(
-    data: Data, folder: URL? = nil, element: ElementType? = nil, limits: Limits = Limits()
+    data: Data, folder: URL? = nil, element: ElementType? = nil, isUniform: Bool = false,
+    limits: Limits = Limits()
   ) throws {
     precondition(element?.isFloating ?? true, "floating-point values cannot become integers")
     guard data.count <= limits.fileBytes else {
@@ -99,6 +109,8 @@ public struct OnnxModel: Sendable {
       throw OnnxModelError("The file is not an ONNX model, or it is cut short or damaged")
     }
     try ModelCheck.check(proto, limits: limits)
+    let element = element ?? (isUniform ? proto.graph.mostlyFloat64 ? .float64 : .float32 : nil)
+    self.element = element
     functions = try FunctionTable(proto.functions)
     let reader = TensorReader(folder: folder, floating: element, limits: limits)
     let constants = proto.graph.node.compactMap { node in
@@ -162,5 +174,27 @@ public struct OnnxModel: Sendable {
       name: info.name,
       element: try reader.elementType(type.elemType, of: "The input '\(info.name)'"),
       dimensions: dimensions)
+  }
+}
+
+extension Onnx_GraphProto {
+  /// Whether most of the floating-point numbers that the graph stores, or else most inputs, are float64.
+  fileprivate var mostlyFloat64: Bool {
+    func isMost(_ types: [(element: Int32, count: Double)]) -> Bool? {
+      let double = types.filter { Int($0.element) == Onnx_TensorProto.DataType.double.rawValue }
+      let kinds: [Onnx_TensorProto.DataType] = [.float, .float16, .bfloat16]
+      let single = types.filter { kinds.map(\.rawValue).contains(Int($0.element)) }
+      guard !(double + single).isEmpty else { return nil }
+      return double.reduce(0) { $0 + $1.count } > single.reduce(0) { $0 + $1.count }
+    }
+    func sized(_ tensors: [Onnx_TensorProto]) -> [(element: Int32, count: Double)] {
+      tensors.map { ($0.dataType, $0.dims.reduce(1.0) { $0 * Double($1) }) }
+    }
+    let inputs = input.compactMap { info -> (element: Int32, count: Double)? in
+      guard case .tensorType(let type)? = info.type.value else { return nil }
+      return (type.elemType, 1)
+    }
+    return isMost(sized(initializer)) ?? isMost(sized(node.compactMap(\.storedTensor)))
+      ?? isMost(inputs) ?? false
   }
 }

@@ -43,6 +43,17 @@ struct TensorStanding {
     }
   }
 
+  /// What a tensor is that is used, but not differentiated by.
+  static func roleOfConstant(_ places: [TensorUses.Use]) -> String {
+    func all(_ operation: String, _ inputs: ClosedRange<Int>) -> Bool {
+      !places.isEmpty
+        && places.allSatisfy { $0.node.opType == operation && inputs.contains($0.input) }
+    }
+    if all("BatchNormalization", 3...4) { return "a running statistic" }
+    if all("Clip", 1...2) { return "a bound" }
+    return "a bound, a running statistic or the like"
+  }
+
   /// What a single number is, where that is no parameter. An axis does not change what a tensor is for,
   /// but numbers with one are kept as parameters but for exponents and epsilons, as exporters write them
   /// only where a module has them.
