@@ -200,7 +200,7 @@ struct ModelData {
 }
 
 extension ModelData {
-  /// The size of the only batch that the model takes, where the data hold several of them.
+  /// The size of the only batch that the model's inputs take.
   ///
   /// - Throws: `DiagnosisFailure` where they do not fill whole batches.
   func fixedBatch() throws -> Int? {
@@ -208,9 +208,9 @@ extension ModelData {
     let sizes = wanted.map { input -> Int? in
       if case .fixed(let size)? = input.dimensions?.first { size } else { nil }
     }
-    guard let size = sizes.first ?? nil, size > 0, sizes.allSatisfy({ $0 == size }), size != samples
+    guard let size = sizes.first ?? nil, size > 0, sizes.allSatisfy({ $0 == size })
     else { return nil }
-    guard samples > size, samples % size == 0 else {
+    guard samples >= size, samples % size == 0 else {
       let shapes = zip(wanted, inputTypes).map { "'\($0.name)' is \($1.shape)" }
       throw DiagnosisFailure(
         .badData,

@@ -53,6 +53,12 @@ extension TracedModelFile {
           ? "The loss is the model's own output '\(choice.output)', which depends on no data."
           : "The loss is the model's own output '\(choice.output)', measured as one batch.")
     }
+    if let writtenBatch {
+      notes.append(
+        "The node \(Printable.line(writtenBatch.node)) takes batches of "
+          + "\(Wording.count(writtenBatch.size, "sample")) alone, as it was exported, so the samples were "
+          + "run in such batches.")
+    }
     if choice.options.training, !choice.model.uses(["BatchNormalization", "Dropout"]) {
       notes.append(
         "--training changes nothing: there is no BatchNormalization or Dropout in the model, maybe "

@@ -17,26 +17,52 @@ struct TracedModelFile {
   let fit: LossFit
   /// What the exporter did to the network.
   let export: ExportFindings
-  /// The size of the only batch that the model takes, where the data hold several of them.
+  /// The size of the only batch that the model takes; nil where any will do.
   private let fixedBatch: Int?
+  /// The node that allows only batches of one size, where the inputs do not say so.
+  let writtenBatch: (size: Int, node: String)?
 
   init(_ choice: ModelFileChoice, on data: ModelData, seed: Int, memory: Int) throws {
     self.choice = choice
     var fit = LossFit(choice)
-    let fixedBatch = try data.fixedBatch()
-    func traced() throws -> (ModelRun, Program) {
+    var fixedBatch = try data.fixedBatch()
+    var written: (size: Int, node: String)?
+    func traced(_ samples: Int?) throws -> (ModelRun, Program) {
       let run = ModelRun(
         model: fit.model, output: choice.output, inputs: choice.inputs.map(\.name),
         training: choice.options.training, seed: UInt64(bitPattern: Int64(seed)))
       return (
-        run, try run.program(of: choice.parameters, data.inputTypes, samples: fixedBatch)
+        run, try run.program(of: choice.parameters, data.inputTypes, samples: samples)
       )
     }
-    var (run, program) = try traced()
+    do { _ = try traced(fixedBatch) } catch {
+      // A graph that was traced with one batch may hold its size.
+      guard fixedBatch == nil, choice.loss != nil, let samples = data.sampleCount else {
+        throw error
+      }
+      written = choice.model.writtenSizes.first { size, _ in
+        guard size < samples, let shape = try? traced(size).1.outputTypes[0].shape else {
+          return false
+        }
+        return shape.dimensions.first == size
+      }
+      guard let written else { throw error }
+      guard samples.isMultiple(of: written.size) else {
+        throw DiagnosisFailure(
+          .badData,
+          "The node \(written.node) takes batches of \(written.size) samples only, but "
+            + "\(choice.dataPath ?? "") has \(samples): use "
+            + "\(option: .samples, "\(samples / written.size * written.size)"), or export the model "
+            + "with a dynamic batch axis.")
+      }
+      fixedBatch = written.size
+    }
+    writtenBatch = written
+    var (run, program) = try traced(fixedBatch)
     outputType = program.outputTypes[0]
     let batch = data.targetType.map { Self.ofBatch($0, fixedBatch) }
     try fit.settle(outputs: outputType, target: batch, path: choice.dataPath ?? "")
-    (run, program) = try traced()
+    (run, program) = try traced(fixedBatch)
     (self.run, self.fit, self.fixedBatch) = (run, fit, fixedBatch)
     parameters = choice.parameters.reached(by: program)
     export = ExportFindings(choice, parameters: parameters)

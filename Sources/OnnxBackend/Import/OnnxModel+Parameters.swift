@@ -84,6 +84,32 @@ extension OnnxModel {
     return found
   }
 
+  /// The first sizes that Reshape and Expand nodes are given as numbers, each with its node: where a model
+  /// was traced with one batch, its size is among them.
+  public var writtenSizes: [(size: Int, node: String)] {
+    var constants: [String: Onnx_TensorProto] = [:]
+    for node in proto.graph.node where node.opType == "Constant" {
+      guard let value = node.attribute.first else { continue }
+      if value.name == "value" { constants[node.output.first ?? ""] = value.t }
+      if value.name == "value_ints" {
+        var tensor = Onnx_TensorProto()
+        tensor.dataType = OnnxElement.int64.rawValue
+        tensor.dims = [Int64(value.ints.count)]
+        tensor.int64Data = value.ints
+        constants[node.output.first ?? ""] = tensor
+      }
+    }
+    return proto.graph.node.compactMap { node in
+      guard ["Reshape", "Expand"].contains(node.opType), node.input.count > 1 else { return nil }
+      let name = node.input[1]
+      let shape =
+        initializers[name]
+        ?? constants[name].flatMap { try? reader.tensor($0, named: name) }
+      guard let size = shape?.doubles.first, size >= 1, size < 0x1p31 else { return nil }
+      return (Int(size), node.title)
+    }
+  }
+
   /// How many inputs of the graph's nodes a value is.
   public func readerCount(of name: String) -> Int {
     proto.graph.node.reduce(0) { count, node in count + node.input.count { $0 == name } }
