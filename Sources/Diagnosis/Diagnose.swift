@@ -15,7 +15,7 @@ public func diagnose(
   executor: any Executor, context: RunContext = RunContext()
 ) throws -> DiagnosisReport {
   try request.check()
-  switch request.resources.precision ?? (problem.isLinearInParameters ? .float64 : .float32) {
+  switch problem.precision(request.resources) {
   case .float32: return try diagnosed(Float.self, problem, request, executor, context)
   case .float64: return try diagnosed(Double.self, problem, request, executor, context)
   }

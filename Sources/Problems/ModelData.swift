@@ -19,10 +19,23 @@ struct ModelData {
   /// Samples where all arrays share a leading axis; nil where they do not.
   var sampleCount: Int?
   private let path: String
-  private let source: any TensorSource
+  /// Nil where there is nothing to read.
+  private let source: (any TensorSource)?
   private let wanted: [OnnxModel.Input]
   private let keys: [String]
   private let rows: Range<Int>?
+
+  /// Of a loss that depends on nothing but its parameters.
+  init() {
+    inputTypes = []
+    targetType = nil
+    targetName = ""
+    path = ""
+    source = nil
+    wanted = []
+    keys = []
+    rows = nil
+  }
 
   /// Reads headers alone.
   init(
@@ -99,6 +112,7 @@ struct ModelData {
   ///   before anything is read.
   /// - Throws: `DiagnosisFailure`, `ArrayFileError`.
   mutating func load(memory: Int) throws {
+    guard let source else { return }
     let types = try keys.map { try source.type(of: $0) } + (targetType.map { [$0] } ?? [])
     let bytes = zip(types, inputTypes + (targetType.map { [$0] } ?? [])).reduce(0.0) {
       total, pair in
@@ -186,7 +200,7 @@ struct ModelData {
 }
 
 extension ModelData {
-  /// The size of the only batch that the model takes, where the data hold several of them.
+  /// The size of the only batch that the model's inputs take.
   ///
   /// - Throws: `DiagnosisFailure` where they do not fill whole batches.
   func fixedBatch() throws -> Int? {
@@ -194,9 +208,9 @@ extension ModelData {
     let sizes = wanted.map { input -> Int? in
       if case .fixed(let size)? = input.dimensions?.first { size } else { nil }
     }
-    guard let size = sizes.first ?? nil, size > 0, sizes.allSatisfy({ $0 == size }), size != samples
+    guard let size = sizes.first ?? nil, size > 0, sizes.allSatisfy({ $0 == size })
     else { return nil }
-    guard samples > size, samples % size == 0 else {
+    guard samples >= size, samples % size == 0 else {
       let shapes = zip(wanted, inputTypes).map { "'\($0.name)' is \($1.shape)" }
       throw DiagnosisFailure(
         .badData,

@@ -9,7 +9,8 @@ import TensorPrograms
 struct ModelFileChoice {
   let options: ModelFileRequest
   let model: OnnxModel
-  let dataPath: String
+  /// Nil where the output depends on no input, and its loss on no target.
+  let dataPath: String?
   /// Nil where the model computes its own.
   let loss: ModelLoss?
   let output: String
@@ -17,24 +18,41 @@ struct ModelFileChoice {
   let parameters: ModelParameters
   let inputs: [OnnxModel.Input]
 
+  /// What was decided where the request says nothing.
+  let readings: [Reading]
+
   /// Reads the model; of the data, nothing.
-  init(_ options: ModelFileRequest, element: ElementType) throws {
-    self.options = options
+  init(_ given: ModelFileRequest, element: ElementType?) throws {
+    var options = given
     let path = options.file
-    model = try OnnxModel(contentsOf: path, element: element)
-    guard let dataPath = options.data else {
+    model = try OnnxModel(contentsOf: path, element: element, isUniform: true)
+    output = try DiagnosisProblem.output(of: model, options)
+    inputs = model.inputs(for: output)
+    var readings: [Reading] = []
+    if options.loss == nil, options.lossOutput == nil, model.isNumber(output) {
+      options.lossOutput = output
+      options.output = nil
+      readings.append(
+        Reading(
+          "output-as-loss",
+          "The output '\(Printable.line(output))' is a single number, and no --loss was given: it is taken "
+            + "for the loss itself.", names: [output]))
+    }
+    self.options = options
+    self.readings = readings
+    loss = try Self.loss(options)
+    guard options.data != nil || (loss == nil && inputs.isEmpty) else {
       throw DiagnosisFailure(
         .usage,
         "\(path) is a model, which needs data: add \(option: .data, "FILE") (NPZ, NPY, "
-          + "safetensors or CSV) with \(ModelData.list(model.inputs.map(\.name))) and "
-          + "'\(options.target)'.")
+          + "safetensors or CSV) with \(ModelData.list(inputs.map(\.name)))"
+          + (loss == nil ? "." : " and '\(options.target)'."))
     }
-    self.dataPath = dataPath
-    loss = try Self.loss(options)
-    output = try DiagnosisProblem.output(of: model, options)
+    dataPath = options.data
     parameters = try ModelParameters(
       of: model, outputs: [output], parameters: options.parameters, frozen: options.frozen)
-    guard try !model.parameters(for: [output]).isEmpty else {
+    // Those that are named in full count, whatever they look like.
+    guard try !parameters.names.isEmpty || !model.parameters(for: [output]).isEmpty else {
       throw Self.noGradient(output, path)
     }
     guard !parameters.names.isEmpty else {
@@ -43,12 +61,11 @@ struct ModelFileChoice {
         "No parameters are left of \(path): \(option: .listing) says why each stored "
           + "tensor is none.")
     }
-    inputs = model.inputs(for: output)
     guard loss == nil || !inputs.isEmpty else {
       throw DiagnosisFailure(
         .badData,
         "The output '\(output)' of \(path) depends on no input; choose another "
-          + "\(option: .output).")
+          + "\(option: .output), or if it is a loss, \(option: .lossOutput, output).")
     }
   }
 

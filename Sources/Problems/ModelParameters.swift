@@ -10,7 +10,13 @@ public struct ModelParameters: Sendable {
     public let name: String
     public let type: TensorType
     /// Why it is no parameter; nil for one.
-    public let reason: Message?
+    public fileprivate(set) var reason: Message?
+    /// Whether `parameters` may name it.
+    let canBeTrained: Bool
+    /// Whether only its look or its place in the file speaks against it.
+    fileprivate(set) var mayBeParameter: Bool
+    /// Whether an option decided it.
+    fileprivate(set) var isChosen = false
   }
 
   public let entries: [Entry]
@@ -26,23 +32,12 @@ public struct ModelParameters: Sendable {
   public init(
     of model: OnnxModel, outputs: [String], parameters: String?, frozen: String?
   ) throws {
-    let trainable = try model.parameters(for: outputs).map { parameter in
-      let values = parameter.value.doubles
-      var reason: Message?
-      if values.contains(where: \.isInfinite) {
-        reason = "holds infinities, as a mask does"
-      } else if parameter.name.wholeMatch(of: /val_\d+/) != nil,
-        values.allSatisfy({ $0 == values[0] })
-      {
-        // As PyTorch's exporter names scales and initial states; weights keep their own names.
-        reason = "a constant of the exporter"
-      }
-      return Entry(name: parameter.name, type: parameter.value.type, reason: reason)
+    let stored = try model.storedTensors(for: outputs).map {
+      Entry(
+        name: $0.name, type: $0.type, reason: $0.reason.map { Message($0) },
+        canBeTrained: $0.canBeTrained, mayBeParameter: $0.mayBeParameter)
     }
-    let constants = try model.constants(for: outputs).map {
-      Entry(name: $0.name, type: model.initializers[$0.name]!.type, reason: Message($0.reason))
-    }
-    let known = trainable + constants.filter { $0.type.shape.rank == 0 }
+    let known = stored.filter { $0.canBeTrained || $0.type.shape.rank == 0 }
     func matching(_ patterns: String?, _ option: Message.Option) throws -> Set<String>? {
       guard let patterns else { return nil }
       do {
@@ -57,7 +52,8 @@ public struct ModelParameters: Sendable {
               try definition.parameters(matching: String(pattern)).map { candidates[$0].name })
           }
       } catch CurvatureError.noParameter(let pattern, _) {
-        let names = known.map(\.name)
+        // The numbers within formulas would hide the names that somebody looks for.
+        let names = known.filter { $0.reason == nil || $0.mayBeParameter }.map(\.name)
         throw DiagnosisFailure(
           .usage,
           "No parameter matches '\(pattern)' of \(option: option); the model's are: "
@@ -67,7 +63,7 @@ public struct ModelParameters: Sendable {
     }
     let chosen = try matching(parameters, .parameters)
     let kept = try matching(frozen, .frozen) ?? []
-    entries = (trainable + constants).map { entry in
+    entries = stored.map { entry in
       let reason: Message? =
         if kept.contains(entry.name) {
           "frozen by \(option: .frozen)"
@@ -76,7 +72,10 @@ public struct ModelParameters: Sendable {
         } else {
           entry.reason
         }
-      return Entry(name: entry.name, type: entry.type, reason: reason)
+      var entry = entry
+      if reason != entry.reason { (entry.mayBeParameter, entry.isChosen) = (false, true) }
+      entry.reason = reason
+      return entry
     }
   }
 
@@ -87,9 +86,11 @@ public struct ModelParameters: Sendable {
   func reached(by program: Program) -> ModelParameters {
     let reached = Set(zip(names, program.differentiableInputs()).filter(\.1).map(\.0))
     return ModelParameters(
-      entries: entries.map {
-        $0.reason == nil && !reached.contains($0.name)
-          ? Entry(name: $0.name, type: $0.type, reason: "no influence on the loss") : $0
+      entries: entries.map { entry in
+        guard entry.reason == nil, !reached.contains(entry.name) else { return entry }
+        var entry = entry
+        entry.reason = "no influence on the loss"
+        return entry
       })
   }
 

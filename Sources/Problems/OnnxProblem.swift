@@ -10,18 +10,22 @@ extension DiagnosisProblem {
   /// A model file with its data and loss.
   ///
   /// - Parameters:
-  ///   - element: the arithmetic; the file's floating-point numbers are rounded or widened to it.
+  ///   - element: the arithmetic; the file's floating-point numbers are rounded or widened to it. Nil: that
+  ///     of most numbers that the file stores.
   ///   - seed: of Dropout, where `options.training`.
   ///   - memory: bytes that the data may take, and any one tensor of a run over as few samples as can be.
   /// - Throws: `OnnxModelError`, `ArrayFileError`, `TableError`, `DiagnosisFailure`: each one sentence with
   ///   the offending name and the next step.
   public init(
-    _ options: ModelFileRequest, element: ElementType = .float32, seed: Int = 0,
+    _ options: ModelFileRequest, element: ElementType? = nil, seed: Int = 0,
     memory: Int = 2 << 30
   ) throws {
     let choice = try ModelFileChoice(options, element: element)
-    var data = try ModelData(
-      for: choice.model, inputs: choice.inputs, from: choice.dataPath, options: options)
+    var data =
+      try choice.dataPath.map {
+        try ModelData(
+          for: choice.model, inputs: choice.inputs, from: $0, options: choice.options)
+      } ?? ModelData()
     let traced = try TracedModelFile(choice, on: data, seed: seed, memory: memory)
     try traced.checkTarget(of: data)
     // All shapes fit: only now are the numbers worth their memory.
@@ -32,11 +36,13 @@ extension DiagnosisProblem {
     self.init(
       name: name, definition: definition, data: arrays,
       start: names.flatMap { choice.model.initializers[$0]!.doubles }, modelName: name,
-      lossName: choice.loss?.name ?? choice.output,
+      lossName: traced.fit.loss?.name ?? choice.output,
       targetName: choice.loss == nil ? nil : data.targetName, l2: options.l2,
       notes: traced.notes)
-    readings = choice.readings
-    dataName = (choice.dataPath as NSString).lastPathComponent
+    readings = choice.readings + traced.readings
+    precision = choice.model.element == .float64 ? .float64 : .float32
+    findings = traced.findings
+    dataName = choice.dataPath.map { ($0 as NSString).lastPathComponent }
     if let saved = options.saved {
       atPoint = { try choice.model.save(names, at: $0, to: saved) }
     }

@@ -13,7 +13,7 @@ extension DiagnosisProblem {
     case .table(let table): self.init(try TabularProblem(table, seed: resources.seed))
     case .model(let model):
       try self.init(
-        model, element: resources.precision == .float64 ? .float64 : .float32,
+        model, element: resources.precision.map { $0 == .float64 ? .float64 : .float32 },
         seed: resources.seed, memory: resources.memory)
     case .memory(let name):
       throw DiagnosisFailure(

@@ -7,24 +7,65 @@ import TensorPrograms
 /// A model file as a program over the types of its data, before any number of these is read: which
 /// parameters have a derivative, and whether output and loss can be had in the memory given.
 struct TracedModelFile {
-  private let choice: ModelFileChoice
+  let choice: ModelFileChoice
   /// Those that the output has a derivative in, and why the others are none.
   let parameters: ModelParameters
   /// Of one batch.
   private let outputType: TensorType
   private let run: ModelRun
-  /// The size of the only batch that the model takes, where the data hold several of them.
+  /// The loss that fits the output.
+  let fit: LossFit
+  /// What the exporter did to the network.
+  let export: ExportFindings
+  /// The size of the only batch that the model takes; nil where any will do.
   private let fixedBatch: Int?
+  /// The node that allows only batches of one size, where the inputs do not say so.
+  let writtenBatch: (size: Int, node: String)?
 
   init(_ choice: ModelFileChoice, on data: ModelData, seed: Int, memory: Int) throws {
     self.choice = choice
-    run = ModelRun(
-      model: choice.model, output: choice.output, inputs: choice.inputs.map(\.name),
-      training: choice.options.training, seed: UInt64(bitPattern: Int64(seed)))
-    fixedBatch = try data.fixedBatch()
-    let program = try run.program(of: choice.parameters, data.inputTypes, samples: fixedBatch)
+    var fit = LossFit(choice)
+    var fixedBatch = try data.fixedBatch()
+    var written: (size: Int, node: String)?
+    func traced(_ samples: Int?) throws -> (ModelRun, Program) {
+      let run = ModelRun(
+        model: fit.model, output: choice.output, inputs: choice.inputs.map(\.name),
+        training: choice.options.training, seed: UInt64(bitPattern: Int64(seed)))
+      return (
+        run, try run.program(of: choice.parameters, data.inputTypes, samples: samples)
+      )
+    }
+    do { _ = try traced(fixedBatch) } catch {
+      // A graph that was traced with one batch may hold its size.
+      guard fixedBatch == nil, choice.loss != nil, let samples = data.sampleCount else {
+        throw error
+      }
+      written = choice.model.writtenSizes.first { size, _ in
+        guard size < samples, let shape = try? traced(size).1.outputTypes[0].shape else {
+          return false
+        }
+        return shape.dimensions.first == size
+      }
+      guard let written else { throw error }
+      guard samples.isMultiple(of: written.size) else {
+        throw DiagnosisFailure(
+          .badData,
+          "The node \(written.node) takes batches of \(written.size) samples only, but "
+            + "\(choice.dataPath ?? "") has \(samples): use "
+            + "\(option: .samples, "\(samples / written.size * written.size)"), or export the model "
+            + "with a dynamic batch axis.")
+      }
+      fixedBatch = written.size
+    }
+    writtenBatch = written
+    var (run, program) = try traced(fixedBatch)
     outputType = program.outputTypes[0]
+    let batch = data.targetType.map { Self.ofBatch($0, fixedBatch) }
+    try fit.settle(outputs: outputType, target: batch, path: choice.dataPath ?? "")
+    (run, program) = try traced(fixedBatch)
+    (self.run, self.fit, self.fixedBatch) = (run, fit, fixedBatch)
     parameters = choice.parameters.reached(by: program)
+    export = ExportFindings(choice, parameters: parameters)
     try checkOutput()
     try check(program, on: data, memory: memory)
     guard !parameters.names.isEmpty else {
@@ -70,14 +111,14 @@ struct TracedModelFile {
 
   /// Refuses a target of a type that the loss cannot compare with the output.
   func checkTarget(of data: ModelData) throws {
-    guard let loss = choice.loss, let given = data.targetType else { return }
+    guard let loss = fit.loss, let given = data.targetType else { return }
     let targetType = ofBatch(loss.labelType(given, outputs: outputs(over: data)))
     do {
       _ = try Program.trace(outputType, targetType) { loss.apply($0, $1) }
     } catch {
       throw DiagnosisFailure(
         .badData,
-        "\(choice.dataPath): the target '\(data.targetName)' is \(targetType) and the output "
+        "\(choice.dataPath ?? ""): the target '\(data.targetName)' is \(targetType) and the output "
           + "'\(choice.output)' \(outputType), which the loss \(loss.name) cannot compare; choose "
           + "another \(option: .loss), \(option: .output) or \(option: .target).")
     }
@@ -98,7 +139,10 @@ struct TracedModelFile {
     let forward = run.function(of: parameters.names)
     var arrays = data.inputs
     var definition: LossDefinition
-    if let loss = choice.loss {
+    if let loss = fit.loss {
+      try fit.check(
+        data.target ?? Tensor([0.0], shape: [1]), path: choice.dataPath ?? "",
+        name: data.targetName)
       let target = try data.target(
         for: loss, outputs: outputs(over: data), outputName: choice.output)
       let loss = loss.ignoringLabels(of: target)
@@ -127,9 +171,11 @@ struct TracedModelFile {
   }
 
   /// A target's type over one batch.
-  private func ofBatch(_ type: TensorType) -> TensorType {
+  private func ofBatch(_ type: TensorType) -> TensorType { Self.ofBatch(type, fixedBatch) }
+
+  private static func ofBatch(_ type: TensorType, _ fixedBatch: Int?) -> TensorType {
     var type = type
-    if let fixedBatch { type.shape[0] = fixedBatch }
+    if let fixedBatch, type.shape.rank > 0 { type.shape[0] = fixedBatch }
     return type
   }
 
@@ -138,40 +184,5 @@ struct TracedModelFile {
     if shape.rank >= 2 { return .weight }
     let scales = ["weight", "scale", "gamma"]
     return scales.contains(where: name.lowercased().hasSuffix) ? .normScale : .bias
-  }
-}
-
-extension TracedModelFile {
-  /// What was decided on the way, and what exporters do to models that changes what is diagnosed.
-  var notes: [String] {
-    let model = choice.model
-    var notes: [String] = []
-    if choice.loss == nil {
-      notes.append("The loss is the model's own output '\(choice.output)', measured as one batch.")
-    }
-    let idle = parameters.entries.filter { $0.reason == "no influence on the loss" }
-    if !idle.isEmpty {
-      notes.append(
-        "Left out, since the loss does not depend on them: "
-          + "\(Wording.list(idle.prefix(5).map(\.name) + (idle.count > 5 ? ["..."] : []))).")
-    }
-    let merged = parameters.names.filter { name in
-      let values = model.initializers[name]!.doubles
-      return values.count > 1 && model.readerCount(of: name) > 1
-        && values.allSatisfy { $0 == values[0] }
-    }
-    if !merged.isEmpty {
-      let shown = merged.prefix(3).map(Printable.line) + (merged.count > 3 ? ["..."] : [])
-      notes.append(
-        "\(Wording.list(shown)): one number throughout, and read more than once. Exporters merge "
-          + "equal tensors; if training has several, export without optimisation (the README says "
-          + "how), or they are diagnosed as one.")
-    }
-    if choice.options.training, !model.uses(["BatchNormalization", "Dropout"]) {
-      notes.append(
-        "--training changes nothing: there is no BatchNormalization or Dropout in the model, maybe "
-          + "since the exporter folded them away.")
-    }
-    return notes
   }
 }

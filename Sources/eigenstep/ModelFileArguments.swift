@@ -37,6 +37,9 @@ struct ModelFileArguments: ParsableArguments {
   @Flag(help: "BatchNormalization and Dropout act as while training.")
   var training = false
 
+  @Flag(help: "Take probabilities for logits, as training with that mistake does.")
+  var asLogits = false
+
   @Option(
     help: ArgumentHelp(
       "Write the parameters at the point of diagnosis: .safetensors, or the model as .onnx.",
@@ -48,22 +51,18 @@ struct ModelFileArguments: ParsableArguments {
     [
       ("--data", data != nil), ("--output", output != nil), ("--loss-output", lossOutput != nil),
       ("--freeze", freeze != nil), ("--list-parameters", listParameters),
-      ("--samples", samples != nil), ("--training", training),
+      ("--samples", samples != nil), ("--training", training), ("--as-logits", asLogits),
       ("--save-parameters", saveParameters != nil),
     ]
   }
 
-  func check(_ file: String) throws {
+  func check() throws {
     if let samples { try OptionValue.check(samples, "--samples", atLeast: 1) }
     if let path = saveParameters?.lowercased(),
       !path.hasSuffix(".safetensors"), !path.hasSuffix(".onnx")
     {
       throw ValidationError(
         "--save-parameters \(saveParameters!) must end in .safetensors or .onnx.")
-    }
-    if data == nil, !listParameters {
-      throw ValidationError(
-        "\(file) is a model, which needs data: add --data FILE (NPZ, NPY, safetensors or CSV).")
     }
   }
 
@@ -80,6 +79,7 @@ struct ModelFileArguments: ParsableArguments {
     source.frozen = freeze
     source.samples = samples
     source.training = training
+    source.asLogits = asLogits
     source.saved = saveParameters
     source.l2 = l2
     return source

@@ -75,7 +75,7 @@ struct ProblemOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "The seed of everything random.")
   var seed: Int = 0
 
-  @Option(help: "The arithmetic. (default: float64 for linear and softmax, float32 for networks)")
+  @Option(help: "The arithmetic. (default: float64 for linear and softmax and models in it, else float32)")
   var precision: PrecisionChoice?
 
   @Option(help: "Who runs the model.")
@@ -229,7 +229,7 @@ struct ProblemOptions: ParsableArguments {
           + "\(LossName.allValueStrings.joined(separator: ", ")).")
     }
     if isModel {
-      try modelFile.check(file)
+      try modelFile.check()
     } else {
       if target == nil { throw ValidationError("Missing expected argument '--target <target>'") }
       if let loss, !ModelLoss.tabular.contains(where: { $0.name == loss.name }) {

@@ -63,6 +63,7 @@ struct FindingRules<Scalar: LinearMapScalar> {
         .referenceLoss(
           reference.loss, source: reference.source, isCertified: reference.isCertified))
     }
+    findings += problem.findings
     if !start.budget.leftOut.names.isEmpty {
       findings.append(.tooDear(start.budget.leftOut.names))
     }

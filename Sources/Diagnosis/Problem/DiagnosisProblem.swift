@@ -35,6 +35,12 @@ public struct DiagnosisProblem: Sendable {
   public var notes: [String]
   /// What was decided for the user and stands in the report's first lines.
   public var readings: [Reading] = []
+  /// What was found about the problem before anything was measured; it stands after what the measurements
+  /// show.
+  public var findings: [Finding] = []
+  /// The arithmetic where a request names none; nil: float64 for what is linear in its parameters, float32
+  /// for others.
+  public var precision: PrecisionChoice?
   /// The file that the data came from.
   public var dataName: String?
   /// Called with the parameters at the point of diagnosis, before anything is measured there.
@@ -117,6 +123,11 @@ public struct DiagnosisProblem: Sendable {
       $0.element.isFloating && $0.element != element
         ? Tensor($0.doubles, type: TensorType(element, $0.shape)) : $0
     }
+  }
+
+  /// The arithmetic of a run with these resources.
+  func precision(_ resources: Resources) -> PrecisionChoice {
+    resources.precision ?? precision ?? (isLinearInParameters ? .float64 : .float32)
   }
 
   /// The parameter at a flat index, in words: of a table, the column that it weighs.

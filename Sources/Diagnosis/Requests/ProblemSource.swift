@@ -97,6 +97,9 @@ public struct ModelFileRequest: Sendable, Equatable {
   public var samples: Int?
   /// Whether BatchNormalization and Dropout act as while training.
   public var training = false
+  /// Whether a loss of logits is taken of an output that passed through a softmax or sigmoid as it is, as
+  /// training with that mistake does.
+  public var asLogits = false
   /// Where the parameters at the point of diagnosis go: a .safetensors or .onnx file.
   public var saved: String?
   /// The penalty `c` of `c/2 ||w||^2`, over parameters of more than one axis.
@@ -166,7 +169,7 @@ extension TableRequest: Codable {
 extension ModelFileRequest: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable {
     case file, data, target, loss, output, lossOutput, parameters, frozen, samples, training, saved
-    case l2
+    case asLogits, l2
   }
 
   public init(from decoder: any Decoder) throws {
@@ -181,6 +184,7 @@ extension ModelFileRequest: Codable {
     frozen = try fields.optional(.frozen)
     samples = try fields.optional(.samples)
     training = try fields.optional(.training) ?? training
+    asLogits = try fields.optional(.asLogits) ?? asLogits
     saved = try fields.optional(.saved)
     l2 = try fields.optional(.l2) ?? l2
   }

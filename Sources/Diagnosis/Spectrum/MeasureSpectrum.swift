@@ -23,7 +23,7 @@ public func measureSpectrum(
     result.report.request = request
     return result
   }
-  switch request.resources.precision ?? (problem.isLinearInParameters ? .float64 : .float32) {
+  switch problem.precision(request.resources) {
   case .float32: return try measure(Float.self)
   case .float64: return try measure(Double.self)
   }

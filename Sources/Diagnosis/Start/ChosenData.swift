@@ -35,22 +35,39 @@ struct ChosenData<Scalar: LinearMapScalar> {
     budget = try WorkBudget(objective, limit: resources.workLimit)
   }
 
-  /// The problem as one batch, where a sample's loss is found to depend on the others.
+  /// The problem with what running batches tells: as one batch where a sample's loss depends on the others,
+  /// in batches of one size where the model takes no other.
   private static func withCouplingFound(
     _ problem: DiagnosisProblem, _ executor: any Executor
   ) throws -> DiagnosisProblem {
     guard case .traced(var definition, let data) = problem.loss, problem.table == nil,
-      definition.fixedBatch == nil, !definition.couplesSamples, problem.sampleCount > 1,
-      try !definition.separatesSamples(
-        problem.data(Scalar.element), at: problem.start.map { Scalar($0) }, executor: executor)
+      !definition.couplesSamples, problem.sampleCount > 1
     else { return problem }
-    definition.couplesSamples = true
+    let found = try definition.coupling(
+      problem.data(Scalar.element), at: problem.start.map { Scalar($0) }, executor: executor)
+    let samples = problem.sampleCount
+    let isWhole = found.fixedBatch == nil || found.fixedBatch == samples
     var problem = problem
+    if found.couples {
+      let place =
+        found.node.map { " by the node \(Printable.line($0))" }
+        ?? " (as under BatchNormalization while training)"
+      definition.couplesSamples = isWhole
+      problem.notes.append(
+        "A sample's loss depends on the others of its batch\(place), so "
+          + (isWhole
+            ? "all \(Wording.count(samples, "sample")) were measured as one batch, as given."
+            : "the loss is the mean over batches of \(found.fixedBatch ?? samples), in the order of the "
+              + "data."))
+    }
+    if !found.couples, definition.fixedBatch == nil, let size = found.fixedBatch {
+      definition.fixedBatch = size
+      problem.notes.append(
+        "The graph takes batches of \(Wording.count(size, "sample")) alone, as it was exported; each has "
+          + "a loss of its own in them. Of fewer it says: "
+          + "\(Printable.line(found.refusal ?? "they do not fit")).")
+    }
     problem.loss = .traced(definition, data: data)
-    problem.notes.append(
-      "A sample's loss depends on the others of its batch (as under BatchNormalization while "
-        + "training), so all \(Wording.count(problem.sampleCount, "sample")) were measured as one "
-        + "batch, as given.")
     return problem
   }
 }

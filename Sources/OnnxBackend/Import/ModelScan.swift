@@ -7,6 +7,8 @@ import Foundation
 struct ModelScan {
   /// The files, as the tensors name them, that hold their numbers.
   private(set) var locations: Set<String> = []
+  /// What PyTorch's exporter says each stored tensor is, by name; empty where the file does not say.
+  private(set) var signature = ExportSignature()
   /// Names, and four times the nodes, tensors, attributes and graphs.
   private var messages = 0
   private let limit: Int
@@ -30,6 +32,7 @@ struct ModelScan {
       case (.graph, 1), (.function, 7): .node
       case (.graph, 5): .tensor
       case (.graph, 11), (.graph, 12), (.graph, 13), (.graph, 15): .leaf
+      case (.graph, 16): .entry
       case (.node, 5), (.function, 11): .attribute
       case (.node, 1), (.node, 2): .leaf
       case (.function, 4), (.function, 5), (.function, 6), (.function, 9): .leaf
@@ -50,10 +53,12 @@ struct ModelScan {
     var reader = WireReader(bytes)
     var key: String?
     var value: String?
+    var text: UnsafeRawBufferPointer?
     while let (field, content) = reader.next() {
       guard let content else { continue }
       if kind == .entry {
         if field == 1 { key = String(decoding: content, as: UTF8.self) }
+        if field == 2 { text = content }
         if field == 2 { value = String(decoding: content.prefix(4096), as: UTF8.self) }
       }
       guard let inner = kind.message(field) else { continue }
@@ -67,6 +72,34 @@ struct ModelScan {
       if inner != .leaf { try scan(content, as: inner, depth: depth + 1) }
     }
     if key == "location", let value { locations.insert(value) }
+    if key == ExportSignature.key, let text {
+      signature = ExportSignature(String(decoding: text, as: UTF8.self))
+    }
+  }
+}
+
+/// What PyTorch's exporter wrote about the tensors of the module that it exported: a line for each, as
+/// `p_fc_weight: PARAMETER target='fc.weight'`.
+///
+/// Reference: torch.export, `ExportedProgram.graph_signature`; written by torch.onnx since PyTorch 2.6.
+struct ExportSignature: Sendable {
+  static let key = "pkg.torch.export.ExportedProgram.graph_signature"
+
+  private(set) var parameters: Set<String> = []
+  /// Registered buffers and lifted constants.
+  private(set) var constants: Set<String> = []
+
+  init() {}
+
+  init(_ text: String) {
+    for line in text.split(whereSeparator: \.isNewline) {
+      guard let match = line.firstMatch(of: /: ([A-Z_]+) target='([^']*)'/) else { continue }
+      switch match.1 {
+      case "PARAMETER": parameters.insert(String(match.2))
+      case "BUFFER", "CONSTANT_TENSOR": constants.insert(String(match.2))
+      default: break
+      }
+    }
   }
 }
 

@@ -39,7 +39,8 @@ extension OnnxModel {
     let source = builder.source
     defer { builder.source = source }
     try importer.run(
-      dependencies.nodes, in: scope, operatorSets: operatorSets(proto.opsetImport))
+      dependencies.nodes.filter { $0.storedTensor == nil }, in: scope,
+      operatorSets: operatorSets(proto.opsetImport))
     return try outputs.map { name in
       guard let value = scope[name] else {
         throw OnnxModelError(

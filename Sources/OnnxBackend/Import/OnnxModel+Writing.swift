@@ -24,6 +24,10 @@ extension OnnxModel {
       model.graph.initializer[index].setValue(value)
     }
     classical.set(values, in: &model)
+    for index in model.graph.node.indices where model.graph.node[index].storedTensor != nil {
+      guard let value = values[model.graph.node[index].output[0]] else { continue }
+      model.graph.node[index].attribute[0].t.setValue(value)
+    }
     try model.graph.embed(reader)
     for index in model.functions.indices { try model.functions[index].node.embed(reader) }
     do {

@@ -55,23 +55,32 @@ public struct OnnxModel: Sendable {
   public let inputs: [Input]
   /// The names of the outputs, in order.
   public let outputs: [String]
-  /// The stored tensors by name.
+  /// The stored tensors by name: initializers, and the floating-point tensors of Constant nodes, which
+  /// some exporters keep weights in, by the node's output.
   public let initializers: [String: Tensor]
 
-  let proto: Onnx_ModelProto
+  /// The type that all floating-point values take; nil for the file's own.
+  public let element: ElementType?
+
+
+  var proto: Onnx_ModelProto
   /// As the file has it, which is what is written.
   let original: Onnx_ModelProto
   let classical: ClassicalExport
   let reader: TensorReader
   let functions: FunctionTable
   let limits: Limits
+  let signature: ExportSignature
 
   /// Reads a model file and the files beside it that its tensors are kept in.
   ///
-  /// - Parameter element: the type that all floating-point values take, or nil for the file's own.
+  /// - Parameters:
+  ///   - element: the type that all floating-point values take, or nil for the file's own.
+  ///   - isUniform: whether, where `element` is nil, all take the type of most stored numbers.
   /// - Throws: `OnnxModelError` in one sentence, naming what is wrong.
   public init(
-    contentsOf path: String, element: ElementType? = nil, limits: Limits = Limits()
+    contentsOf path: String, element: ElementType? = nil, isUniform: Bool = false,
+    limits: Limits = Limits()
   ) throws {
     let file = URL(fileURLWithPath: path)
     let data: Data
@@ -80,37 +89,51 @@ public struct OnnxModel: Sendable {
     }
     try self.init(
       data: data, folder: file.resolvingSymlinksInPath().deletingLastPathComponent(),
-      element: element, limits: limits)
+      element: element, isUniform: isUniform, limits: limits)
   }
 
   /// Reads a model from bytes.
   ///
-  /// - Parameter folder: where tensors kept in other files lie; nil refuses them.
+  /// - Parameters:
+  ///   - folder: where tensors kept in other files lie; nil refuses them.
+  ///   - element: the type that all floating-point values take, or nil for the file's own.
+  ///   - isUniform: whether, where `element` is nil, all take the type of most stored numbers.
   /// - Throws: `OnnxModelError` in one sentence, naming what is wrong.
   public init(
-    data: Data, folder: URL? = nil, element: ElementType? = nil, limits: Limits = Limits()
+    data: Data, folder: URL? = nil, element: ElementType? = nil, isUniform: Bool = false,
+    limits: Limits = Limits()
   ) throws {
     precondition(element?.isFloating ?? true, "floating-point values cannot become integers")
     guard data.count <= limits.fileBytes else {
       throw OnnxModelError(
         "The model file has \(data.count) bytes, more than the limit of \(limits.fileBytes)")
     }
-    _ = try ModelScan(data, limits: limits)
+    signature = try ModelScan(data, limits: limits).signature
     do { original = try Onnx_ModelProto(serializedBytes: data) } catch {
       throw OnnxModelError("The file is not an ONNX model, or it is cut short or damaged")
     }
     try ModelCheck.check(original, limits: limits)
     classical = try ClassicalExport(original)
     proto = classical.model
+    let element = element ?? (isUniform ? proto.graph.mostlyFloat64 ? .float64 : .float32 : nil)
+    self.element = element
     functions = try FunctionTable(proto.functions)
     let reader = TensorReader(folder: folder, floating: element, limits: limits)
-    try Self.checkSize(of: proto.graph.initializer, element, limits)
+    let constants = proto.graph.node.compactMap { node in
+      node.storedTensor.map { (name: node.output[0], tensor: $0) }
+    }
+    try Self.checkSize(of: proto.graph.initializer + constants.map(\.tensor), element, limits)
     var initializers: [String: Tensor] = [:]
     for tensor in proto.graph.initializer where !tensor.isText {
       initializers[tensor.name] = try reader.tensor(tensor, named: tensor.name)
     }
+    for (name, tensor) in constants {
+      initializers[name] = try reader.tensor(tensor, named: name)
+    }
     let stored = Set(proto.graph.initializer.map(\.name))
-    inputs = try proto.graph.input.filter { !stored.contains($0.name) }.map {
+    inputs = try proto.graph.input.filter {
+      !stored.contains($0.name) && initializers[$0.name] == nil
+    }.map {
       try Self.input($0, reader)
     }
     outputs = proto.graph.output.map(\.name)
@@ -160,5 +183,27 @@ public struct OnnxModel: Sendable {
       name: info.name,
       element: try reader.elementType(type.elemType, of: "The input '\(info.name)'"),
       dimensions: dimensions)
+  }
+}
+
+extension Onnx_GraphProto {
+  /// Whether most of the floating-point numbers that the graph stores, or else most inputs, are float64.
+  fileprivate var mostlyFloat64: Bool {
+    func isMost(_ types: [(element: Int32, count: Double)]) -> Bool? {
+      let double = types.filter { Int($0.element) == Onnx_TensorProto.DataType.double.rawValue }
+      let kinds: [Onnx_TensorProto.DataType] = [.float, .float16, .bfloat16]
+      let single = types.filter { kinds.map(\.rawValue).contains(Int($0.element)) }
+      guard !(double + single).isEmpty else { return nil }
+      return double.reduce(0) { $0 + $1.count } > single.reduce(0) { $0 + $1.count }
+    }
+    func sized(_ tensors: [Onnx_TensorProto]) -> [(element: Int32, count: Double)] {
+      tensors.map { ($0.dataType, $0.dims.reduce(1.0) { $0 * Double($1) }) }
+    }
+    let inputs = input.compactMap { info -> (element: Int32, count: Double)? in
+      guard case .tensorType(let type)? = info.type.value else { return nil }
+      return (type.elemType, 1)
+    }
+    return isMost(sized(initializer)) ?? isMost(sized(node.compactMap(\.storedTensor)))
+      ?? isMost(inputs) ?? false
   }
 }
