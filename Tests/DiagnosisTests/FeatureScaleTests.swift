@@ -8,7 +8,10 @@ import Testing
   struct Row: Sendable, CustomTestStringConvertible {
     let name: String
     let problem: TabularProblem
+    /// Largest first.
     let guilty: [String]
+    /// The true other extreme; nil where another test looks at it.
+    var smallest: String?
     let tolerance: Double
     var testDescription: String { name }
   }
@@ -27,7 +30,7 @@ import Testing
       name: "a large and a small column",
       problem: TestTable.linear(
         50, scales: [1, 2, 0.005, 1, 400], means: [0, 1, 0, -1, 100], seed: 52),
-      guilty: ["x4", "x2"], tolerance: 1e-3),
+      guilty: ["x4"], smallest: "x2", tolerance: 1e-3),
   ]
 
   @Test(arguments: rows)
@@ -44,6 +47,7 @@ import Testing
       return
     }
     #expect(names == row.guilty)
+    if let smallest = row.smallest { #expect(finding.evidence["smallestColumn"] == .text(smallest)) }
     #expect(names.allSatisfy { finding.sentence.contains($0) })
     let standardised = try #require(report.prescription(.standardiseFeatures)?.measured)
     let iterations = try #require(standardised.iterations)

@@ -6,10 +6,10 @@ import Training
 /// Runs optimizers and judges how near they come to the minimum.
 struct TrialBench<Scalar: LinearMapScalar> {
   /// The loss at the start of the original problem.
-  let startLoss: Double
+  var startLoss: Double
   /// A minimum or infimum that something certifies; nil where there is none, and trials run to their
   /// budgets to be compared by the loss that each reaches for the same work.
-  let referenceLoss: Double?
+  var referenceLoss: Double?
   let tolerance: Double
   /// Steps that a trial may take; nil for as many as its work budget allows, 200,000 at most.
   let maxIterations: Int?
