@@ -24,6 +24,9 @@ struct FindingRules<Scalar: LinearMapScalar> {
     let isUnstable = facts.verdict == .unstable
     var findings = (isUnstable ? rate : []) + (scales.map { [$0] } ?? [])
     findings += isUnstable ? [] : rate
+    findings += [targetScale, inputScales].compactMap { $0 }.filter { _ in
+      !problem.isLinearInParameters
+    }
     let absence = noMinimum
     // A network may fit its samples without error and train well for all that.
     if problem.isLinearInParameters, let absence { findings.append(absence) }
@@ -63,6 +66,8 @@ struct FindingRules<Scalar: LinearMapScalar> {
         .referenceLoss(
           reference.loss, source: reference.source, isCertified: reference.isCertified))
     }
+    if problem.isLinearInParameters, let finding = targetScale { findings.append(finding) }
+    if let finding = unfinishedCoefficients(findings) { findings.append(finding) }
     if !start.budget.leftOut.names.isEmpty {
       findings.append(.tooDear(start.budget.leftOut.names))
     }

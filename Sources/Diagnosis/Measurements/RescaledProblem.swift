@@ -110,7 +110,7 @@ extension Measurements {
     guard var definition = start.problem.definition else { return nil }
     var data = start.problem.data(Scalar.element)
     if inputs {
-      guard let scaling = try InputScaling(start.problem), !scaling.isStandard else { return nil }
+      guard let scaling = self.inputs?.scaling, !scaling.isStandard else { return nil }
       data[scaling.array] = scaling.applied(to: data[scaling.array])
     }
     if let target {
