@@ -5,10 +5,10 @@ extension Finding {
   ///
   /// - Parameters:
   ///   - error: the root mean square of the outputs' error at the point of diagnosis.
-  ///   - best: the lowest loss of a run on the standardised target, in the target's units.
+  ///   - best: the lowest loss of a run on the standardised target, in the target's units, and its last.
   static func targetScale(
     _ target: TargetScaling, named name: String, isLinear: Bool, error: Double,
-    best: (loss: Double, id: String, isLossOnly: Bool)?
+    best: (loss: Double, last: Double?, id: String, isLossOnly: Bool)?
   ) -> Finding {
     let number = { (value: Double) in Wording.number(value) }
     let facts =
@@ -32,11 +32,14 @@ extension Finding {
     if let best {
       let explained = 1 - best.loss / target.lossAtBestConstant
       result =
-        " The best run on the standardised target came to a loss of \(number(best.loss)) in its units, "
-        + "that of the best constant being \(number(target.lossAtBestConstant))"
+        " The best run on the standardised target came down to a loss of \(number(best.loss)) in the "
+        + "target's units"
+        + (best.last.map { $0 > 2 * best.loss ? ", though it ended at \(number($0))" : "" } ?? "")
+        + "; that of the best constant is \(number(target.lossAtBestConstant))"
         + (best.isLossOnly && explained > 0
           ? " (R2 \(Wording.number(explained, digits: explained > 0.99 ? 6 : 3)))." : ".")
       evidence.append("bestLoss", .number(orMissing: best.loss))
+      evidence.append("lastLoss", .number(orMissing: best.last))
       evidence.append("bestPrescription", .text(best.id))
       evidence.append("rSquared", .number(orMissing: best.isLossOnly ? explained : nil))
     }
@@ -54,19 +57,20 @@ extension Finding {
     trained: (raw: Double, standardised: Double)?
   ) -> Finding {
     func size(_ feature: Int) -> String {
-      "feature \(feature) has root mean square \(Wording.number(scaling.sizes[feature]))"
+      "\(scaling.name(feature)) has root mean square \(Wording.number(scaling.sizes[feature]))"
     }
     var facts: [String] = []
     if remark.areApart {
       facts.append(
-        "\(size(remark.largest)), feature \(remark.smallest) \(Wording.number(scaling.sizes[remark.smallest]))"
+        "\(size(remark.largest)), \(scaling.name(remark.smallest)) "
+          + Wording.number(scaling.sizes[remark.smallest])
       )
     } else if remark.isFarFromOne {
       facts.append("\(size(remark.largest)), the largest")
     }
     if remark.isOffCentre {
       facts.append(
-        "the mean of feature \(remark.farthest), \(Wording.number(scaling.means[remark.farthest])), is "
+        "the mean of \(scaling.name(remark.farthest)), \(Wording.number(scaling.means[remark.farthest])), is "
           + "\(Wording.number(scaling.offset(remark.farthest))) of its standard deviations off zero")
     }
     let result =
@@ -76,7 +80,7 @@ extension Finding {
       } ?? ""
     return Finding(
       id: "input-scales",
-      sentence: "Of the inputs that the first layer reads (features counted from 0), "
+      sentence: "Of the inputs that the first layer reads (counted from 0), "
         + "\(facts.joined(separator: ", and ")); such inputs make the loss sharp along few "
         + "directions.\(result)",
       evidence: [
@@ -98,21 +102,23 @@ extension Finding {
   /// - Parameters:
   ///   - error: `||w - w*|| / ||w*||` over the weights in the user's units, after `steps` of `prescription`.
   ///   - worst: the column whose coefficient is off most for its size, what it is by then and at the minimum.
-  ///   - share: of the error along the flattest direction that is left.
-  ///   - enough: steps after which all of it is down to a hundredth; nil beyond all counting.
+  ///   - share: of the error along the flattest direction that is left; nil where there was none.
+  ///   - enough: steps after which all of it is down to a hundredth; nil where nothing tells them.
   static func coefficientsUnfinished(
     prescription: String, steps: Int, tolerance: Double, error: Double,
-    worst: (column: String, value: Double, minimiser: Double), share: Double, enough: Int?
+    worst: (column: String, value: Double, minimiser: Double), share: Double?, enough: Int?,
+    isRun: Bool
   ) -> Finding {
+    let (be, still) = isRun ? ("is", "are still") : ("would be", "would still be")
     let off = abs(worst.value - worst.minimiser) / abs(worst.minimiser)
     return Finding(
       id: "coefficients-unfinished",
       sentence:
-        "After those \(Wording.count(steps, "step")) only the loss is finished (its gap at "
-        + "\(Wording.number(tolerance)) of the start's): the coefficients are still "
+        "After those \(Wording.count(steps, "step")) only the loss \(be) finished (its gap at "
+        + "\(Wording.number(tolerance)) of the start's): the coefficients \(still) "
         + "\(percent(error)) off as a whole, that of \(worst.column) \(percent(off)) "
-        + "(\(Wording.number(worst.value)) for \(Wording.number(worst.minimiser))), since "
-        + "\(percent(share)) of the error along the flattest direction is left."
+        + "(\(Wording.number(worst.value)) for \(Wording.number(worst.minimiser)))"
+        + (share.map { "; along the flattest direction \(percent($0)) of the error \(be) left." } ?? ".")
         + (enough.map {
           " If the coefficients matter, not the predictions alone: \(Wording.count($0, "step")) bring every "
             + "direction's error down to 1 %, and solving the least squares takes none."

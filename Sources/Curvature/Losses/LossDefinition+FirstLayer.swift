@@ -16,9 +16,7 @@ extension LossDefinition {
   package func firstLayerFeatures(
     of array: Int, _ data: [Tensor], element: ElementType
   ) throws -> FeaturePlace? {
-    guard let composite, let samples = data.first?.shape.dimensions.first, samples > 0 else {
-      return nil
-    }
+    guard let samples = data.first?.shape.dimensions.first, samples > 0 else { return nil }
     let size = couplesSamples ? samples : min(fixedBatch ?? 2, samples)
     let types = data.map { tensor in
       var type = tensor.type
@@ -26,7 +24,9 @@ extension LossDefinition {
       if type.shape.rank > 0, size < samples { type.shape[0] = size }
       return type
     }
-    let program = try traced(dataTypes: types, element: element) { [composite.model($0, $1)] }
+    let program = try traced(dataTypes: types, element: element) {
+      [(composite?.model ?? objective)($0, $1)]
+    }
     return program.layerFeatures(of: program.inputs[parameters.count + array], parameters.count)
   }
 }

@@ -3,26 +3,29 @@ import LinearMaps
 
 /// Of the scales of target and inputs, and of coefficients that a finished loss leaves behind.
 extension FindingRules {
-  private var start: StartedProblem<Scalar> { measured.start }
-
   /// The target's scale, and what training on it standardised came to.
   var targetScale: Finding? {
     guard let target = measured.targetScaling, measured.hasToReach(target) else { return nil }
     let ids = [Prescription.Kind.standardiseTarget, .standardiseAllAndAdam].map(\.rawValue)
+    // Runs that nothing stops at a minimum may have passed their lowest point.
     let best = outcome.prescriptions
-      .compactMap { item in
-        ids.contains(item.id) ? item.measured?.loss.map { (loss: $0, id: item.id) } : nil
-      }.min { $0.loss < $1.loss }
-    let problem = start.problem
-    let error = max(0, start.loss - penalty)
+      .compactMap { item -> (lowest: Double, last: Double?, id: String)? in
+        guard ids.contains(item.id), let measured = item.measured, !measured.diverged,
+          let lowest = measured.lossAtEqualWork ?? measured.loss
+        else { return nil }
+        return (lowest, measured.loss, item.id)
+      }.min { $0.lowest < $1.lowest }
+    let problem = measured.start.problem
+    let error = max(0, measured.start.loss - penalty)
     return .targetScale(
       target, named: problem.targetName ?? "y", isLinear: problem.isLinearInParameters,
       error: (problem.lossName == ModelLoss.meanSquaredError.name ? error : 2 * error).squareRoot(),
-      best: best.map { ($0.loss, $0.id, problem.l2 == 0) })
+      best: best.map { ($0.lowest, $0.last, $0.id, problem.l2 == 0) })
   }
 
   /// The penalty's part of the loss at the point.
   private var penalty: Double {
+    let start = measured.start
     guard start.problem.l2 > 0 else { return 0 }
     var squares = 0.0
     var offset = 0
@@ -55,21 +58,22 @@ extension FindingRules {
   ///
   /// - Parameter findings: those made before, which the advice rests on.
   func unfinishedCoefficients(_ findings: [Finding]) -> Finding? {
-    let tolerance = start.request.trials.tolerance
+    let tolerance = measured.start.request.trials.tolerance
     let facts = AdviceFacts(
-      problem: start.facts, curvature: measured.curvatureFacts,
+      problem: measured.start.facts, curvature: measured.curvatureFacts,
       learningRate: measured.learningRate,
       prediction: .init(rate: nil, iterations: nil, tolerance: tolerance), findings: findings,
       prescriptions: outcome.prescriptions)
     guard let advised = facts.basis.isTried ? facts.lead : facts.untried,
       let steps = advised.measured == nil
         ? advised.predicted.iterations : advised.measured?.iterations,
-      let left = measured.unfinished(advised, after: steps), left.isTelling,
-      let table = start.problem.table
+      let left = measured.unfinished(
+        advised, after: steps, at: outcome.arrivalPoints[advised.id]), left.isTelling,
+      let table = measured.start.problem.table
     else { return nil }
     return .coefficientsUnfinished(
       prescription: advised.id, steps: steps, tolerance: tolerance, error: left.error,
       worst: (table.featureNames[left.worst.column], left.worst.value, left.worst.minimiser),
-      share: left.share, enough: left.stepsToOnePercent)
+      share: left.share, enough: left.stepsToOnePercent, isRun: advised.measured != nil)
   }
 }

@@ -1,62 +1,56 @@
 import Curvature
 import TensorPrograms
 
-/// Statistics of the features that a model's first layer reads, from the data, and the change of variables
+/// Statistics of the features that a model's first layers read, from the data, and the change of variables
 /// that standardises them: `x' = (x - mean) / deviation`.
 struct InputScaling {
-  /// The data array that is the model's one continuous input.
-  let array: Int
-  let place: FeaturePlace
-  let means: [Double]
-  /// Population standard deviations; 1 for a feature that does not vary, which is only centred.
-  let deviations: [Double]
-  /// Root mean squares, about zero.
-  let sizes: [Double]
-  let constantFeatures: Set<Int>
+  /// A data array that nothing but layers reads, and where its features are in the lists below.
+  private struct Input {
+    let array: Int
+    let place: FeaturePlace
+    let features: Range<Int>
+  }
 
-  /// Nil for a table, for a model with no or several continuous inputs, and where the model does something
-  /// else with the input before its first layer.
+  private let inputs: [Input]
+  private(set) var means: [Double] = []
+  /// Population standard deviations; 1 for a feature that does not vary, which is only centred.
+  private(set) var deviations: [Double] = []
+  /// Root mean squares, about zero.
+  private(set) var sizes: [Double] = []
+  private(set) var constantFeatures: Set<Int> = []
+
+  /// Nil for a table, and where no continuous input goes straight to a layer.
   ///
   /// - Throws: what tracing the model throws.
   init?(_ problem: DiagnosisProblem) throws {
-    guard problem.table == nil, let definition = problem.definition,
-      definition.composite != nil
-    else { return nil }
+    guard problem.table == nil, let definition = problem.definition else { return nil }
     let data = problem.data
-    let continuous = data.indices.dropLast().filter { data[$0].element.isFloating }
-    guard continuous.count == 1, let array = continuous.first,
-      let place = try definition.firstLayerFeatures(of: array, data, element: .float64)
-    else { return nil }
-    self.array = array
-    self.place = place
-    let tensor = data[array]
-    let indexing = FeatureIndex(tensor.shape, place)
-    let values = tensor.doubles
-    let count = indexing.count
-    guard count > 0, !values.isEmpty, values.allSatisfy({ abs($0) < 1e150 }) else { return nil }
-    let each = Double(values.count / count)
-    var sums = [Double](repeating: 0, count: count)
-    var squares = sums
-    var peaks = sums
-    for (index, value) in values.enumerated() {
-      let feature = indexing.feature(index)
-      sums[feature] += value
-      squares[feature] += value * value
-      peaks[feature] = max(peaks[feature], abs(value))
+    // The last array is the target, where the loss compares it with outputs.
+    let candidates = definition.composite == nil ? data.indices : data.indices.dropLast()
+    var inputs: [Input] = []
+    for array in candidates where data[array].element.isFloating {
+      guard
+        let place = try definition.firstLayerFeatures(of: array, data, element: .float64)
+      else { continue }
+      let statistics = Statistics(data[array], FeatureIndex(data[array].shape, place))
+      guard let statistics else { return nil }
+      let first = means.count
+      means += statistics.means
+      sizes += statistics.sizes
+      constantFeatures.formUnion(statistics.constant.map { first + $0 })
+      deviations += statistics.deviations
+      inputs.append(Input(array: array, place: place, features: first..<means.count))
     }
-    let means = sums.map { $0 / each }
-    var spread = [Double](repeating: 0, count: count)
-    for (index, value) in values.enumerated() {
-      let feature = indexing.feature(index)
-      let difference = value - means[feature]
-      spread[feature] += difference * difference
-    }
-    let deviations = spread.map { ($0 / each).squareRoot() }
-    let constant = (0..<count).filter { deviations[$0] <= 1e-7 * peaks[$0] }
-    self.means = means
-    sizes = squares.map { ($0 / each).squareRoot() }
-    constantFeatures = Set(constant)
-    self.deviations = (0..<count).map { constant.contains($0) ? 1 : deviations[$0] }
+    guard !inputs.isEmpty else { return nil }
+    for feature in constantFeatures { deviations[feature] = 1 }
+    self.inputs = inputs
+  }
+
+  /// A feature in words, by its position, counted from 0.
+  func name(_ feature: Int) -> String {
+    let input = inputs.first { $0.features.contains(feature) }
+    guard inputs.count > 1, let input else { return "feature \(feature)" }
+    return "feature \(feature - input.features.lowerBound) of input \(input.array)"
   }
 
   private var varying: [Int] { sizes.indices.filter { !constantFeatures.contains($0) } }
@@ -96,14 +90,57 @@ struct InputScaling {
   /// How many deviations a feature's mean is off zero.
   func offset(_ feature: Int) -> Double { abs(means[feature]) / deviations[feature] }
 
-  func applied(to tensor: Tensor) -> Tensor {
-    let indexing = FeatureIndex(tensor.shape, place)
-    var values = tensor.doubles
-    for index in values.indices {
-      let feature = indexing.feature(index)
-      values[index] = (values[index] - means[feature]) / deviations[feature]
+  /// The data arrays with these inputs standardised.
+  func applied(to data: [Tensor]) -> [Tensor] {
+    var result = data
+    for input in inputs {
+      let tensor = data[input.array]
+      let indexing = FeatureIndex(tensor.shape, input.place)
+      var values = tensor.doubles
+      for index in values.indices {
+        let feature = input.features.lowerBound + indexing.feature(index)
+        values[index] = (values[index] - means[feature]) / deviations[feature]
+      }
+      result[input.array] = Tensor(values, type: tensor.type)
     }
-    return Tensor(values, type: tensor.type)
+    return result
+  }
+}
+
+private struct Statistics {
+  let means: [Double]
+  let deviations: [Double]
+  let sizes: [Double]
+  /// Features whose spread is rounding of their size.
+  let constant: [Int]
+
+  /// Nil for an array without entries, and where squares overflow.
+  init?(_ tensor: Tensor, _ indexing: FeatureIndex) {
+    let count = indexing.count
+    let values = tensor.doubles
+    guard count > 0, !values.isEmpty, values.allSatisfy({ abs($0) < 1e150 }) else { return nil }
+    let each = Double(values.count / count)
+    var sums = [Double](repeating: 0, count: count)
+    var squares = sums
+    var peaks = sums
+    for (index, value) in values.enumerated() {
+      let feature = indexing.feature(index)
+      sums[feature] += value
+      squares[feature] += value * value
+      peaks[feature] = max(peaks[feature], abs(value))
+    }
+    let means = sums.map { $0 / each }
+    var spread = [Double](repeating: 0, count: count)
+    for (index, value) in values.enumerated() {
+      let feature = indexing.feature(index)
+      let difference = value - means[feature]
+      spread[feature] += difference * difference
+    }
+    let deviations = spread.map { ($0 / each).squareRoot() }
+    self.means = means
+    self.deviations = deviations
+    sizes = squares.map { ($0 / each).squareRoot() }
+    constant = (0..<count).filter { deviations[$0] <= 1e-7 * peaks[$0] }
   }
 }
 

@@ -15,6 +15,8 @@ struct RescaledProblem<Scalar: LinearMapScalar> {
   let isExact: Bool
   /// The loss as its quadratic in the new variables, known from the table.
   let modes: LeastSquaresModes?
+  /// Parameters with the target unscaled, of a linear model.
+  let unscaled: ([Double]) -> [Double]
 
   /// Curvature at the start, as far as a tenth of the budget goes; nil where it cannot be measured.
   func survey(_ started: StartedProblem<Scalar>) throws -> CurvatureSurvey<Scalar>? {
@@ -40,6 +42,7 @@ struct RescaledProblem<Scalar: LinearMapScalar> {
     scaled.referenceLoss = bench.referenceLoss.map { $0 / lossFactor }
     var outcome = try train(scaled)
     outcome.losses = outcome.losses.map { $0 * lossFactor }
+    outcome.arrivalPoint = outcome.arrivalPoint.map(unscaled)
     return outcome
   }
 }
@@ -57,7 +60,7 @@ extension Measurements {
   /// The problem with its inputs or target standardised.
   ///
   /// - Parameters:
-  ///   - inputs: whether the table's columns, or the one input of a model's first layer, are standardised.
+  ///   - inputs: whether the table's columns, or the inputs of a model's first layers, are standardised.
   ///   - target: the scale that the target is freed of, if any.
   /// - Returns: nil where there is nothing to standardise, or where a model lacks a bias for the mean.
   func rescaled(inputs: Bool, target: TargetScaling?) throws -> RescaledProblem<Scalar>? {
@@ -101,7 +104,13 @@ extension Measurements {
       : nil
     return RescaledProblem(
       objective: try objective(variant.definition, variant.data(Scalar.element)), start: point,
-      lossFactor: target?.lossFactor ?? 1, isExact: isLinear, modes: modes)
+      lossFactor: target?.lossFactor ?? 1, isExact: isLinear, modes: modes,
+      unscaled: { point in
+        guard let target else { return point }
+        return point.indices.map { index in
+          point[index] * target.deviation + (index == point.count - 1 ? target.mean : 0)
+        }
+      })
   }
 
   private func rescaledModel(
@@ -111,7 +120,7 @@ extension Measurements {
     var data = start.problem.data(Scalar.element)
     if inputs {
       guard let scaling = self.inputs?.scaling, !scaling.isStandard else { return nil }
-      data[scaling.array] = scaling.applied(to: data[scaling.array])
+      data = scaling.applied(to: data)
     }
     if let target {
       let last = data.count - 1
@@ -129,7 +138,7 @@ extension Measurements {
     }
     return RescaledProblem(
       objective: try objective(definition, data), start: start.point,
-      lossFactor: target?.lossFactor ?? 1, isExact: false, modes: nil)
+      lossFactor: target?.lossFactor ?? 1, isExact: false, modes: nil, unscaled: { $0 })
   }
 
   private func objective(_ definition: LossDefinition, _ data: [Tensor]) throws -> any Loss<Scalar>
