@@ -60,9 +60,9 @@ extension Finding {
       "\(scaling.name(feature)) has root mean square \(Wording.number(scaling.sizes[feature]))"
     }
     var facts: [String] = []
-    if remark.areApart {
+    if scaling.sizes[remark.largest] >= 10 * scaling.sizes[remark.smallest] {
       facts.append(
-        "\(size(remark.largest)), \(scaling.name(remark.smallest)) "
+        "\(size(remark.largest)) and \(scaling.name(remark.smallest)) "
           + Wording.number(scaling.sizes[remark.smallest])
       )
     } else if remark.isFarFromOne {
@@ -71,7 +71,8 @@ extension Finding {
     if remark.isOffCentre {
       facts.append(
         "the mean of \(scaling.name(remark.farthest)), \(Wording.number(scaling.means[remark.farthest])), is "
-          + "\(Wording.number(scaling.offset(remark.farthest))) of its standard deviations off zero")
+          + "\(Wording.number(scaling.offset(remark.farthest))) of its standard deviations off zero"
+      )
     }
     let result =
       trained.map {
@@ -81,10 +82,11 @@ extension Finding {
     return Finding(
       id: "input-scales",
       sentence: "Of the inputs that the first layer reads (counted from 0), "
-        + "\(facts.joined(separator: ", and ")); such inputs make the loss sharp along few "
-        + "directions.\(result)",
+        + "\(facts.joined(separator: ", and ")); the curvature along a weight of that layer "
+        + "goes with the square of its input.\(result)",
       evidence: [
-        "features": .integer(scaling.sizes.count), "constant": .integer(scaling.constantFeatures.count),
+        "features": .integer(scaling.sizes.count),
+        "constant": .integer(scaling.constantFeatures.count),
         "largestFeature": .integer(remark.largest),
         "largestRootMeanSquare": .number(orMissing: scaling.sizes[remark.largest]),
         "smallestFeature": .integer(remark.smallest),
@@ -118,10 +120,11 @@ extension Finding {
         + "\(Wording.number(tolerance)) of the start's): the coefficients \(still) "
         + "\(percent(error)) off as a whole, that of \(worst.column) \(percent(off)) "
         + "(\(Wording.number(worst.value)) for \(Wording.number(worst.minimiser)))"
-        + (share.map { "; along the flattest direction \(percent($0)) of the error \(be) left." } ?? ".")
+        + (share.map { "; along the flattest direction \(percent($0)) of the error \(be) left." }
+          ?? ".")
         + (enough.map {
-          " If the coefficients matter, not the predictions alone: \(Wording.count($0, "step")) bring every "
-            + "direction's error down to 1 %, and solving the least squares takes none."
+          " If the coefficients matter, not the predictions alone: "
+            + "\(Wording.count($0, "step")) bring every direction's error down to 1 %, and solving the least squares takes none."
         } ?? " If the coefficients matter, not the predictions alone, solve the least squares."),
       evidence: [
         "prescription": .text(prescription), "steps": .integer(steps),
@@ -129,7 +132,8 @@ extension Finding {
         "worstRelativeError": .number(orMissing: off),
         "worstCoefficient": .number(orMissing: worst.value),
         "worstMinimiser": .number(orMissing: worst.minimiser),
-        "flattestShare": .number(orMissing: share), "stepsToOnePercent": .integer(orMissing: enough),
+        "flattestShare": .number(orMissing: share),
+        "stepsToOnePercent": .integer(orMissing: enough),
       ])
   }
 

@@ -6,7 +6,7 @@ extension FindingRules {
   /// The target's scale, and what training on it standardised came to.
   var targetScale: Finding? {
     guard let target = measured.targetScaling, measured.hasToReach(target) else { return nil }
-    let ids = [Prescription.Kind.standardiseTarget, .standardiseAllAndAdam].map(\.rawValue)
+    let ids = Self.onScaledTarget.map(\.rawValue)
     // Runs that nothing stops at a minimum may have passed their lowest point.
     let best = outcome.prescriptions
       .compactMap { item -> (lowest: Double, last: Double?, id: String)? in
@@ -21,6 +21,33 @@ extension FindingRules {
       target, named: problem.targetName ?? "y", isLinear: problem.isLinearInParameters,
       error: (problem.lossName == ModelLoss.meanSquaredError.name ? error : 2 * error).squareRoot(),
       best: best.map { ($0.lowest, $0.last, $0.id, problem.l2 == 0) })
+  }
+
+  /// How a finding on scales stands after the trials.
+  enum Standing {
+    /// Nothing else came near what training on other scales came to.
+    case main
+    case open
+    /// Training on other scales was tried and came no lower: they are facts then, but no cause.
+    case acquitted
+  }
+
+  func standing(_ finding: Finding) -> Standing {
+    func number(_ key: String) -> Double? {
+      if case .number(let value)? = finding.evidence[key] { value } else { nil }
+    }
+    if let raw = number("rawLoss"), let standardised = number("standardisedLoss") {
+      return standardised >= raw ? .acquitted : .open
+    }
+    let others = outcome.prescriptions
+      .filter { item in !Self.onScaledTarget.contains { $0.rawValue == item.id } }
+      .compactMap { $0.measured.flatMap { $0.diverged ? nil : $0.lossAtEqualWork ?? $0.loss } }
+    guard let best = number("bestLoss"), let other = others.min() else { return .open }
+    return best >= other ? .acquitted : 2 * best < other ? .main : .open
+  }
+
+  private static var onScaledTarget: [Prescription.Kind] {
+    [.standardiseTarget, .standardiseAllAndAdam]
   }
 
   /// The penalty's part of the loss at the point.

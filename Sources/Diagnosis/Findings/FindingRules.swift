@@ -22,15 +22,15 @@ struct FindingRules<Scalar: LinearMapScalar> {
     let scales = featureScales ?? settledByScales
     let shape = shapeFindings(hasScales: scales != nil)
     let isUnstable = facts.verdict == .unstable
-    var findings = (isUnstable ? rate : []) + (scales.map { [$0] } ?? [])
+    let others = problem.isLinearInParameters ? [] : [targetScale, inputScales].compactMap { $0 }
+    var findings = (isUnstable ? rate : []) + others.filter { standing($0) == .main }
+    findings += scales.map { [$0] } ?? []
     findings += isUnstable ? [] : rate
-    findings += [targetScale, inputScales].compactMap { $0 }.filter { _ in
-      !problem.isLinearInParameters
-    }
+    findings += others.filter { standing($0) == .open }
     let absence = noMinimum
     // A network may fit its samples without error and train well for all that.
     if problem.isLinearInParameters, let absence { findings.append(absence) }
-    findings += shape
+    findings += shape + others.filter { standing($0) == .acquitted }
     if let finding = Finding.sharpestLayer(measured.layers, whole: survey.largest) {
       findings.append(finding)
     }

@@ -21,16 +21,17 @@ struct InputScaling {
 
   /// Nil for a table, and where no continuous input goes straight to a layer.
   ///
-  /// - Throws: what tracing the model throws.
-  init?(_ problem: DiagnosisProblem) throws {
+  /// - Parameter element: the precision that the model is traced in.
+  init?(_ problem: DiagnosisProblem, _ element: ElementType) {
     guard problem.table == nil, let definition = problem.definition else { return nil }
     let data = problem.data
     // The last array is the target, where the loss compares it with outputs.
     let candidates = definition.composite == nil ? data.indices : data.indices.dropLast()
     var inputs: [Input] = []
     for array in candidates where data[array].element.isFloating {
+      // A model that cannot be traced on a part of a batch keeps its inputs to itself.
       guard
-        let place = try definition.firstLayerFeatures(of: array, data, element: .float64)
+        let place = try? definition.firstLayerFeatures(of: array, data, element: element)
       else { continue }
       let statistics = Statistics(data[array], FeatureIndex(data[array].shape, place))
       guard let statistics else { return nil }

@@ -51,7 +51,7 @@ struct Measurements<Scalar: LinearMapScalar> {
     }
     self.start = start
     self.scaling = scaling
-    inputs = try InputScaling(start.problem).flatMap { scaling in
+    inputs = InputScaling(start.problem, Scalar.element).flatMap { scaling in
       scaling.remark.map { (scaling, $0) }
     }
     self.map = map

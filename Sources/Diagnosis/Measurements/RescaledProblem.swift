@@ -99,7 +99,8 @@ extension Measurements {
       isLinear && table.isQuadratic
       ? variant.leastSquaresModes(
         features: inputs && Scalar.precisionName == "float64"
-          ? scaling.exactly(table) : variant.data(Scalar.element)[0].doubles.map { DoubleDouble($0) },
+          ? scaling.exactly(table)
+          : variant.data(Scalar.element)[0].doubles.map { DoubleDouble($0) },
         target: variant.numericTarget.map { Double(Scalar($0)) }, at: point.map { Double($0) })
       : nil
     return RescaledProblem(
