@@ -3,7 +3,7 @@ import Presentation
 
 extension ModelFileChoice {
   /// Which output was taken where none was named, and which numbers of a classical model are trained.
-  var readings: [Reading] {
+  var classicalReadings: [Reading] {
     var readings: [Reading] = []
     if options.lossOutput == nil, options.output == nil, let chosen = model.scoreOutput,
       !chosen.passed.isEmpty, chosen.name == output

@@ -39,7 +39,7 @@ extension DiagnosisProblem {
       lossName: traced.fit.loss?.name ?? choice.output,
       targetName: choice.loss == nil ? nil : data.targetName, l2: options.l2,
       notes: traced.notes)
-    readings = choice.readings + traced.readings
+    readings = traced.readings
     precision = choice.model.element == .float64 ? .float64 : .float32
     findings = traced.findings
     dataName = choice.dataPath.map { ($0 as NSString).lastPathComponent }

@@ -22,7 +22,10 @@ extension AdviceFacts {
   var also: [String] {
     let told = why.findings
     return findings.map(\.id)
-      .filter { !told.contains($0) && $0 != "interrupted" || prescriptions.isEmpty }
+      .filter {
+        !told.contains($0) && !["interrupted", "coefficients-unfinished"].contains($0)
+          || prescriptions.isEmpty
+      }
   }
 
   var rate: Advice.Rate? {
@@ -195,6 +198,7 @@ extension AdviceFacts {
           + "momentum and the diagonal are for the bowl that fits the loss here, and hold only as far "
           + "as its curvature stays the same.")
     }
+    if let unfinished = finding("coefficients-unfinished") { notes.append(unfinished.sentence) }
     if let interrupted = finding("interrupted") { notes.append(interrupted.sentence) }
     return notes
   }

@@ -22,12 +22,15 @@ struct FindingRules<Scalar: LinearMapScalar> {
     let scales = featureScales ?? settledByScales
     let shape = shapeFindings(hasScales: scales != nil)
     let isUnstable = facts.verdict == .unstable
-    var findings = (isUnstable ? rate : []) + (scales.map { [$0] } ?? [])
+    let others = problem.isLinearInParameters ? [] : [targetScale, inputScales].compactMap { $0 }
+    var findings = (isUnstable ? rate : []) + others.filter { standing($0) == .main }
+    findings += scales.map { [$0] } ?? []
     findings += isUnstable ? [] : rate
+    findings += others.filter { standing($0) == .open }
     let absence = noMinimum
     // A network may fit its samples without error and train well for all that.
     if problem.isLinearInParameters, let absence { findings.append(absence) }
-    findings += shape
+    findings += shape + others.filter { standing($0) == .acquitted }
     if let finding = Finding.sharpestLayer(measured.layers, whole: survey.largest) {
       findings.append(finding)
     }
@@ -64,6 +67,8 @@ struct FindingRules<Scalar: LinearMapScalar> {
           reference.loss, source: reference.source, isCertified: reference.isCertified))
     }
     findings += problem.findings
+    if problem.isLinearInParameters, let finding = targetScale { findings.append(finding) }
+    if let finding = unfinishedCoefficients(findings) { findings.append(finding) }
     if !start.budget.leftOut.names.isEmpty {
       findings.append(.tooDear(start.budget.leftOut.names))
     }

@@ -1,8 +1,11 @@
 import LinearMaps
 
 /// The mean and population standard deviation of every column, and the change of variables that
-/// standardises them: `x' = (x - mean) / deviation`.
+/// standardises them: `x' = (x - mean) / deviation`; without a bias, which alone can take up a mean,
+/// `x' = x / size`.
 struct FeatureScaling {
+  /// Whether the model has a bias, so that columns may be centred.
+  let isCentred: Bool
   let means: [Double]
   /// 1 for a column that does not vary, which is only centred.
   let deviations: [Double]
@@ -42,10 +45,32 @@ struct FeatureScaling {
     self.peaks = peaks
     self.means = (0..<d).map { means[$0] * units[$0] }
     constantColumns = constant
+    isCentred = problem.definition.parameters.contains(where: \.isBias)
     deviations = (0..<d).map { constant.contains($0) ? 1 : spread[$0] * units[$0] }
     sizes = (0..<d).map {
       (means[$0] * means[$0] + spread[$0] * spread[$0]).squareRoot() * units[$0]
     }
+  }
+
+  /// What is subtracted from a column, and what it is divided by.
+  private func change(of column: Int) -> (shift: Double, divisor: Double) {
+    if isCentred { return (means[column], deviations[column]) }
+    return (0, sizes[column] > 0 ? sizes[column] : 1)
+  }
+
+  /// Whether the change of variables would change nothing.
+  var isStandard: Bool {
+    sizes.indices.allSatisfy { column in
+      let (shift, divisor) = change(of: column)
+      return constantColumns.contains(column) || abs(shift) < 1e-6 && abs(divisor - 1) < 1e-6
+    }
+  }
+
+  /// The change in words.
+  var phrase: String {
+    isCentred
+      ? "subtract each column's mean and divide by its standard deviation"
+      : "divide each column by its root mean square"
   }
 
   /// The problem in standardised features; for a model that is linear in its parameters the penalty is
@@ -53,12 +78,13 @@ struct FeatureScaling {
   func applied(to problem: TabularProblem) -> TabularProblem {
     var result = problem
     let d = problem.featureCount
+    let changes = sizes.indices.map(change(of:))
     for index in result.features.indices {
-      let column = index % d
-      result.features[index] = (problem.features[index] - means[column]) / deviations[column]
+      let (shift, divisor) = changes[index % d]
+      result.features[index] = (problem.features[index] - shift) / divisor
     }
     if problem.isLinearInParameters, problem.l2 > 0 {
-      result.penaltyScales = deviations.map { 1 / ($0 * $0) }
+      result.penaltyScales = changes.map { 1 / ($0.divisor * $0.divisor) }
     }
     return result
   }
@@ -66,10 +92,10 @@ struct FeatureScaling {
   /// The standardised features without the rounding of a double.
   func exactly(_ problem: TabularProblem) -> [DoubleDouble] {
     let d = problem.featureCount
+    let changes = sizes.indices.map(change(of:))
     return problem.features.indices.map { index in
-      let column = index % d
-      return (DoubleDouble(problem.features[index]) - DoubleDouble(means[column]))
-        / DoubleDouble(deviations[column])
+      let (shift, divisor) = changes[index % d]
+      return (DoubleDouble(problem.features[index]) - DoubleDouble(shift)) / DoubleDouble(divisor)
     }
   }
 
@@ -82,27 +108,53 @@ struct FeatureScaling {
       var shift = 0.0
       for column in 0..<d {
         let weight = Double(parameters[column * outputs + output])
-        result[column * outputs + output] = Scalar(weight * deviations[column])
-        shift += weight * means[column]
+        let change = change(of: column)
+        result[column * outputs + output] = Scalar(weight * change.divisor)
+        shift += weight * change.shift
       }
+      guard isCentred else { continue }
       result[d * outputs + output] = Scalar(Double(parameters[d * outputs + output]) + shift)
     }
     return result
   }
 
-  /// Columns whose size is ten times off the middle one's, largest first, and the smallest of the
-  /// others, to compare them with; the bias counts as a column of ones. Where none is, those ten times
-  /// off the bias; nil where all sizes agree.
+  /// The parameters of the raw model from those of the standardised one: `transformed` turned around.
+  func restored(_ parameters: [Double], outputs: Int) -> [Double] {
+    let d = means.count
+    var result = parameters
+    for output in 0..<outputs {
+      var shift = 0.0
+      for column in 0..<d {
+        let change = change(of: column)
+        let weight = parameters[column * outputs + output] / change.divisor
+        result[column * outputs + output] = weight
+        shift += weight * change.shift
+      }
+      if isCentred { result[d * outputs + output] -= shift }
+    }
+    return result
+  }
+
+  /// The largest column, with all that are ten times the middle one's size, largest first, and the
+  /// smallest column: the true extremes, to be compared.
+  ///
+  /// The bias, where there is one, counts as a column of ones. It is the one to compare with, `innocent` nil, where the columns
+  /// by themselves are less apart than ten times, or make up less than half of the spread on a logarithmic
+  /// scale; nil where all sizes agree.
   var culprits: (guilty: [Int], innocent: Int?)? {
     let order = sizes.indices.filter { sizes[$0] > 0 }.sorted { sizes[$0] > sizes[$1] }
-    guard !order.isEmpty else { return nil }
-    func farFrom(_ size: Double) -> [Int] {
-      order.filter { sizes[$0] >= 10 * size || sizes[$0] <= size / 10 }
+    guard let first = order.first, let last = order.last else { return nil }
+    let spread = sizes[first] / sizes[last]
+    let spreadWithBias = isCentred ? max(sizes[first], 1) / min(sizes[last], 1) : spread
+    // As a quotient: a square may overflow.
+    if spread >= 10, spread >= spreadWithBias / spread {
+      let withBias = (order.map { sizes[$0] } + (isCentred ? [1] : [])).sorted(by: >)
+      let middle = withBias[withBias.count / 2]
+      let large = order.dropLast().filter { sizes[$0] >= 10 * middle }
+      return (large.isEmpty ? [first] : large, last)
     }
-    let withBias = (order.map { sizes[$0] } + [1]).sorted(by: >)
-    let guilty = farFrom(withBias[withBias.count / 2])
-    if !guilty.isEmpty { return (guilty, order.last { !guilty.contains($0) }) }
-    let offBias = farFrom(1)
+    guard isCentred else { return nil }
+    let offBias = order.filter { sizes[$0] >= 10 || sizes[$0] <= 0.1 }
     return offBias.isEmpty ? nil : (offBias, nil)
   }
 }

@@ -9,6 +9,8 @@ struct Measurements<Scalar: LinearMapScalar> {
   let start: StartedProblem<Scalar>
   /// The sizes of the table's columns, where there is a table.
   let scaling: FeatureScaling?
+  /// What is out of the ordinary in the inputs of a model's first layer.
+  let inputs: (scaling: InputScaling, remark: InputScaling.Remark)?
   /// The Hessian.
   let map: CurvatureMap<Scalar>
   let survey: CurvatureSurvey<Scalar>
@@ -49,6 +51,9 @@ struct Measurements<Scalar: LinearMapScalar> {
     }
     self.start = start
     self.scaling = scaling
+    inputs = InputScaling(start.problem, Scalar.element).flatMap { scaling in
+      scaling.remark.map { (scaling, $0) }
+    }
     self.map = map
     self.survey = survey
     gaussNewton = try start.ifMeasurable { try start.gaussNewtonConditionNumber(survey) }

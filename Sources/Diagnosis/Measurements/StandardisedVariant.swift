@@ -13,11 +13,7 @@ struct StandardisedVariant<Scalar: LinearMapScalar> {
   /// Nil without a table, and where the features are standardised already.
   init?(_ started: StartedProblem<Scalar>, _ scaling: FeatureScaling?) throws {
     guard let scaling, let table = started.problem.table else { return nil }
-    let isStandard = scaling.sizes.indices.allSatisfy {
-      scaling.constantColumns.contains($0)
-        || abs(scaling.means[$0]) < 1e-6 && abs(scaling.deviations[$0] - 1) < 1e-6
-    }
-    guard !isStandard else { return nil }
+    guard !scaling.isStandard else { return nil }
     started.context.report("curvature with standardised features")
     let variant = scaling.applied(to: table)
     let memory = started.request.resources.memory
@@ -28,7 +24,7 @@ struct StandardisedVariant<Scalar: LinearMapScalar> {
     let start: [Scalar] =
       isExact
       ? scaling.transformed(
-        started.point, outputs: started.problem.parameters[1].shape.count)
+        started.point, outputs: started.problem.parameters[0].shape.dimensions.last ?? 1)
       : variant.start()
     let (_, gradient) = try objective.valueAndGradient(at: start)
     var survey = try CurvatureSurvey(

@@ -19,6 +19,7 @@ enum RemedyCatalogue {
   static let all: [any Remedy] = [
     AsGiven(), SafeRate(), FastestRate(), StandardiseFeatures(), HeavyBall(), DiagonalScaling(),
     AdamAtTheBestRate(),
+    StandardiseTarget(), StandardiseInputs(), StandardiseAndAdam(), StandardiseAllAndAdam(),
   ]
 }
 

@@ -6,6 +6,8 @@ import Training
 /// Prescriptions with what was predicted and measured, and how they were measured.
 struct RemedyOutcomes {
   var prescriptions: [Prescription] = []
+  /// By prescription, the parameters where its run arrived, in the variables that it trained.
+  var arrivalPoints: [String: [Double]] = [:]
   var reference: Reference?
   var hasFiniteMinimum = true
   var interrupted: (done: Int, planned: Int)?
@@ -205,6 +207,7 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
     comparedAt work: Double?
   ) {
     for (index, outcome) in runs.enumerated() where !outcome.wasCancelled {
+      outcomes.arrivalPoints[plans[index].prescription.id] = outcome.arrivalPoint
       outcomes.prescriptions[index] = plans[index].prescription
         .with(measured: judge.measured(outcome, comparedAt: work), change: outcome.change)
     }

@@ -23,7 +23,7 @@ struct StandardiseFeatures: Remedy {
         variant.objective, from: variant.start, rate: rate, variant.survey)
     return Plan(
       kind,
-      "subtract each column's mean and divide by its standard deviation, then gradient descent at "
+      "\(measured.scaling?.phrase ?? "standardise each column"), then gradient descent at "
         + Wording.number(rate),
       .init(
         conditionNumber: variant.survey.workingConditionNumber, rate: rate,

@@ -6,10 +6,10 @@ import Training
 /// Runs optimizers and judges how near they come to the minimum.
 struct TrialBench<Scalar: LinearMapScalar> {
   /// The loss at the start of the original problem.
-  let startLoss: Double
+  var startLoss: Double
   /// A minimum or infimum that something certifies; nil where there is none, and trials run to their
   /// budgets to be compared by the loss that each reaches for the same work.
-  let referenceLoss: Double?
+  var referenceLoss: Double?
   let tolerance: Double
   /// Steps that a trial may take; nil for as many as its work budget allows, 200,000 at most.
   let maxIterations: Int?
@@ -62,6 +62,8 @@ struct TrialBench<Scalar: LinearMapScalar> {
     /// The rate that the trial itself chose, and the change in words with it.
     var chosenRate: Double?
     var change: String?
+    /// Where it was at its arrival, where the loss is known as its quadratic.
+    var arrivalPoint: [Double]?
 
     /// A run may have passed its lowest point before its end.
     var lowestLoss: Double? { losses.lazy.filter(\.isFinite).min() }
@@ -125,6 +127,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
     var relativeGap: Double?
     // The first step since which the gap has been within the tolerance.
     var arrival: (step: Int, gap: Double?)?
+    var arrivalPoint: [Double]?
     let limit =
       maxIterations
       ?? affordableSteps(
@@ -138,7 +141,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
         relativeGap: arrived ? arrival?.gap : relativeGap, isDiverged: diverged,
         wasCancelled: cancelled,
         operationsPerStep: (objective.operations - spent) / Double(max(1, run.stepCount)),
-        extraOperations: extraOperations)
+        extraOperations: extraOperations, arrivalPoint: arrived ? arrivalPoint : nil)
     }
     func exactGap() -> Double? {
       theory.modes?.relativeGap(at: run.evaluatedParameters.map { Double($0) })
@@ -156,6 +159,9 @@ struct TrialBench<Scalar: LinearMapScalar> {
       let (isWithin, gap) = isWithin(loss, exactGap)
       relativeGap = gap
       if isWithin {
+        if arrival == nil, theory.modes != nil {
+          arrivalPoint = run.evaluatedParameters.map { Double($0) }
+        }
         let since = arrival ?? (step, gap)
         arrival = since
         if theory.isMonotone || step - since.step >= Self.watch(after: since.step) {
@@ -178,6 +184,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
     let arrival = (outcome.losses.lastIndex { !isWithin($0, { nil }).0 } ?? -1) + 1
     let isSettled = outcome.losses.count - 1 - arrival >= Self.watch(after: arrival)
     result.arrival = isSettled && !outcome.isDiverged ? arrival : nil
+    if result.arrival != outcome.arrival { result.arrivalPoint = nil }
     result.relativeGap =
       (result.arrival.map { outcome.losses[$0] } ?? outcome.losses.last).flatMap(gap)?.value
     return result

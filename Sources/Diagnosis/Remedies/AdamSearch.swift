@@ -1,0 +1,54 @@
+import Curvature
+import LinearMaps
+import Presentation
+import TensorPrograms
+import Training
+
+/// Adam on some loss at the best of four rates, each tried for a few steps first.
+struct AdamSearch<Scalar: LinearMapScalar> {
+  let objective: any Loss<Scalar>
+  let point: [Scalar]
+  /// Of each rate's trial.
+  let steps: Int
+  /// The loss as its quadratic, where it is one.
+  let modes: LeastSquaresModes?
+  let context: RunContext
+
+  private static var rates: [Double] { [1, 0.1, 0.01, 0.001] }
+
+  /// What is done, before any rate was tried.
+  static var phrase: String {
+    "Adam at the best of the rates 1, 0.1, 0.01 and 0.001 after 100 steps of each"
+  }
+
+  init(
+    _ objective: any Loss<Scalar>, from point: [Scalar], steps: Int, modes: LeastSquaresModes?,
+    context: RunContext
+  ) {
+    self.objective = objective
+    self.point = point
+    self.steps = steps
+    self.modes = modes
+    self.context = context
+  }
+
+  func run(on bench: TrialBench<Scalar>) throws -> TrialBench<Scalar>.Outcome {
+    let spent = objective.operations
+    var chosen = (rate: 1e-3, loss: Double.infinity)
+    // A step of Adam is bounded by its rate: it cannot run away, however high it first jumps.
+    for rate in Self.rates where !context.isCancelled() {
+      let trial = try bench.short(steps)
+        .run(objective, Adam(), rate: rate, from: point, theory: .init(isStable: true))
+      if let last = trial.losses.last, last < chosen.loss { chosen = (rate, last) }
+    }
+    var outcome = try bench.run(
+      objective, Adam(), rate: chosen.rate, from: point,
+      theory: .init(modes: modes, isStable: true),
+      extraOperations: objective.operations - spent)
+    outcome.chosenRate = chosen.rate
+    outcome.change =
+      "Adam at \(Wording.number(chosen.rate)), the best of 1, 0.1, 0.01 and 0.001 after \(steps) "
+      + "steps of each"
+    return outcome
+  }
+}
