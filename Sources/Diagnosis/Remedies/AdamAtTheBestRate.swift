@@ -13,17 +13,19 @@ struct AdamAtTheBestRate: Remedy {
 
   func plan<Scalar: LinearMapScalar>(_ measured: Measurements<Scalar>) throws -> Plan<Scalar>? {
     let start = measured.start
-    let steps = start.budget.trialSteps(100, trials: 40)
+    let wanted = start.budget.trialSteps(100, trials: 40)
     // A step of Adam is bounded by its rate: it cannot run away, however high it first jumps.
     let theory = TrialBench<Scalar>.Theory(
       modes: measured.exactLoss(measured.survey), isStable: true)
     return Plan(
-      kind, "Adam at the best of the rates 1, 0.1, 0.01 and 0.001 after 100 steps of each", .init()
+      kind, "Adam at the best of the rates 1, 0.1, 0.01 and 0.001 after some steps of each", .init()
     ) { bench in
       let spent = start.objective.operations
+      let probe = bench.probing(wanted)
+      let steps = probe.maxIterations ?? wanted
       var chosen = (rate: 1e-3, loss: Double.infinity)
       for rate in rates where !start.context.isCancelled() {
-        let trial = try bench.short(steps)
+        let trial = try probe
           .run(
             start.objective, Adam(), rate: rate, from: start.point, theory: .init(isStable: true))
         if let last = trial.losses.last, last < chosen.loss { chosen = (rate, last) }
