@@ -52,8 +52,8 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
   public init(
     minimizing objective: any Loss<Scalar>, from start: [Scalar], diagonal: [Double]? = nil,
     tolerance: Double = 1e-12, forcing: Double = 1e-3, maxSteps: Int = 100,
-    maxOperations: Double = .infinity, limitsProducts: Bool = false, relativeGap: ([Scalar]) -> Double? = { _ in nil },
-    context: RunContext = RunContext()
+    maxOperations: Double = .infinity, limitsProducts: Bool = false,
+    relativeGap: ([Scalar]) -> Double? = { _ in nil }, context: RunContext = RunContext()
   ) throws {
     let n = start.count
     let spent = objective.operations
@@ -92,7 +92,7 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
       let solved: ConjugateGradientsResult<Scalar>
       do {
         let hessian = try objective.hessian(at: x)
-        let left = (maxOperations - objective.operations + spent) / hessian.productOperations()
+        let left = try (maxOperations - objective.operations + spent) / hessian.productOperations()
         solved = try conjugateGradients(
           hessian, rhs: gradient.map { -$0 }, preconditioner: preconditioner,
           tolerance: Swift.max(1e-12, Swift.min(forcing, 0.1 * norm / firstNorm)),

@@ -128,7 +128,7 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
   /// a change takes to set up, the more it gets done, as a rule; what needs products by the Hessian comes
   /// after those.
   private func promisingFirst(_ plans: [Plan<Scalar>]) -> [Plan<Scalar>] {
-    func promise(_ plan: Plan<Scalar>) -> (Int, Int) {
+    func place(_ plan: Plan<Scalar>) -> (group: Int, value: Int) {
       let kind = Prescription.Kind(rawValue: plan.prescription.id)
       if kind == .asGiven { return (2, 0) }
       if kind == .safeRate { return (1, 0) }
@@ -136,8 +136,9 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
       return (0, -(kind?.effort ?? 1))
     }
     return plans.enumerated()
-      .sorted { (promise($0.element), $0.offset) < (promise($1.element), $1.offset) }
-      .map(\.element)
+      .map { (place: place($0.element), offset: $0.offset, plan: $0.element) }
+      .sorted { ($0.place.group, $0.place.value, $0.offset) < ($1.place.group, $1.place.value, $1.offset) }
+      .map(\.plan)
   }
 
   /// Runs all plans against the reference, and puts everything in its light.
