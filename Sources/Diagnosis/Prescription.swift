@@ -78,13 +78,16 @@ public struct Prescription: Sendable, Equatable, Codable {
     public let lossAtEqualWork: Double?
     /// The learning rate that the run chose itself; nil where it was given one.
     public let rate: Double?
+    /// True where it was stopped before the end of its work, since it could no longer win; else nil.
+    public let wasCut: Bool?
 
     public init(
       iterations: Int?, reached: Bool, diverged: Bool, loss: Double?, relativeGap: Double?,
       gradientEquivalents: Double?, stepsRun: Int? = nil, lossAtEqualWork: Double? = nil,
-      rate: Double? = nil
+      rate: Double? = nil, wasCut: Bool? = nil
     ) {
       self.rate = rate
+      self.wasCut = wasCut
       self.iterations = iterations
       self.reached = reached
       self.diverged = diverged
@@ -116,17 +119,24 @@ public struct Prescription: Sendable, Equatable, Codable {
     self.note = note
   }
 
-  /// With what the run gave, and the change in other words where only the run decided it.
-  public func with(measured: Measured?, change: String? = nil) -> Prescription {
-    Prescription(copying: self, measured: measured, change: change)
+  /// With what the run gave, and with the change, its prediction and its note where only the run decided
+  /// them.
+  public func with(
+    measured: Measured?, change: String? = nil, predicted: Predicted? = nil, note: String? = nil
+  ) -> Prescription {
+    Prescription(
+      copying: self, measured: measured, change: change, predicted: predicted, note: note)
   }
 
-  private init(copying other: Prescription, measured: Measured?, change: String?) {
+  private init(
+    copying other: Prescription, measured: Measured?, change: String?, predicted: Predicted?,
+    note: String?
+  ) {
     id = other.id
     self.change = change ?? other.change
-    predicted = other.predicted
+    self.predicted = predicted ?? other.predicted
     self.measured = measured
-    note = other.note
+    self.note = note ?? other.note
   }
 }
 

@@ -45,14 +45,15 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
   ///   - forcing: the loosest relative residual that CG may stop at; on a quadratic a small one makes
   ///     the first step the last.
   ///   - maxOperations: floating-point operations after which no further step is begun.
+  ///   - limitsProducts: whether the last step's conjugate gradients stop at `maxOperations` too.
   ///   - relativeGap: evaluated at each point of the path, where the caller knows the loss's distance
   ///     from its minimum better than by a difference of losses.
   /// - Throws: what the executor throws.
   public init(
     minimizing objective: any Loss<Scalar>, from start: [Scalar], diagonal: [Double]? = nil,
     tolerance: Double = 1e-12, forcing: Double = 1e-3, maxSteps: Int = 100,
-    maxOperations: Double = .infinity, relativeGap: ([Scalar]) -> Double? = { _ in nil },
-    context: RunContext = RunContext()
+    maxOperations: Double = .infinity, limitsProducts: Bool = false,
+    relativeGap: ([Scalar]) -> Double? = { _ in nil }, context: RunContext = RunContext()
   ) throws {
     let n = start.count
     let spent = objective.operations
@@ -90,10 +91,13 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
       }
       let solved: ConjugateGradientsResult<Scalar>
       do {
+        let hessian = try objective.hessian(at: x)
+        let left = try (maxOperations - objective.operations + spent) / hessian.productOperations()
         solved = try conjugateGradients(
-          objective.hessian(at: x), rhs: gradient.map { -$0 }, preconditioner: preconditioner,
+          hessian, rhs: gradient.map { -$0 }, preconditioner: preconditioner,
           tolerance: Swift.max(1e-12, Swift.min(forcing, 0.1 * norm / firstNorm)),
-          maxIterations: Swift.min(4 * n + 20, 1000))
+          maxIterations: Swift.min(
+            4 * n + 20, 1000, limitsProducts && left < 1000 ? Swift.max(1, Int(left)) : 1000))
       } catch is CancellationError {
         ending = .cancelled
         break

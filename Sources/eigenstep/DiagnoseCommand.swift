@@ -18,12 +18,18 @@ struct DiagnoseCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: "Steps after which a run is given up. (default: 200000, fewer where steps take long)")
+    help: """
+      Steps after which a run is given up. (default: 20000 times --effort, 200000 at most; fewer where steps \
+      take long or others have won)
+      """)
   var maxIterations: Int?
 
   @Option(
     parsing: .unconditional,
-    help: "How much work a large model may take; 1 is about two minutes on two cores.")
+    help: """
+      How much work to spend: 1 takes seconds, for a large model less than a minute, on two cores; from 10 \
+      on every trial runs to its end.
+      """)
   var effort: Double = 1
 
   @Flag(name: .customLong("no-trials"), help: "Predict only; run no remedies.")

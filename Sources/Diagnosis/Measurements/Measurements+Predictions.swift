@@ -48,7 +48,8 @@ extension Measurements {
     try PiecewiseForecast(
       objective, from: point, rate: rate, to: .relativeGap(tolerance),
       zeroThreshold: survey.rounding,
-      maxOperations: min(1.5e10, 1000 * objective.gradientOperations()))
+      maxOperations: start.budget.thoroughness.squareRoot()
+        * min(1.5e10, 1000 * objective.gradientOperations()))
   }
 
   /// `1 / upperBound`; nil without positive curvature.

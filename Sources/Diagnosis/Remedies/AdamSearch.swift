@@ -18,7 +18,7 @@ struct AdamSearch<Scalar: LinearMapScalar> {
 
   /// What is done, before any rate was tried.
   static var phrase: String {
-    "Adam at the best of the rates 1, 0.1, 0.01 and 0.001 after 100 steps of each"
+    "Adam at the best of the rates 1, 0.1, 0.01 and 0.001 after some steps of each"
   }
 
   init(
@@ -34,10 +34,12 @@ struct AdamSearch<Scalar: LinearMapScalar> {
 
   func run(on bench: TrialBench<Scalar>) throws -> TrialBench<Scalar>.Outcome {
     let spent = objective.operations
+    let probe = bench.probing(steps)
+    let steps = probe.maxIterations ?? steps
     var chosen = (rate: 1e-3, loss: Double.infinity)
     // A step of Adam is bounded by its rate: it cannot run away, however high it first jumps.
     for rate in Self.rates where !context.isCancelled() {
-      let trial = try bench.short(steps)
+      let trial = try probe
         .run(objective, Adam(), rate: rate, from: point, theory: .init(isStable: true))
       if let last = trial.losses.last, last < chosen.loss { chosen = (rate, last) }
     }

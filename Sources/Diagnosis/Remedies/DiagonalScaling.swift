@@ -30,7 +30,11 @@ struct DiagonalScaling: Remedy {
         + "by the Hessian's diagonal entry",
       .init(
         conditionNumber: scaled.workingConditionNumber, rate: rate,
-        iterations: measured.iterations(scaled, rate: rate))
+        iterations: measured.iterations(scaled, rate: rate)),
+      slower: {
+        "gradient descent at \(Wording.number($0)) with each entry of the gradient divided by the "
+          + "Hessian's diagonal entry"
+      }
     ) { [theory] in
       try $0.run(
         start.objective, DiagonalDescent(inverse: inverse), rate: rate, from: start.point,

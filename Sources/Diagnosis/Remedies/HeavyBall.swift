@@ -23,6 +23,7 @@ struct HeavyBall: Remedy {
       note: peak.map {
         "on the way the loss gap rises to \(Wording.number($0, digits: 2)) times the start's"
           + (measured.start.problem.isQuadratic ? "" : ", on the bowl that fits the loss here")
-      }, run: measured.course(optimizer, rate: rate))
+      }, slower: { "\(optimizer.phrase) at rate \(Wording.number($0))" },
+      run: measured.course(optimizer, rate: rate))
   }
 }

@@ -60,12 +60,13 @@ extension Measurements {
   private func localGain(
     at x: [Scalar], _ gradient: [Scalar], drop: Double
   ) throws -> Double? {
+    // Ritz values and a Gauss rule bound both from the wrong side.
+    guard start.canSolveDensely, x.count <= 1500 else { return nil }
     do {
       let survey = try CurvatureSurvey(
         of: start.objective.hessian(at: x), gradient: gradient, seed: start.request.resources.seed,
-        denseLimit: start.canSolveDensely ? 1500 : 0, memory: start.request.resources.memory / 2,
+        denseLimit: 1500, memory: start.request.resources.memory / 2,
         products: (60, 60))
-      // Ritz values and a Gauss rule bound both from the wrong side.
       guard survey.dense != nil, !survey.curvature.isIndefinite,
         survey.largest > survey.zeroThreshold
       else {

@@ -35,7 +35,11 @@ enum NewtonRemedy {
     return kappa <= min(1e9, 0.01 / Double(Scalar.ulpOfOne)) ? 1 : nil
   }
 
-  static func run<Scalar>(_ measured: Measurements<Scalar>) throws -> NewtonCG<Scalar> {
+  /// - Parameter trial: operations of a trial, a few of which the search may take where it is to be shorter
+  ///   than a thorough one.
+  static func run<Scalar>(
+    _ measured: Measurements<Scalar>, trial: Double
+  ) throws -> NewtonCG<Scalar> {
     let start = measured.start
     start.context.report("finding the minimum (newton-cg)")
     let exact = measured.exactLoss(measured.survey)
@@ -43,8 +47,11 @@ enum NewtonRemedy {
       minimizing: start.objective, from: start.point, diagonal: measured.survey.diagonal,
       tolerance: min(1e-12, 1e-6 * start.request.trials.tolerance),
       forcing: start.problem.isQuadratic ? 1e-8 : 1e-3,
-      maxOperations: start.problem.table == nil
-        ? 2000 * start.objective.gradientOperations() : .infinity,
+      maxOperations: start.budget.cutsTrials
+        ? trial * (start.problem.isLinearInParameters ? 3 : 1)
+        : start.problem.table == nil
+          ? 2000 * start.objective.gradientOperations() : .infinity,
+      limitsProducts: start.budget.cutsTrials,
       relativeGap: { x in exact?.relativeGap(at: x.map { Double($0) }) }, context: start.context)
   }
 }

@@ -47,6 +47,7 @@ struct SafeRate: Remedy {
         conditionNumber: survey.workingConditionNumber, rate: rate,
         iterations: try measured.descentIterations(
           start.objective, from: start.point, rate: rate, survey)),
+      slower: { "gradient descent at \(Wording.number($0))" },
       run: measured.course(GradientDescent(), rate: rate))
   }
 }
@@ -69,6 +70,7 @@ struct FastestRate: Remedy {
         conditionNumber: survey.workingConditionNumber, rate: rate,
         iterations: try measured.descentIterations(
           start.objective, from: start.point, rate: rate, survey)),
+      slower: { "gradient descent at \(Wording.number($0))" },
       run: measured.course(GradientDescent(), rate: rate))
   }
 }

@@ -29,15 +29,19 @@ struct Plan<Scalar: LinearMapScalar> {
   /// Whether it trains another function anew: that may pass the reference loss at once, and shows
   /// what it is worth only by running on.
   var isAfresh = false
+  /// The change in words at another rate, where its own diverges.
+  var slower: (@Sendable (_ rate: Double) -> String)?
   let run: (TrialBench<Scalar>) throws -> TrialBench<Scalar>.Outcome
 
   init(
     _ kind: Prescription.Kind, _ change: String, _ predicted: Prescription.Predicted,
     note: String? = nil, isAfresh: Bool = false,
+    slower: (@Sendable (_ rate: Double) -> String)? = nil,
     run: @escaping (TrialBench<Scalar>) throws -> TrialBench<Scalar>.Outcome
   ) {
     prescription = Prescription(kind, change: change, predicted: predicted, note: note)
     self.isAfresh = isAfresh
+    self.slower = slower
     self.run = run
   }
 }

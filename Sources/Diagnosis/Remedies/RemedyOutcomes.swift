@@ -67,6 +67,10 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
       plans.append(plan)
       outcomes.prescriptions.append(plan.prescription)
     }
+    if options.areRun {
+      plans = promisingFirst(plans)
+      outcomes.prescriptions = plans.map(\.prescription)
+    }
     let newton = NewtonRemedy.prescription(measured, beside: plans.map(\.prescription))
     outcomes.prescriptions.append(newton)
     outcomes.hasFiniteMinimum = !measured.finiteMinimum.isAbsent
@@ -76,7 +80,9 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
       try runShortly(plans)
       return
     }
-    let search = try NewtonRemedy.run(measured)
+    let gradientOperations = try start.objective.gradientOperations()
+    let search = try NewtonRemedy.run(
+      measured, trial: try bench(nil, gradientOperations).operations(of: start.objective))
     guard search.ending != .cancelled else {
       outcomes.interrupted = (0, outcomes.prescriptions.count)
       return
@@ -110,7 +116,31 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
       startLoss: start.loss, referenceLoss: reference, tolerance: options.tolerance,
       maxIterations: options.maxIterations, gradientOperations: gradientOperations,
       // Small convolutions and attention reach a fraction of the rate of a table's products.
-      allowance: problem.table == nil ? 2e10 : 1.5e11, context: start.context)
+      allowance: problem.table == nil ? 2e10 : 1.5e11,
+      thoroughness: start.budget.thoroughness, context: start.context)
+  }
+
+  /// Whether runs stop that can no longer win; those of a number of steps that was asked for do not.
+  private var cutsRuns: Bool { start.budget.cutsTrials && options.maxIterations == nil }
+
+  /// In the order of their promise, so that later runs can be cut by what earlier ones came to; what is told
+  /// for comparison comes last.
+  ///
+  /// On a quadratic the predicted steps say it. Elsewhere they are of the bowl at the start, and the more that
+  /// a change takes to set up, the more it gets done, as a rule; what needs products by the Hessian comes
+  /// after those.
+  private func promisingFirst(_ plans: [Plan<Scalar>]) -> [Plan<Scalar>] {
+    func place(_ plan: Plan<Scalar>) -> (group: Int, value: Int) {
+      let kind = Prescription.Kind(rawValue: plan.prescription.id)
+      if kind == .asGiven { return (2, 0) }
+      if kind == .safeRate { return (1, 0) }
+      if problem.isQuadratic { return (0, plan.prescription.predicted.iterations ?? .max) }
+      return (0, -(kind?.effort ?? 1))
+    }
+    return plans.enumerated()
+      .map { (place: place($0.element), offset: $0.offset, plan: $0.element) }
+      .sorted { ($0.place.group, $0.place.value, $0.offset) < ($1.place.group, $1.place.value, $1.offset) }
+      .map(\.plan)
   }
 
   /// Runs all plans against the reference, and puts everything in its light.
@@ -155,7 +185,11 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
     for (index, outcome) in runs.enumerated()
     where outcome.arrival != nil && !start.context.isCancelled() {
       start.context.report("trial, further: \(plans[index].prescription.id)")
-      let further = try plans[index].run(bench)
+      var unjudged = Contest()
+      for other in runs.indices where other != index { unjudged.note(runs[other], of: plans[other]) }
+      unjudged.arrival = nil
+      let further = try plans[index].run(
+        unjudged.bench(bench, for: plans[index], cuts: cutsRuns, problem))
       if !further.wasCancelled { runs[index] = further }
     }
     if start.context.isCancelled() {
@@ -171,16 +205,20 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
     _ plans: [Plan<Scalar>], after done: Int, on bench: (Plan<Scalar>) -> TrialBench<Scalar>
   ) throws -> [Outcome] {
     var runs: [Outcome] = []
+    var contest = Contest()
     let planned = outcomes.prescriptions.count
     for (index, plan) in plans.enumerated() {
       start.context.report(
         "trial: \(plan.prescription.id)", fraction: Double(index) / Double(planned))
       let outcome: Outcome
-      do { outcome = try plan.run(bench(plan)) } catch is CancellationError {
+      do {
+        outcome = try plan.run(contest.bench(bench(plan), for: plan, cuts: cutsRuns, problem))
+      } catch is CancellationError {
         outcomes.interrupted = (done + index, planned)
         break
       }
       runs.append(outcome)
+      contest.note(outcome, of: plan)
       if outcome.wasCancelled || start.context.isCancelled() {
         outcomes.interrupted = (done + index + (outcome.wasCancelled ? 0 : 1), planned)
         break
@@ -208,14 +246,14 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
   ) {
     for (index, outcome) in runs.enumerated() where !outcome.wasCancelled {
       outcomes.arrivalPoints[plans[index].prescription.id] = outcome.arrivalPoint
-      outcomes.prescriptions[index] = plans[index].prescription
-        .with(measured: judge.measured(outcome, comparedAt: work), change: outcome.change)
+      outcomes.prescriptions[index] = plans[index].prescription(
+        after: outcome, judge.measured(outcome, comparedAt: work))
     }
   }
 
   /// The work that every run had that came to an end of its own.
   private static func sharedWork(_ runs: [Outcome]) -> Double? {
-    runs.filter { !$0.isDiverged && !$0.wasCancelled }
+    runs.filter { !$0.isDiverged && !$0.wasCancelled && !$0.wasCut }
       .map { $0.operations(after: $0.losses.count - 1) }.min()
   }
 }

@@ -28,7 +28,11 @@ struct StandardiseFeatures: Remedy {
       .init(
         conditionNumber: variant.survey.workingConditionNumber, rate: rate,
         iterations: iterations),
-      note: variant.isExact ? nil : "trained afresh from the same seed", isAfresh: !variant.isExact
+      note: variant.isExact ? nil : "trained afresh from the same seed", isAfresh: !variant.isExact,
+      slower: {
+        "subtract each column's mean and divide by its standard deviation, then gradient descent at "
+          + Wording.number($0)
+      }
     ) {
       try $0.run(
         variant.objective, GradientDescent(), rate: rate, from: variant.start, theory: theory)

@@ -11,12 +11,18 @@ struct TrialBench<Scalar: LinearMapScalar> {
   /// budgets to be compared by the loss that each reaches for the same work.
   var referenceLoss: Double?
   let tolerance: Double
-  /// Steps that a trial may take; nil for as many as its work budget allows, 200,000 at most.
+  /// Steps that a trial may take; nil for as many as its work budget allows, see `affordableSteps`.
   let maxIterations: Int?
   /// Operations of one gradient of the original problem.
   let gradientOperations: Double
-  /// Operations that a trial may take without `maxIterations`: a few seconds' worth.
+  /// Operations that a trial may take without `maxIterations`, of a thorough diagnosis: a few seconds' worth.
   var allowance = 1.5e11
+  /// The share of a thorough diagnosis's work that is spent, see `WorkBudget.thoroughness`.
+  var thoroughness = 1.0
+  /// Nil where every run goes on to its end.
+  var contest: Contest?
+  /// Halvings of a rate at which a run diverged that are tried.
+  var halvings = 0
   let context: RunContext
 
   /// A run that can swing has arrived once the gap has stayed at or below the tolerance for this share of
@@ -29,6 +35,11 @@ struct TrialBench<Scalar: LinearMapScalar> {
     TrialBench(
       startLoss: startLoss, referenceLoss: nil, tolerance: tolerance, maxIterations: steps,
       gradientOperations: gradientOperations, context: context)
+  }
+
+  /// The same for runs that only choose something for a later one: few steps beside those of that one.
+  func probing(_ steps: Int) -> TrialBench {
+    short(thoroughness < 1 ? min(steps, max(10, leastSteps / 8)) : steps)
   }
 
   /// Steps that a run which can swing is watched for after arriving at this one.
@@ -57,13 +68,19 @@ struct TrialBench<Scalar: LinearMapScalar> {
     var relativeGap: Double?
     var isDiverged: Bool
     var wasCancelled: Bool
+    /// Whether it was stopped since it could no longer win.
+    var wasCut = false
     var operationsPerStep: Double
     var extraOperations: Double
+    /// Steps that it could have taken.
+    var limit: Int
     /// The rate that the trial itself chose, and the change in words with it.
     var chosenRate: Double?
     var change: String?
     /// Where it was at its arrival, where the loss is known as its quadratic.
     var arrivalPoint: [Double]?
+    /// The rates at which it diverged before it came to this run at half of the last of them.
+    var divergedRates: [Double] = []
 
     /// A run may have passed its lowest point before its end.
     var lowestLoss: Double? { losses.lazy.filter(\.isFinite).min() }
@@ -109,17 +126,60 @@ struct TrialBench<Scalar: LinearMapScalar> {
     )
   }
 
-  /// Steps that a trial of several seconds has time for, at most 200,000.
+  /// Steps that a thorough trial of several seconds has time for, from 1,000 to 200,000, and others the share
+  /// of them.
   ///
   /// Counted from operations and a price per equation for its dispatch, not from a clock, so that every
   /// run of the same command stops at the same step.
-  private func affordableSteps(operations: Double, equations: Int) -> Int {
-    min(200_000, max(1000, Int(allowance / (operations + 3e4 * Double(equations)))))
+  func affordableSteps(operations: Double, equations: Int) -> Int {
+    let steps = thoroughness * allowance / (operations + 3e4 * Double(equations))
+    return min(Int(thoroughness * 200_000), max(leastSteps, Int(min(1e9, steps))))
   }
 
+  /// Fewer steps than this show little, so that a large model's trials are not shortened in proportion.
+  private var leastSteps: Int { Int(1000 * thoroughness.squareRoot()) }
+
+  /// Runs an optimizer; where it diverges, at half the rate, as often as `halvings` and the work of one run
+  /// allow. The first run that does not diverge counts, and where there is none, the first of all.
   func run(
     _ objective: any Loss<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
     theory: Theory = Theory(), extraOperations: Double = 0
+  ) throws -> Outcome {
+    let first = try runOnce(
+      objective, optimizer, rate: rate, from: start, theory: theory,
+      extraOperations: extraOperations)
+    var diverged = [rate]
+    var steps = first.losses.count
+    while first.isDiverged, diverged.count <= halvings, steps <= first.limit,
+      !context.isCancelled()
+    {
+      let next = diverged[diverged.count - 1] / 2
+      var slower = try runOnce(
+        objective, optimizer, rate: next, from: start, theory: theory,
+        extraOperations: extraOperations)
+      if !slower.isDiverged, !slower.wasCancelled {
+        slower.chosenRate = next
+        slower.divergedRates = diverged
+        return slower
+      }
+      steps += slower.losses.count
+      diverged.append(next)
+    }
+    var result = first
+    if first.isDiverged { result.divergedRates = diverged }
+    return result
+  }
+
+  /// Operations that plain descent on a loss may take here, about.
+  func operations(of objective: any Loss<Scalar>) throws -> Double {
+    let equations = try objective.objective?.gradientProgram(batch: 0).equations.count ?? 0
+    let steps = affordableSteps(operations: gradientOperations, equations: equations)
+    return Double(max(steps, maxIterations ?? 0)) * gradientOperations
+  }
+
+  private func runOnce(
+    _ objective: any Loss<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
+    theory: Theory, extraOperations: Double
   ) throws -> Outcome {
     let spent = objective.operations
     let run = try TrainingRun(objective, optimizer, rate: rate, from: start)
@@ -134,14 +194,16 @@ struct TrialBench<Scalar: LinearMapScalar> {
         operations: max(run.operationsPerStep, gradientOperations),
         equations: run.equationsPerStep)
     let scale = max(abs(startLoss), 1e-300)
-    func outcome(diverged: Bool = false, cancelled: Bool = false, arrived: Bool = false) -> Outcome
-    {
+    func outcome(
+      diverged: Bool = false, cancelled: Bool = false, arrived: Bool = false, cut: Bool = false
+    ) -> Outcome {
       Outcome(
         losses: losses, arrival: arrived ? arrival?.step : nil,
         relativeGap: arrived ? arrival?.gap : relativeGap, isDiverged: diverged,
-        wasCancelled: cancelled,
+        wasCancelled: cancelled, wasCut: cut,
         operationsPerStep: (objective.operations - spent) / Double(max(1, run.stepCount)),
-        extraOperations: extraOperations, arrivalPoint: arrived ? arrivalPoint : nil)
+        extraOperations: extraOperations, limit: limit,
+        arrivalPoint: arrived ? arrivalPoint : nil)
     }
     func exactGap() -> Double? {
       theory.modes?.relativeGap(at: run.evaluatedParameters.map { Double($0) })
@@ -172,10 +234,34 @@ struct TrialBench<Scalar: LinearMapScalar> {
         if step >= limit {
           return outcome(diverged: !theory.isStable && loss - startLoss > 1e8 * scale)
         }
+        if let contest, step > 0, isLost(contest, step, (objective.operations - spent)
+          / Double(run.stepCount), extraOperations, losses, limit)
+        {
+          // What has run away is not told as cut.
+          return outcome(
+            diverged: !theory.isStable && loss - startLoss > 1e8 * scale, cut: true)
+        }
       }
       if context.isCancelled() { return outcome(cancelled: true) }
       step += 1
     }
+  }
+
+  /// Whether a run that has not arrived is to be stopped at this step.
+  private func isLost(
+    _ contest: Contest, _ step: Int, _ operationsPerStep: Double, _ extraOperations: Double,
+    _ losses: [Double], _ limit: Int
+  ) -> Bool {
+    let least = Double(max(10, min(limit / 10, 1000))) * operationsPerStep
+    if let most = contest.allowance(least: least),
+      Double(step) * operationsPerStep + extraOperations >= most,
+      Double(step) * operationsPerStep >= least
+    {
+      return true
+    }
+    return (step == limit / 4 || step == limit / 2)
+      && contest.isLost(
+        losses: losses, operationsPerStep: operationsPerStep, limit: limit, floor: referenceLoss)
   }
 
   /// A run that was recorded against another reference or none, seen against this one by its losses.
@@ -203,7 +289,8 @@ struct TrialBench<Scalar: LinearMapScalar> {
       relativeGap: loss.isFinite ? outcome.relativeGap : nil,
       gradientEquivalents: outcome.operations(after: end) / gradientOperations, stepsRun: end,
       lossAtEqualWork: outcome.isDiverged
-        ? nil : work.flatMap { outcome.lowestLoss(within: $0) }, rate: outcome.chosenRate)
+        ? nil : work.flatMap { outcome.lowestLoss(within: $0) }, rate: outcome.chosenRate,
+      wasCut: outcome.wasCut && outcome.arrival == nil && !outcome.isDiverged ? true : nil)
   }
 
   /// The figures of a Newton run, read off its path.

@@ -39,7 +39,8 @@ public struct Resources: Sendable, Equatable {
   public var memory: Int = 2 << 30
   /// Nil: as many as the machine has.
   public var threads: Int?
-  /// How much work a large model may take; 1 is about two minutes on two cores.
+  /// How much work a diagnosis may take; 1 takes seconds, for a large model less than a minute, on two
+  /// cores; from 10 on every trial runs to its end.
   public var effort: Double = 1
   public var seed = 0
   /// Whether the model's runs are timed node by node.
@@ -50,9 +51,11 @@ public struct Resources: Sendable, Equatable {
   /// Work that a diagnosis may take, about, in operations of a large matrix product. Fewer samples are drawn
   /// where all would pass it, and measurements left out; the report says which.
   package var workLimit: Double {
-    get { 2e13 * effort }
-    set { effort = newValue / 2e13 }
+    get { Self.workOfEffort * effort }
+    set { effort = newValue / Self.workOfEffort }
   }
+
+  package static let workOfEffort = 2e12
 
   /// The seed of random starts and probes, another stream than that of a network's first weights: a start
   /// that repeats those draws is no random direction to the curvature at them, and what is proved for
@@ -83,7 +86,8 @@ public struct TrialOptions: Sendable, Equatable {
   public var areRun = true
   /// The relative loss gap at which a run counts as finished.
   public var tolerance: Double = 1e-6
-  /// Steps after which a run is given up; nil: 200,000, fewer where a step takes long.
+  /// Steps after which a run is given up, whether it can win or not; nil: 20,000 times the effort, 200,000 at
+  /// most, fewer where a step takes long or others have won.
   public var maxIterations: Int?
 
   public init() {}

@@ -17,6 +17,16 @@ struct WorkBudget {
     dimension = objective.parameterCount
   }
 
+  /// The share of a thorough diagnosis's work, from `--effort 10` on: trials there run to their ends, and
+  /// below it less long and only while they can win.
+  var thoroughness: Double { min(1, limit / Self.thorough) }
+
+  /// Whether trials stop that can no longer win.
+  var cutsTrials: Bool { thoroughness < 1 }
+
+  /// The work of a thorough diagnosis.
+  private static let thorough = 10 * Resources.workOfEffort
+
   /// Work of a Hessian product, with the values that it keeps or computes anew: that of three gradients.
   var product: Double { 3 * gradient }
 
