@@ -13,6 +13,10 @@ struct FeatureScaling {
   let constantColumns: [Int]
 
   init(_ problem: TabularProblem) {
+    if let known = problem.compression?.scaling {
+      self = known
+      return
+    }
     let (n, d) = (problem.sampleCount, problem.featureCount)
     var peaks = [Double](repeating: 0, count: d)
     for index in problem.features.indices {
@@ -53,9 +57,15 @@ struct FeatureScaling {
   func applied(to problem: TabularProblem) -> TabularProblem {
     var result = problem
     let d = problem.featureCount
-    for index in result.features.indices {
-      let column = index % d
-      result.features[index] = (problem.features[index] - means[column]) / deviations[column]
+    if problem.compression != nil {
+      let exact = exactly(problem)
+      result.features = exact.map(\.value)
+      result.compression?.features = exact
+    } else {
+      for index in result.features.indices {
+        let column = index % d
+        result.features[index] = (problem.features[index] - means[column]) / deviations[column]
+      }
     }
     if problem.isLinearInParameters, problem.l2 > 0 {
       result.penaltyScales = deviations.map { 1 / ($0 * $0) }
@@ -66,6 +76,13 @@ struct FeatureScaling {
   /// The standardised features without the rounding of a double.
   func exactly(_ problem: TabularProblem) -> [DoubleDouble] {
     let d = problem.featureCount
+    if let rows = problem.compression {
+      return rows.features.indices.map { index in
+        let column = index % d
+        return (rows.features[index] - DoubleDouble(means[column]) * rows.bias[index / d])
+          / DoubleDouble(deviations[column])
+      }
+    }
     return problem.features.indices.map { index in
       let column = index % d
       return (DoubleDouble(problem.features[index]) - DoubleDouble(means[column]))
