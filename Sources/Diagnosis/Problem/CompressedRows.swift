@@ -25,6 +25,8 @@ struct CompressedRows: Sendable {
   static let leastIndependence = 1e-23
   /// Tables of more columns are worked on row by row.
   static let mostColumns = 150
+  /// Rows times squared columns below which the rows themselves are quick to work on.
+  static let leastWork = 2e6
 }
 
 /// Sums of squares and products over random groups of rows, for the error of a sample.
@@ -40,15 +42,15 @@ struct RowGroups: Sendable {
 }
 
 extension TabularProblem {
-  /// The problem on compressed rows; nil where it is no quadratic, where the rows are few enough to work on
-  /// in double-double, or where columns depend on each other so nearly that rounding decides.
+  /// The problem on compressed rows; nil where it is no quadratic, where the rows are few, or where columns
+  /// depend on each other so nearly that rounding decides.
   ///
   /// Cost: `n d^2` products, each with its rounding error.
   func compressed(seed: UInt64) -> TabularProblem? {
     let (n, d) = (sampleCount, featureCount)
     guard model == .linear, isQuadratic, compression == nil, case .numeric(let target) = target,
       d <= CompressedRows.mostColumns, n >= 4 * (d + 2),
-      !LeastSquaresModes.affords(rows: n, columns: d + 1)
+      Double(n) * Double(d + 2) * Double(d + 2) >= CompressedRows.leastWork
     else { return nil }
     let scaling = FeatureScaling(self)
     let peaks = scaling.peaks + [1, target.reduce(0) { max($0, abs($1)) }]
