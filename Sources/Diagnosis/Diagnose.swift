@@ -32,11 +32,10 @@ private func diagnosed<Scalar: LinearMapScalar>(
   let start = try StartedProblem<Scalar>(problem, request, executor, context: context)
   try staged(start.report(.start))
   var report: DiagnosisReport
-  // Without trials everything is there at once.
   var first: FirstAnswer?
   do {
     let measured = try Measurements(start) { answer in
-      guard request.trials.areRun, let answer else { return }
+      guard let answer else { return }
       first = answer
       try staged(start.report(.sharpness, answer))
     }

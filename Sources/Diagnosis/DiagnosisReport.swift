@@ -26,7 +26,7 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
   public var request: DiagnosisRequest?
   /// How far the diagnosis got; nil in reports of earlier versions.
   public var stage: Stage? = .complete
-  /// What was said before everything was measured, where trials were to follow.
+  /// What was said before everything was measured; nil where no curvature limits the rate.
   public var first: FirstAnswer?
 
   public init(

@@ -44,7 +44,7 @@ public struct FirstAnswer: Sendable, Equatable, Codable {
   /// - Precondition: `0 < sharpness <= upperBound`.
   init(
     sharpness: Double, upperBound: Double, failureProbability: Double, optimizer: any Optimizer,
-    given: Double?, isQuadratic: Bool
+    given: Double?, isQuadratic: Bool, areTrialsRun: Bool
   ) {
     self.sharpness = sharpness
     self.upperBound = upperBound
@@ -56,7 +56,9 @@ public struct FirstAnswer: Sendable, Equatable, Codable {
     let sharpest =
       "The sharpest curvature is \(Wording.number(sharpness, digits: 4)), at most "
       + "\(Wording.number(upperBound, digits: 4))"
-    let basis = "This rests on the curvature measured here; trials follow, and may revise it."
+    let basis =
+      "This rests on the curvature measured here"
+      + (areTrialsRun ? "; trials follow, and may revise it." : "; no trial follows.")
     guard let rule, !rule.isPreconditioned, let limit = rule.limit(curvature: upperBound) else {
       stabilityLimit = nil
       sentence =
@@ -114,7 +116,8 @@ extension StartedProblem {
     guard pair.value > rounding, (2 / bound).isFinite, bound.isFinite else { return nil }
     return FirstAnswer(
       sharpness: pair.value, upperBound: bound, failureProbability: top.failureProbability,
-      optimizer: optimizer, given: request.training.rate, isQuadratic: problem.isQuadratic)
+      optimizer: optimizer, given: request.training.rate, isQuadratic: problem.isQuadratic,
+      areTrialsRun: request.trials.areRun)
   }
 
   /// What can be said before there are measurements.

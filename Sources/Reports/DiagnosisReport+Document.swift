@@ -2,7 +2,7 @@ import Diagnosis
 import Presentation
 
 extension DiagnosisReport {
-  /// The report as text for people: the answer first, then the numbers behind it.
+  /// The report as text for people, in the order of `document`.
   public func terminalText(_ style: TerminalStyle) -> String { document.terminalText(style) }
 
   /// The part of `terminalText` that became final behind one stage, up to another; parts one after another
@@ -15,8 +15,9 @@ extension DiagnosisReport {
     return part.sections.isEmpty ? "" : "\n" + part.terminalText(style)
   }
 
-  /// The report as people read it: the answer first, then the numbers behind it; or, where trials were to
-  /// follow, in the order in which it came to be known.
+  /// The report as people read it, in the order in which it came to be known: what the largest curvature
+  /// says, the numbers of the point, then the answer and the trials behind it. A report without a first
+  /// answer begins with the answer.
   public var document: Document { document() }
 
   /// The sections that became final behind one stage, up to another: those of a report that is handed out

@@ -23,7 +23,8 @@ struct Run {
         shown = stage
       }
       return Answer(json: { try report.json() }) { [shown] in
-        report.terminalText($0, after: json.map(JSONDestination.init) == .standardOutput ? nil : shown)
+        report.terminalText(
+          $0, after: json.map(JSONDestination.init) == .standardOutput ? nil : shown)
       }
     }
   }

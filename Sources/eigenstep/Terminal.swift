@@ -32,13 +32,13 @@ enum StandardStreams {
 }
 
 /// Standard error, unbuffered.
-enum StandardError {
-  static var isTerminal: Bool { isatty(2) == 1 }
+package enum StandardError {
+  package static var isTerminal: Bool { isatty(2) == 1 }
 
   static func write(_ text: String) { writeCommands(Printable.lines(text)) }
 
   /// As it is, with commands to the terminal.
-  fileprivate static func writeCommands(_ text: String) {
+  package static let writeCommands: @Sendable (String) -> Void = { text in
     // Nobody is left to tell where this fails.
     try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
   }
@@ -86,24 +86,31 @@ enum StandardOutput {
 
 /// What is being done, on standard error: one line that changes on a terminal; elsewhere, where lines stay,
 /// one every ten seconds, so that a log shows that a long run is alive.
-final class ProgressLine: @unchecked Sendable {
+package final class ProgressLine: @unchecked Sendable {
   // Unchecked: `latest` is only touched under `lock`, and `timer` only in `init` and `deinit`.
-  private let isTerminal = StandardError.isTerminal
+  private let isTerminal: Bool
+  private let write: @Sendable (String) -> Void
   private let lock = NSLock()
   private var latest: RunProgress?
   private var timer: (any DispatchSourceTimer)?
 
-  static let seconds = 10
-
-  init() {
+  /// - Parameters:
+  ///   - seconds: between two lines where the stream is no terminal.
+  ///   - write: gets each line, or the commands to a terminal.
+  package init(
+    isTerminal: Bool = StandardError.isTerminal, seconds: Double = 10,
+    write: @escaping @Sendable (String) -> Void = StandardError.writeCommands
+  ) {
+    self.isTerminal = isTerminal
+    self.write = write
     guard !isTerminal else { return }
     let timer = DispatchSource.makeTimerSource(queue: .global())
     let start = ContinuousClock.now
-    timer.schedule(deadline: .now() + .seconds(Self.seconds), repeating: .seconds(Self.seconds))
+    timer.schedule(deadline: .now() + seconds, repeating: seconds)
     timer.setEventHandler { [weak self] in
       guard let self, let latest = self.lock.withLock({ self.latest }) else { return }
       let passed = start.duration(to: .now).components.seconds
-      StandardError.write("eigenstep: \(Self.words(latest)), after \(passed) s\n")
+      self.write("eigenstep: \(Self.words(latest)), after \(passed) s\n")
     }
     timer.resume()
     self.timer = timer
@@ -116,13 +123,13 @@ final class ProgressLine: @unchecked Sendable {
     return Printable.line(progress.stage) + percent
   }
 
-  func show(_ progress: RunProgress) {
+  package func show(_ progress: RunProgress) {
     lock.withLock { latest = progress }
-    if isTerminal { StandardError.writeCommands("\r\u{1B}[K\(Self.words(progress))") }
+    if isTerminal { write("\r\u{1B}[K\(Self.words(progress))") }
   }
 
   /// Makes room for what is printed.
-  func clear() {
-    if isTerminal { StandardError.writeCommands("\r\u{1B}[K") }
+  package func clear() {
+    if isTerminal { write("\r\u{1B}[K") }
   }
 }

@@ -55,7 +55,9 @@ extension TabularProblem {
     let scaling = FeatureScaling(self)
     let peaks = scaling.peaks + [1, target.reduce(0) { max($0, abs($1)) }]
     guard peaks.allSatisfy({ $0 == 0 || $0 < 1e140 && $0 > 1e-140 }) else { return nil }
-    let units = peaks.map { $0 > 0 ? Double(sign: .plus, exponent: -$0.exponent - 1, significand: 1) : 1 }
+    let units = peaks.map {
+      $0 > 0 ? Double(sign: .plus, exponent: -$0.exponent - 1, significand: 1) : 1
+    }
     let (moments, groups) = moments(target, units: units, seed: seed)
     guard let rows = Self.triangle(moments, samples: n) else { return nil }
     // The loss is a mean over the rows there are.
