@@ -63,6 +63,7 @@ check: bootstrap lint
 	@Scripts/bootstrap.sh tests
 	$(BUILD) --build-tests
 	Scripts/check_example.sh
+	SWIFT=$(SWIFT) Scripts/check_client.sh
 	$(TEST)
 	python3 Tests/Recordings/recordings.py $(PROGRAM)
 	python3 Scripts/check_snippets.py

@@ -9,27 +9,37 @@ import TensorPrograms
 ///   - executor: runs the tensor programs.
 ///   - context: told where the work is, and asked whether to go on; once cancelled, what was measured so
 ///     far is returned.
-/// - Throws: `RequestError`, `DiagnosisFailure`; what the executor throws.
+///   - staged: called with what is known so far, each time that a stage has ended before the last: the start,
+///     the sharpness, the curvature. What `DiagnosisReport.Stage` counts to a stage is final in it.
+/// - Throws: `RequestError`, `DiagnosisFailure`; what the executor and `staged` throw.
 public func diagnose(
   _ problem: DiagnosisProblem, request: DiagnosisRequest = DiagnosisRequest(),
-  executor: any Executor, context: RunContext = RunContext()
+  executor: any Executor, context: RunContext = RunContext(),
+  staged: (DiagnosisReport) throws -> Void = { _ in }
 ) throws -> DiagnosisReport {
   try request.check()
   switch problem.precision(request.resources) {
-  case .float32: return try diagnosed(Float.self, problem, request, executor, context)
-  case .float64: return try diagnosed(Double.self, problem, request, executor, context)
+  case .float32: return try diagnosed(Float.self, problem, request, executor, context, staged)
+  case .float64: return try diagnosed(Double.self, problem, request, executor, context, staged)
   }
 }
 
 /// The steps of a diagnosis: start, measure, run the remedies, say what was found.
 private func diagnosed<Scalar: LinearMapScalar>(
   _: Scalar.Type, _ problem: DiagnosisProblem, _ request: DiagnosisRequest,
-  _ executor: any Executor, _ context: RunContext
+  _ executor: any Executor, _ context: RunContext, _ staged: (DiagnosisReport) throws -> Void
 ) throws -> DiagnosisReport {
   let start = try StartedProblem<Scalar>(problem, request, executor, context: context)
+  try staged(start.report(.start))
   var report: DiagnosisReport
+  var first: FirstAnswer?
   do {
-    let measured = try Measurements(start)
+    let measured = try Measurements(start) { answer in
+      guard let answer else { return }
+      first = answer
+      try staged(start.report(.sharpness, answer))
+    }
+    if let first { try staged(measured.report(upTo: .curvature, first)) }
     var outcome = try measured.remedies()
     outcome.prescriptions = outcome.prescriptions.ranked()
     // The findings name what the prediction was too dear for.
@@ -37,9 +47,17 @@ private func diagnosed<Scalar: LinearMapScalar>(
     let findings = try FindingRules(measured: measured, outcome: outcome).findings()
     report = measured.report(
       prediction: prediction, findings: findings, prescriptions: outcome.prescriptions)
+    if outcome.interrupted != nil || context.isCancelled() {
+      report.stage = report.advice.basis.isTried ? .trials : .curvature
+    }
   } catch let broken as Measurements<Scalar>.Broken {
     report = start.report(broken: broken.quantity)
+  } catch let error as CancellationError {
+    // What an interruption leaves of the curvature is the sharpness.
+    guard let first else { throw error }
+    report = start.report(.sharpness, first)
   }
+  report.first = first
   report.request = request
   return report
 }
@@ -47,8 +65,9 @@ private func diagnosed<Scalar: LinearMapScalar>(
 /// Diagnoses a model on a table.
 public func diagnose(
   _ table: TabularProblem, request: DiagnosisRequest, executor: any Executor,
-  context: RunContext = RunContext()
+  context: RunContext = RunContext(), staged: (DiagnosisReport) throws -> Void = { _ in }
 ) throws -> DiagnosisReport {
   try diagnose(
-    DiagnosisProblem(table), request: request, executor: executor, context: context)
+    DiagnosisProblem(table), request: request, executor: executor, context: context,
+    staged: staged)
 }

@@ -24,6 +24,10 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
   public let advice: Advice
   /// What was asked for, to be run again by `eigenstep run`.
   public var request: DiagnosisRequest?
+  /// How far the diagnosis got; nil in reports of earlier versions.
+  public var stage: Stage? = .complete
+  /// What was said before everything was measured; nil where no curvature limits the rate.
+  public var first: FirstAnswer?
 
   public init(
     problem: Problem, curvature: Curvature, learningRate: LearningRate,
@@ -58,6 +62,8 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
     prescriptions = try container.decode([Prescription].self, forKey: .prescriptions)
     layers = try container.decode([LayerCurvature].self, forKey: .layers)
     request = try container.decodeIfPresent(DiagnosisRequest.self, forKey: .request)
+    stage = try container.decodeIfPresent(Stage.self, forKey: .stage)
+    first = try container.decodeIfPresent(FirstAnswer.self, forKey: .first)
     advice =
       try container.decodeIfPresent(Advice.self, forKey: .advice)
       ?? Advice(

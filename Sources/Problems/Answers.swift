@@ -13,16 +13,19 @@ import TensorPrograms
 ///   - context: told where the work is, and asked whether to go on; once cancelled, what was measured so
 ///     far is returned.
 ///   - profiled: gets the times of the model's runs, where `resources.isProfiled`.
+///   - staged: called with what is known so far at the end of each stage before the last.
 /// - Throws: `RequestError`; `DiagnosisFailure`, `TableError`, `ArrayFileError`, `OnnxModelError`,
 ///   `OnnxRuntimeError`, each one sentence with the offending name and the next step, whose kind is
 ///   `DiagnosisFailure.Kind(of:)`.
 public func diagnose(
   _ request: DiagnosisRequest, context: RunContext = RunContext(),
-  profiled: (ExecutionProfile) throws -> Void = { _ in }
+  profiled: (ExecutionProfile) throws -> Void = { _ in },
+  staged: (DiagnosisReport) throws -> Void = { _ in }
 ) throws -> DiagnosisReport {
   try request.check()
   return try answer(request.problem, request.resources, context, profiled) { problem, executor in
-    try diagnose(problem, request: request, executor: executor, context: context)
+    try diagnose(
+      problem, request: request, executor: executor, context: context, staged: staged)
   }
 }
 

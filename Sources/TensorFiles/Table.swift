@@ -39,8 +39,10 @@ public struct Table: Sendable {
     let list = names.prefix(30).joined(separator: ", ") + (names.count > 30 ? ", ..." : "")
     let meant =
       closestName(to: name, among: names).map { "did you mean `\($0)`? The" } ?? "the"
+    let next: Message =
+      role == "the target" && !meant.hasPrefix("did") ? "; name one with \(option: .target)." : "."
     throw TableError(
-      "there is no column `\(name)` to take as \(role); \(meant) columns are: \(list).",
+      "there is no column `\(name)` to take as \(role); \(meant) columns are: \(list)" + next,
       path: path)
   }
 }

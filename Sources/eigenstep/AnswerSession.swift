@@ -30,16 +30,27 @@ package struct AnswerSession {
   /// Called when the run is over, before anything is printed.
   package let finished: () -> Void
   package let print: (String) -> Void
+  /// Prints parts of the text before the run is over.
+  package let printEarly: (String) -> Void
 
   package init(
     json: JSONDestination?, style: TerminalStyle, context: RunContext,
-    finished: @escaping () -> Void, print: @escaping (String) -> Void
+    finished: @escaping () -> Void, print: @escaping (String) -> Void,
+    printEarly: ((String) -> Void)? = nil
   ) {
+    self.printEarly = printEarly ?? print
     self.json = json
     self.style = style
     self.context = context
     self.finished = finished
     self.print = print
+  }
+
+  /// Prints what is final already; with JSON on standard output nothing.
+  package func showEarly(_ text: (TerminalStyle) -> String) {
+    guard json != .standardOutput else { return }
+    finished()
+    printEarly(text(style))
   }
 
   /// Measures and prints; with JSON on standard output, that alone.

@@ -64,7 +64,7 @@ struct LabCommand: ParsableCommand {
         return .done
       }
       try RunFiles(outputs: [("--json", json)]).check()
-      return try Run(json: json).answer { context in
+      return try Run(json: json).answer { context, _ in
         let outcome = try lab.run(
           LabContext(
             executor: ReferenceExecutor(), seed: seed ?? 0, setting: setting, values: given(),

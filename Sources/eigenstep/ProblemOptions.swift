@@ -10,14 +10,14 @@ import Training
 /// The options that name a table or a model file, and the point on its loss: the same for every command.
 struct ProblemOptions: ParsableArguments {
   @Argument(
-    help: "A table (CSV with a header) or a model (ONNX).",
-    completion: .file(extensions: ["csv", "onnx"]))
+    help: "A table (CSV with a header) or a model (ONNX); - for a table from standard input.",
+    completion: .file(extensions: ["csv", "onnx"]),
+    transform: { $0 == "-" ? "/dev/stdin" : $0 })
   var file: String
 
   @Option(
     help: """
-      The column to predict, which a table needs; of a model's data, the array. (default for a \
-      model: target)
+      The column to predict; of a model's data, the array. (default: the one named target)
       """)
   var target: String?
 
@@ -231,7 +231,6 @@ struct ProblemOptions: ParsableArguments {
     if isModel {
       try modelFile.check()
     } else {
-      if target == nil { throw ValidationError("Missing expected argument '--target <target>'") }
       if let loss, !ModelLoss.tabular.contains(where: { $0.name == loss.name }) {
         throw ValidationError(
           "A table has no --loss \(loss.name): choose one of "

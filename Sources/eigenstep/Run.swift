@@ -14,14 +14,23 @@ struct Run {
   var diagonal: String?
 
   func diagnose(_ request: DiagnosisRequest) throws -> ProgramExit {
-    try answer { context in
-      let report = try Problems.diagnose(request, context: context, profiled: writeProfile)
-      return Answer(json: { try report.json() }, text: report.terminalText)
+    try answer { context, showEarly in
+      var shown: DiagnosisReport.Stage?
+      let report = try Problems.diagnose(request, context: context, profiled: writeProfile) {
+        report in
+        guard let stage = report.stage else { return }
+        showEarly { report.terminalText($0, after: shown, upTo: stage) }
+        shown = stage
+      }
+      return Answer(json: { try report.json() }) { [shown] in
+        report.terminalText(
+          $0, after: json.map(JSONDestination.init) == .standardOutput ? nil : shown)
+      }
     }
   }
 
   func spectrum(_ request: SpectrumRequest) throws -> ProgramExit {
-    try answer { context in
+    try answer { context, _ in
       let result = try measureSpectrum(request, context: context, profiled: writeProfile)
       return Answer(json: { try result.report.json() }, text: result.report.terminalText) {
         guard let diagonal, let entries = result.diagonal else { return }
@@ -31,16 +40,21 @@ struct Run {
   }
 
   /// Measures with progress and interrupts as on a terminal, and prints.
-  func answer(_ measure: @escaping (RunContext) throws -> Answer) throws -> ProgramExit {
+  ///
+  /// - Parameter measure: is handed what prints a part of the text before the rest is known.
+  func answer(
+    _ measure: (RunContext, (_ early: (TerminalStyle) -> String) -> Void) throws -> Answer
+  ) throws -> ProgramExit {
     let interruption = Interruption()
     let line = ProgressLine()
     defer { line.clear() }
-    return try AnswerSession(
+    let session = AnswerSession(
       json: json.map(JSONDestination.init), style: StandardOutput.style,
       context: RunContext(
         progress: { line.show($0) }, isCancelled: { interruption.isRaised }),
-      finished: { line.clear() }, print: StandardOutput.write
-    ).perform(measure)
+      finished: { line.clear() }, print: StandardOutput.write,
+      printEarly: StandardOutput.writeEarly)
+    return try session.perform { context in try measure(context, session.showEarly) }
   }
 
   private func writeProfile(_ times: ExecutionProfile) {

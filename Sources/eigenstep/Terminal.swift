@@ -1,4 +1,5 @@
 import Diagnosis
+import Dispatch
 import Foundation
 import Presentation
 import Reports
@@ -31,13 +32,13 @@ enum StandardStreams {
 }
 
 /// Standard error, unbuffered.
-enum StandardError {
-  static var isTerminal: Bool { isatty(2) == 1 }
+package enum StandardError {
+  package static var isTerminal: Bool { isatty(2) == 1 }
 
   static func write(_ text: String) { writeCommands(Printable.lines(text)) }
 
   /// As it is, with commands to the terminal.
-  fileprivate static func writeCommands(_ text: String) {
+  package static let writeCommands: @Sendable (String) -> Void = { text in
     // Nobody is left to tell where this fails.
     try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
   }
@@ -58,6 +59,15 @@ enum StandardOutput {
     }
   }
 
+  /// Writes what is only a part: where nobody reads it, what is still to be written elsewhere must not suffer.
+  static func writeEarly(_ text: String) {
+    let before = signal(SIGPIPE, SIG_IGN)
+    defer { signal(SIGPIPE, before) }
+    let text = style.colours ? text : Printable.lines(text)
+    // The last part tells of a failure.
+    try? FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+  }
+
   /// Colours only on a terminal that knows them and whose user wants them (https://no-color.org).
   static var style: TerminalStyle {
     let environment = ProcessInfo.processInfo.environment
@@ -74,18 +84,52 @@ enum StandardOutput {
   }
 }
 
-/// One line on standard error that says what is being done; nothing where that is not a terminal.
-struct ProgressLine: Sendable {
-  private let isShown = StandardError.isTerminal
+/// What is being done, on standard error: one line that changes on a terminal; elsewhere, where lines stay,
+/// one every ten seconds, so that a log shows that a long run is alive.
+package final class ProgressLine: @unchecked Sendable {
+  // Unchecked: `latest` is only touched under `lock`, and `timer` only in `init` and `deinit`.
+  private let isTerminal: Bool
+  private let write: @Sendable (String) -> Void
+  private let lock = NSLock()
+  private var latest: RunProgress?
+  private var timer: (any DispatchSourceTimer)?
 
-  func show(_ progress: RunProgress) {
-    guard isShown else { return }
-    let percent = progress.fraction.map { " \(Int(($0 * 100).rounded())) %" } ?? ""
-    StandardError.writeCommands(
-      "\r\u{1B}[K\(Printable.line(progress.stage))\(percent)")
+  /// - Parameters:
+  ///   - seconds: between two lines where the stream is no terminal.
+  ///   - write: gets each line, or the commands to a terminal.
+  package init(
+    isTerminal: Bool = StandardError.isTerminal, seconds: Double = 10,
+    write: @escaping @Sendable (String) -> Void = StandardError.writeCommands
+  ) {
+    self.isTerminal = isTerminal
+    self.write = write
+    guard !isTerminal else { return }
+    let timer = DispatchSource.makeTimerSource(queue: .global())
+    let start = ContinuousClock.now
+    timer.schedule(deadline: .now() + seconds, repeating: seconds)
+    timer.setEventHandler { [weak self] in
+      guard let self, let latest = self.lock.withLock({ self.latest }) else { return }
+      let passed = start.duration(to: .now).components.seconds
+      self.write("eigenstep: \(Self.words(latest)), after \(passed) s\n")
+    }
+    timer.resume()
+    self.timer = timer
   }
 
-  func clear() {
-    if isShown { StandardError.writeCommands("\r\u{1B}[K") }
+  deinit { timer?.cancel() }
+
+  private static func words(_ progress: RunProgress) -> String {
+    let percent = progress.fraction.map { " \(Int(($0 * 100).rounded())) %" } ?? ""
+    return Printable.line(progress.stage) + percent
+  }
+
+  package func show(_ progress: RunProgress) {
+    lock.withLock { latest = progress }
+    if isTerminal { write("\r\u{1B}[K\(Self.words(progress))") }
+  }
+
+  /// Makes room for what is printed.
+  package func clear() {
+    if isTerminal { write("\r\u{1B}[K") }
   }
 }

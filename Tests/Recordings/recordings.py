@@ -119,6 +119,10 @@ def commands():
         yield name, f"{command} --json JSON", True
 
 
+# What a long run says every ten seconds.
+PROGRESS = re.compile(r"eigenstep: .*, after \d+ s$")
+
+
 def run(program, command, is_interrupted):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "r.json")
@@ -141,7 +145,10 @@ def run(program, command, is_interrupted):
         return {
             "status": process.returncode,
             "output": (headings(output) if is_interrupted else output).splitlines(),
-            "errors": errors.replace(folder, "FOLDER").splitlines(),
+            "errors": [
+                line for line in errors.replace(folder, "FOLDER").splitlines()
+                if not PROGRESS.match(line)
+            ],
             "report": shape(report) if is_interrupted else report,
         }
 

@@ -41,24 +41,40 @@ struct CurvatureSurvey<Scalar: LinearMapScalar> {
 }
 
 extension CurvatureSurvey {
+  /// Vectors of the map's size that fit into half the memory.
+  private static func affordable(_ n: Int, memory: Int) -> Int {
+    max(20, memory / (n * MemoryLayout<Scalar>.stride) / 2)
+  }
+
+  /// How the outermost eigenvalues are looked for: the largest alone where a dense solve follows.
+  static func options(
+    _ n: Int, seed: Int, isDense: Bool, products: Int, memory: Int
+  ) -> TopEigenpairs<Scalar>.Options {
+    var options = TopEigenpairs<Scalar>.Options()
+    options.seed = Resources.probeSeed(seed)
+    options.end = isDense ? .largest : .both
+    options.tolerance = Scalar.precisionName == "float64" ? 1e-10 : 1e-5
+    options.maxApplications = min(n, products, affordable(n, memory: memory))
+    return options
+  }
+
   /// Measures a map at a point with this gradient.
   ///
   /// - Parameters:
   ///   - memory: bytes that Krylov bases may take.
   ///   - products: the most that the search for the outermost eigenvalues may make, and the gradient's
   ///     spectral measure.
+  ///   - known: what `options` lead to, where it is known already.
   init<Map: LinearMap<Scalar>>(
     of map: Map, gradient: [Scalar], seed: Int, denseLimit: Int = Self.denseLimit,
-    memory: Int = 1 << 30, products: (ends: Int, measure: Int) = (300, 150)
+    memory: Int = 1 << 30, products: (ends: Int, measure: Int) = (300, 150),
+    top known: TopEigenpairs<Scalar>? = nil
   ) throws {
     let n = map.dimension
-    var options = TopEigenpairs<Scalar>.Options()
-    options.seed = Resources.probeSeed(seed)
-    options.end = n <= denseLimit ? .largest : .both
-    options.tolerance = Scalar.precisionName == "float64" ? 1e-10 : 1e-5
-    let affordable = max(20, memory / (n * MemoryLayout<Scalar>.stride) / 2)
-    options.maxApplications = min(n, products.ends, affordable)
-    let top = try TopEigenpairs<Scalar>(of: map, options: options)
+    let options = Self.options(
+      n, seed: seed, isDense: n <= denseLimit, products: products.ends, memory: memory)
+    let affordable = Self.affordable(n, memory: memory)
+    let top = try known ?? TopEigenpairs<Scalar>(of: map, options: options)
     let pair = top.largest[0]
     largest = pair.value
     largestResidual = pair.residual

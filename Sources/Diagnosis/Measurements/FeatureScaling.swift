@@ -16,6 +16,10 @@ struct FeatureScaling {
   let constantColumns: [Int]
 
   init(_ problem: TabularProblem) {
+    if let known = problem.compression?.scaling {
+      self = known
+      return
+    }
     let (n, d) = (problem.sampleCount, problem.featureCount)
     var peaks = [Double](repeating: 0, count: d)
     for index in problem.features.indices {
@@ -78,13 +82,19 @@ struct FeatureScaling {
   func applied(to problem: TabularProblem) -> TabularProblem {
     var result = problem
     let d = problem.featureCount
-    let changes = sizes.indices.map(change(of:))
-    for index in result.features.indices {
-      let (shift, divisor) = changes[index % d]
-      result.features[index] = (problem.features[index] - shift) / divisor
+    if problem.compression != nil {
+      let exact = exactly(problem)
+      result.features = exact.map(\.value)
+      result.compression?.features = exact
+    } else {
+      let changes = sizes.indices.map(change(of:))
+      for index in result.features.indices {
+        let (shift, divisor) = changes[index % d]
+        result.features[index] = (problem.features[index] - shift) / divisor
+      }
     }
     if problem.isLinearInParameters, problem.l2 > 0 {
-      result.penaltyScales = changes.map { 1 / ($0.divisor * $0.divisor) }
+      result.penaltyScales = sizes.indices.map { 1 / (change(of: $0).divisor * change(of: $0).divisor) }
     }
     return result
   }
@@ -93,6 +103,13 @@ struct FeatureScaling {
   func exactly(_ problem: TabularProblem) -> [DoubleDouble] {
     let d = problem.featureCount
     let changes = sizes.indices.map(change(of:))
+    if let rows = problem.compression {
+      return rows.features.indices.map { index in
+        let (shift, divisor) = changes[index % d]
+        return (rows.features[index] - DoubleDouble(shift) * rows.bias[index / d])
+          / DoubleDouble(divisor)
+      }
+    }
     return problem.features.indices.map { index in
       let (shift, divisor) = changes[index % d]
       return (DoubleDouble(problem.features[index]) - DoubleDouble(shift)) / DoubleDouble(divisor)

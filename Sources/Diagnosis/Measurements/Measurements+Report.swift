@@ -26,9 +26,16 @@ extension Measurements {
 
   private var limitNote: String? {
     guard facts.stabilityLimit == nil else { return nil }
-    return start.optimizer.stability?.isPreconditioned == true && start.preconditioner == nil
-      ? "Adam's limit depends on its second moments: run at least one step first with --at N"
-      : "there is no positive curvature to limit the rate"
+    if start.optimizer.stability?.isPreconditioned == true {
+      if start.preconditioner == nil {
+        return "Adam's limit depends on its second moments: run at least one step first with --at N"
+      }
+      if survey.largest > survey.zeroThreshold {
+        return "the limit of \(start.optimizer.phrase) was not measured: "
+          + (start.context.isCancelled() ? "the run was interrupted" : "it would take too long")
+      }
+    }
+    return "there is no positive curvature to limit the rate"
   }
 
   /// All directions of a small problem, the outermost of a large one.
@@ -57,6 +64,20 @@ extension Measurements {
           rate: start.request.training.rate, iterations: nil,
           tolerance: start.request.trials.tolerance),
       findings: findings, prescriptions: prescriptions, layers: layers)
+  }
+}
+
+extension Measurements {
+  /// Everything that was measured, before a remedy was looked at.
+  func report(upTo stage: DiagnosisReport.Stage, _ first: FirstAnswer) -> DiagnosisReport {
+    let rate = start.request.training.rate ?? safeRate
+    var report = report(
+      prediction: .init(
+        rate: rate, iterations: nil, tolerance: start.request.trials.tolerance),
+      findings: [], prescriptions: [])
+    report.stage = stage
+    report.first = first
+    return report
   }
 }
 

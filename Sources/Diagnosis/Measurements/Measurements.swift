@@ -28,8 +28,13 @@ struct Measurements<Scalar: LinearMapScalar> {
     let quantity: String
   }
 
-  /// - Throws: `Broken`; `DiagnosisFailure` where the curvature cannot be told; what the executor throws.
-  init(_ start: StartedProblem<Scalar>) throws {
+  /// - Parameter isSharpnessKnown: called with the answer that the largest eigenvalue alone gives, before
+  ///   anything else is measured; nil where it gives none.
+  /// - Throws: `Broken`; `DiagnosisFailure` where the curvature cannot be told; what the executor and
+  ///   `isSharpnessKnown` throw.
+  init(
+    _ start: StartedProblem<Scalar>, isSharpnessKnown: (FirstAnswer?) throws -> Void = { _ in }
+  ) throws {
     let scaling = start.problem.table.map(FeatureScaling.init)
     let norm = start.gradientNorm
     guard start.loss.isFinite else { throw Broken(quantity: "loss") }
@@ -40,14 +45,14 @@ struct Measurements<Scalar: LinearMapScalar> {
     }
     start.context.report("curvature")
     let map = try start.objective.hessian(at: start.point)
+    let top: TopEigenpairs<Scalar>
+    do { top = try start.sharpness(map) } catch {
+      throw start.failure(of: error, scaling)
+    }
+    try isSharpnessKnown(start.firstAnswer(top))
     let survey: CurvatureSurvey<Scalar>
-    do {
-      survey = try start.survey(map)
-    } catch  where error.isNonFinite {
-      if let failure = start.unsquarableColumn(scaling) { throw failure }
-      throw Broken(quantity: "curvature")
-    } catch let error as LinearMapError {
-      throw DiagnosisFailure(unmeasurable: error)
+    do { survey = try start.survey(map, top) } catch {
+      throw start.failure(of: error, scaling)
     }
     self.start = start
     self.scaling = scaling
@@ -75,17 +80,34 @@ struct Measurements<Scalar: LinearMapScalar> {
 }
 
 extension StartedProblem {
+  /// Parameters up to which the matrix is written out.
+  var denseLimit: Int { canSolveDensely ? CurvatureSurvey<Scalar>.denseLimit : 0 }
+
+  /// Products that the search for the outermost eigenvalues may make, and the gradient's spectral measure.
+  var surveyProducts: (ends: Int, measure: Int) {
+    (
+      budget.products(share: 0.35, least: 12, most: 300),
+      budget.products(share: 0.1, least: 3, most: 150)
+    )
+  }
+
+  /// What a failure to measure the curvature is for the user.
+  fileprivate func failure(of error: any Error, _ scaling: FeatureScaling?) -> any Error {
+    if error.isNonFinite {
+      return unsquarableColumn(scaling) ?? Measurements<Scalar>.Broken(quantity: "curvature")
+    }
+    return (error as? LinearMapError).map { DiagnosisFailure(unmeasurable: $0) } ?? error
+  }
+
   /// The Hessian's extreme eigenvalues and spectral measure, as far as the budget goes; from the table itself
   /// where that is exact.
-  fileprivate func survey(_ map: CurvatureMap<Scalar>) throws -> CurvatureSurvey<Scalar> {
+  fileprivate func survey(
+    _ map: CurvatureMap<Scalar>, _ top: TopEigenpairs<Scalar>
+  ) throws -> CurvatureSurvey<Scalar> {
     var survey = try CurvatureSurvey(
-      of: map, gradient: gradient, seed: request.resources.seed,
-      denseLimit: canSolveDensely ? CurvatureSurvey<Scalar>.denseLimit : 0,
-      memory: request.resources.memory / 2,
-      products: (
-        budget.products(share: 0.35, least: 12, most: 300),
-        budget.products(share: 0.1, least: 3, most: 150)
-      ))
+      of: map, gradient: gradient, seed: request.resources.seed, denseLimit: denseLimit,
+      memory: request.resources.memory / 2, products: surveyProducts,
+      top: point.count <= denseLimit ? top : nil)
     if let modes = problem.table.flatMap({ modes(of: $0, at: point) }) { survey.adopt(modes) }
     return survey
   }

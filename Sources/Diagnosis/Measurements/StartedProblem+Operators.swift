@@ -34,6 +34,13 @@ extension StartedProblem {
 
   /// What the largest eigenvalue would be on a larger sample, from ten groups of this one.
   func samplingError(_ survey: CurvatureSurvey<Scalar>) throws -> SamplingError? {
+    if let table = problem.table, let groups = table.compression?.groups {
+      var options = TopEigenpairs<Double>.Options()
+      options.seed = request.resources.probeSeed
+      options.tolerance = 1e-4
+      return survey.largest > survey.zeroThreshold
+        ? try table.samplingError(groups, options: options) : nil
+    }
     guard survey.largest > survey.zeroThreshold, problem.sampleCount >= 10,
       let traced = objective.objective, !traced.definition.couplesSamples,
       problem.sampleCount >= 10 * (traced.definition.fixedBatch ?? 1),

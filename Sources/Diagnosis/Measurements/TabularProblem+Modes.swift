@@ -39,7 +39,9 @@ extension TabularProblem {
     var residual = target().map { DoubleDouble(-$0) }
     var columns: [[DoubleDouble]] = []
     for column in 0...d {
-      let entries = (0..<n).map { column < d ? features[$0 * d + column] : .one }
+      let entries = (0..<n).map {
+        column < d ? features[$0 * d + column] : compression?.bias[$0] ?? .one
+      }
       for row in 0..<n { residual[row] += entries[row] * DoubleDouble(point[column]) }
       let factor = DoubleDouble(scaling?[column] ?? 1)
       columns.append(entries.map { $0 * factor })

@@ -102,10 +102,19 @@ public struct DiagnosisProblem: Sendable {
   }
 
   public var sampleCount: Int {
-    switch loss {
+    if let compression = table?.compression { return compression.sampleCount }
+    return switch loss {
     case .traced(_, let data): data.first?.shape.dimensions.first ?? 1
     case .closures(let closures): closures.sampleCount
     }
+  }
+
+  /// The same problem on other rows of its table.
+  func onRows(of table: TabularProblem) -> DiagnosisProblem {
+    var result = self
+    result.table = table
+    result.loss = .traced(table.definition, data: table.data(.float64))
+    return result
   }
 
   /// The loss as a program; nil for one that is computed elsewhere.

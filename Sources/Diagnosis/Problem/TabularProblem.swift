@@ -29,6 +29,8 @@ public struct TabularProblem: Sendable {
   /// Factors `1 / s_j^2` by which the penalty weighs the first layer's row `j`, after a change of
   /// variables; nil for equal weights.
   var penaltyScales: [Double]?
+  /// Where `features` and `target` are fewer rows that stand for all.
+  var compression: CompressedRows?
 
   public init(
     name: String, targetName: String, features: [Double], featureNames: [String], target: Target,
@@ -108,7 +110,9 @@ extension TabularProblem {
     let model: LossDefinition.Function = { [activation] parameters, data in
       var value = data[0]
       for layer in stride(from: 0, to: parameters.count, by: 2) {
-        value = value.matmul(parameters[layer]) + parameters[layer + 1]
+        // Compressed rows have a column of their own in place of the bias's ones.
+        let bias = data.count > 2 ? data[2] * parameters[layer + 1] : parameters[layer + 1]
+        value = value.matmul(parameters[layer]) + bias
         guard layer + 2 < parameters.count, let activation else { continue }
         value =
           switch activation {
@@ -137,7 +141,9 @@ extension TabularProblem {
     let x = Tensor(features, type: TensorType(element, [sampleCount, featureCount]))
     switch target {
     case .numeric(let values):
-      return [x, Tensor(values, type: TensorType(element, [sampleCount, 1]))]
+      let type = TensorType(element, [sampleCount, 1])
+      return [x, Tensor(values, type: type)]
+        + (compression.map { [Tensor($0.bias.map(\.value), type: type)] } ?? [])
     case .classes(let indices, _):
       return [x, Tensor(indices, shape: [sampleCount])]
     }

@@ -18,7 +18,8 @@ public func measureSpectrum(
     atPoint.resources = request.resources
     atPoint.resources.effort = .infinity
     atPoint.resources.memory = request.valueMemory
-    let start = try StartedProblem<Scalar>(problem, atPoint, executor, context: context)
+    let start = try StartedProblem<Scalar>(
+      problem, atPoint, executor, context: context, needsRows: true)
     var result = try SpectrumSession(start: start, request: request).result()
     result.report.request = request
     return result

@@ -12,24 +12,39 @@ struct ChosenData<Scalar: LinearMapScalar> {
   /// All samples, where only some of them are diagnosed.
   private(set) var whole: SampleChoice?
 
+  /// - Parameter needsRows: whether a table's rows are to stay as they are, however many.
   init(
     _ problem: DiagnosisProblem, _ request: DiagnosisRequest, _ executor: any Executor,
-    _ context: RunContext
+    _ context: RunContext, needsRows: Bool = false
   ) throws {
     let resources = request.resources
     self.problem = try Self.withCouplingFound(problem, executor)
+    // Steps on some samples each, and rounding to float32, are of the rows.
+    if !needsRows, Scalar.precisionName == "float64", request.training.batch == nil,
+      let table = problem.table?.compressed(seed: resources.probeSeed)
+    {
+      self.problem = self.problem.onRows(of: table)
+    }
     objective = try self.problem.loss(
       executor: executor, memory: resources.memory, context: context)
     budget = try WorkBudget(objective, limit: resources.workLimit)
-    guard problem.table == nil, case .traced(let definition, let data) = self.problem.loss,
-      !definition.couplesSamples,
+    guard !needsRows, self.problem.table?.compression == nil,
+      case .traced(let definition, let data) = self.problem.loss, !definition.couplesSamples,
       let affordable = budget.affordableSamples(of: problem.sampleCount)
     else { return }
     let chosen = SampleChoice.draw(
       affordable, of: problem.sampleCount, batch: definition.fixedBatch ?? 1, seed: resources.seed)
     guard chosen.count < problem.sampleCount else { return }
     whole = SampleChoice(data: self.problem.data(Scalar.element))
-    self.problem.loss = .traced(definition, data: data.map { $0.samples(at: chosen) })
+    if let table = self.problem.table {
+      self.problem = self.problem.onRows(of: table.rows(at: chosen))
+    } else {
+      self.problem.loss = .traced(definition, data: data.map { $0.samples(at: chosen) })
+    }
+    self.problem.readings.append(
+      .someSamples(
+        chosen.count, of: problem.sampleCount, called: problem.table == nil ? "sample" : "row",
+        seed: resources.seed))
     objective = try self.problem.loss(
       executor: executor, memory: resources.memory, context: context)
     budget = try WorkBudget(objective, limit: resources.workLimit)
@@ -69,5 +84,32 @@ struct ChosenData<Scalar: LinearMapScalar> {
     }
     problem.loss = .traced(definition, data: data)
     return problem
+  }
+}
+
+extension Reading {
+  /// That only some samples are diagnosed.
+  fileprivate static func someSamples(
+    _ chosen: Int, of count: Int, called noun: String, seed: Int
+  ) -> Reading {
+    Reading(
+      "some-samples",
+      "\(Wording.count(chosen)) of the \(Wording.count(count, noun)), drawn by --seed \(seed), since all "
+        + "would take too long; --effort allows more.")
+  }
+}
+
+extension TabularProblem {
+  /// The problem on some of its rows.
+  func rows(at chosen: [Int]) -> TabularProblem {
+    var result = self
+    let d = featureCount
+    result.features = chosen.flatMap { features[$0 * d..<($0 + 1) * d] }
+    result.target =
+      switch target {
+      case .numeric(let values): .numeric(chosen.map { values[$0] })
+      case .classes(let indices, let count): .classes(chosen.map { indices[$0] }, count: count)
+      }
+    return result
   }
 }

@@ -29,12 +29,15 @@ struct StartedProblem<Scalar: LinearMapScalar> {
 
   /// Chooses the data, walks to the point, and hands the parameters there to whoever wants them.
   ///
+  /// - Parameter needsRows: whether something is asked of single samples, so that a table's rows cannot be
+  ///   compressed.
   /// - Throws: `DiagnosisFailure`; what the executor and `DiagnosisProblem.atPoint` throw.
   init(
     _ problem: DiagnosisProblem, _ request: DiagnosisRequest, _ executor: any Executor,
-    context: RunContext = RunContext()
+    context: RunContext = RunContext(), needsRows: Bool = false
   ) throws {
-    let chosen = try ChosenData<Scalar>(problem, request, executor, context)
+    let chosen = try ChosenData<Scalar>(
+      problem, request, executor, context, needsRows: needsRows)
     let optimizer = request.training.optimizer.make()
     let walk = try Walk(chosen.objective, optimizer, request, from: problem.start, context)
     var notes = chosen.problem.notes
@@ -80,7 +83,8 @@ struct StartedProblem<Scalar: LinearMapScalar> {
     of table: TabularProblem, at point: [Scalar], scaling: [Double]? = nil
   ) -> LeastSquaresModes? {
     table.leastSquaresModes(
-      features: table.data(Scalar.element)[0].doubles.map { DoubleDouble($0) },
+      features: table.compression?.features
+        ?? table.data(Scalar.element)[0].doubles.map { DoubleDouble($0) },
       target: table.numericTarget.map { Double(Scalar($0)) },
       at: point.map { Double($0) }, scaling: scaling)
   }

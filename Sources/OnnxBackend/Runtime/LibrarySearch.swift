@@ -2,8 +2,9 @@ import Foundation
 
 /// The places where an ONNX Runtime library may lie, asked in order until one holds a file.
 ///
-/// The order is `ORT_DYLIB_PATH`, beside the executable, the bootstrap folder
-/// `.eigenstep/onnxruntime`, the `onnxruntime` package of `python3`, the system's library path.
+/// The order is `ORT_DYLIB_PATH`, beside the executable, the bootstrap folder `.eigenstep/onnxruntime` in or
+/// above the current folder, that of the executable and that of this package's sources (where a package
+/// that depends on this one finds it), the `onnxruntime` package of `python3`, the system's library path.
 struct LibrarySearch {
   var environment: [String: String]
   var executableFolder: String?
@@ -12,6 +13,8 @@ struct LibrarySearch {
   var pythonPackageFolder: () -> String?
   /// What the system's loader is asked for by bare name, last.
   var systemNames: [String]
+  /// Where this package's sources lay when it was built.
+  var packageFolder: String?
 
   #if os(macOS)
     static let platformNames = ["libonnxruntime.dylib"]
@@ -27,7 +30,13 @@ struct LibrarySearch {
         .deletingLastPathComponent().path,
       currentFolder: FileManager.default.currentDirectoryPath,
       pythonPackageFolder: { pythonPackage(searchPath: environment["PATH"] ?? "") },
-      systemNames: platformNames)
+      systemNames: platformNames, packageFolder: sourceFolder)
+  }
+
+  /// Four folders above this file.
+  private static var sourceFolder: String {
+    (0..<4).reduce(URL(fileURLWithPath: #filePath)) { url, _ in url.deletingLastPathComponent() }
+      .path
   }
 
   enum Outcome: Equatable {
@@ -57,7 +66,7 @@ struct LibrarySearch {
       folders += ["", "/../lib/eigenstep", "/../lib"].map { executableFolder + $0 }
     }
     var bootstrap: [String] = []
-    for start in [currentFolder, executableFolder].compactMap({ $0 }) {
+    for start in [currentFolder, executableFolder, packageFolder].compactMap({ $0 }) {
       for ancestor in Self.ancestors(of: start) {
         let folder = ancestor + ".eigenstep/onnxruntime"
         if FileManager.default.fileExists(atPath: folder), !bootstrap.contains(folder) {
@@ -66,7 +75,8 @@ struct LibrarySearch {
       }
     }
     if bootstrap.isEmpty {
-      folders.append(".eigenstep/onnxruntime in or above \(currentFolder)")
+      let others = packageFolder.map { ", or in or above \($0)" } ?? ""
+      folders.append(".eigenstep/onnxruntime in or above \(currentFolder)\(others)")
     }
     // A wheel may be unpacked there whole, or its library alone.
     for folder in bootstrap {

@@ -26,8 +26,8 @@ extension OnnxRuntimeError: MessageError, LocalizedError {
     switch self {
     case .notFound(let tried):
       "ONNX Runtime was not found (tried: \(tried.joined(separator: "; "))); install it with "
-        + "`make bootstrap` or `pip install onnxruntime`, or use "
-        + "\(option: .executor, "reference", isCode: true)"
+        + "`make bootstrap` in Eigenstep's own folder or with `pip install onnxruntime`, set "
+        + "ORT_DYLIB_PATH to its library, or use \(option: .executor, "reference", isCode: true)"
     case .notLoadable(let path, let reason):
       "the ONNX Runtime library at \(path) could not be loaded (\(reason)); "
         + "set ORT_DYLIB_PATH to a working one or reinstall with `pip install onnxruntime`"
