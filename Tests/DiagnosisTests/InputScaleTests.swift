@@ -63,7 +63,7 @@ import Testing
     var request = DiagnosisRequest()
     request.resources.precision = .float64
     request.trials.areRun = trials
-    request.trials.maxIterations = 300
+    request.trials.maxIterations = 1200
     return try diagnose(problem, request: request, executor: ReferenceExecutor())
   }
 
@@ -178,7 +178,7 @@ import Testing
   func `images`(isConvolution: Bool) throws {
     var generator = SeededGenerator(seed: 5)
     let pixels = (0..<16 * 2 * 9).map { index in
-      (index / 9 % 2 == 0 ? 1 : 200) * generator.normal()
+      (index / 9 % 2 == 0 ? 0.1 : 12) * generator.normal()
     }
     var parameters = ParameterSet(seed: 1)
     if isConvolution {
