@@ -18,7 +18,8 @@ struct AdamAtTheBestRate: Remedy {
     let theory = TrialBench<Scalar>.Theory(
       modes: measured.exactLoss(measured.survey), isStable: true)
     return Plan(
-      kind, "Adam at the best of the rates 1, 0.1, 0.01 and 0.001 after some steps of each", .init()
+      kind, "Adam at the best of the rates 1, 0.1, 0.01 and 0.001 after some steps of each", .init(),
+      slower: { "Adam at \(Wording.number($0))" }
     ) { bench in
       let spent = start.objective.operations
       let probe = bench.probing(wanted)
@@ -33,6 +34,8 @@ struct AdamAtTheBestRate: Remedy {
       var outcome = try bench.run(
         start.objective, Adam(), rate: chosen.rate, from: start.point, theory: theory,
         extraOperations: start.objective.operations - spent)
+      // Where it ran at a smaller one, the sentence is the judge's.
+      guard outcome.chosenRate == nil else { return outcome }
       outcome.chosenRate = chosen.rate
       outcome.change =
         "Adam at \(Wording.number(chosen.rate)), the best of 1, 0.1, 0.01 and 0.001 after \(steps) "
