@@ -59,7 +59,8 @@ import Training
     try diagnose(problem, request: .test(change), executor: ReferenceExecutor())
   }
 
-  @Test func `a cut run stands in report and JSON with where it was cut and its loss there`() throws {
+  @Test func `a cut run stands in report and JSON with where it was cut and its loss there`() throws
+  {
     let rate = 1e-3
     let report = try report(Self.stretched) { $0.training.rate = rate }
     #expect(report.prescription(.standardiseFeatures)?.measured?.reached == true)
@@ -89,7 +90,8 @@ import Training
     #expect(decoded.prescription(.asGiven)?.measured == measured)
   }
 
-  @Test func `thorough diagnoses and those of a number of steps cut nothing, and agree on the winner`()
+  @Test
+  func `thorough diagnoses and those of a number of steps cut nothing, and agree on the winner`()
     throws
   {
     let short = try report(Self.stretched)

@@ -76,8 +76,8 @@ extension StartedProblem {
     options.start = survey.sharpest
     options.tolerance = 0.01
     let work = try WorkBudget(all, limit: request.resources.workLimit)
-    // One product gives the Rayleigh quotient and its residual. It may cost as much as all else.
-    guard budget.affords("the sharpness on all samples", work: work.product, share: 2) else {
+    // One product gives the Rayleigh quotient and its residual: worth more than all else, but not hours.
+    guard budget.affords("the sharpness on all samples", work: work.product, share: 5) else {
       return nil
     }
     context.report("sharpness on all \(whole.count) samples")

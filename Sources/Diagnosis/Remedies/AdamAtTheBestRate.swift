@@ -18,7 +18,8 @@ struct AdamAtTheBestRate: Remedy {
     let theory = TrialBench<Scalar>.Theory(
       modes: measured.exactLoss(measured.survey), isStable: true)
     return Plan(
-      kind, "Adam at the best of the rates 1, 0.1, 0.01 and 0.001 after some steps of each", .init(),
+      kind, "Adam at the best of the rates 1, 0.1, 0.01 and 0.001 after some steps of each",
+      .init(),
       slower: { "Adam at \(Wording.number($0))" }
     ) { bench in
       let spent = start.objective.operations
@@ -26,7 +27,8 @@ struct AdamAtTheBestRate: Remedy {
       let steps = probe.maxIterations ?? wanted
       var chosen = (rate: 1e-3, loss: Double.infinity)
       for rate in rates where !start.context.isCancelled() {
-        let trial = try probe
+        let trial =
+          try probe
           .run(
             start.objective, Adam(), rate: rate, from: start.point, theory: .init(isStable: true))
         if let last = trial.losses.last, last < chosen.loss { chosen = (rate, last) }
