@@ -18,6 +18,7 @@ import math
 import os
 import pathlib
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -98,15 +99,41 @@ def run(program, arguments):
     return json.loads(output), usage.ru_utime + usage.ru_stime
 
 
+EFFORT = {"as-given": 0, "safe-rate": 1, "fastest-rate": 1, "standardise-features": 2, "momentum": 2, "adam": 3}
+
+
+def own_rate(row):
+    """The rate of a prescription; an older report names Adam's in words only."""
+    words = re.match(r"Adam at ([0-9.e-]+),", row["change"])
+    return row["predicted"]["rate"] or (row["measured"] or {}).get("rate") or (words and float(words[1]))
+
+
 def advised(report):
-    action = report["advice"]["action"]
-    return action and (action["prescription"], action["rate"])
+    """The remedy that a report advises and its rate; by the rule of the advice where an older report holds none."""
+    if "advice" in report:
+        action = report["advice"]["action"]
+        return action and (action["prescription"], action["rate"])
+    run = [p for p in report["prescriptions"] if p["measured"] and not p["measured"]["diverged"]]
+    ordinary = [p for p in run if p["measured"]["reached"] and p["id"] in EFFORT]
+    if ordinary:
+        least = min(p["measured"]["gradientEquivalents"] for p in ordinary)
+        near = [p for p in ordinary if p["measured"]["gradientEquivalents"] <= 2 * least]
+        best = min(near, key=lambda p: EFFORT[p["id"]])
+    elif any(p["measured"]["reached"] for p in run):
+        best = next(p for p in run if p["measured"]["reached"])
+    else:
+        key = "lossAtEqualWork" if any(p["measured"]["lossAtEqualWork"] for p in run) else "relativeGap"
+        known = [p for p in run if p["measured"][key] is not None]
+        if not known:
+            return None
+        best = min(known, key=lambda p: p["measured"][key])
+    return best["id"], own_rate(best)
 
 
 def figure(report, remedy, rate, ask):
     """What OLD's trial of a remedy came to: (work, None), or (None, loss for the same work)."""
     row = next((p for p in report["prescriptions"] if p["id"] == remedy), None)
-    own = row and (row["predicted"]["rate"] or (row["measured"] or {}).get("rate"))
+    own = row and own_rate(row)
     if remedy == "adam" and own and rate and abs(own - rate) > 1e-3 * rate:
         row = next(p for p in ask("adam", rate)["prescriptions"] if p["id"] == "as-given")
     elif own and rate and abs(own - rate) > 0.05 * rate and remedy in ("safe-rate", "fastest-rate"):

@@ -35,7 +35,9 @@ extension DiagnosisReport {
     guard let measured = item.measured else { return .text("not run") }
     if measured.diverged { return .text("diverged") }
     if let iterations = measured.iterations { return .integer(iterations) }
-    if advice.basis.isJudgedByLoss, measured.wasCut != true { return .integer(orMissing: measured.stepsRun) }
+    if advice.basis.isJudgedByLoss, measured.wasCut != true {
+      return .integer(orMissing: measured.stepsRun)
+    }
     return measured.stepsRun.map { .moreThan($0) } ?? .text("not reached")
   }
 }

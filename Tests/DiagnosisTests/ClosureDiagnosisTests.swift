@@ -26,7 +26,10 @@ import Training
   }
 
   @Test func rosenbrockByClosures() throws {
-    let report = try report(rosenbrock) { $0.training.rate = 1e-3 }
+    let report = try report(rosenbrock) {
+      $0.training.rate = 1e-3
+      $0.resources.effort = 10
+    }
     let known = Rosenbrock.eigenvalues(Rosenbrock.start)
     #expect(report.directions.count == 2)
     for (direction, value) in zip(report.directions, known) {

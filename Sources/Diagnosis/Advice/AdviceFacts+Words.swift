@@ -199,6 +199,11 @@ extension AdviceFacts {
           + "as its curvature stays the same.")
     }
     if let unfinished = finding("coefficients-unfinished") { notes.append(unfinished.sentence) }
+    if prescriptions.contains(where: { $0.measured?.wasCut == true }) {
+      notes.append(
+        "Runs that could no longer win were cut, as said below each: their figures are those of the "
+          + "steps up to there. With --effort 10 every run goes on to its end.")
+    }
     if let interrupted = finding("interrupted") { notes.append(interrupted.sentence) }
     return notes
   }

@@ -22,6 +22,7 @@ struct Measurements<Scalar: LinearMapScalar> {
   let sharpnessOnAll: SharpnessOnAllSamples?
   let sampling: SamplingError?
   let finiteMinimum: FiniteMinimum
+  let courses = Courses()
 
   /// Why there are no measurements: a quantity that is not finite at the point.
   struct Broken: Error {

@@ -15,6 +15,8 @@ struct AdamAtTheBestRate: Remedy {
     let search = AdamSearch(
       start.objective, from: start.point, steps: start.budget.trialSteps(100, trials: 40),
       modes: measured.exactLoss(measured.survey), context: start.context)
-    return Plan(kind, AdamSearch<Scalar>.phrase, .init()) { try search.run(on: $0) }
+    return Plan(
+      kind, AdamSearch<Scalar>.phrase, .init(), slower: AdamSearch<Scalar>.slower
+    ) { try search.run(on: $0) }
   }
 }

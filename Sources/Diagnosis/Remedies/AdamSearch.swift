@@ -21,6 +21,9 @@ struct AdamSearch<Scalar: LinearMapScalar> {
     "Adam at the best of the rates 1, 0.1, 0.01 and 0.001 after some steps of each"
   }
 
+  /// What is done at a rate that no search chose.
+  static func slower(_ rate: Double) -> String { "Adam at \(Wording.number(rate))" }
+
   init(
     _ objective: any Loss<Scalar>, from point: [Scalar], steps: Int, modes: LeastSquaresModes?,
     context: RunContext
@@ -47,6 +50,8 @@ struct AdamSearch<Scalar: LinearMapScalar> {
       objective, Adam(), rate: chosen.rate, from: point,
       theory: .init(modes: modes, isStable: true),
       extraOperations: objective.operations - spent)
+    // Where it ran at a smaller one, the sentence is the judge's.
+    guard outcome.chosenRate == nil else { return outcome }
     outcome.chosenRate = chosen.rate
     outcome.change =
       "Adam at \(Wording.number(chosen.rate)), the best of 1, 0.1, 0.01 and 0.001 after \(steps) "

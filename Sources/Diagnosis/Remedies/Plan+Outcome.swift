@@ -43,17 +43,18 @@ extension Plan {
     var change = outcome.change
     var predicted: Prescription.Predicted?
     let diverged = outcome.divergedRates
-    if let first = diverged.first, let rate = outcome.chosenRate {
+    if !outcome.isDiverged, let first = diverged.first, let rate = outcome.chosenRate {
       change = slower?(rate) ?? "\(prescription.change), but at the rate \(Wording.number(rate))"
       // What was foretold was of another rate.
       predicted = .init(
         conditionNumber: prescription.predicted.conditionNumber, rate: rate,
         momentum: prescription.predicted.momentum)
-      notes = ["\(Wording.number(first)) diverged when run, and this is "
-        + (diverged.count == 1 ? "half of it" : "the largest of its halvings that did not")]
+      notes = [
+        "\(Wording.number(first)) diverged when run, and this is "
+          + (diverged.count == 1 ? "half of it" : "the largest of its halvings that did not")
+      ]
     } else if diverged.count > 1 {
-      notes.append(
-        "so did \(Wording.count(diverged.count - 1, "halving")) of the rate")
+      notes.append("so did \(Wording.count(diverged.count - 1, "halving")) of the rate")
     }
     if measured.wasCut == true, let steps = measured.stepsRun {
       notes.append("cut after \(Wording.count(steps, "step")): it could no longer win")

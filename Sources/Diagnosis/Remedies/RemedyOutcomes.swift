@@ -139,7 +139,9 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
     }
     return plans.enumerated()
       .map { (place: place($0.element), offset: $0.offset, plan: $0.element) }
-      .sorted { ($0.place.group, $0.place.value, $0.offset) < ($1.place.group, $1.place.value, $1.offset) }
+      .sorted {
+        ($0.place.group, $0.place.value, $0.offset) < ($1.place.group, $1.place.value, $1.offset)
+      }
       .map(\.plan)
   }
 
@@ -186,7 +188,9 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
     where outcome.arrival != nil && !start.context.isCancelled() {
       start.context.report("trial, further: \(plans[index].prescription.id)")
       var unjudged = Contest()
-      for other in runs.indices where other != index { unjudged.note(runs[other], of: plans[other]) }
+      for other in runs.indices where other != index {
+        unjudged.note(runs[other], of: plans[other])
+      }
       unjudged.arrival = nil
       let further = try plans[index].run(
         unjudged.bench(bench, for: plans[index], cuts: cutsRuns, problem))

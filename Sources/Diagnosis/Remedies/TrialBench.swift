@@ -234,8 +234,11 @@ struct TrialBench<Scalar: LinearMapScalar> {
         if step >= limit {
           return outcome(diverged: !theory.isStable && loss - startLoss > 1e8 * scale)
         }
-        if let contest, step > 0, isLost(contest, step, (objective.operations - spent)
-          / Double(run.stepCount), extraOperations, losses, limit)
+        if let contest, step > 0,
+          isLost(
+            contest, step,
+            (objective.operations - spent)
+              / Double(run.stepCount), extraOperations, losses, limit)
         {
           // What has run away is not told as cut.
           return outcome(

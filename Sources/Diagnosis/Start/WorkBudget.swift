@@ -51,7 +51,12 @@ struct WorkBudget {
   /// Whether a measurement of this many products may be made for a share of the budget; where not, the
   /// report will name it.
   func affords(_ measurement: String, products: Int, share: Double = 0.1) -> Bool {
-    if Double(products) * product <= share * limit { return true }
+    affords(measurement, work: Double(products) * product, share: share)
+  }
+
+  /// The same for a measurement of this work.
+  func affords(_ measurement: String, work: Double, share: Double) -> Bool {
+    if work <= share * limit { return true }
     if !leftOut.names.contains(measurement) { leftOut.names.append(measurement) }
     return false
   }
