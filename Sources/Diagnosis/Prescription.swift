@@ -78,12 +78,22 @@ public struct Prescription: Sendable, Equatable, Codable {
     public let lossAtEqualWork: Double?
     /// The learning rate that the run chose itself; nil where it was given one.
     public let rate: Double?
+    /// The loss where the run ended, watched steps included; nil where it is not finite.
+    public let lossAtEnd: Double?
+    /// Whether the loss ended below its start and was below it for the second half of the run.
+    public let settled: Bool?
+    /// The largest eigenvalue found where the run ended; nil where it was not measured.
+    public let sharpnessAtEnd: Double?
 
     public init(
       iterations: Int?, reached: Bool, diverged: Bool, loss: Double?, relativeGap: Double?,
       gradientEquivalents: Double?, stepsRun: Int? = nil, lossAtEqualWork: Double? = nil,
-      rate: Double? = nil
+      rate: Double? = nil, lossAtEnd: Double? = nil, settled: Bool? = nil,
+      sharpnessAtEnd: Double? = nil
     ) {
+      self.lossAtEnd = lossAtEnd
+      self.settled = settled
+      self.sharpnessAtEnd = sharpnessAtEnd
       self.rate = rate
       self.iterations = iterations
       self.reached = reached

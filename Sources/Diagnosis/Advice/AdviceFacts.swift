@@ -86,17 +86,24 @@ struct AdviceFacts {
         item.measured.flatMap(value).map { (item: item, value: $0) }
       }.min { $0.value < $1.value }?.item
     }
+    // What ends above its start has not come closer to anything.
     return basis.isJudgedByLoss
-      ? lowest { $0.diverged ? nil : $0.lossAtEqualWork }
-      : lowest { $0.relativeGap.flatMap { $0.isFinite ? $0 : nil } }
+      ? lowest { trial in
+        trial.diverged
+          ? nil
+          : trial.lossAtEqualWork.flatMap { loss in
+            problem.loss.map { loss < $0 } ?? true ? loss : nil
+          }
+      }
+      : lowest { $0.diverged ? nil : $0.relativeGap.flatMap { $0 < 1 ? $0 : nil } }
   }
 
   /// Nothing was run: theory alone.
   var untried: Prescription? {
     let stable = prescriptions.filter {
-      learningRate.verdict != .unstable || $0.id != Prescription.Kind.asGiven.rawValue
+      learningRate.verdict?.isUnstable != true || $0.id != Prescription.Kind.asGiven.rawValue
     }
-    let ordinary = stable.filter(\.isOrdinary)
+    let ordinary = stable.filter { $0.isOrdinary && isCountTrusted($0) }
     guard let fewest = ordinary.compactMap(\.predicted.iterations).min() else {
       return stable.first
     }
@@ -107,10 +114,22 @@ struct AdviceFacts {
   /// Whether theory gives any remedy that needs no products by the Hessian a number of steps.
   var isAnyOrdinaryPredicted: Bool {
     prescriptions.contains { item in
-      item.isOrdinary && item.predicted.iterations != nil
-        && (learningRate.verdict != .unstable || item.id != Prescription.Kind.asGiven.rawValue)
+      item.isOrdinary && item.predicted.iterations != nil && isCountTrusted(item)
+        && (learningRate.verdict?.isUnstable != true || item.id != Prescription.Kind.asGiven.rawValue)
     }
   }
+
+  /// Whether a predicted count is more than that of the bowl at the start: on a loss that is no quadratic
+  /// only plain descent is followed as the curvature changes.
+  func isCountTrusted(_ item: Prescription) -> Bool {
+    switch Prescription.Kind(rawValue: item.id) {
+    case .safeRate?, .fastestRate?, .standardiseFeatures?: true
+    case .asGiven?: basis.isQuadratic || problem.optimizer ?? plainName == plainName
+    default: basis.isQuadratic
+    }
+  }
+
+  private var plainName: String { OptimizerSetting().name }
 
   /// Whether a remedy's loss can rise again once it is low: with momentum, or where the loss is no bowl.
   func canSwing(_ item: Prescription) -> Bool {

@@ -22,7 +22,16 @@ extension Measurements {
         }, largestOnLargerSample: sampling, largestOnAllSamples: sharpnessOnAll)
   }
 
-  var learningRate: DiagnosisReport.LearningRate { .init(facts, note: limitNote) }
+  /// What is known of the rate: the limit here, and what the trials say that were run.
+  func learningRate(_ prescriptions: [Prescription]) -> DiagnosisReport.LearningRate {
+    let rule = start.optimizer.stability
+    return .init(
+      facts, note: limitNote, optimizer: start.optimizer.phrase,
+      run: RateRun(prescriptions, startLoss: start.loss) { sharpness in
+        rule.flatMap { $0.isPreconditioned ? nil : $0.limit(curvature: sharpness) }
+      },
+      isLimitGlobal: start.problem.isQuadratic && rule?.isPreconditioned == false)
+  }
 
   private var limitNote: String? {
     guard facts.stabilityLimit == nil else { return nil }
@@ -50,7 +59,7 @@ extension Measurements {
     prediction: DiagnosisReport.Prediction?, findings: [Finding], prescriptions: [Prescription]
   ) -> DiagnosisReport {
     DiagnosisReport(
-      problem: start.facts, curvature: curvatureFacts, learningRate: learningRate,
+      problem: start.facts, curvature: curvatureFacts, learningRate: learningRate(prescriptions),
       directions: directions,
       prediction: prediction
         ?? .init(

@@ -62,6 +62,18 @@ struct TrialBench<Scalar: LinearMapScalar> {
     /// The rate that the trial itself chose, and the change in words with it.
     var chosenRate: Double?
     var change: String?
+    /// Where the last loss was taken; kept where it was asked for.
+    var end: [Scalar]?
+    /// The largest eigenvalue found there.
+    var sharpnessAtEnd: Double?
+
+    /// Whether the loss ended below its start and was below it for the second half of the run.
+    var isSettled: Bool {
+      guard !isDiverged, let first = losses.first, let last = losses.last, last < first else {
+        return arrival != nil
+      }
+      return arrival != nil || losses.suffix((losses.count + 1) / 2).allSatisfy { $0 < first }
+    }
 
     /// A run may have passed its lowest point before its end.
     var lowestLoss: Double? { losses.lazy.filter(\.isFinite).min() }
@@ -117,7 +129,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
 
   func run(
     _ objective: any Loss<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
-    theory: Theory = Theory(), extraOperations: Double = 0
+    theory: Theory = Theory(), extraOperations: Double = 0, keepsEnd: Bool = false
   ) throws -> Outcome {
     let spent = objective.operations
     let run = try TrainingRun(objective, optimizer, rate: rate, from: start)
@@ -138,7 +150,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
         relativeGap: arrived ? arrival?.gap : relativeGap, isDiverged: diverged,
         wasCancelled: cancelled,
         operationsPerStep: (objective.operations - spent) / Double(max(1, run.stepCount)),
-        extraOperations: extraOperations)
+        extraOperations: extraOperations, end: keepsEnd ? run.evaluatedParameters : nil)
     }
     func exactGap() -> Double? {
       theory.modes?.relativeGap(at: run.evaluatedParameters.map { Double($0) })
@@ -196,7 +208,9 @@ struct TrialBench<Scalar: LinearMapScalar> {
       relativeGap: loss.isFinite ? outcome.relativeGap : nil,
       gradientEquivalents: outcome.operations(after: end) / gradientOperations, stepsRun: end,
       lossAtEqualWork: outcome.isDiverged
-        ? nil : work.flatMap { outcome.lowestLoss(within: $0) }, rate: outcome.chosenRate)
+        ? nil : work.flatMap { outcome.lowestLoss(within: $0) }, rate: outcome.chosenRate,
+      lossAtEnd: outcome.losses.last.flatMap { $0.isFinite ? $0 : nil },
+      settled: outcome.isSettled, sharpnessAtEnd: outcome.sharpnessAtEnd)
   }
 
   /// The figures of a Newton run, read off its path.
