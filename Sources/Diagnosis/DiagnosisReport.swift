@@ -191,6 +191,10 @@ extension DiagnosisReport {
     public var largestOnLargerSample: SamplingError?
     /// The largest eigenvalue over all samples, where only some of them were diagnosed.
     public var largestOnAllSamples: SharpnessOnAllSamples?
+    /// The arithmetic that solved the spectrum; nil in reports of earlier versions.
+    public var precision: String?
+    /// What rounding leaves open of the condition number; nil where it is known.
+    public var conditionNumberOpen: OpenConditionNumber?
 
     public init(
       largest: BoundedEigenvalue, smallest: Eigenvalue, smallestPositive: Eigenvalue? = nil,
@@ -198,8 +202,11 @@ extension DiagnosisReport {
       effectiveConditionNumber: Double? = nil, gaussNewtonConditionNumber: Double? = nil,
       indefinite: Bool, operatorApplications: Int, zeroThreshold: Double? = nil,
       severity: Conditioning? = nil, largestOnLargerSample: SamplingError? = nil,
-      largestOnAllSamples: SharpnessOnAllSamples? = nil
+      largestOnAllSamples: SharpnessOnAllSamples? = nil, precision: String? = nil,
+      conditionNumberOpen: OpenConditionNumber? = nil
     ) {
+      self.precision = precision
+      self.conditionNumberOpen = conditionNumberOpen
       self.largest = largest
       self.smallest = smallest
       self.smallestPositive = smallestPositive

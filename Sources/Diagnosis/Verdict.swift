@@ -31,6 +31,8 @@ public enum Verdict: String, Sendable, Codable, CaseIterable {
   public static let slowBelow = 0.05
   /// Above this fraction of the limit a rate oscillates.
   public static let oscillatingAbove = 0.5
+  /// Rounding of `1 / lambda` alone makes no rate oscillate.
+  static let slack = 1e-6
 
   /// By the limit at one point. Nil where it is not known and no curvature is negative.
   public init?(
@@ -48,7 +50,7 @@ public enum Verdict: String, Sendable, Codable, CaseIterable {
       self = .unstable
     } else if indefinite {
       self = .noStableRate
-    } else if fraction > Self.oscillatingAbove {
+    } else if fraction > Self.oscillatingAbove * (1 + Self.slack) {
       self = .oscillating
     } else {
       self = fraction < slowBelow ? .slow : .stable

@@ -71,6 +71,15 @@ import Training
       count: 14, parameters: 42, gradientShare: 0, reason: "the classes share shifts"),
     .flatDirections(count: 1, parameters: 42, gradientShare: 0),
     .flatDirections(count: nil, parameters: 42, gradientShare: 0.25),
+    .conditionNumberOpen(
+      .init(unresolved: 2, atLeast: 250, other: 1e6), threshold: 10, parameters: 42),
+    .conditionNumberOpen(
+      .init(unresolved: 1, atLeast: 250, other: 1e6), threshold: 10, parameters: 42),
+    .conditionNumberOpen(
+      .init(unresolved: 0, atLeast: 1e5, other: 3e5), threshold: 10, parameters: 42),
+    .conditionNumberOpen(
+      .init(unresolved: 0, atLeast: 1e5, other: nil), threshold: 10, parameters: 42),
+    .solvedInFloat64(resolvable: 10),
     .noFiniteMinimum(reason: "the classes are separable"),
     .nonFinite(quantity: "loss", cause: .training(step: 17)),
     .nonFinite(quantity: "gradient", cause: .arithmetic(remedy: "Standardise the columns")),

@@ -193,8 +193,7 @@ extension Verdict {
       case nil: return "is above it: training is unstable here, and may settle (not run)"
       }
     case .unstableHereSettles:
-      return "is above it, yet when run training settled: the loss went \(run?.course ?? "")"
-        + (run?.ending ?? "")
+      return "is above it, yet training settled when run for \(Wording.count(run?.steps ?? 0, "step"))"
     case .stableHereDiverged:
       return "is below it, but training diverged when run, \(RateRun.by(run?.steps ?? 0))"
     case .noStableRate:

@@ -119,7 +119,8 @@ extension AdviceFacts {
       plain.id == Prescription.Kind.asGiven.rawValue
       ? "your rate"
       : before.diverged || !basis.isQuadratic
-        ? "gradient descent at \(Wording.number(plain.rateRun ?? 0))" : "the safe rate"
+        ? plain.rateRun.map { "gradient descent at \(Wording.number($0))" } ?? "the safe rate"
+        : "the safe rate"
     if let steps = before.iterations { return ", against \(Wording.count(steps)) at \(name)" }
     if before.diverged { return "; \(name) diverged" }
     if basis.isJudgedByLoss, let loss = before.lossAtEqualWork {
@@ -164,11 +165,15 @@ extension AdviceFacts {
             : basis.isTried && !isJudgedByLoss
               ? "gaps are to the loss that its infimum was taken for, and no steps are predicted."
               : "no steps to one are predicted."))
-    } else if !basis.isQuadratic, isPredicted {
+    } else if !basis.isQuadratic, prescriptions.contains(where: { predictedBesideRun($0) != nil }) {
+      let ofTheBowl = prescriptions.contains {
+        !isCountTrusted($0) && predictedBesideRun($0) != nil
+      }
       notes.append(
-        "Predictions for gradient descent follow the curvature as it changes on the way; those for "
-          + "momentum and the diagonal are for the bowl that fits the loss here, and hold only as far "
-          + "as its curvature stays the same.")
+        "Predictions for gradient descent follow the curvature as it changes on the way"
+          + (ofTheBowl
+            ? "; those for momentum and the diagonal are for the bowl that fits the loss here, and hold "
+              + "only as far as its curvature stays the same." : "."))
     }
     if let interrupted = finding("interrupted") { notes.append(interrupted.sentence) }
     return notes

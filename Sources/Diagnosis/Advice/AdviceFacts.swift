@@ -72,10 +72,18 @@ struct AdviceFacts {
       .map { ($0, .noHessianProducts) }
   }
 
-  /// The rate that was given, or else the safe one, beside a remedy; nil where it was not run.
+  /// The rate that was given, or else the safe one, beside a remedy; nil where it was not run, or is what
+  /// the remedy does.
   func plain(beside item: Prescription) -> Prescription? {
+    let given = Prescription.Kind.asGiven.rawValue
     let plain = [Prescription.Kind.asGiven, .safeRate].lazy.compactMap { self.prescription($0) }
       .first { $0.id != item.id }
+    if item.id == given || plain?.id == given && problem.optimizer ?? plainName == plainName,
+      [item.id, plain?.id].allSatisfy({ id in Self.plainIds.contains { $0 == id } }),
+      let own = item.rateRun, let other = plain?.rateRun, abs(own - other) <= 1e-6 * own
+    {
+      return nil
+    }
     return plain?.measured == nil ? nil : plain
   }
 
@@ -129,6 +137,13 @@ struct AdviceFacts {
     }
   }
 
+  /// The predicted count of a remedy, to stand beside its run: not that of a bowl which the run has left.
+  func predictedBesideRun(_ item: Prescription) -> Int? {
+    item.measured == nil || isCountTrusted(item) ? item.predicted.iterations : nil
+  }
+
+  private static let plainIds = [Prescription.Kind.asGiven, .safeRate, .fastestRate].map(\.rawValue)
+
   private var plainName: String { OptimizerSetting().name }
 
   /// Whether a remedy's loss can rise again once it is low: with momentum, or where the loss is no bowl.
@@ -154,4 +169,14 @@ extension Prescription {
   fileprivate var isOrdinary: Bool { Kind(rawValue: id)?.effort != nil }
   fileprivate var effort: Int { Kind(rawValue: id)?.effort ?? .max }
   fileprivate var work: Double { measured?.gradientEquivalents ?? .infinity }
+}
+
+extension DiagnosisReport {
+  /// The predicted steps of a remedy that are worth showing beside what its run took.
+  package func predictedSteps(of item: Prescription) -> Int? {
+    AdviceFacts(
+      problem: problem, curvature: curvature, learningRate: learningRate, prediction: prediction,
+      findings: findings, prescriptions: prescriptions
+    ).predictedBesideRun(item)
+  }
 }

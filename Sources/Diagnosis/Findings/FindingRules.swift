@@ -104,16 +104,27 @@ struct FindingRules<Scalar: LinearMapScalar> {
     }
     if !hasScales, let finding = conditioning { findings.append(finding) }
 
-    let hasFlat = (survey.flatCount ?? 0) > 0 && !survey.curvature.isIndefinite
+    let reason = survey.flatCount.flatMap(flatReason)
+    // What the model explains is flat; what rounding alone makes flat need not be.
+    if let open = survey.unresolved, reason == nil {
+      findings.append(
+        .conditionNumberOpen(
+          open, threshold: survey.zeroThreshold, parameters: start.point.count))
+    } else if survey.isResolved, !survey.curvature.isIndefinite {
+      findings.append(.solvedInFloat64(resolvable: survey.rounding))
+    }
+    let hasFlat =
+      (survey.flatCount ?? 0) > 0 && !survey.curvature.isIndefinite
+      && (survey.unresolved == nil || reason != nil)
     if hasFlat, let count = survey.flatCount {
       let share = survey.model.flatWeight / max(survey.model.squaredGradientNorm, 1e-300)
       findings.append(
         .flatDirections(
           count: count, parameters: start.point.count, gradientShare: share,
-          reason: flatReason(count)))
+          reason: reason))
     }
     if let finding = roundedTable { findings.append(finding) }
-    if survey.modes == nil,
+    if survey.modes == nil, !survey.isResolved, survey.unresolved == nil || reason != nil,
       survey.hidesGains(tolerance: tolerance)
         || Scalar.precisionName == "float32" && abs(survey.smallest) <= survey.zeroThreshold
     {
@@ -180,7 +191,9 @@ struct FindingRules<Scalar: LinearMapScalar> {
     let working =
       isIndefinite
       ? nil
-      : finding(survey.workingConditionNumber, other.workingConditionNumber, isEffective: false)
+      : finding(
+        survey.unresolved == nil ? survey.workingConditionNumber : nil,
+        other.unresolved == nil ? other.workingConditionNumber : nil, isEffective: false)
     // A penalty carried over leaves directions flat that descent never enters.
     return working
       ?? finding(
@@ -215,7 +228,7 @@ struct FindingRules<Scalar: LinearMapScalar> {
 
   private var conditioning: Finding? {
     let isIndefinite = survey.curvature.isIndefinite
-    guard !survey.hidesGains(tolerance: tolerance),
+    guard !survey.hidesGains(tolerance: tolerance), survey.unresolved == nil,
       let kappa = isIndefinite ? survey.effectiveConditionNumber : survey.workingConditionNumber
     else { return nil }
     if kappa < 10 {

@@ -40,7 +40,9 @@ extension FindingRules {
       return [rateFarBelow(rate: rate, limit: limit, rule)]
     }
     var findings: [Finding] = []
-    if start.optimizer.isPlainDescent, rate > Verdict.oscillatingAbove * limit, let contraction {
+    if start.optimizer.isPlainDescent, let contraction,
+      rate > Verdict.oscillatingAbove * limit * (1 + Verdict.slack)
+    {
       findings.append(.rateOscillates(rate: rate, limit: limit, contraction: contraction))
     }
     if start.optimizer.hasForecast, !survey.curvature.isIndefinite,

@@ -11,15 +11,18 @@ extension Measurements {
         failureProbability: survey.failureProbability),
       smallest: .init(value: survey.smallest, residual: survey.smallestResidual),
       smallestPositive: survey.smallestPositive, effectiveSmallest: survey.effectiveSmallest,
-      conditionNumber: survey.curvature.conditionNumber,
+      conditionNumber: survey.unresolved == nil ? survey.curvature.conditionNumber : nil,
       effectiveConditionNumber: survey.effectiveConditionNumber,
       gaussNewtonConditionNumber: gaussNewton, indefinite: survey.curvature.isIndefinite,
       operatorApplications: survey.operatorApplications, zeroThreshold: survey.zeroThreshold,
       severity: survey.curvature.isIndefinite
         ? nil
         : survey.workingConditionNumber.map {
-          Conditioning(conditionNumber: $0, epsilon: survey.resolution)
-        }, largestOnLargerSample: sampling, largestOnAllSamples: sharpnessOnAll)
+          survey.unresolved == nil
+            ? Conditioning(conditionNumber: $0, epsilon: survey.resolution) : .unresolved
+        }, largestOnLargerSample: sampling, largestOnAllSamples: sharpnessOnAll,
+      precision: survey.isResolved ? "float64" : Scalar.precisionName,
+      conditionNumberOpen: survey.unresolved)
   }
 
   /// What is known of the rate: the limit here, and what the trials say that were run.
@@ -61,7 +64,7 @@ extension Measurements {
     DiagnosisReport(
       problem: start.facts, curvature: curvatureFacts, learningRate: learningRate(prescriptions),
       directions: directions,
-      prediction: prediction
+      prediction: prediction.map { $0.beside(prescriptions) }
         ?? .init(
           rate: start.request.training.rate, iterations: nil,
           tolerance: start.request.trials.tolerance),
@@ -88,5 +91,23 @@ extension StartedProblem {
       prediction: .init(
         rate: request.training.rate, iterations: nil, tolerance: request.trials.tolerance),
       findings: [.nonFinite(quantity: quantity, cause: nonFiniteCause)], prescriptions: [])
+  }
+}
+
+extension DiagnosisReport.Prediction {
+  /// Without its count where a run at the same rate has shown another.
+  fileprivate func beside(_ prescriptions: [Prescription]) -> Self {
+    guard let iterations,
+      let run = prescriptions.first(where: { $0.id == Prescription.Kind.asGiven.rawValue })?.measured
+    else { return self }
+    let agrees =
+      if let steps = run.iterations {
+        max(steps, iterations) <= 2 * min(steps, iterations) + 5
+      } else {
+        !run.diverged && run.stepsRun ?? 0 < iterations
+      }
+    return agrees
+      ? self
+      : .init(rate: rate, iterations: nil, tolerance: tolerance, momentum: momentum, curve: [])
   }
 }

@@ -82,6 +82,7 @@ extension StartedProblem {
         budget.products(share: 0.1, least: 3, most: 150)
       ))
     if let modes = problem.table.flatMap({ modes(of: $0, at: point) }) { survey.adopt(modes) }
+    if let exact = try surveyInFloat64(survey) { survey.adopt(inFloat64: exact) }
     return survey
   }
 
