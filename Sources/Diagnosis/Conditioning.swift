@@ -26,7 +26,7 @@ public enum Conditioning: String, Sendable, Codable, CaseIterable {
     case .good: "the bowl is nearly round, and one learning rate suits every direction"
     case .moderate: "one learning rate serves, with some patience in the flat directions"
     case .bad:
-      "any learning rate that is safe in the sharpest direction crawls in the flattest"
+      "any learning rate small enough for the sharpest direction crawls in the flattest"
     case .severe:
       "plain gradient descent makes no visible progress in the flat directions"
     case .unresolved:

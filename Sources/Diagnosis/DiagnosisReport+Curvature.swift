@@ -1,3 +1,22 @@
+extension DiagnosisReport {
+  /// The range of a condition number whose flat end is lost in rounding.
+  public struct OpenConditionNumber: Sendable, Equatable, Codable {
+    /// Directions that rounding does not let tell from flat.
+    public var unresolved: Int
+    /// The condition number is not below this.
+    public var atLeast: Double
+    /// With unresolved directions: it is not below this if any of them curves upwards. Without: it is not
+    /// above this; nil where nothing bounds it.
+    public var other: Double?
+
+    public init(unresolved: Int, atLeast: Double, other: Double?) {
+      self.unresolved = unresolved
+      self.atLeast = atLeast
+      self.other = other
+    }
+  }
+}
+
 /// What the numbers of a report's curvature come to.
 extension DiagnosisReport.Curvature {
   /// Whether an eigenvalue counts as zero.
@@ -16,11 +35,14 @@ extension DiagnosisReport.Curvature {
     /// Some directions are flat; of the others it is this.
     case ofTheOthers(Double)
     case unresolved
+    /// Rounding leaves it open; it is at least this, and of the directions so many may be flat.
+    case atLeast(Double, flat: Int)
     /// Nothing was measured.
     case unknown
   }
 
   package var spread: Spread {
+    if let open = conditionNumberOpen { return .atLeast(open.atLeast, flat: open.unresolved) }
     if let conditionNumber { return .conditionNumber(conditionNumber) }
     if indefinite { return .indefinite }
     guard let value = largest.value else { return .unknown }
@@ -33,7 +55,7 @@ extension DiagnosisReport.Curvature {
       switch spread {
       case .conditionNumber(let known), .ofTheOthers(let known):
         abs(other - known) > 1e-6 * known ? other : nil
-      case .indefinite, .unresolved, .unknown: other
+      case .indefinite, .unresolved, .unknown, .atLeast: other
       }
     }
   }

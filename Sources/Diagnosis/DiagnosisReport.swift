@@ -198,6 +198,10 @@ extension DiagnosisReport {
     public var largestOnLargerSample: SamplingError?
     /// The largest eigenvalue over all samples, where only some of them were diagnosed.
     public var largestOnAllSamples: SharpnessOnAllSamples?
+    /// The arithmetic that solved the spectrum; nil in reports of earlier versions.
+    public var precision: String?
+    /// What rounding leaves open of the condition number; nil where it is known.
+    public var conditionNumberOpen: OpenConditionNumber?
 
     public init(
       largest: BoundedEigenvalue, smallest: Eigenvalue, smallestPositive: Eigenvalue? = nil,
@@ -205,8 +209,11 @@ extension DiagnosisReport {
       effectiveConditionNumber: Double? = nil, gaussNewtonConditionNumber: Double? = nil,
       indefinite: Bool, operatorApplications: Int, zeroThreshold: Double? = nil,
       severity: Conditioning? = nil, largestOnLargerSample: SamplingError? = nil,
-      largestOnAllSamples: SharpnessOnAllSamples? = nil
+      largestOnAllSamples: SharpnessOnAllSamples? = nil, precision: String? = nil,
+      conditionNumberOpen: OpenConditionNumber? = nil
     ) {
+      self.precision = precision
+      self.conditionNumberOpen = conditionNumberOpen
       self.largest = largest
       self.smallest = smallest
       self.smallestPositive = smallestPositive
@@ -230,17 +237,36 @@ extension DiagnosisReport {
     public var contraction: Double?
     public var given: Double?
     public var givenTimesSharpness: Double?
+    /// By the limit here and, where the rate was run, by what the run did.
     public var verdict: Verdict?
     /// Why the limit is missing, where it is.
     public var note: String?
+    /// Whose limit it is, in words; nil in reports of earlier versions.
+    public var optimizer: String?
+    /// The verdict of the limit at this point alone.
+    public var verdictHere: Verdict?
+    /// What `verdict` rests on; nil without one.
+    public var restsOn: VerdictBasis?
+    /// What a run at the given rate did; nil where it was not run.
+    public var run: RateRun?
 
-    public init(_ facts: LearningRateFacts, note: String? = nil) {
+    /// - Parameter isLimitGlobal: whether the loss is a quadratic, of which the limit holds everywhere.
+    public init(
+      _ facts: LearningRateFacts, note: String? = nil, optimizer: String? = nil,
+      run: RateRun? = nil, isLimitGlobal: Bool = false
+    ) {
+      self.optimizer = optimizer
+      self.run = run
+      verdictHere = facts.verdict
       stabilityLimit = facts.stabilityLimit
       minimax = facts.minimax
       contraction = facts.contraction
       given = facts.given
       givenTimesSharpness = facts.givenTimesSharpness
-      verdict = facts.verdict
+      verdict = facts.verdict?.after(run, isLimitGlobal: isLimitGlobal)
+      restsOn = verdict.map { _ in
+        isLimitGlobal ? .limitEverywhere : run == nil ? .limitHere : .limitHereAndRun
+      }
       self.note = note
     }
   }

@@ -80,12 +80,22 @@ public struct Prescription: Sendable, Equatable, Codable {
     public let rate: Double?
     /// True where it was stopped before the end of its work, since it could no longer win; else nil.
     public let wasCut: Bool?
+    /// The loss where the run ended, watched steps included; nil where it is not finite.
+    public let lossAtEnd: Double?
+    /// Whether the loss ended below its start and was below it for the second half of the run.
+    public let settled: Bool?
+    /// The largest eigenvalue found where the run ended; nil where it was not measured.
+    public let sharpnessAtEnd: Double?
 
     public init(
       iterations: Int?, reached: Bool, diverged: Bool, loss: Double?, relativeGap: Double?,
       gradientEquivalents: Double?, stepsRun: Int? = nil, lossAtEqualWork: Double? = nil,
-      rate: Double? = nil, wasCut: Bool? = nil
+      rate: Double? = nil, wasCut: Bool? = nil, lossAtEnd: Double? = nil, settled: Bool? = nil,
+      sharpnessAtEnd: Double? = nil
     ) {
+      self.lossAtEnd = lossAtEnd
+      self.settled = settled
+      self.sharpnessAtEnd = sharpnessAtEnd
       self.rate = rate
       self.wasCut = wasCut
       self.iterations = iterations

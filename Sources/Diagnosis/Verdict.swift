@@ -9,19 +9,32 @@
 /// | `slow` | below 0.05 | below 0.1: too small for every direction |
 ///
 /// With momentum `b`, Adam's `beta1` included, `slow` begins below `0.05 (1 - b) / (1 + b)`.
+///
+/// These are for the curvature at one point. On a loss that is no quadratic a run may tell otherwise:
+///
+/// | verdict | rate / limit | the run |
+/// |---|---|---|
+/// | `unstable-here-settles` | 1 and above | ended below its start, and stayed below it for the second half |
+/// | `stable-here-diverged` | below 1 | diverged |
 public enum Verdict: String, Sendable, Codable, CaseIterable {
   case slow
   case stable
   case oscillating
   case unstable
   case noStableRate = "no-stable-rate"
+  /// Above the limit at this point, and the loss of a run fell all the same.
+  case unstableHereSettles = "unstable-here-settles"
+  /// Below the limit at this point, and a run diverged all the same.
+  case stableHereDiverged = "stable-here-diverged"
 
   /// Below this fraction of the limit a rate of plain descent is slow.
   public static let slowBelow = 0.05
   /// Above this fraction of the limit a rate oscillates.
   public static let oscillatingAbove = 0.5
+  /// Rounding of `1 / lambda` alone makes no rate oscillate.
+  static let slack = 1e-6
 
-  /// Nil where the limit is not known and no curvature is negative.
+  /// By the limit at one point. Nil where it is not known and no curvature is negative.
   public init?(
     rate: Double, limit: Double?, indefinite: Bool, slowBelow: Double = Verdict.slowBelow
   ) {
@@ -37,7 +50,7 @@ public enum Verdict: String, Sendable, Codable, CaseIterable {
       self = .unstable
     } else if indefinite {
       self = .noStableRate
-    } else if fraction > Self.oscillatingAbove {
+    } else if fraction > Self.oscillatingAbove * (1 + Self.slack) {
       self = .oscillating
     } else {
       self = fraction < slowBelow ? .slow : .stable

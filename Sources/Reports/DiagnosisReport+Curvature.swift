@@ -45,6 +45,13 @@ extension DiagnosisReport {
       row("condition number", nil, "infinite: some directions are flat")
       row("condition number of the others", spread, severity)
     case .unresolved: row("condition number", nil, "not resolved")
+    case .atLeast(let bound, let flat):
+      row(
+        "condition number", nil,
+        "at least \(Wording.number(bound, digits: 4)): "
+          + (flat == 0
+            ? "the flattest is near the rounding of \(problem.precision)"
+            : "\(flat) within rounding of flat"))
     case .unknown: row("condition number", nil)
     }
     row(
@@ -96,7 +103,8 @@ extension DiagnosisReport {
         blocks.append(
           .explanation(
             "At \(Wording.number(rate)): the error kept per step, and steps until the direction's part of "
-              + "the gap is \(Wording.number(prediction.tolerance)) of what it was."))
+              + "the gap is \(Wording.number(prediction.tolerance)) of what it was"
+              + (advice.basis.isQuadratic ? "." : ", by the curvature at this point.")))
       }
       blocks.append(.table(table(of: Array(shown))))
       if shown.count < directions.count {

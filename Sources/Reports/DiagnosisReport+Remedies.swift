@@ -17,7 +17,7 @@ extension DiagnosisReport {
         let measured = item.measured
         return DataTable.Row(
           [
-            .text(item.id), .integer(orMissing: item.predicted.iterations), steps(of: item),
+            .text(item.id), .integer(orMissing: predictedSteps(of: item)), steps(of: item),
             .number(orMissing: measured?.gradientEquivalents),
             .number(orMissing: isJudgedByLoss ? measured?.lossAtEqualWork : measured?.relativeGap),
           ],

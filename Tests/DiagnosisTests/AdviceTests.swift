@@ -187,7 +187,7 @@ import Testing
     #expect(advice.basis.isQuadratic == isQuadratic)
     #expect(advice.rate?.sentence.contains("at this point") == !isQuadratic)
     #expect(
-      advice.notes.contains { $0.contains("as far as its curvature stays the same") }
+      advice.notes.contains { $0.contains("follow the curvature as it changes on the way") }
         == !isQuadratic)
   }
 

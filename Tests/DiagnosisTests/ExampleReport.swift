@@ -23,7 +23,7 @@ enum ExampleReport {
         .init(
           largest: 665841.1998, upperBound: 665841.1998, smallest: 0.001451048817,
           smallestPositive: 0.001451048817, zeroThreshold: 2.07e-9),
-        given: 1e-6)),
+        given: 1e-6), optimizer: "gradient descent", isLimitGlobal: true),
     directions: [665841.1998, 171.3, 0.9, 0.001451048817].map {
       EigenDirection(eigenvalue: $0, zeroThreshold: 2.07e-9, rate: 1e-6, tolerance: 1e-6)
     },

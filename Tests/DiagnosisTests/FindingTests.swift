@@ -12,11 +12,37 @@ import Training
       rate: 0.3, limit: 0.2, sharpness: 10, growth: 2, direction: ["w.proline", "b"],
       isQuadratic: true),
     .rateAboveLimit(rate: 0.3, limit: 0.2, sharpness: 10, growth: 2, isQuadratic: false),
+    .rateAboveLimit(
+      rate: 0.3, limit: 0.2, sharpness: 10, growth: 2, isQuadratic: false,
+      run: .init(
+        outcome: .fell, steps: 300, lossAtStart: 2.5, lossAtEnd: 0.01, sharpnessAtEnd: 6,
+        limitAtEnd: 1 / 3)),
+    .rateAboveLimit(
+      rate: 0.3, limit: 0.2, sharpness: 10, growth: 2, isQuadratic: false,
+      run: .init(outcome: .diverged, steps: 17, lossAtStart: 2.5, lossAtEnd: nil)),
+    .rateAboveLimit(
+      rate: 0.3, limit: 0.2, sharpness: 10, growth: 2, isQuadratic: false,
+      run: .init(outcome: .notLower, steps: 300, lossAtStart: 2.5, lossAtEnd: 3.5)),
+    .rateAboveLimit(
+      rate: 0.3, limit: 0.2, sharpness: 10, growth: 2, isQuadratic: true,
+      run: .init(outcome: .fell, steps: 5, lossAtStart: 2.5, lossAtEnd: 2.25)),
     .rateOscillates(rate: 0.15, limit: 0.2, contraction: -0.5),
     .rateFarBelow(
-      rate: 1e-4, advised: 0.1, sharpness: 10, iterations: 69_075, advisedIterations: 66),
+      rate: 1e-4, advised: .init(0.1, .everywhere), sharpness: 10, steps: .predicted(69_075),
+      advisedSteps: .predicted(66)),
+    .rateFarBelow(rate: 1e-9, advised: .init(0.1, .everywhere), sharpness: 10),
     .rateFarBelow(
-      rate: 1e-9, advised: 0.1, sharpness: 10, iterations: nil, advisedIterations: nil),
+      rate: 1e-4, advised: .init(0.1, .here), sharpness: 10, isLocal: true,
+      steps: .predicted(69_075)),
+    .rateFarBelow(
+      rate: 1e-4, advised: .init(0.1, .run(steps: 300)), sharpness: 10, isLocal: true,
+      steps: .notReached(after: 300), advisedSteps: .measured(66)),
+    .rateFarBelow(
+      rate: 1e-4, advised: .init(0.1, .run(steps: 300)), sharpness: 10, isLocal: true,
+      steps: .measured(200), advisedSteps: .notReached(after: 300)),
+    .rateFarBelow(rate: 1e-4, advised: nil, sharpness: 10, isLocal: true, steps: .measured(200)),
+    .rateDiverged(rate: 0.1, limit: 0.2, steps: 17), .rateDiverged(rate: 0.1, limit: nil, steps: 1),
+    .rateLimitedBySharpest(rate: 0.01, sharpness: 10, flattest: 1e-3, halfLife: nil, largerBy: 10),
     .rateLimitedBySharpest(rate: 0.15, sharpness: 10, flattest: 1e-3, halfLife: 4620.6),
     .rateLimitedBySharpest(rate: 0.15, sharpness: 10, flattest: 1e-3, halfLife: nil),
     .stepTruncation(rate: 0.01, predicted: 0.5, measured: 0.5001),
@@ -45,6 +71,15 @@ import Training
       count: 14, parameters: 42, gradientShare: 0, reason: "the classes share shifts"),
     .flatDirections(count: 1, parameters: 42, gradientShare: 0),
     .flatDirections(count: nil, parameters: 42, gradientShare: 0.25),
+    .conditionNumberOpen(
+      .init(unresolved: 2, atLeast: 250, other: 1e6), threshold: 10, parameters: 42),
+    .conditionNumberOpen(
+      .init(unresolved: 1, atLeast: 250, other: 1e6), threshold: 10, parameters: 42),
+    .conditionNumberOpen(
+      .init(unresolved: 0, atLeast: 1e5, other: 3e5), threshold: 10, parameters: 42),
+    .conditionNumberOpen(
+      .init(unresolved: 0, atLeast: 1e5, other: nil), threshold: 10, parameters: 42),
+    .solvedInFloat64(resolvable: 10),
     .noFiniteMinimum(reason: "the classes are separable"),
     .nonFinite(quantity: "loss", cause: .training(step: 17)),
     .nonFinite(quantity: "gradient", cause: .arithmetic(remedy: "Standardise the columns")),
@@ -109,6 +144,7 @@ import Training
     for verdict in Verdict.allCases { #expect(text.contains("`\(verdict.rawValue)`")) }
     let words =
       Advice.Certainty.allCases.map(\.rawValue) + Advice.Suggestion.allCases.map(\.rawValue)
+      + RateRun.Outcome.allCases.map(\.rawValue) + VerdictBasis.allCases.map(\.rawValue)
       + Advice.Preparation.allCases.map(\.rawValue)
       + Advice.Alternative.Reason.allCases.map(\.rawValue)
     for word in words { #expect(text.contains("`\(word)`"), "\(word)") }

@@ -39,6 +39,10 @@ public struct Advice: Sendable, Equatable, Codable {
     case fewestPredictedSteps = "fewest-predicted-steps"
     /// `1 / upperBound`, which suits the sharpest direction.
     case sharpestDirection = "sharpest-direction"
+    /// Of the rates of plain descent that were run it reached the tolerance with the least work.
+    case leastWorkWhenRun = "least-work-when-run"
+    /// None that was run reached the tolerance; it came closest, or to the lowest loss.
+    case lowestWhenRun = "lowest-when-run"
   }
 
   /// What to do.

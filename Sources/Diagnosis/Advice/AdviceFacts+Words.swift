@@ -1,5 +1,4 @@
 import Presentation
-import Training
 
 extension AdviceFacts {
   /// The first finding, and for a rate that diverges also what makes training slow below it.
@@ -26,36 +25,6 @@ extension AdviceFacts {
         !told.contains($0) && !["interrupted", "coefficients-unfinished"].contains($0)
           || prescriptions.isEmpty
       }
-  }
-
-  var rate: Advice.Rate? {
-    func made(
-      _ sentence: String, suggested: Double? = nil, _ suggestion: Advice.Suggestion? = nil
-    ) -> Advice.Rate {
-      Advice.Rate(
-        stabilityLimit: learningRate.stabilityLimit, suggested: suggested, suggestion: suggestion,
-        given: learningRate.given, verdict: learningRate.verdict, sentence: sentence)
-    }
-    guard let limit = learningRate.stabilityLimit else { return learningRate.note.map { made($0) } }
-    let place = basis.isQuadratic ? "" : " at this point"
-    let stable = "Stay below \(Wording.number(limit)), the stability limit\(place)."
-    var given = ""
-    if let rate = learningRate.given, let verdict = learningRate.verdict {
-      given = " Yours, \(Wording.number(rate)), \(verdict.meaning)."
-    }
-    // The remedies are rates of plain descent.
-    let plain = OptimizerSetting().name
-    guard problem.optimizer ?? plain == plain else { return made(stable + given) }
-    let fastest = prescription(.fastestRate)?.predicted
-    if let rate = fastest?.rate, fastest?.iterations != nil {
-      return made(
-        "\(stable) As the data stand, \(Wording.number(rate)) gets there in the fewest predicted steps, "
-          + "a margin of 5 % kept.\(given)", suggested: rate, .fewestPredictedSteps)
-    }
-    guard let bound = curvature.largest.upperBound, bound > 0 else { return made(stable + given) }
-    return made(
-      "\(stable) \(Wording.number(1 / bound)) suits the sharpest direction.\(given)",
-      suggested: 1 / bound, .sharpestDirection)
   }
 
   /// The simplest change that is nearly the best, how it compares with what is done now, and what would be
@@ -93,7 +62,9 @@ extension AdviceFacts {
 
   private var untriedAction: Advice.Action? {
     guard let chosen = untried else { return nil }
-    let isPredicted = chosen.predicted.iterations != nil
+    // The bowl at the start counts no steps where the loss is another.
+    let count = isCountTrusted(chosen) ? chosen.predicted.iterations : nil
+    let isPredicted = count != nil
     let certainty: Advice.Certainty = isPredicted ? .predicted : .untried
     if !isAnyOrdinaryPredicted, let preparation {
       return made(
@@ -101,7 +72,7 @@ extension AdviceFacts {
         "\(capitalised(preparation.sentence)) No number of steps leads to a minimum that there is not. As "
           + "it stands: \(chosen.change) (not run).")
     }
-    let steps = chosen.predicted.iterations.map { ": \(Wording.count($0, "step")) predicted" }
+    let steps = count.map { ": \(Wording.count($0, "step")) predicted" }
     return made(
       chosen, certainty, "\(capitalised(chosen.change))\(steps ?? "") (not run).")
   }
@@ -114,7 +85,7 @@ extension AdviceFacts {
     let plain = isCompared ? plain(beside: item) : nil
     return Advice.Action(
       prescription: item.id, change: item.change,
-      rate: item.predicted.rate ?? item.measured?.rate, momentum: item.predicted.momentum,
+      rate: item.rateRun, momentum: item.predicted.momentum,
       certainty: certainty, figures: figures(item),
       against: plain.map { .init(prescription: $0.id, figures: figures($0)) },
       alternative: alternative.map {
@@ -147,7 +118,12 @@ extension AdviceFacts {
 
   private func comparison(with lead: Prescription) -> String {
     guard let plain = plain(beside: lead), let before = plain.measured else { return "" }
-    let name = plain.id == Prescription.Kind.asGiven.rawValue ? "your rate" : "the safe rate"
+    let name =
+      plain.id == Prescription.Kind.asGiven.rawValue
+      ? "your rate"
+      : before.diverged || !basis.isQuadratic
+        ? plain.rateRun.map { "gradient descent at \(Wording.number($0))" } ?? "the safe rate"
+        : "the safe rate"
     if let steps = before.iterations { return ", against \(Wording.count(steps)) at \(name)" }
     if before.diverged { return "; \(name) diverged" }
     if basis.isJudgedByLoss, let loss = before.lossAtEqualWork {
@@ -192,11 +168,15 @@ extension AdviceFacts {
             : basis.isTried && !isJudgedByLoss
               ? "gaps are to the loss that its infimum was taken for, and no steps are predicted."
               : "no steps to one are predicted."))
-    } else if !basis.isQuadratic, isPredicted {
+    } else if !basis.isQuadratic, prescriptions.contains(where: { predictedBesideRun($0) != nil }) {
+      let ofTheBowl = prescriptions.contains {
+        !isCountTrusted($0) && predictedBesideRun($0) != nil
+      }
       notes.append(
-        "Predictions for gradient descent follow the curvature as it changes on the way; those for "
-          + "momentum and the diagonal are for the bowl that fits the loss here, and hold only as far "
-          + "as its curvature stays the same.")
+        "Predictions for gradient descent follow the curvature as it changes on the way"
+          + (ofTheBowl
+            ? "; those for momentum and the diagonal are for the bowl that fits the loss here, and hold "
+              + "only as far as its curvature stays the same." : "."))
     }
     if let unfinished = finding("coefficients-unfinished") { notes.append(unfinished.sentence) }
     if prescriptions.contains(where: { $0.measured?.wasCut == true }) {
@@ -215,20 +195,6 @@ extension Advice.Preparation {
     switch self {
     case .penalty: "add a penalty first, such as --l2 1e-3, and diagnose again."
     case .leaveOut: "leave out the classes that have no samples, and diagnose again."
-    }
-  }
-}
-
-extension Verdict {
-  /// To be read after "your rate".
-  fileprivate var meaning: String {
-    switch self {
-    case .slow: "is far too small"
-    case .stable: "is stable"
-    case .oscillating: "is stable but overshoots the sharpest direction at every step"
-    case .unstable: "is too large: training is unstable"
-    case .noStableRate:
-      "is below it; no rate is stable along a direction that curves downwards"
     }
   }
 }

@@ -72,10 +72,18 @@ struct AdviceFacts {
       .map { ($0, .noHessianProducts) }
   }
 
-  /// The rate that was given, or else the safe one, beside a remedy; nil where it was not run.
+  /// The rate that was given, or else the safe one, beside a remedy; nil where it was not run, or is what
+  /// the remedy does.
   func plain(beside item: Prescription) -> Prescription? {
+    let given = Prescription.Kind.asGiven.rawValue
     let plain = [Prescription.Kind.asGiven, .safeRate].lazy.compactMap { self.prescription($0) }
       .first { $0.id != item.id }
+    if item.id == given || plain?.id == given && problem.optimizer ?? plainName == plainName,
+      [item.id, plain?.id].allSatisfy({ id in Self.plainIds.contains { $0 == id } }),
+      let own = item.rateRun, let other = plain?.rateRun, abs(own - other) <= 1e-6 * own
+    {
+      return nil
+    }
     return plain?.measured == nil ? nil : plain
   }
 
@@ -86,17 +94,24 @@ struct AdviceFacts {
         item.measured.flatMap(value).map { (item: item, value: $0) }
       }.min { $0.value < $1.value }?.item
     }
+    // What ends above its start has not come closer to anything.
     return basis.isJudgedByLoss
-      ? lowest { $0.diverged ? nil : $0.lossAtEqualWork }
-      : lowest { $0.relativeGap.flatMap { $0.isFinite ? $0 : nil } }
+      ? lowest { trial in
+        trial.diverged
+          ? nil
+          : trial.lossAtEqualWork.flatMap { loss in
+            problem.loss.map { loss < $0 } ?? true ? loss : nil
+          }
+      }
+      : lowest { $0.diverged ? nil : $0.relativeGap.flatMap { $0 < 1 ? $0 : nil } }
   }
 
   /// Nothing was run: theory alone.
   var untried: Prescription? {
     let stable = prescriptions.filter {
-      learningRate.verdict != .unstable || $0.id != Prescription.Kind.asGiven.rawValue
+      learningRate.verdict?.isUnstable != true || $0.id != Prescription.Kind.asGiven.rawValue
     }
-    let ordinary = stable.filter(\.isOrdinary)
+    let ordinary = stable.filter { $0.isOrdinary && isCountTrusted($0) }
     guard let fewest = ordinary.compactMap(\.predicted.iterations).min() else {
       return stable.first
     }
@@ -107,10 +122,29 @@ struct AdviceFacts {
   /// Whether theory gives any remedy that needs no products by the Hessian a number of steps.
   var isAnyOrdinaryPredicted: Bool {
     prescriptions.contains { item in
-      item.isOrdinary && item.predicted.iterations != nil
-        && (learningRate.verdict != .unstable || item.id != Prescription.Kind.asGiven.rawValue)
+      item.isOrdinary && item.predicted.iterations != nil && isCountTrusted(item)
+        && (learningRate.verdict?.isUnstable != true || item.id != Prescription.Kind.asGiven.rawValue)
     }
   }
+
+  /// Whether a predicted count is more than that of the bowl at the start: on a loss that is no quadratic
+  /// only plain descent is followed as the curvature changes.
+  func isCountTrusted(_ item: Prescription) -> Bool {
+    switch Prescription.Kind(rawValue: item.id) {
+    case .safeRate?, .fastestRate?, .standardiseFeatures?: true
+    case .asGiven?: basis.isQuadratic || problem.optimizer ?? plainName == plainName
+    default: basis.isQuadratic
+    }
+  }
+
+  /// The predicted count of a remedy, to stand beside its run: not that of a bowl which the run has left.
+  func predictedBesideRun(_ item: Prescription) -> Int? {
+    item.measured == nil || isCountTrusted(item) ? item.predicted.iterations : nil
+  }
+
+  private static let plainIds = [Prescription.Kind.asGiven, .safeRate, .fastestRate].map(\.rawValue)
+
+  private var plainName: String { OptimizerSetting().name }
 
   /// Whether a remedy's loss can rise again once it is low: with momentum, or where the loss is no bowl.
   func canSwing(_ item: Prescription) -> Bool {
@@ -135,4 +169,14 @@ extension Prescription {
   fileprivate var isOrdinary: Bool { Kind(rawValue: id)?.effort != nil }
   fileprivate var effort: Int { Kind(rawValue: id)?.effort ?? .max }
   fileprivate var work: Double { measured?.gradientEquivalents ?? .infinity }
+}
+
+extension DiagnosisReport {
+  /// The predicted steps of a remedy that are worth showing beside what its run took.
+  package func predictedSteps(of item: Prescription) -> Int? {
+    AdviceFacts(
+      problem: problem, curvature: curvature, learningRate: learningRate, prediction: prediction,
+      findings: findings, prescriptions: prescriptions
+    ).predictedBesideRun(item)
+  }
 }

@@ -7,11 +7,13 @@ struct FindingRules<Scalar: LinearMapScalar> {
   let measured: Measurements<Scalar>
   let outcome: RemedyOutcomes
 
-  private var start: StartedProblem<Scalar> { measured.start }
-  private var survey: CurvatureSurvey<Scalar> { measured.survey }
-  private var facts: LearningRateFacts { measured.facts }
-  private var problem: DiagnosisProblem { start.problem }
-  private var tolerance: Double { start.request.trials.tolerance }
+  var start: StartedProblem<Scalar> { measured.start }
+  var survey: CurvatureSurvey<Scalar> { measured.survey }
+  var facts: LearningRateFacts { measured.facts }
+  var problem: DiagnosisProblem { start.problem }
+  var tolerance: Double { start.request.trials.tolerance }
+  /// The limit here, and what the trials say of it.
+  var learningRate: DiagnosisReport.LearningRate { measured.learningRate(outcome.prescriptions) }
 
   /// The most important first: a rate that diverges, then a cause that can be mended in the table, then the
   /// rate, then the shape of the loss.
@@ -21,7 +23,8 @@ struct FindingRules<Scalar: LinearMapScalar> {
     let rate = rateFindings
     let scales = featureScales ?? settledByScales
     let shape = shapeFindings(hasScales: scales != nil)
-    let isUnstable = facts.verdict == .unstable
+    let isUnstable =
+      learningRate.verdict?.isUnstable ?? (learningRate.run?.outcome == .diverged)
     let others = problem.isLinearInParameters ? [] : [targetScale, inputScales].compactMap { $0 }
     var findings = (isUnstable ? rate : []) + others.filter { standing($0) == .main }
     findings += scales.map { [$0] } ?? []
@@ -88,74 +91,6 @@ struct FindingRules<Scalar: LinearMapScalar> {
     return .noFiniteMinimum(reason: "the loss falls as the parameters grow")
   }
 
-  private var rateFindings: [Finding] {
-    guard let rate = start.request.training.rate else { return [] }
-    guard let limit = facts.stabilityLimit else {
-      return start.optimizer.stability?.isPreconditioned == true && start.preconditioner == nil
-        ? [
-          .limitUnknown(
-            optimizer: start.optimizer.phrase,
-            reason: "it depends on the second moments, which exist after the first step; try --at")
-        ] : []
-    }
-    guard let rule = start.optimizer.stability else { return [] }
-    let contraction = EigenDirection(
-      eigenvalue: survey.largest, zeroThreshold: survey.zeroThreshold, rate: rate,
-      optimizer: start.optimizer, tolerance: tolerance
-    ).contraction
-    if rate >= limit {
-      // Adam's step is heavy-ball on its preconditioned curvature, which moves along with it.
-      let growth =
-        rule.isPreconditioned ? rule.growth(timesLimit: rate / limit) : contraction ?? .infinity
-      return [
-        .rateAboveLimit(
-          rate: rate, limit: limit, sharpness: survey.largest, growth: abs(growth),
-          direction: rule.isPreconditioned ? [] : survey.sharpestParameters(problem),
-          isQuadratic: problem.isQuadratic && !rule.isPreconditioned,
-          isStationary: start.gradientNorm == 0)
-      ]
-    }
-    if rate < rule.slowBelow * limit {
-      return [rateFarBelow(rate: rate, limit: limit, rule)]
-    }
-    var findings: [Finding] = []
-    if start.optimizer.isPlainDescent, rate > Verdict.oscillatingAbove * limit, let contraction {
-      findings.append(.rateOscillates(rate: rate, limit: limit, contraction: contraction))
-    }
-    if start.optimizer.hasForecast, !survey.curvature.isIndefinite,
-      let flattest = flattestOfInterest,
-      survey.largest / flattest >= 1e3
-    {
-      let direction = EigenDirection(
-        eigenvalue: flattest, zeroThreshold: survey.zeroThreshold, rate: rate,
-        optimizer: start.optimizer, tolerance: tolerance)
-      findings.append(
-        .rateLimitedBySharpest(
-          rate: rate, sharpness: survey.largest, flattest: flattest, halfLife: direction.halfLife))
-    }
-    return findings
-  }
-
-  /// A rate that loses next to nothing even along the sharpest direction, against one that is safe for
-  /// the same optimizer.
-  private func rateFarBelow(rate: Double, limit: Double, _ rule: StepRule) -> Finding {
-    let isPlain = start.optimizer.isPlainDescent
-    let advised = isPlain ? measured.fastestRate(survey) ?? 1 / survey.upperBound : limit / 2
-    func iterations(_ rate: Double) -> Int? {
-      measured.iterations(survey, rate: rate, by: start.optimizer)
-    }
-    // Far below the limit momentum acts as descent at `1 / (1 - b)` times the rate: what a step loses
-    // is counted in shares of the rate that is slow no longer.
-    return .rateFarBelow(
-      rate: rate, advised: advised,
-      sharpness: isPlain ? survey.largest : 2 * Verdict.slowBelow / (rule.slowBelow * limit),
-      iterations: iterations(rate), advisedIterations: iterations(advised))
-  }
-
-  private var flattestOfInterest: Double? {
-    survey.smallestPositive?.value ?? survey.effectiveSmallest
-  }
-
   private func shapeFindings(hasScales: Bool) -> [Finding] {
     var findings: [Finding] = []
     if survey.curvature.isIndefinite {
@@ -175,16 +110,27 @@ struct FindingRules<Scalar: LinearMapScalar> {
     }
     if !hasScales, let finding = conditioning { findings.append(finding) }
 
-    let hasFlat = (survey.flatCount ?? 0) > 0 && !survey.curvature.isIndefinite
+    let reason = survey.flatCount.flatMap(flatReason)
+    // What the model explains is flat; what rounding alone makes flat need not be.
+    if let open = survey.unresolved, reason == nil {
+      findings.append(
+        .conditionNumberOpen(
+          open, threshold: survey.zeroThreshold, parameters: start.point.count))
+    } else if survey.isResolved, !survey.curvature.isIndefinite {
+      findings.append(.solvedInFloat64(resolvable: survey.rounding))
+    }
+    let hasFlat =
+      (survey.flatCount ?? 0) > 0 && !survey.curvature.isIndefinite
+      && (survey.unresolved == nil || reason != nil)
     if hasFlat, let count = survey.flatCount {
       let share = survey.model.flatWeight / max(survey.model.squaredGradientNorm, 1e-300)
       findings.append(
         .flatDirections(
           count: count, parameters: start.point.count, gradientShare: share,
-          reason: flatReason(count)))
+          reason: reason))
     }
     if let finding = roundedTable { findings.append(finding) }
-    if survey.modes == nil,
+    if survey.modes == nil, !survey.isResolved, survey.unresolved == nil || reason != nil,
       survey.hidesGains(tolerance: tolerance)
         || Scalar.precisionName == "float32" && abs(survey.smallest) <= survey.zeroThreshold
     {
@@ -251,7 +197,9 @@ struct FindingRules<Scalar: LinearMapScalar> {
     let working =
       isIndefinite
       ? nil
-      : finding(survey.workingConditionNumber, other.workingConditionNumber, isEffective: false)
+      : finding(
+        survey.unresolved == nil ? survey.workingConditionNumber : nil,
+        other.unresolved == nil ? other.workingConditionNumber : nil, isEffective: false)
     // A penalty carried over leaves directions flat that descent never enters.
     return working
       ?? finding(
@@ -286,7 +234,7 @@ struct FindingRules<Scalar: LinearMapScalar> {
 
   private var conditioning: Finding? {
     let isIndefinite = survey.curvature.isIndefinite
-    guard !survey.hidesGains(tolerance: tolerance),
+    guard !survey.hidesGains(tolerance: tolerance), survey.unresolved == nil,
       let kappa = isIndefinite ? survey.effectiveConditionNumber : survey.workingConditionNumber
     else { return nil }
     if kappa < 10 {

@@ -32,6 +32,8 @@ struct CurvatureSurvey<Scalar: LinearMapScalar> {
   var diagonal: [Double]?
   /// The quadratic from the table itself, where the model is linear in its parameters.
   var modes: LeastSquaresModes?
+  /// Whether float64 solved the spectrum, of which the products in this precision leave the flat end open.
+  var isResolved = false
 
   /// Problems of at most this many parameters get a dense solve.
   static var denseLimit: Int { 3000 }
@@ -186,19 +188,29 @@ extension CurvatureSurvey {
   /// slope at all is left out.
   func hidesGains(tolerance: Double) -> Bool {
     !curvature.isIndefinite
-      && model.hidesGains(tolerance * model.initialGap, precision: Double(Scalar.ulpOfOne))
+      && model.hidesGains(
+        tolerance * model.initialGap,
+        precision: isResolved ? Double.ulpOfOne : Double(Scalar.ulpOfOne))
   }
 
   /// Whether Hessian products take directions for flat that hold more of the loss than the tolerance
   /// leaves, so that a course followed by them cannot be vouched for.
   func isBlindToGains(tolerance: Double) -> Bool {
-    guard let modes else { return hidesGains(tolerance: tolerance) }
+    guard let modes else {
+      guard isResolved else { return hidesGains(tolerance: tolerance) }
+      let unseen = model.reachable.reduce(0) {
+        $1.eigenvalue <= rounding ? $0 + $1.weight / (2 * $1.eigenvalue) : $0
+      }
+      return hidesGains(tolerance: tolerance) || unseen > tolerance * model.initialGap
+    }
     let unseen = modes.modes.reduce(0) { $1.eigenvalue <= rounding ? $0 + $1.gap : $0 }
     return unseen > tolerance * modes.initialGap
   }
 
   /// The relative rounding that limits which eigenvalues are known; none where the table tells them.
-  var resolution: Double { modes == nil ? Double(Scalar.ulpOfOne) : 0 }
+  var resolution: Double {
+    modes == nil ? isResolved ? Double.ulpOfOne : Double(Scalar.ulpOfOne) : 0
+  }
 
   var effectiveConditionNumber: Double? {
     effectiveSmallest.flatMap { LearningRateFacts.Curvature.conditionNumber(largest, $0) }

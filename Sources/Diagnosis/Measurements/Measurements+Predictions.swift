@@ -121,7 +121,8 @@ extension Measurements {
   /// Steps of the given rate (or, without one, of the safe rate) to the tolerance, and the course there.
   func prediction() throws -> DiagnosisReport.Prediction {
     let rate = start.request.training.rate ?? safeRate
-    guard !finiteMinimum.isAbsent else {
+    // Above the limit of this point no count can be vouched for: it may settle, and who knows where.
+    guard !finiteMinimum.isAbsent, start.problem.isQuadratic || facts.verdict != .unstable else {
       return .init(rate: rate, iterations: nil, tolerance: tolerance)
     }
     let optimizer: any Optimizer =

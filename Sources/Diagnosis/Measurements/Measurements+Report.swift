@@ -11,18 +11,30 @@ extension Measurements {
         failureProbability: survey.failureProbability),
       smallest: .init(value: survey.smallest, residual: survey.smallestResidual),
       smallestPositive: survey.smallestPositive, effectiveSmallest: survey.effectiveSmallest,
-      conditionNumber: survey.curvature.conditionNumber,
+      conditionNumber: survey.unresolved == nil ? survey.curvature.conditionNumber : nil,
       effectiveConditionNumber: survey.effectiveConditionNumber,
       gaussNewtonConditionNumber: gaussNewton, indefinite: survey.curvature.isIndefinite,
       operatorApplications: survey.operatorApplications, zeroThreshold: survey.zeroThreshold,
       severity: survey.curvature.isIndefinite
         ? nil
         : survey.workingConditionNumber.map {
-          Conditioning(conditionNumber: $0, epsilon: survey.resolution)
-        }, largestOnLargerSample: sampling, largestOnAllSamples: sharpnessOnAll)
+          survey.unresolved == nil
+            ? Conditioning(conditionNumber: $0, epsilon: survey.resolution) : .unresolved
+        }, largestOnLargerSample: sampling, largestOnAllSamples: sharpnessOnAll,
+      precision: survey.isResolved ? "float64" : Scalar.precisionName,
+      conditionNumberOpen: survey.unresolved)
   }
 
-  var learningRate: DiagnosisReport.LearningRate { .init(facts, note: limitNote) }
+  /// What is known of the rate: the limit here, and what the trials say that were run.
+  func learningRate(_ prescriptions: [Prescription]) -> DiagnosisReport.LearningRate {
+    let rule = start.optimizer.stability
+    return .init(
+      facts, note: limitNote, optimizer: start.optimizer.phrase,
+      run: RateRun(prescriptions, startLoss: start.loss) { sharpness in
+        rule.flatMap { $0.isPreconditioned ? nil : $0.limit(curvature: sharpness) }
+      },
+      isLimitGlobal: start.problem.isQuadratic && rule?.isPreconditioned == false)
+  }
 
   private var limitNote: String? {
     guard facts.stabilityLimit == nil else { return nil }
@@ -57,9 +69,9 @@ extension Measurements {
     prediction: DiagnosisReport.Prediction?, findings: [Finding], prescriptions: [Prescription]
   ) -> DiagnosisReport {
     DiagnosisReport(
-      problem: start.facts, curvature: curvatureFacts, learningRate: learningRate,
+      problem: start.facts, curvature: curvatureFacts, learningRate: learningRate(prescriptions),
       directions: directions,
-      prediction: prediction
+      prediction: prediction.map { $0.beside(prescriptions) }
         ?? .init(
           rate: start.request.training.rate, iterations: nil,
           tolerance: start.request.trials.tolerance),
@@ -100,5 +112,23 @@ extension StartedProblem {
       prediction: .init(
         rate: request.training.rate, iterations: nil, tolerance: request.trials.tolerance),
       findings: [.nonFinite(quantity: quantity, cause: nonFiniteCause)], prescriptions: [])
+  }
+}
+
+extension DiagnosisReport.Prediction {
+  /// Without its count where a run at the same rate has shown another.
+  fileprivate func beside(_ prescriptions: [Prescription]) -> Self {
+    guard let iterations,
+      let run = prescriptions.first(where: { $0.id == Prescription.Kind.asGiven.rawValue })?.measured
+    else { return self }
+    let agrees =
+      if let steps = run.iterations {
+        max(steps, iterations) <= 2 * min(steps, iterations) + 5
+      } else {
+        !run.diverged && run.stepsRun ?? 0 < iterations
+      }
+    return agrees
+      ? self
+      : .init(rate: rate, iterations: nil, tolerance: tolerance, momentum: momentum, curve: [])
   }
 }

@@ -110,6 +110,7 @@ extension StartedProblem {
       memory: request.resources.memory / 2, products: surveyProducts,
       top: point.count <= denseLimit ? top : nil)
     if let modes = problem.table.flatMap({ modes(of: $0, at: point) }) { survey.adopt(modes) }
+    if let exact = try surveyInFloat64(survey) { survey.adopt(inFloat64: exact) }
     return survey
   }
 

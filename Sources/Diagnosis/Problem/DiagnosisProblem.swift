@@ -45,6 +45,8 @@ public struct DiagnosisProblem: Sendable {
   public var dataName: String?
   /// Called with the parameters at the point of diagnosis, before anything is measured there.
   public var atPoint: (@Sendable ([Double]) throws -> Void)?
+  /// The same problem traced in float64; nil where `loss` can be had in any precision.
+  public var inFloat64: (@Sendable () throws -> DiagnosisProblem)?
   /// The table that the problem was made of: its columns can be named and standardised.
   var table: TabularProblem?
 

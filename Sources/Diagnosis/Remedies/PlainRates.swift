@@ -18,7 +18,9 @@ struct AsGiven: Remedy {
     guard let rate = start.request.training.rate else { return nil }
     let optimizer = start.optimizer
     let iterations =
-      try optimizer.isPlainDescent
+      measured.facts.verdict == .unstable
+      ? nil
+      : try optimizer.isPlainDescent
       ? measured.descentIterations(
         start.objective, from: start.point, rate: rate, measured.survey)
       : measured.iterations(measured.survey, rate: rate, by: optimizer)
@@ -28,8 +30,35 @@ struct AsGiven: Remedy {
         conditionNumber: start.forecastMomentum == nil
           ? nil : measured.survey.workingConditionNumber, rate: rate, iterations: iterations,
         momentum: start.forecastMomentum,
-        peakRelativeGap: measured.peak(rate: rate, by: optimizer)),
-      run: measured.course(optimizer, rate: rate))
+        peakRelativeGap: measured.peak(rate: rate, by: optimizer))
+    ) { [theory = measured.theory(measured.survey, rate: rate, by: optimizer)] bench in
+      var outcome = try bench.run(
+        start.objective, optimizer, rate: rate, from: start.point, theory: theory, keepsEnd: true)
+      outcome.sharpnessAtEnd = try start.ifMeasurable { try measured.sharpness(atEndOf: outcome) }
+      outcome.end = nil
+      return outcome
+    }
+  }
+}
+
+extension Measurements {
+  /// A few Lanczos steps where a run on a loss that is no quadratic ended: what the curvature became.
+  ///
+  /// Nil for a preconditioned optimizer, whose limit another matrix sets.
+  fileprivate func sharpness(atEndOf outcome: TrialBench<Scalar>.Outcome) throws -> Double? {
+    let products = 20
+    guard let end = outcome.end, !outcome.isDiverged, !outcome.wasCancelled,
+      !start.problem.isQuadratic, start.optimizer.stability?.isPreconditioned == false,
+      Double(products) * start.budget.product <= 0.02 * start.budget.limit
+    else { return nil }
+    var options = TopEigenpairs<Scalar>.Options()
+    options.seed = start.request.resources.probeSeed
+    options.tolerance = 0.01
+    options.boundTolerance = nil
+    options.maxApplications = products
+    let value = try TopEigenpairs<Scalar>(of: start.objective.hessian(at: end), options: options)
+      .largest[0].value
+    return value.isFinite ? value : nil
   }
 }
 

@@ -51,7 +51,8 @@ extension Measurements {
     return Plan(
       kind, "\(change), then \(AdamSearch<Scalar>.phrase)", .init(),
       note: problem.isExact ? nil : "trained afresh from the same weights",
-      isAfresh: !problem.isExact
+      isAfresh: !problem.isExact,
+      slower: { "\(change), then \(AdamSearch<Scalar>.slower($0))" }
     ) { bench in
       var outcome = try problem.run({ try search.run(on: $0) }, on: bench)
       outcome.change = outcome.change.map { "\(change), then \($0)" }

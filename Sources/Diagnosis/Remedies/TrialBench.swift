@@ -81,6 +81,18 @@ struct TrialBench<Scalar: LinearMapScalar> {
     var arrivalPoint: [Double]?
     /// The rates at which it diverged before it came to this run at half of the last of them.
     var divergedRates: [Double] = []
+    /// Where the last loss was taken; kept where it was asked for.
+    var end: [Scalar]?
+    /// The largest eigenvalue found there.
+    var sharpnessAtEnd: Double?
+
+    /// Whether the loss ended below its start and was below it for the second half of the run.
+    var isSettled: Bool {
+      guard !isDiverged, let first = losses.first, let last = losses.last, last < first else {
+        return arrival != nil
+      }
+      return arrival != nil || losses.suffix((losses.count + 1) / 2).allSatisfy { $0 < first }
+    }
 
     /// A run may have passed its lowest point before its end.
     var lowestLoss: Double? { losses.lazy.filter(\.isFinite).min() }
@@ -143,11 +155,11 @@ struct TrialBench<Scalar: LinearMapScalar> {
   /// allow. The first run that does not diverge counts, and where there is none, the first of all.
   func run(
     _ objective: any Loss<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
-    theory: Theory = Theory(), extraOperations: Double = 0
+    theory: Theory = Theory(), extraOperations: Double = 0, keepsEnd: Bool = false
   ) throws -> Outcome {
     let first = try runOnce(
       objective, optimizer, rate: rate, from: start, theory: theory,
-      extraOperations: extraOperations)
+      extraOperations: extraOperations, keepsEnd: keepsEnd)
     var diverged = [rate]
     var steps = first.losses.count
     while first.isDiverged, diverged.count <= halvings, steps <= first.limit,
@@ -156,7 +168,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
       let next = diverged[diverged.count - 1] / 2
       var slower = try runOnce(
         objective, optimizer, rate: next, from: start, theory: theory,
-        extraOperations: extraOperations)
+        extraOperations: extraOperations, keepsEnd: keepsEnd)
       if !slower.isDiverged, !slower.wasCancelled {
         slower.chosenRate = next
         slower.divergedRates = diverged
@@ -179,7 +191,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
 
   private func runOnce(
     _ objective: any Loss<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
-    theory: Theory, extraOperations: Double
+    theory: Theory, extraOperations: Double, keepsEnd: Bool
   ) throws -> Outcome {
     let spent = objective.operations
     let run = try TrainingRun(objective, optimizer, rate: rate, from: start)
@@ -203,7 +215,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
         wasCancelled: cancelled, wasCut: cut,
         operationsPerStep: (objective.operations - spent) / Double(max(1, run.stepCount)),
         extraOperations: extraOperations, limit: limit,
-        arrivalPoint: arrived ? arrivalPoint : nil)
+        arrivalPoint: arrived ? arrivalPoint : nil, end: keepsEnd ? run.evaluatedParameters : nil)
     }
     func exactGap() -> Double? {
       theory.modes?.relativeGap(at: run.evaluatedParameters.map { Double($0) })
@@ -293,7 +305,9 @@ struct TrialBench<Scalar: LinearMapScalar> {
       gradientEquivalents: outcome.operations(after: end) / gradientOperations, stepsRun: end,
       lossAtEqualWork: outcome.isDiverged
         ? nil : work.flatMap { outcome.lowestLoss(within: $0) }, rate: outcome.chosenRate,
-      wasCut: outcome.wasCut && outcome.arrival == nil && !outcome.isDiverged ? true : nil)
+      wasCut: outcome.wasCut && outcome.arrival == nil && !outcome.isDiverged ? true : nil,
+      lossAtEnd: outcome.losses.last.flatMap { $0.isFinite ? $0 : nil },
+      settled: outcome.isSettled, sharpnessAtEnd: outcome.sharpnessAtEnd)
   }
 
   /// The figures of a Newton run, read off its path.

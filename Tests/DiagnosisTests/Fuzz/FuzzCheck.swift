@@ -86,12 +86,14 @@ extension DiagnosisReport {
     let (given, limit) = (learningRate.given, learningRate.stabilityLimit)
     expect(limit.map { $0 > 0 } ?? true, "a limit of \(limit ?? 0)")
     switch learningRate.verdict {
-    case .unstable:
+    case .unstable, .unstableHereSettles:
       expect(limit.map { $0 <= given! } ?? false, "unstable at \(given!) below \(limit ?? 0)")
       expect(has("rate-above-limit"), "unstable without a finding")
     case .slow, .stable, .oscillating:
       expect(limit.map { $0 > given! } ?? false, "stable at \(given!), above \(limit ?? 0)")
       expect(!has("rate-above-limit"), "stable and above the limit")
+    case .stableHereDiverged:
+      expect(has("rate-diverged") && !has("rate-above-limit"), "diverged without a finding")
     case .noStableRate: expect(curvature.indefinite, "no stable rate on a convex loss")
     case nil: expect(!has("rate-above-limit"), "above a limit that is not known")
     }

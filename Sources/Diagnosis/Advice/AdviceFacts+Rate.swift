@@ -1,0 +1,204 @@
+import Presentation
+import Training
+
+/// Which rate: the limit and whose it is, the rate that the trials or the forecast speak for, the given one.
+extension AdviceFacts {
+  var rate: Advice.Rate? {
+    let suggestion = suggestion
+    let sentences = [limitSentence, suggestion?.sentence, givenSentence].compactMap { $0 }
+    guard !sentences.isEmpty else { return nil }
+    return Advice.Rate(
+      stabilityLimit: learningRate.stabilityLimit, suggested: suggestion?.rate,
+      suggestion: suggestion?.kind, given: learningRate.given, verdict: learningRate.verdict,
+      sentence: sentences.joined(separator: " "))
+  }
+
+  private var isPlain: Bool {
+    let plain = OptimizerSetting().name
+    return problem.optimizer ?? plain == plain
+  }
+
+  /// Whether the limit holds everywhere.
+  private var isLimitGlobal: Bool {
+    learningRate.restsOn.map { $0 == .limitEverywhere } ?? basis.isQuadratic
+  }
+
+  private var limitSentence: String? {
+    guard let limit = learningRate.stabilityLimit else { return learningRate.note }
+    let name =
+      learningRate.optimizer ?? (isPlain ? "gradient descent" : problem.optimizer ?? "it")
+    let number = Wording.number(limit)
+    // A limit that a run has shown not to decide is told and not advised.
+    switch learningRate.verdict {
+    case .unstableHereSettles, .stableHereDiverged:
+      return "The stability limit of \(name) at this point is \(number)."
+    case .slow, .stable, .oscillating, .unstable, .noStableRate, nil:
+      return "Stay below \(number), the stability limit of \(name)"
+        + (basis.isQuadratic ? "." : " at this point.")
+    }
+  }
+
+  // MARK: The suggestion
+
+  private struct Suggested {
+    var rate: Double?
+    var kind: Advice.Suggestion?
+    var sentence: String
+  }
+
+  /// A rate of plain descent; nil for other optimizers.
+  private var suggestion: Suggested? {
+    guard isPlain, learningRate.stabilityLimit != nil else { return nil }
+    if let fastest = prescription(.fastestRate), fastest.measured?.diverged != true,
+      basis.isQuadratic, let rate = fastest.predicted.rate, fastest.predicted.iterations != nil
+    {
+      return .init(
+        rate: rate, kind: .fewestPredictedSteps,
+        sentence: "As the data stand, \(Wording.number(rate)) gets there in the fewest predicted "
+          + "steps, a margin of 5 % kept.")
+    }
+    if let run = suggestionOfTrials { return run }
+    guard let bound = curvature.largest.upperBound, bound > 0 else { return nil }
+    if !basis.isQuadratic, let item = plainRates.compactMap({ item in
+      item.predicted.iterations.map { (item: item, steps: $0) }
+    }).min(by: { $0.steps < $1.steps })?.item, let rate = item.predicted.rate {
+      return .init(
+        rate: rate, kind: .fewestPredictedSteps,
+        sentence: "\(Wording.number(rate)) is predicted to get there in the fewest steps (not run).")
+    }
+    return .init(
+      rate: 1 / bound, kind: .sharpestDirection,
+      sentence: "\(Wording.number(1 / bound)) suits the sharpest direction"
+        + (basis.isQuadratic ? "." : " here (not run)."))
+  }
+
+  /// Plain descent on the columns as they are, in the report's order: best first.
+  private var plainRates: [Prescription] {
+    let ids = [Prescription.Kind.fastestRate, .safeRate].map(\.rawValue)
+    return prescriptions.filter { ids.contains($0.id) }
+  }
+
+  /// The best of the rates of plain descent that were run; nil where none was.
+  private var suggestionOfTrials: Suggested? {
+    let own = prescription(.asGiven)
+    let run = prescriptions.filter { item in
+      item.measured != nil && (item.id == own?.id || plainRates.contains { $0.id == item.id })
+    }
+    guard run.contains(where: { $0.id != own?.id }) else { return nil }
+    let first = curvature.largest.upperBound.map { 1 / $0 }
+    // A rate that was replaced by a smaller one had diverged.
+    let isReplaced = prescription(.safeRate)?.rateRun.flatMap { rate in
+      first.map { rate < 0.75 * $0 }
+    } ?? false
+    let replaced =
+      isReplaced
+      ? first.map { " One over the sharpness here, \(Wording.number($0)), diverged." } ?? "" : ""
+    guard let best = run.first(where: { $0.measured?.diverged == false }), let rate = best.rateRun
+    else {
+      let rates = run.compactMap(\.rateRun).map { Wording.number($0) }
+      return .init(
+        rate: nil, kind: nil,
+        sentence: "Gradient descent diverged at \(Wording.list(rates)) when run.")
+    }
+    let isOwn = best.id == own?.id
+    let name = isOwn ? "yours" : Wording.number(rate)
+    let others = run.count == 1 ? "" : "Of the rates that were run, "
+    let words: String
+    if let steps = best.measured?.iterations {
+      words = "\(name) took \(run.count == 1 ? "" : "the least work: ")\(Wording.count(steps, "step"))"
+      return .init(
+        rate: rate, kind: .leastWorkWhenRun, sentence: capitalised("\(others)\(words).") + replaced)
+    }
+    words =
+      run.count == 1
+      ? "\(name) did not diverge when run"
+      : "\(name) came \(basis.isJudgedByLoss ? "lowest" : "closest")"
+    return .init(
+      rate: rate, kind: .lowestWhenRun, sentence: capitalised("\(others)\(words).") + replaced)
+  }
+
+  // MARK: The given rate
+
+  private var givenSentence: String? {
+    guard let rate = learningRate.given else { return nil }
+    guard let verdict = learningRate.verdict else {
+      return learningRate.run.map { "Yours, \(Wording.number(rate)), \($0.ofUnknownLimit)." }
+    }
+    return "Yours, \(Wording.number(rate)), "
+      + verdict.meaning(learningRate.run, isLimitGlobal: isLimitGlobal, best: isGivenBest) + "."
+  }
+
+  /// Whether no other rate of plain descent that was run came to more than the given one.
+  private var isGivenBest: Bool {
+    guard let own = prescription(.asGiven), own.measured?.diverged == false else { return false }
+    return prescriptions.first { item in
+      item.measured?.diverged == false
+        && (item.id == own.id || plainRates.contains { $0.id == item.id })
+    }?.id == own.id
+      && plainRates.contains { $0.measured != nil }
+  }
+
+  private func capitalised(_ text: String) -> String {
+    text.prefix(1).uppercased() + text.dropFirst()
+  }
+}
+
+extension RateRun {
+  /// To be read after "yours".
+  fileprivate var ofUnknownLimit: String {
+    switch outcome {
+    case .diverged: "diverged when run, \(Self.by(steps))"
+    case .fell: "did not diverge when run: the loss went \(course)"
+    case .notLower: "did not bring the loss down when run, \(course)"
+    }
+  }
+}
+
+extension Verdict {
+  /// To be read after "yours": what the limit says, then what a run did.
+  ///
+  /// - Parameters:
+  ///   - run: nil where it was not run.
+  ///   - isLimitGlobal: whether the limit holds everywhere, so that no run is needed to know.
+  ///   - best: whether no other rate of plain descent that was run came to more.
+  fileprivate func meaning(_ run: RateRun?, isLimitGlobal: Bool, best: Bool) -> String {
+    // What the loss did, where the limit alone does not tell.
+    func course(_ contrast: String = ", but") -> String {
+      guard !isLimitGlobal else { return "" }
+      guard let run else { return " (not run)" }
+      switch run.outcome {
+      case .diverged: return "\(contrast) diverged when run, \(RateRun.by(run.steps))"
+      case .fell: return "; when run the loss went \(run.course)"
+      case .notLower: return "\(contrast) when run the loss did not come down, \(run.course)"
+      }
+    }
+    switch self {
+    case .slow:
+      if best { return "is far below it, and no other rate that was run did better\(course())" }
+      return "is far too small\(isLimitGlobal ? "" : " for the curvature here")\(course(";"))"
+    case .stable: return (isLimitGlobal ? "is stable" : "is below it") + course()
+    case .oscillating:
+      return
+        "is \(isLimitGlobal ? "stable" : "below it") but overshoots the sharpest direction at every step"
+        + course(";")
+    case .unstable:
+      if isLimitGlobal {
+        return "is too large: training diverges"
+          + (run?.outcome == .fell ? ", though not within the \(run?.steps ?? 0) steps that were run" : "")
+      }
+      switch run?.outcome {
+      case .diverged: return "is too large: training diverged when run, \(RateRun.by(run?.steps ?? 0))"
+      case .notLower, .fell:
+        return "is above it, and when run the loss did not come down, \(run?.course ?? "")"
+      case nil: return "is above it: training is unstable here, and may settle (not run)"
+      }
+    case .unstableHereSettles:
+      return "is above it, yet training settled when run for \(Wording.count(run?.steps ?? 0, "step"))"
+    case .stableHereDiverged:
+      return "is below it, but training diverged when run, \(RateRun.by(run?.steps ?? 0))"
+    case .noStableRate:
+      return "is below it; no rate is stable along a direction that curves downwards"
+        + course(";")
+    }
+  }
+}
