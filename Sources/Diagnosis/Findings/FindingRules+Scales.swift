@@ -88,7 +88,7 @@ extension FindingRules {
     let tolerance = measured.start.request.trials.tolerance
     let facts = AdviceFacts(
       problem: measured.start.facts, curvature: measured.curvatureFacts,
-      learningRate: measured.learningRate,
+      learningRate: learningRate,
       prediction: .init(rate: nil, iterations: nil, tolerance: tolerance), findings: findings,
       prescriptions: outcome.prescriptions)
     guard let advised = facts.basis.isTried ? facts.lead : facts.untried,
