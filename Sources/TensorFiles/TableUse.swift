@@ -12,13 +12,16 @@ import Presentation
 /// |---|---|---|
 /// | a column of words among the features | a feature of 0 or 1 per word | refused |
 /// | a missing value among them | refused, or the column's mean | refused |
-/// | a whole target | up to 20 distinct numbers are classes, renumbered | as it stands |
+/// | a whole target | classes, renumbered, where `TargetReading` says so | as it stands |
 /// | one row, one class, a class per row | refused, there is nothing to learn | taken |
 /// | a constant or counting column | noted | taken |
 /// | a sentence's way out | `--drop`, `--missing mean` | without these options, which it has not |
 enum TableUse {
-  case tabularModel(TabularData.MissingValues)
+  /// - `hasBias`: whether the model has one, which a constant column doubles.
+  case tabularModel(TabularData.MissingValues, hasBias: Bool)
   case modelFile
+
+  var hasBias: Bool { if case .tabularModel(_, let hasBias) = self { hasBias } else { false } }
 
   /// What can be done about a spoilt column of that name.
   func remedy(_ remedy: Column.Fault.Remedy, column: String, isTarget: Bool) -> Message {
@@ -41,7 +44,7 @@ enum TableUse {
   func missingRemedy(column: String, isText: Bool) -> Message {
     switch self {
     case .modelFile: "the value is missing; fill it in or remove the row."
-    case .tabularModel(let missing):
+    case .tabularModel(let missing, _):
       isText
         ? "the value is missing"
           + (missing == .mean ? ", and a column of words has no mean" : "")

@@ -33,16 +33,22 @@ struct ProblemOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "linear, softmax (or logistic), or mlp:64,64:tanh (or relu, gelu). "
+      "linear, logistic (one logit of two classes), softmax, or mlp:64,64:tanh (or relu, gelu). "
         + "(default: linear or softmax, from the target)", valueName: "model"),
     transform: OptionValue.model)
   var model: ModelChoice?
 
   @Option(
     help:
-      "The loss; a table takes the first three. (default of a table: half-squared-error for numbers, cross-entropy for classes)"
+      "The loss; a table takes the first four, binary with the model logistic. (default of a table: half-squared-error for numbers, cross-entropy for classes)"
   )
   var loss: LossName?
+
+  @Flag(help: "Leave the biases of a table's model out, all of a network's too.")
+  var noIntercept = false
+
+  @Option(help: "Average the losses of a table's rows, or add them up; --l2 counts once either way.")
+  var reduction: LossReduction = .mean
 
   @Option(
     help:
@@ -75,7 +81,7 @@ struct ProblemOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "The seed of everything random.")
   var seed: Int = 0
 
-  @Option(help: "The arithmetic. (default: float64 for linear and softmax, float32 for networks)")
+  @Option(help: "The arithmetic. (default: float64 for linear, logistic and softmax, float32 for networks)")
   var precision: PrecisionChoice?
 
   @Option(help: "Who runs the model.")
@@ -94,8 +100,12 @@ struct ProblemOptions: ParsableArguments {
       "Write to a file, as JSON, where the time of the model's runs went.", valueName: "path"))
   var profile: String?
 
-  @Option(help: "What to do with empty cells.")
-  var missing: MissingValues = .refuse
+  @Option(
+    help: """
+      What to do with missing cells: leave their rows out, or columns that are mostly missing, and say so; \
+      fill in the column's mean; or refuse, identifiers and stray words among numbers too.
+      """)
+  var missing: MissingValues = .leaveOut
 
   func validate() throws {
     try checkKind()
@@ -120,13 +130,8 @@ struct ProblemOptions: ParsableArguments {
       try source.check()
       try resources.check()
     }
-    let isCrossEntropy = tableLoss.map { $0 == ModelLoss.crossEntropy.name }
-    if model == .softmax, isCrossEntropy == false {
-      throw ValidationError("The model softmax goes with --loss cross-entropy alone.")
-    }
-    if model == .linear, isCrossEntropy == true {
-      throw ValidationError(
-        "The model linear has no --loss cross-entropy; use --model softmax for classes.")
+    if !isModel, let complaint = TableRequest.mismatch(model, tableLoss) {
+      throw ValidationError(complaint.text(.flags))
     }
   }
 
@@ -138,6 +143,8 @@ struct ProblemOptions: ParsableArguments {
     table.dropped = drop ?? []
     table.model = model
     table.loss = tableLoss
+    table.intercept = !noIntercept
+    table.reduction = reduction
     table.missing = missing
     table.l2 = l2
     return .table(table)
@@ -215,7 +222,8 @@ struct ProblemOptions: ParsableArguments {
       isModel
       ? [
         ("--features", features != nil), ("--drop", drop != nil), ("--model", model != nil),
-        ("--missing", missing != .refuse),
+        ("--missing", missing != .leaveOut), ("--no-intercept", noIntercept),
+        ("--reduction", reduction != .mean),
       ] : modelFile.used
     if let option = used.first(where: \.isUsed) {
       throw ValidationError(

@@ -2,9 +2,15 @@ import LinearMaps
 
 /// The mean and population standard deviation of every column, and the change of variables that
 /// standardises them: `x' = (x - mean) / deviation`.
+///
+/// Without a bias, which takes up what centring moves, other features would make another model: columns
+/// are then only scaled, each by its root mean square, `x' = x / size`.
 struct FeatureScaling {
+  /// Whether columns are centred before they are scaled.
+  let isCentred: Bool
+  /// What is taken from each column: its mean, or 0 where it is only scaled.
   let means: [Double]
-  /// 1 for a column that does not vary, which is only centred.
+  /// What each column is divided by: 1 for one that does not vary and is only centred.
   let deviations: [Double]
   /// Largest absolute values.
   let peaks: [Double]
@@ -37,15 +43,24 @@ struct FeatureScaling {
       }
     }
     let spread = squares.map { ($0 / Double(n)).squareRoot() }
-    // A column whose spread is rounding of its mean is constant.
-    let constant = (0..<d).filter { spread[$0] * units[$0] <= 1e-14 * peaks[$0] }
-    self.peaks = peaks
-    self.means = (0..<d).map { means[$0] * units[$0] }
-    constantColumns = constant
-    deviations = (0..<d).map { constant.contains($0) ? 1 : spread[$0] * units[$0] }
-    sizes = (0..<d).map {
+    let sizes = (0..<d).map {
       (means[$0] * means[$0] + spread[$0] * spread[$0]).squareRoot() * units[$0]
     }
+    self.peaks = peaks
+    self.sizes = sizes
+    isCentred = problem.hasIntercept
+    guard isCentred else {
+      // The same number in every row is a column like others.
+      constantColumns = []
+      self.means = [Double](repeating: 0, count: d)
+      deviations = sizes.map { $0 > 0 ? $0 : 1 }
+      return
+    }
+    // A column whose spread is rounding of its mean is constant.
+    let constant = Set((0..<d).filter { spread[$0] * units[$0] <= 1e-14 * peaks[$0] })
+    self.means = (0..<d).map { means[$0] * units[$0] }
+    constantColumns = constant.sorted()
+    deviations = (0..<d).map { constant.contains($0) ? 1 : spread[$0] * units[$0] }
   }
 
   /// The problem in standardised features; for a model that is linear in its parameters the penalty is
@@ -85,13 +100,14 @@ struct FeatureScaling {
         result[column * outputs + output] = Scalar(weight * deviations[column])
         shift += weight * means[column]
       }
+      guard isCentred else { continue }
       result[d * outputs + output] = Scalar(Double(parameters[d * outputs + output]) + shift)
     }
     return result
   }
 
   /// Columns whose size is ten times off the middle one's, largest first, and the smallest of the
-  /// others, to compare them with; the bias counts as a column of ones. Where none is, those ten times
+  /// others, to compare them with; a bias counts as a column of ones. Where none is, those ten times
   /// off the bias; nil where all sizes agree.
   var culprits: (guilty: [Int], innocent: Int?)? {
     let order = sizes.indices.filter { sizes[$0] > 0 }.sorted { sizes[$0] > sizes[$1] }
@@ -99,10 +115,11 @@ struct FeatureScaling {
     func farFrom(_ size: Double) -> [Int] {
       order.filter { sizes[$0] >= 10 * size || sizes[$0] <= size / 10 }
     }
-    let withBias = (order.map { sizes[$0] } + [1]).sorted(by: >)
+    // Without a bias there is only the columns' own middle.
+    let withBias = (order.map { sizes[$0] } + (isCentred ? [1] : [])).sorted(by: >)
     let guilty = farFrom(withBias[withBias.count / 2])
     if !guilty.isEmpty { return (guilty, order.last { !guilty.contains($0) }) }
-    let offBias = farFrom(1)
+    let offBias = isCentred ? farFrom(1) : []
     return offBias.isEmpty ? nil : (offBias, nil)
   }
 }

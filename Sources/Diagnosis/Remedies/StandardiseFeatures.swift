@@ -6,7 +6,7 @@ extension Prescription.Kind {
   public static let standardiseFeatures = Self("standardise-features", effort: 2)
 }
 
-/// Plain descent on columns of mean 0 and deviation 1.
+/// Plain descent on columns of mean 0 and deviation 1, or of mean square 1 for a model without a bias.
 struct StandardiseFeatures: Remedy {
   let kind = Prescription.Kind.standardiseFeatures
 
@@ -23,8 +23,10 @@ struct StandardiseFeatures: Remedy {
         variant.objective, from: variant.start, rate: rate, variant.survey)
     return Plan(
       kind,
-      "subtract each column's mean and divide by its standard deviation, then gradient descent at "
-        + Wording.number(rate),
+      (variant.isCentred
+        ? "subtract each column's mean and divide by its standard deviation"
+        : "divide each column by its root mean square (no mean is subtracted, since no bias makes up "
+          + "for it)") + ", then gradient descent at " + Wording.number(rate),
       .init(
         conditionNumber: variant.survey.workingConditionNumber, rate: rate,
         iterations: iterations),
