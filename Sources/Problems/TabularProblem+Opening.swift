@@ -23,6 +23,7 @@ extension TabularProblem {
     let data = try TabularData(
       table: Table(contentsOfCSV: source.file), target: source.target,
       features: source.features.isEmpty ? nil : source.features, drop: source.dropped,
+      keep: source.kept,
       missing: source.missing.rule, targetKind: kind,
       choices: source.model == nil ? .model : .loss, hasBias: source.intercept)
     let target: Target

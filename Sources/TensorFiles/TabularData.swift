@@ -53,11 +53,15 @@ public struct TabularData: Sendable {
   public static let integerClassLimit = 20
   /// Distinct values above which a text feature is taken to be an identifier.
   public static let categoryLimit = 50
+  /// Distinct values of a text feature above which it is refused, asked for or not.
+  public static let keptCategoryLimit = 2_000
 
   /// Takes the target and the features out of a table.
   ///
   /// - `features`: the columns to use, in this order; all but the target and the dropped if nil.
   /// - `drop`: columns to leave out, faulty or not.
+  /// - `keep`: columns to use though they identify rows, hold dates or miss many values; so are those of
+  ///   `features`.
   /// - `choices`: the options that choose how the target is read, for a reading to name.
   /// - `hasBias`: whether the model has a bias, so that notes compare columns with it.
   ///
@@ -66,24 +70,29 @@ public struct TabularData: Sendable {
   /// than two rows, or no feature left.
   public init(
     table: Table, target: String, features: [String]? = nil, drop: [String] = [],
-    missing: MissingValues = .refuse, targetKind: TargetKind = .automatic,
+    keep: [String] = [], missing: MissingValues = .refuse, targetKind: TargetKind = .automatic,
     choices: TargetChoices = .model, hasBias: Bool = true
   ) throws {
     let chosen = try TabularData.chosenColumns(
-      of: table, target: target, features: features, drop: drop)
+      of: table, target: target, features: features, drop: drop, keep: keep)
     guard table.rowCount >= 2 else {
       throw TableError(
         "there is only one row; add rows, at least two are needed.", path: table.path)
     }
+    let kept = Set(keep + (features ?? []))
+    let cleaned = try TableCleaning(
+      table, target: table.column(named: target, as: "the target"), features: chosen, kept: kept,
+      missing: missing)
+    let table = cleaned.table
     var notes: [String] = []
-    var readings: [Reading] = []
+    var readings = cleaned.readings
     var undecided: Int?
-    let use = TableUse.tabularModel(missing, hasBias: hasBias)
+    let use = TableUse.tabularModel(missing, hasBias: hasBias, kept: kept)
     self.target = try Target(
-      column: table.column(named: target, as: "the target"), of: table, for: use,
-      kind: targetKind, choices: choices, notes: &notes, readings: &readings,
+      column: cleaned.target, of: table, for: use, kind: targetKind, choices: choices,
+      notes: &notes, readings: &readings,
       undecided: &undecided)
-    let matrix = try FeatureMatrix(chosen, of: table, for: use, notes: &notes)
+    let matrix = try FeatureMatrix(cleaned.features, of: table, for: use, notes: &notes)
     let width = matrix.names.count
     if width > table.rowCount {
       notes.append(
@@ -100,10 +109,16 @@ public struct TabularData: Sendable {
   }
 
   private static func chosenColumns(
-    of table: Table, target: String, features: [String]?, drop: [String]
+    of table: Table, target: String, features: [String]?, drop: [String], keep: [String]
   ) throws -> [Column] {
     _ = try table.column(named: target, as: "the target")
     for name in drop { _ = try table.column(named: name, as: "a column to drop") }
+    for name in keep { _ = try table.column(named: name, as: "a column to keep") }
+    if let both = keep.first(where: drop.contains) {
+      throw TableError(
+        "the column cannot be both kept and dropped; take it out of \(option: .kept) or "
+          + "\(option: .dropped).", path: table.path, column: both)
+    }
     if drop.contains(target) {
       throw TableError(
         "the target cannot be dropped; leave it out of \(option: .dropped).", path: table.path,
@@ -173,7 +188,8 @@ extension TabularData.Target {
           "the target is text (`\(labels[Int(indices[0])])`), and regression needs numbers; "
             + (isHopeless
               ? "write it as plain numbers, or choose another target."
-              : "write it as plain numbers, or use \(option: .model, "softmax")."), row: 0,
+              : "write it as plain numbers, or use \(option: .model, "softmax")."),
+          row: 0,
           in: table)
       }
       try Self.checkClasses(labels.count, example: labels[0], column, table, isText: true)

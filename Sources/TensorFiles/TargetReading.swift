@@ -36,7 +36,8 @@ struct TargetReading: Equatable {
     guard Self.areCodes(distinct) else {
       let span = "\(shortest(distinct[0])) to \(shortest(distinct[count - 1]))"
       self.init(
-        false, "their \(count) values, \(span), are not codes such as 0 to \(count - 1) or 1 to \(count)")
+        false,
+        "their \(count) values, \(span), are not codes such as 0 to \(count - 1) or 1 to \(count)")
       return
     }
     guard rows >= Self.timesMet * count else {

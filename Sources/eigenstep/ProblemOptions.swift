@@ -32,6 +32,12 @@ struct ProblemOptions: ParsableArguments {
   var drop: [String]?
 
   @Option(
+    help:
+      "Columns to use that would be left out: identifiers, dates, text of many words, columns that miss many values.",
+    transform: OptionValue.names)
+  var keep: [String]?
+
+  @Option(
     help: ArgumentHelp(
       "linear, logistic (one logit of two classes), softmax, or mlp:64,64:tanh (or relu, gelu). "
         + "(default: linear or softmax, from the target)", valueName: "model"),
@@ -141,6 +147,7 @@ struct ProblemOptions: ParsableArguments {
     var table = TableRequest(file: file, target: target ?? "target")
     table.features = features ?? []
     table.dropped = drop ?? []
+    table.kept = keep ?? []
     table.model = model
     table.loss = tableLoss
     table.intercept = !noIntercept
@@ -221,7 +228,8 @@ struct ProblemOptions: ParsableArguments {
     let used: [(name: String, isUsed: Bool)] =
       isModel
       ? [
-        ("--features", features != nil), ("--drop", drop != nil), ("--model", model != nil),
+        ("--features", features != nil), ("--drop", drop != nil), ("--keep", keep != nil),
+        ("--model", model != nil),
         ("--missing", missing != .leaveOut), ("--no-intercept", noIntercept),
         ("--reduction", reduction != .mean),
       ] : modelFile.used

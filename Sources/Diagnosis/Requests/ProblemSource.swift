@@ -64,6 +64,8 @@ public struct TableRequest: Sendable, Equatable {
   /// Columns to use; empty for all but the target and the dropped ones.
   public var features: [String] = []
   public var dropped: [String] = []
+  /// Columns that stay though they identify rows, hold dates or many words, or miss many values.
+  public var kept: [String] = []
   /// Nil: `linear` or `softmax`, from the target.
   public var model: ModelChoice?
   /// A name of ``ModelLoss/tabular``; nil: half the squared error for numbers, cross-entropy for classes.
@@ -162,7 +164,7 @@ extension ProblemSource: Codable {
 
 extension TableRequest: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable {
-    case file, target, features, dropped, model, loss, intercept, reduction, missing, l2
+    case file, target, features, dropped, kept, model, loss, intercept, reduction, missing, l2
   }
 
   public init(from decoder: any Decoder) throws {
@@ -170,6 +172,7 @@ extension TableRequest: Codable {
     self.init(file: try fields.value(.file), target: try fields.value(.target))
     features = try fields.optional(.features) ?? features
     dropped = try fields.optional(.dropped) ?? dropped
+    kept = try fields.optional(.kept) ?? kept
     model = try fields.optional(.model, as: String.self).map { try ModelChoice($0) }
     loss = try fields.optional(.loss)
     intercept = try fields.optional(.intercept) ?? intercept
@@ -184,6 +187,7 @@ extension TableRequest: Codable {
     try container.encode(target, forKey: .target)
     try container.encode(features, forKey: .features)
     try container.encode(dropped, forKey: .dropped)
+    try container.encode(kept, forKey: .kept)
     try container.encodeIfPresent(model?.name, forKey: .model)
     try container.encodeIfPresent(loss, forKey: .loss)
     try container.encode(intercept, forKey: .intercept)
