@@ -19,9 +19,10 @@ extension Finding {
   ///   - guilty: the columns to blame, largest first.
   ///   - smallest: the smallest column, for comparison.
   ///   - isEffective: whether the numbers are effective condition numbers.
+  ///   - isCentred: whether columns were centred before they were scaled.
   public static func featureScales(
     guilty: [ColumnScale], smallest: ColumnScale, conditionNumber: Double,
-    afterStandardising: Double, isEffective: Bool = false
+    afterStandardising: Double, isEffective: Bool = false, isCentred: Bool = true
   ) -> Finding {
     let names = guilty.map { "\($0.name) (about \(Wording.number($0.scale)))" }
     return Finding(
@@ -30,7 +31,7 @@ extension Finding {
         "Training is slow because the columns have very different sizes: \(Wording.list(names)) "
         + "against \(smallest.name) (about \(Wording.number(smallest.scale))). The "
         + "\(isEffective ? "effective " : "")condition number is \(Wording.number(conditionNumber)); after "
-        + "standardising every column it is \(Wording.number(afterStandardising)).",
+        + "\(isCentred ? "standardising" : "scaling") every column it is \(Wording.number(afterStandardising)).",
       evidence: [
         "columns": .list(guilty.map(\.name)), "largestScale": .number(guilty.first?.scale ?? 0),
         "smallestColumn": .text(smallest.name), "smallestScale": .number(smallest.scale),

@@ -103,7 +103,7 @@ extension Message: ExpressibleByStringInterpolation {
 extension Message {
   /// What messages tell to change.
   public enum Option: String, Sendable, CaseIterable {
-    case data, dropped, executor, features, frozen, l2, loss, lossOutput, memory, missing, model
+    case data, dropped, executor, features, frozen, kept, l2, loss, lossOutput, memory, missing, model
     case optimizer, output, parameters, precision, preconditioning, rate, samples, steps, target
     /// The listing of a model's stored tensors, which is no field.
     case listing
@@ -120,6 +120,7 @@ extension Message {
       switch self {
       case .dropped: "--drop"
       case .frozen: "--freeze"
+      case .kept: "--keep"
       case .listing: "--list-parameters"
       case .lossOutput: "--loss-output"
       case .preconditioning: "--precondition"

@@ -13,34 +13,56 @@ extension TabularProblem {
   public init(_ source: TableRequest, seed: Int = 0) throws {
     let given = try source.loss.map { try Self.loss($0) }
     try Self.check(source.model, with: given)
+    let isOfClasses = given.map { Self.classLosses.contains($0.name) }
     let kind: TabularData.TargetKind =
       switch source.model {
       case .linear: .numeric
-      case .softmax: .classes
-      case .mlp, nil:
-        given.map { $0.name == ModelLoss.crossEntropy.name ? .classes : .numeric } ?? .automatic
+      case .softmax, .logistic: .classes
+      case .mlp, nil: isOfClasses.map { $0 ? .classes : .numeric } ?? .automatic
       }
     let data = try TabularData(
       table: Table(contentsOfCSV: source.file), target: source.target,
       features: source.features.isEmpty ? nil : source.features, drop: source.dropped,
-      missing: source.missing == .mean ? .mean : .refuse, targetKind: kind)
+      keep: source.kept,
+      missing: source.missing.rule, targetKind: kind,
+      choices: source.model == nil ? .model : .loss, hasBias: source.intercept)
     let target: Target
     switch data.target {
     case .numeric(_, let values): target = .numeric(values)
     case .classes(_, let labels, let indices): target = .classes(indices, count: labels.count)
     }
+    let model = source.model ?? Self.model(of: target, loss: given)
+    if model == .logistic { try Self.checkTwoClasses(data.target) }
     let isClasses = if case .classes = target { true } else { false }
     if case .mlp(let hidden, _)? = source.model {
       let outputs = if case .classes(_, let count) = target { count } else { 1 }
       try Self.requireRoom(for: [data.featureNames.count] + hidden + [outputs])
     }
+    let loss = given ?? (isClasses ? .crossEntropy : .halfSquaredError)
     self.init(
       name: source.file.split(separator: "/").last.map(String.init) ?? source.file,
       targetName: source.target, features: data.features, featureNames: data.featureNames,
-      target: target, model: source.model ?? (isClasses ? .softmax : .linear),
-      loss: given ?? (isClasses ? .crossEntropy : .halfSquaredError), l2: source.l2, seed: seed,
-      notes: data.notes)
+      target: target, model: model, loss: model == .logistic ? .binary : loss, l2: source.l2,
+      seed: seed, notes: data.notes)
+    hasIntercept = source.intercept
+    reduction = source.reduction
     readings = data.readings
+    if source.model == nil, kind == .automatic { undecidedClasses = data.undecidedClasses }
+    if source.model == nil, model == .softmax, case .classes(_, count: 2) = target {
+      notes.append(
+        "Softmax has a weight vector for each of the two classes; --model logistic has one logit, with "
+          + "half the curvature and twice the stability limit at the start.")
+    }
+  }
+
+  /// The losses that classes go with; of one logit, both names mean the same.
+  private static let classLosses = [ModelLoss.crossEntropy.name, ModelLoss.binary.name]
+
+  private static func model(of target: Target, loss: ModelLoss?) -> ModelChoice {
+    switch target {
+    case .numeric: .linear
+    case .classes: loss?.name == ModelLoss.binary.name ? .logistic : .softmax
+    }
   }
 
   private static func loss(_ name: String) throws -> ModelLoss {
@@ -55,19 +77,17 @@ extension TabularProblem {
 
   /// Refuses a loss of numbers for a model of classes, and the other way round; a network takes both.
   private static func check(_ model: ModelChoice?, with loss: ModelLoss?) throws {
-    guard let model, let loss else { return }
-    let isCrossEntropy = loss.name == ModelLoss.crossEntropy.name
-    switch model {
-    case .softmax where !isCrossEntropy:
-      throw DiagnosisFailure(
-        .usage, "The model softmax goes with \(option: .loss, "cross-entropy") alone.")
-    case .linear where isCrossEntropy:
-      throw DiagnosisFailure(
-        .usage,
-        "The model linear has no \(option: .loss, "cross-entropy"); use "
-          + "\(option: .model, "softmax") for classes.")
-    case .linear, .softmax, .mlp: break
+    if let complaint = TableRequest.mismatch(model, loss?.name) {
+      throw DiagnosisFailure(.usage, complaint)
     }
+  }
+
+  private static func checkTwoClasses(_ target: TabularData.Target) throws {
+    guard case .classes(let name, let labels, _) = target, labels.count != 2 else { return }
+    throw DiagnosisFailure(
+      .badData,
+      "The model logistic tells two classes apart, and the target '\(name)' holds "
+        + "\(Wording.count(labels.count, "different value")); use \(option: .model, "softmax").")
   }
 
   /// Refuses a network whose parameters, with the handful of vectors of their length that training and
@@ -80,6 +100,17 @@ extension TabularProblem {
         .usage,
         "The model has \(Wording.number(parameters)) parameters, too many for this machine's memory; "
           + "give \(option: .model) smaller widths.")
+    }
+  }
+}
+
+extension MissingValues {
+  /// What it asks of a table.
+  fileprivate var rule: TabularData.MissingValues {
+    switch self {
+    case .leaveOut: .leaveOut
+    case .mean: .mean
+    case .refuse: .refuse
     }
   }
 }

@@ -12,6 +12,11 @@ public struct Column: Sendable {
   /// `--drop` can leave a spoilt column out.
   package let fault: Fault?
 
+  /// How its numbers are written, where that is not with a point and nothing else.
+  var spelling: NumberSpelling?
+  /// Where its name is from.
+  var origin = TableHeader.Origin.header
+
   package struct Fault: Sendable {
     package let row: Int
     /// What is wrong with the cell.
@@ -20,7 +25,7 @@ public struct Column: Sendable {
 
     /// What can be done about it.
     package enum Remedy: Sendable {
-      case mend, mendOrRemoveRow, writeWithPoint, leaveOut
+      case mend, mendOrRemoveRow, leaveOut
     }
   }
 }
@@ -45,6 +50,12 @@ extension Column {
 
     /// The first row without a number.
     var firstMissing: Int? { storage.firstIndex(where: \.isNaN) }
+
+    /// Whether each is one more than the one before.
+    var countsUp: Bool {
+      storage.count > 1
+        && storage.indices.dropFirst().allSatisfy { storage[$0] == storage[$0 - 1] + 1 }
+    }
   }
 
   /// Words, one per row, nil where there is none: four bytes each, beside the words that differ.
@@ -72,6 +83,9 @@ extension Column {
 
     /// The first row without a word.
     var firstMissing: Int? { codes.firstIndex(of: -1) }
+
+    /// Whether every row has a word of its own.
+    var isIdentifier: Bool { distinct.count == codes.count }
 
     /// The words in ascending order, and each row's place among them.
     ///

@@ -7,22 +7,23 @@ struct ColumnReader {
   private var numbers: [Double] = []
   private var numberCount = 0
   private var firstInfinite: Place?
-  private var strayCount = 0
-  private var firstStray: Place?
+  /// Whether a cell was neither a number nor missing.
+  private var isText = false
   private var words: WordList?
+  private var hasDash = false
 
   /// - Parameter rows: about how many will come.
   init(rows: Int) { numbers.reserveCapacity(rows) }
 
   /// Whether cells that were taken for numbers are text among other text.
-  var mustBeReadAgain: Bool { firstStray != nil && words == nil }
+  var mustBeReadAgain: Bool { isText && words == nil }
 
   mutating func append(_ cell: CSVText.Bytes) {
     let value = Cell(cell)
-    if firstStray == nil {
+    if !isText {
       if case .text = value {
         // Only missing cells so far: words may be kept from here on.
-        if numberCount == 0 { words = WordList(missing: row) }
+        if numberCount == 0 && !hasDash { words = WordList(missing: row) }
         numbers = []
       } else {
         numbers.append(value.number ?? .nan)
@@ -30,32 +31,62 @@ struct ColumnReader {
     }
     switch value {
     case .missing: break
+    case .dash: hasDash = true
     case .number(let number):
       numberCount += 1
       if !number.isFinite && firstInfinite == nil { firstInfinite = (row, text(cell)) }
     case .text:
-      strayCount += 1
-      if firstStray == nil { firstStray = (row, text(cell)) }
+      isText = true
     }
     words?.append(value.isMissing ? nil : text(cell))
     row += 1
   }
 
+  /// Its words, nil for a column of numbers.
+  ///
+  /// - Parameter again: where it must be read again for them.
+  func textWords(_ again: Column.Words?) -> Column.Words? {
+    guard isText else { return nil }
+    guard let words = words?.words ?? again else {
+      preconditionFailure("a column was not read again")
+    }
+    return words.dashesResolved
+  }
+
+  /// Whether no cell holds a value.
+  var isEmpty: Bool { !isText && numberCount == 0 }
+
+  /// Whether it counts its rows, each one more than the one before.
+  var countsRows: Bool { !isText && Column.Numbers(storage: numbers).countsUp }
+
+  /// Whether it holds numbers with a fraction.
+  var hasFractions: Bool {
+    !isText && numbers.contains { $0.isFinite && $0 != $0.rounded() }
+  }
+
   /// The column.
   ///
-  /// - Parameter words: its words, where it must be read again for them.
-  func column(
-    _ name: String, words again: Column.Words? = nil, delimiter: UInt8
-  ) -> Column {
-    guard let stray = firstStray else {
+  /// - Parameters:
+  ///   - words: those of `textWords`.
+  ///   - spellings: of numbers, the likeliest first.
+  func column(_ name: String, words: Column.Words?, spellings: [NumberSpelling]) -> Column {
+    guard let words else {
       return Column(
         name: name, cells: .numeric(Column.Numbers(storage: numbers)), fault: faultOfNumbers)
     }
-    guard let words = words?.words ?? again else {
-      preconditionFailure("`\(name)` was not read again")
+    var best = (spelling: NumberSpelling?.none, strays: words.strays(nil))
+    for spelling in spellings where !best.strays.isEmpty {
+      let strays = words.strays(spelling)
+      if strays.count < best.strays.count { best = (spelling, strays) }
+    }
+    guard let stray = best.strays.first else {
+      return Column(
+        name: name, cells: .numeric(words.numbers(best.spelling)), fault: nil,
+        spelling: best.spelling)
     }
     return Column(
-      name: name, cells: .text(words), fault: fault(of: words, stray, delimiter: delimiter))
+      name: name, cells: .text(words), fault: fault(of: words, stray, best.strays.count),
+      spelling: best.spelling)
   }
 
   private var faultOfNumbers: Column.Fault? {
@@ -73,27 +104,47 @@ struct ColumnReader {
   /// is one with a single such cell.
   private static let strayTextLimit = 0.2
 
-  private func fault(
-    of words: Column.Words, _ stray: Place, delimiter: UInt8
-  ) -> Column.Fault? {
-    let present = numberCount + strayCount
-    let isMistake =
+  private func fault(of words: Column.Words, _ stray: Int, _ strayCount: Int) -> Column.Fault? {
+    let present = words.codes.count { $0 >= 0 }
+    let numberCount = present - strayCount
+    guard
       numberCount >= 2
-      && (strayCount == 1 || Double(strayCount) < Self.strayTextLimit * Double(present))
-    if isMistake {
-      return Column.Fault(
-        row: stray.row,
-        complaint: "`\(stray.text)` is not a number, though \(numberCount) of the column's "
-          + "\(present) cells are", remedy: .mend)
-    }
-    guard delimiter == UInt8(ascii: ";"),
-      // In the order in which they came, so that the first row's is found first.
-      let code = words.distinct.firstIndex(where: hasDecimalComma),
-      let row = words.codes.firstIndex(of: Int32(code))
+        && (strayCount == 1 || Double(strayCount) < Self.strayTextLimit * Double(present))
     else { return nil }
     return Column.Fault(
-      row: row, complaint: "`\(words.distinct[code])` has a decimal comma",
-      remedy: .writeWithPoint)
+      row: stray,
+      complaint: "`\(words[stray]!)` is not a number, though \(numberCount) of the column's "
+        + "\(present) cells are", remedy: .mend)
+  }
+}
+
+extension Column.Words {
+  /// The rows whose words are no numbers, written in the way given or plainly.
+  func strays(_ spelling: NumberSpelling?) -> [Int] {
+    let isStray = distinct.map { Self.number($0, spelling) == nil }
+    return codes.indices.filter { codes[$0] >= 0 && isStray[Int(codes[$0])] }
+  }
+
+  /// Its numbers, none for what is none.
+  func numbers(_ spelling: NumberSpelling?) -> Column.Numbers {
+    let values = distinct.map { Self.number($0, spelling) ?? .nan }
+    return Column.Numbers(storage: codes.map { $0 < 0 ? .nan : values[Int($0)] })
+  }
+
+  /// A number as cells are read; a spelling adds to what is one.
+  static func number(_ text: String, _ spelling: NumberSpelling?) -> Double? {
+    if let spelling { return spelling.value(text) }
+    var text = text
+    return text.withUTF8 { Cell($0).number }
+  }
+
+  /// A dash stands for a missing value but beside a plus, where both are signs.
+  fileprivate var dashesResolved: Column.Words {
+    guard let dash = distinct.firstIndex(of: "-"), !distinct.contains("+") else { return self }
+    let code = Int32(dash)
+    return Column.Words(
+      codes: codes.map { $0 == code ? -1 : $0 > code ? $0 - 1 : $0 },
+      distinct: Array(distinct[..<dash] + distinct[(dash + 1)...]))
   }
 }
 
@@ -109,6 +160,8 @@ private func text(_ cell: CSVText.Bytes) -> String { String(decoding: cell, as: 
 /// What one cell says.
 private enum Cell {
   case missing
+  /// Missing too, but for a column of signs.
+  case dash
   case number(Double)
   case text
 
@@ -130,7 +183,8 @@ private enum Cell {
       return
     }
     switch String(decoding: cell, as: UTF8.self).lowercased() {
-    case "na", "n/a", "nan", "?", "-nan", "+nan": self = .missing
+    case "na", "n/a", "nan", "?", "-nan", "+nan", "null", "#n/a", "<na>": self = .missing
+    case "-": self = .dash
     case "inf", "+inf", "infinity", "+infinity": self = .number(.infinity)
     case "-inf", "-infinity": self = .number(-.infinity)
     default: self = .text
@@ -151,12 +205,4 @@ private func isDecimalByte(_ byte: UInt8) -> Bool {
   case 0x30...0x39, 0x2B, 0x2D, 0x2E, 0x45, 0x65: true
   default: false
   }
-}
-
-private func hasDecimalComma(_ raw: String) -> Bool {
-  let parts = raw.split(separator: ",", omittingEmptySubsequences: false)
-  return parts.count == 2
-    && parts.allSatisfy {
-      !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2D }
-    }
 }

@@ -43,7 +43,8 @@ private struct FeatureColumn {
     case .numeric(let cells):
       let mean = try Self.mean(of: cells, in: column, of: table, for: use, notes: &notes)
       if case .tabularModel = use {
-        Self.note(cells.storage, mean: mean, name: column.name, notes: &notes)
+        Self.note(
+          cells.storage, mean: mean, name: column.name, hasBias: use.hasBias, notes: &notes)
       }
       names = [column.name]
       content = .numbers(cells.storage, mean: mean)
@@ -58,7 +59,7 @@ private struct FeatureColumn {
           use.missingRemedy(column: column.name, isText: true), row: row, in: table)
       }
       let (words, indices) = cells.sorted
-      try Self.check(words, of: column, in: table, notes: &notes)
+      try Self.check(words, of: column, in: table, for: use, notes: &notes)
       names = words.map { "\(column.name)=\($0)" }
       content = .indicators(indices)
     }
@@ -82,7 +83,7 @@ private struct FeatureColumn {
     notes: inout [String]
   ) throws -> Double {
     guard let row = cells.firstMissing else { return .nan }
-    guard case .tabularModel(.mean) = use else {
+    guard case .tabularModel(.mean, _, _) = use else {
       throw column.error(
         use.missingRemedy(column: column.name, isText: false), row: row, in: table)
     }
@@ -97,30 +98,44 @@ private struct FeatureColumn {
   }
 
   private static func note(
-    _ storage: [Double], mean: Double, name: String, notes: inout [String]
+    _ storage: [Double], mean: Double, name: String, hasBias: Bool, notes: inout [String]
   ) {
     func value(_ row: Int) -> Double { storage[row].isNaN ? mean : storage[row] }
     if storage.indices.allSatisfy({ value($0) == value(0) }) {
+      guard hasBias else { return }
       notes.append(
         "`\(name)` is \(shortest(value(0))) in every row: beside the bias it adds a direction of zero "
           + "curvature; --drop \(name) removes it.")
-    } else if storage.count >= 10,
-      storage.indices.dropFirst().allSatisfy({ value($0) == value($0 - 1) + 1 })
-    {
+    } else if storage.count >= 10, Column.Numbers(storage: storage).countsUp {
       notes.append(
         "`\(name)` counts the rows up by one: if it is an identifier, --drop \(name) removes it.")
     }
   }
 
   private static func check(
-    _ words: [String], of column: Column, in table: Table, notes: inout [String]
+    _ words: [String], of column: Column, in table: Table, for use: TableUse,
+    notes: inout [String]
   ) throws {
-    let name = column.name
-    if words.count > TabularData.categoryLimit || words.count == table.rowCount {
+    let (name, hasBias) = (column.name, use.hasBias)
+    guard words.count <= TabularData.keptCategoryLimit else {
+      throw TableError(
+        "\(words.count) different words are more features than a column may give, "
+          + "\(TabularData.keptCategoryLimit); leave the column out with \(option: .dropped, name).",
+        path: table.path, column: name)
+    }
+    if case .tabularModel(.refuse, _, let kept) = use, !kept.contains(name),
+      words.count > TabularData.categoryLimit || words.count == table.rowCount
+    {
       throw TableError(
         "\(words.count) different words in \(counted(table.rowCount, "row")) look like an "
           + "identifier, not a category; leave the column out with \(option: .dropped, name).",
         path: table.path, column: name)
+    }
+    guard hasBias else {
+      notes.append(
+        "`\(name)` is text: taken as \(counted(words.count, "feature")) of 0 or 1, which sum to one."
+      )
+      return
     }
     notes.append(
       words.count == 1

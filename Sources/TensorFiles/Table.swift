@@ -10,20 +10,25 @@ public struct Table: Sendable {
   package let lines: [Int]
 
   /// Reads a CSV file: a header line, then one row per sample; comma, semicolon or tab between
-  /// fields, whichever the header has most of; fields may be quoted. An empty cell, `NA`, `?` or
-  /// `nan` is a missing value; blank lines are skipped.
+  /// fields, whichever the header has most of; fields may be quoted. An empty cell, `NA`, `N/A`, `?`,
+  /// `-`, `null` or `nan` is a missing value; blank lines are skipped. Decimal commas and separators of
+  /// thousands are understood, see `NumberSpelling`; columns without a name or with an earlier one's get
+  /// another, see `TableHeader`.
   ///
   /// While the file is read there are its bytes and eight bytes per number.
   ///
   /// Throws a `TableError` where there is no such file, it is not UTF-8 text, is empty or holds a
-  /// header alone, a row has too few or too many fields, a quote is not closed, or two columns
-  /// share a name. A cell that spoils a column is reported when the column is used.
+  /// header alone, a row has too few or too many fields, or a quote is not closed. A cell that spoils a column is reported when the column is used.
   ///
   /// Reference: RFC 4180.
   public init(contentsOfCSV path: String) throws { try self.init(TableFile(path)) }
 
   package init(csv text: String, path: String) throws {
     try self.init(TableFile(bytes: Array(text.utf8), path: path))
+  }
+
+  init(path: String, columns: [Column], rowCount: Int, lines: [Int]) {
+    (self.path, self.columns, self.rowCount, self.lines) = (path, columns, rowCount, lines)
   }
 
   init(_ file: TableFile) throws {

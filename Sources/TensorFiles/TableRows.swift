@@ -30,32 +30,62 @@ struct TableRows {
         lines.reserveCapacity(rows)
         return
       }
-      guard record.count == header.names.count else {
+      if lines.isEmpty, ragged == nil, record.count == header.names.count + 1 {
+        // Row names have no place in the header of some exports.
+        readers.append(ColumnReader(rows: lines.capacity))
+      }
+      guard record.count == readers.count else {
         if ragged == nil { ragged = (record.line, record.count) }
         return
       }
       lines.append(record.line)
       record.forEachCell { readers[$0].append($1) }
     }
-    guard let header else { throw TableError("the file holds no header line.", path: path) }
+    guard var header else { throw TableError("the file holds no header line.", path: path) }
     let width = header.names.count
-    if let ragged {
+    let hasExtra = readers.count > width
+    if hasExtra, ragged != nil || lines.count < 2 { ragged = (lines[0], width + 1) }
+    try check(ragged, width)
+    guard header.names.contains(where: { Double($0) == nil }) else {
       throw TableError(
-        "the row has \(counted(ragged.count, "field")), the header has "
-          + "\(counted(width, "field")); mend the line"
-          + (ragged.count > width ? ", quoting fields that hold a delimiter." : "."),
-        path: path, line: ragged.line)
+        "the first line holds numbers, not names; add a header line.", path: path,
+        line: header.line)
     }
-    try check(header.names, line: header.line)
     guard !lines.isEmpty else {
       throw TableError(
         "the file holds a header but no rows; add one row per sample.", path: path)
     }
     let again = try words(of: readers.indices.filter { readers[$0].mustBeReadAgain })
+    let texts = readers.indices.map { readers[$0].textWords(again[$0]) }
+    if hasExtra {
+      // Rows that end with a delimiter, or begin with their name.
+      let isTrailing = readers[width].isEmpty
+      guard isTrailing || readers[0].countsRows || texts[0]?.isIdentifier == true else {
+        try check((lines[0], width + 1), width)
+        return ([], [])
+      }
+      header.names.insert("", at: isTrailing ? width : 0)
+    }
+    let convention = NumberConvention(
+      texts.compactMap(\.self), hasFractions: readers.contains(where: \.hasFractions),
+      delimiter: delimiter)
+    let names = TableHeader(header.names)
     let columns = header.names.indices.map {
-      readers[$0].column(header.names[$0], words: again[$0], delimiter: delimiter)
+      var column = readers[$0].column(
+        names.names[$0], words: texts[$0], spellings: convention.order)
+      column.origin = names.origins[$0]
+      return column
     }
     return (columns, lines)
+  }
+
+  private func check(_ ragged: (line: Int, count: Int)?, _ width: Int) throws {
+    guard let ragged else { return }
+    throw TableError(
+      "the row has \(counted(ragged.count, "field")), the header has "
+        + "\(counted(width, "field")); mend the line"
+        + (ragged.count > width ? ", quoting fields that hold a delimiter." : "."),
+      path: path, line: ragged.line)
   }
 
   /// The words of some columns, all of whose rows are as long as the header.
@@ -96,25 +126,5 @@ struct TableRows {
   /// than half the file's bytes.
   private func expectedRows(columns: Int) -> Int {
     min(text.count { $0 == 0x0A }, text.count / (2 * columns))
-  }
-
-  private func check(_ header: [String], line: Int) throws {
-    if header.allSatisfy({ Double($0) != nil }) {
-      throw TableError(
-        "the first line holds numbers, not names; add a header line.", path: path, line: line)
-    }
-    if let unnamed = header.firstIndex(of: "") {
-      throw TableError(
-        "column \(unnamed + 1) has no name in the header; give it one (a row index written by "
-          + "pandas stays out with to_csv(index=False)).", path: path, line: line)
-    }
-    var seen: [String: Int] = [:]
-    for (index, name) in header.enumerated() {
-      if let first = seen.updateValue(index, forKey: name) {
-        throw TableError(
-          "two columns have this name (columns \(first + 1) and \(index + 1)); rename one.",
-          path: path, line: line, column: name)
-      }
-    }
   }
 }

@@ -27,6 +27,14 @@ public struct TableSource: TensorSource {
 
   package init(_ table: Table, target: String) throws {
     path = table.path
+    if let column = table.columns.first(where: { $0.origin != .header }) {
+      throw TableError(
+        column.origin == .nameless
+          ? "a column has no name in the header; give it one (a row index written by pandas stays out "
+            + "with to_csv(index=False))."
+          : "two columns have the same name in the header, the later one is called `\(column.name)` "
+            + "here; rename one.", path: path, line: 1)
+    }
     let features = table.columns.filter { $0.name != target }
     columnNames = features.map(\.name)
     let isMissing = features.count == table.columns.count

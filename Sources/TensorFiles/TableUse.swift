@@ -11,14 +11,20 @@ import Presentation
 /// | | a tabular model | a model file |
 /// |---|---|---|
 /// | a column of words among the features | a feature of 0 or 1 per word | refused |
-/// | a missing value among them | refused, or the column's mean | refused |
-/// | a whole target | up to 20 distinct numbers are classes, renumbered | as it stands |
+/// | a missing value among them | its row or column left out, the column's mean, or refused | refused |
+/// | an identifier, a date | left out | taken |
+/// | a word among numbers | taken for missing, or refused | refused |
+/// | a whole target | classes, renumbered, where `TargetReading` says so | as it stands |
 /// | one row, one class, a class per row | refused, there is nothing to learn | taken |
 /// | a constant or counting column | noted | taken |
 /// | a sentence's way out | `--drop`, `--missing mean` | without these options, which it has not |
 enum TableUse {
-  case tabularModel(TabularData.MissingValues)
+  /// - `hasBias`: whether the model has one, which a constant column doubles.
+  /// - `kept`: columns that were asked for by name, whatever they hold.
+  case tabularModel(TabularData.MissingValues, hasBias: Bool, kept: Set<String>)
   case modelFile
+
+  var hasBias: Bool { if case .tabularModel(_, let hasBias, _) = self { hasBias } else { false } }
 
   /// What can be done about a spoilt column of that name.
   func remedy(_ remedy: Column.Fault.Remedy, column: String, isTarget: Bool) -> Message {
@@ -30,7 +36,6 @@ enum TableUse {
     case (.tabularModel, .mendOrRemoveRow):
       return "mend it, remove the row, or leave the column out with \(option: .dropped, column)."
     case (.modelFile, .mendOrRemoveRow): return "mend it or remove the row."
-    case (_, .writeWithPoint): return "write numbers with a point."
     case (.tabularModel, .leaveOut): return "leave it out with \(option: .dropped, column)."
     case (.modelFile, .leaveOut):
       return isTarget ? "fill it in." : "fill it in or remove the column."
@@ -41,11 +46,9 @@ enum TableUse {
   func missingRemedy(column: String, isText: Bool) -> Message {
     switch self {
     case .modelFile: "the value is missing; fill it in or remove the row."
-    case .tabularModel(let missing):
+    case .tabularModel:
       isText
-        ? "the value is missing"
-          + (missing == .mean ? ", and a column of words has no mean" : "")
-          + "; fill it in, remove the row, or leave the column out with "
+        ? "the value is missing; fill it in, remove the row, or leave the column out with "
           + "\(option: .dropped, column)."
         : "the value is missing; fill it in, remove the row, leave the column out with "
           + "\(option: .dropped, column), or take the column's mean with "

@@ -13,6 +13,9 @@ public struct TabularData: Sendable {
   public let notes: [String]
   /// What was decided for the user, who might have decided otherwise.
   public let readings: [Reading]
+  /// How many classes a target of whole numbers has, where it could be read either way: few of them, and
+  /// nobody said how.
+  public let undecidedClasses: Int?
 
   /// What a model is to predict.
   public enum Target: Sendable, Equatable {
@@ -30,6 +33,8 @@ public struct TabularData: Sendable {
 
   /// What to do about a missing value among the features.
   public enum MissingValues: String, Sendable, CaseIterable {
+    /// Rows and columns are left out, and readings say which; see `TableCleaning`.
+    case leaveOut = "leave-out"
     /// An error that names the line and the column.
     case refuse
     /// The mean of the column's other values; a note counts them.
@@ -38,41 +43,56 @@ public struct TabularData: Sendable {
 
   /// How to read the target column.
   public enum TargetKind: String, Sendable, CaseIterable {
-    /// Classes if it is text, or holds integers with at most `integerClassLimit` distinct values.
+    /// Classes if it is text, or holds integers that look like codes; see `TargetReading`.
     case automatic
     case numeric
     case classes
   }
 
-  /// Distinct integers up to which an integer target is taken to name classes.
+  /// Distinct integers up to which an integer target may be taken to name classes.
   public static let integerClassLimit = 20
   /// Distinct values above which a text feature is taken to be an identifier.
   public static let categoryLimit = 50
+  /// Distinct values of a text feature above which it is refused, asked for or not.
+  public static let keptCategoryLimit = 2_000
 
   /// Takes the target and the features out of a table.
   ///
   /// - `features`: the columns to use, in this order; all but the target and the dropped if nil.
   /// - `drop`: columns to leave out, faulty or not.
+  /// - `keep`: columns to use though they identify rows, hold dates or miss many values; so are those of
+  ///   `features`.
+  /// - `choices`: the options that choose how the target is read, for a reading to name.
+  /// - `hasBias`: whether the model has a bias, so that notes compare columns with it.
   ///
   /// Throws a `TableError` for a column that is not there, an unusable cell, a missing value that
   /// is refused, a text feature that looks like an identifier, a target with one class only, fewer
   /// than two rows, or no feature left.
   public init(
     table: Table, target: String, features: [String]? = nil, drop: [String] = [],
-    missing: MissingValues = .refuse, targetKind: TargetKind = .automatic
+    keep: [String] = [], missing: MissingValues = .refuse, targetKind: TargetKind = .automatic,
+    choices: TargetChoices = .model, hasBias: Bool = true
   ) throws {
     let chosen = try TabularData.chosenColumns(
-      of: table, target: target, features: features, drop: drop)
+      of: table, target: target, features: features, drop: drop, keep: keep)
     guard table.rowCount >= 2 else {
       throw TableError(
         "there is only one row; add rows, at least two are needed.", path: table.path)
     }
+    let kept = Set(keep + (features ?? []))
+    let cleaned = try TableCleaning(
+      table, target: table.column(named: target, as: "the target"), features: chosen, kept: kept,
+      missing: missing)
+    let table = cleaned.table
     var notes: [String] = []
-    let use = TableUse.tabularModel(missing)
+    var readings = cleaned.readings
+    var undecided: Int?
+    let use = TableUse.tabularModel(missing, hasBias: hasBias, kept: kept)
     self.target = try Target(
-      column: table.column(named: target, as: "the target"), of: table, for: use,
-      kind: targetKind, notes: &notes)
-    let matrix = try FeatureMatrix(chosen, of: table, for: use, notes: &notes)
+      column: cleaned.target, of: table, for: use, kind: targetKind, choices: choices,
+      notes: &notes, readings: &readings,
+      undecided: &undecided)
+    let matrix = try FeatureMatrix(cleaned.features, of: table, for: use, notes: &notes)
     let width = matrix.names.count
     if width > table.rowCount {
       notes.append(
@@ -84,14 +104,21 @@ public struct TabularData: Sendable {
     featureNames = matrix.names
     sampleCount = table.rowCount
     self.notes = notes
-    readings = []
+    self.readings = readings
+    undecidedClasses = undecided
   }
 
   private static func chosenColumns(
-    of table: Table, target: String, features: [String]?, drop: [String]
+    of table: Table, target: String, features: [String]?, drop: [String], keep: [String]
   ) throws -> [Column] {
     _ = try table.column(named: target, as: "the target")
     for name in drop { _ = try table.column(named: name, as: "a column to drop") }
+    for name in keep { _ = try table.column(named: name, as: "a column to keep") }
+    if let both = keep.first(where: drop.contains) {
+      throw TableError(
+        "the column cannot be both kept and dropped; take it out of \(option: .kept) or "
+          + "\(option: .dropped).", path: table.path, column: both)
+    }
     if drop.contains(target) {
       throw TableError(
         "the target cannot be dropped; leave it out of \(option: .dropped).", path: table.path,
@@ -121,40 +148,51 @@ public struct TabularData: Sendable {
 }
 
 extension TabularData.Target {
+  /// - Parameter readings: how whole numbers were read is added, where `kind` does not say how.
   fileprivate init(
     column: Column, of table: Table, for use: TableUse, kind: TabularData.TargetKind,
-    notes: inout [String]
+    choices: TabularData.TargetChoices, notes: inout [String], readings: inout [Reading],
+    undecided: inout Int?
   ) throws {
     switch try TargetColumn(column, of: table, for: use) {
     case .numbers(let values, let areWhole):
-      let limit = TabularData.integerClassLimit
-      let distinct = Self.distinct(values, limit: kind == .classes ? .max : limit)
-      guard kind == .classes || (kind == .automatic && areWhole && distinct.count <= limit) else {
+      let distinct = Self.distinct(
+        values, limit: kind == .classes ? .max : TabularData.integerClassLimit)
+      var isClasses = kind == .classes
+      if kind == .automatic, areWhole {
+        let reading = TargetReading(distinct: distinct, rows: values.count)
+        isClasses = reading.isClasses
+        if distinct.count > 1 {
+          readings.append(reading.reading(of: column.name, choices))
+          undecided = distinct.count <= TabularData.integerClassLimit ? distinct.count : nil
+        }
+      }
+      guard isClasses else {
         if distinct.count == 1 {
           notes.append(
-            "the target `\(column.name)` is \(shortest(distinct[0])) in every row: the bias alone "
-              + "fits it.")
+            "the target `\(column.name)` is \(shortest(distinct[0])) in every row"
+              + (use.hasBias ? ": the bias alone fits it." : "."))
         }
         self = .numeric(name: column.name, values: values)
         return
       }
       try Self.checkClasses(distinct.count, example: shortest(distinct[0]), column, table)
-      if kind == .automatic {
-        notes.append(
-          "`\(column.name)` holds \(distinct.count) distinct integers: treated as classes; use "
-            + "--model linear to regress on it.")
-      }
       let index = Dictionary(uniqueKeysWithValues: distinct.enumerated().map { ($1, Int32($0)) })
       self = .classes(
         name: column.name, labels: distinct.map(shortest), indices: values.map { index[$0]! })
 
     case .words(let labels, let indices):
+      let isHopeless = Self.isClassPerRow(labels.count, table)
       guard kind != .numeric else {
         throw column.error(
-          "the target is text (`\(labels[Int(indices[0])])`), and regression needs numbers; use "
-            + "\(option: .model, "softmax").", row: 0, in: table)
+          "the target is text (`\(labels[Int(indices[0])])`), and regression needs numbers; "
+            + (isHopeless
+              ? "write it as plain numbers, or choose another target."
+              : "write it as plain numbers, or use \(option: .model, "softmax")."),
+          row: 0,
+          in: table)
       }
-      try Self.checkClasses(labels.count, example: labels[0], column, table)
+      try Self.checkClasses(labels.count, example: labels[0], column, table, isText: true)
       self = .classes(name: column.name, labels: labels, indices: indices)
     }
   }
@@ -169,18 +207,25 @@ extension TabularData.Target {
     return distinct.sorted()
   }
 
+  private static func isClassPerRow(_ count: Int, _ table: Table) -> Bool {
+    count == table.rowCount && count > TabularData.integerClassLimit
+  }
+
   private static func checkClasses(
-    _ count: Int, example: String, _ column: Column, _ table: Table
+    _ count: Int, example: String, _ column: Column, _ table: Table, isText: Bool = false
   ) throws {
     if count == 1 {
       throw TableError(
         "the target holds one class only, `\(example)`, so there is nothing to tell apart; choose "
           + "another target or add rows of another class.", path: table.path, column: column.name)
     }
-    if count == table.rowCount, count > TabularData.integerClassLimit {
+    if isClassPerRow(count, table) {
       throw TableError(
         "every row has a class of its own (`\(example)`, ...), so there is nothing to learn; choose "
-          + "another target, or \(option: .model, "linear") if it is a quantity.",
+          + "another target, or, if it is a quantity, "
+          + (isText
+            ? "write it as plain numbers: a point for the decimals, no unit."
+            : "use \(option: .model, "linear")."),
         path: table.path, column: column.name)
     }
   }

@@ -32,6 +32,7 @@ struct OptimizerName: ExpressibleByArgument, CustomStringConvertible, Equatable 
 extension PrecisionChoice: ExpressibleByArgument {}
 extension ExecutorChoice: ExpressibleByArgument {}
 extension MissingValues: ExpressibleByArgument {}
+extension LossReduction: ExpressibleByArgument {}
 
 /// Readings of option values; each refusal names the value and says what would do.
 package enum OptionValue {

@@ -32,17 +32,29 @@ struct ProblemOptions: ParsableArguments {
   var drop: [String]?
 
   @Option(
+    help:
+      "Columns to use that would be left out: identifiers, dates, text of many words, columns that miss many values.",
+    transform: OptionValue.names)
+  var keep: [String]?
+
+  @Option(
     help: ArgumentHelp(
-      "linear, softmax (or logistic), or mlp:64,64:tanh (or relu, gelu). "
+      "linear, logistic (one logit of two classes), softmax, or mlp:64,64:tanh (or relu, gelu). "
         + "(default: linear or softmax, from the target)", valueName: "model"),
     transform: OptionValue.model)
   var model: ModelChoice?
 
   @Option(
     help:
-      "The loss; a table takes the first three. (default of a table: half-squared-error for numbers, cross-entropy for classes)"
+      "The loss; a table takes the first four, binary with the model logistic. (default of a table: half-squared-error for numbers, cross-entropy for classes)"
   )
   var loss: LossName?
+
+  @Flag(help: "Leave the biases of a table's model out, all of a network's too.")
+  var noIntercept = false
+
+  @Option(help: "Average the losses of a table's rows, or add them up; --l2 counts once either way.")
+  var reduction: LossReduction = .mean
 
   @Option(
     help:
@@ -75,7 +87,9 @@ struct ProblemOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "The seed of everything random.")
   var seed: Int = 0
 
-  @Option(help: "The arithmetic. (default: float64 for linear and softmax and models in it, else float32)")
+  @Option(
+    help:
+      "The arithmetic. (default: float64 for linear, logistic and softmax and models in it, else float32)")
   var precision: PrecisionChoice?
 
   @Option(help: "Who runs the model.")
@@ -94,8 +108,12 @@ struct ProblemOptions: ParsableArguments {
       "Write to a file, as JSON, where the time of the model's runs went.", valueName: "path"))
   var profile: String?
 
-  @Option(help: "What to do with empty cells.")
-  var missing: MissingValues = .refuse
+  @Option(
+    help: """
+      What to do with missing cells: leave their rows out, or columns that are mostly missing, and say so; \
+      fill in the column's mean; or refuse, identifiers and stray words among numbers too.
+      """)
+  var missing: MissingValues = .leaveOut
 
   func validate() throws {
     try checkKind()
@@ -120,13 +138,8 @@ struct ProblemOptions: ParsableArguments {
       try source.check()
       try resources.check()
     }
-    let isCrossEntropy = tableLoss.map { $0 == ModelLoss.crossEntropy.name }
-    if model == .softmax, isCrossEntropy == false {
-      throw ValidationError("The model softmax goes with --loss cross-entropy alone.")
-    }
-    if model == .linear, isCrossEntropy == true {
-      throw ValidationError(
-        "The model linear has no --loss cross-entropy; use --model softmax for classes.")
+    if !isModel, let complaint = TableRequest.mismatch(model, tableLoss) {
+      throw ValidationError(complaint.text(.flags))
     }
   }
 
@@ -136,8 +149,11 @@ struct ProblemOptions: ParsableArguments {
     var table = TableRequest(file: file, target: target ?? "target")
     table.features = features ?? []
     table.dropped = drop ?? []
+    table.kept = keep ?? []
     table.model = model
     table.loss = tableLoss
+    table.intercept = !noIntercept
+    table.reduction = reduction
     table.missing = missing
     table.l2 = l2
     return .table(table)
@@ -214,8 +230,10 @@ struct ProblemOptions: ParsableArguments {
     let used: [(name: String, isUsed: Bool)] =
       isModel
       ? [
-        ("--features", features != nil), ("--drop", drop != nil), ("--model", model != nil),
-        ("--missing", missing != .refuse),
+        ("--features", features != nil), ("--drop", drop != nil), ("--keep", keep != nil),
+        ("--model", model != nil),
+        ("--missing", missing != .leaveOut), ("--no-intercept", noIntercept),
+        ("--reduction", reduction != .mean),
       ] : modelFile.used
     if let option = used.first(where: \.isUsed) {
       throw ValidationError(

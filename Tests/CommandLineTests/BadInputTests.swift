@@ -35,6 +35,8 @@ import Testing
 
   static let good = "a,b,y\n1,2,0.5\n2,1,1.5\n4,3,2.5\n3,1,0.25\n"
 
+  private static let refuse = ["--missing", "refuse"]
+
   static let rows: [Row] = [
     Row("no file", nil, status: 66, words: ["t.csv"]),
     Row("empty file", "", words: ["empty"]),
@@ -45,18 +47,36 @@ import Testing
     Row("a long row", "a,b,y\n1,2,3.5\n4,5,6,7\n", words: ["line 3", "4 fields"]),
     Row(
       "a text cell among numbers", "a,b,y\n1,2,3.5\n2,x7,4.5\n3,4,5.5\n5,1,2.5\n",
-      words: ["line 3", "`b`", "`x7`"]),
-    Row("NaN", "a,b,y\n1,2,3.5\n2,nan,4.5\n3,4,5.5\n", words: ["line 3", "`b`", "--missing mean"]),
-    Row("an empty cell", "a,b,y\n1,2,3.5\n2,,4.5\n3,4,5.5\n", words: ["line 3", "`b`"]),
-    Row("infinity", "a,b,y\n1,2,3.5\n-inf,3,4.5\n3,4,5.5\n", words: ["line 3", "`a`", "`-inf`"]),
-    Row("too large to hold", "a,b,y\n1,2,3.5\n1e999,3,4.5\n3,4,5.5\n", words: ["line 3", "`a`"]),
-    Row("a missing target", "a,b,y\n1,2,3.5\n2,3,\n3,4,5.5\n", words: ["line 3", "`y`"]),
+      options: refuse, words: ["line 3", "`b`", "`x7`"]),
+    Row(
+      "NaN", "a,b,y\n1,2,3.5\n2,nan,4.5\n3,4,5.5\n", options: refuse,
+      words: ["line 3", "`b`", "--missing mean"]),
+    Row(
+      "an empty cell", "a,b,y\n1,2,3.5\n2,,4.5\n3,4,5.5\n", options: refuse,
+      words: ["line 3", "`b`"]),
+    Row(
+      "infinity", "a,b,y\n1,2,3.5\n-inf,3,4.5\n3,4,5.5\n", options: refuse,
+      words: ["line 3", "`a`", "`-inf`"]),
+    Row(
+      "too large to hold", "a,b,y\n1,2,3.5\n1e999,3,4.5\n3,4,5.5\n", options: refuse,
+      words: ["line 3", "`a`"]),
+    Row(
+      "a missing target", "a,b,y\n1,2,3.5\n2,3,\n3,4,5.5\n", options: refuse,
+      words: ["line 3", "`y`"]),
+    Row(
+      "no column without a gap", "a,y\n1,3.5\n,4.5\n3,5.5\n",
+      words: ["1 of 3 rows", "`a`", "--missing mean", "--keep a"]),
+    Row(
+      "a column to keep and to drop", good, options: ["--keep", "a", "--drop", "a"],
+      words: ["`a`", "--keep", "--drop"]),
+    Row(
+      "one logit for three classes", "a,y\n1,u\n2,v\n3,w\n4,u\n", options: ["--model", "logistic"],
+      words: ["logistic", "'y'", "3 different values", "--model softmax"]),
     Row("binary", bytes: (0..<600).map { UInt8(truncatingIfNeeded: $0 &* 151 &+ 128) }, words: []),
     Row(
       "a spreadsheet", bytes: [0x50, 0x4B, 3, 4] + .init(repeating: 7, count: 200), words: ["CSV"]),
     Row("UTF-16", bytes: [0xFF, 0xFE, 97, 0, 44, 0, 98, 0, 10, 0], words: ["UTF-8"]),
     Row("an open quote", "a,b,y\n1,\"2,3.5\n4,5,6.5\n", words: ["quote"]),
-    Row("two columns of a name", "a,a,y\n1,2,3.5\n4,5,6.5\n", words: ["`a`"]),
     Row("no such target", good, options: ["--target", "z"], words: ["`z`", "a, b, y"]),
     Row(
       "a target mistyped", "alpha,price\n1,2.5\n2,3.5\n", options: ["--target", "prise"],
@@ -64,11 +84,13 @@ import Testing
     Row("no such feature", good, options: ["--features", "a,q"], words: ["`q`"]),
     Row("no such column to drop", good, options: ["--drop", "q"], words: ["`q`"]),
     Row("nothing left", good, options: ["--drop", "a,b"], words: ["feature"]),
-    Row("one class only", "a,b,y\n1,7,1\n2,3,1\n3,1,1\n", words: ["`y`", "class"]),
+    Row(
+      "one class only", "a,b,y\n1,7,1\n2,3,1\n3,1,1\n", options: ["--model", "softmax"],
+      words: ["`y`", "class"]),
     Row("one row", "a,b,y\n1,7,1.5\n", words: ["row"]),
     Row(
       "an identifier for a feature", "id,a,y\nr1,1,0.5\nr2,2,0.25\nr3,4,1.5\n",
-      words: ["`id`", "--drop id"]),
+      options: refuse, words: ["`id`", "--drop id"]),
     Row(
       "text to regress on", "a,y\n1,u\n2,v\n3,u\n", options: ["--model", "linear"],
       words: ["`y`", "softmax"]),

@@ -38,7 +38,7 @@ extension FailureTests {
         "FOLDER/t.csv, line 3, column `a`: `x` is not a number, though 2 of the column's 3 cells are; "
         + "mend it, or leave the column out with --drop a; if it is a category, write every cell of "
         + "the column as a word.",
-      source: table("a,y\n1,2\nx,4\n5,6\n")),
+      source: table("a,y\n1,2\nx,4\n5,6\n") { $0.missing = .refuse }),
     Row(
       "a missing value", .badData,
       "FOLDER/t.csv, line 3, column `a`: the value is missing; fill it in, remove the row, leave the "
@@ -46,7 +46,7 @@ extension FailureTests {
       flags:
         "FOLDER/t.csv, line 3, column `a`: the value is missing; fill it in, remove the row, leave "
         + "the column out with --drop a, or take the column's mean with --missing mean.",
-      source: table("a,y\n1,2\n,4\n5,6\n")),
+      source: table("a,y\n1,2\n,4\n5,6\n") { $0.missing = .refuse }),
     Row(
       "a spoilt row", .badData,
       "FOLDER/t.csv, line 2, column `a`: `inf` is not a finite number; mend it, remove the row, or "
@@ -54,7 +54,7 @@ extension FailureTests {
       flags:
         "FOLDER/t.csv, line 2, column `a`: `inf` is not a finite number; mend it, remove the row, or "
         + "leave the column out with --drop a.",
-      source: table("a,y\ninf,2\n3,4\n")),
+      source: table("a,y\ninf,2\n3,4\n") { $0.missing = .refuse }),
     Row(
       "an empty column", .badData,
       "FOLDER/t.csv, line 2, column `a`: no cell of the column holds a value; leave it out with "
@@ -62,15 +62,15 @@ extension FailureTests {
       flags:
         "FOLDER/t.csv, line 2, column `a`: no cell of the column holds a value; leave it out with "
         + "--drop a.",
-      source: table("a,b,y\n,1,2\n,3,4\n")),
+      source: table("a,b,y\n,1,2\n,3,4\n") { $0.missing = .refuse }),
     Row(
       "words that miss one", .badData,
-      "FOLDER/t.csv, line 3, column `a`: the value is missing, and a column of words has no mean; "
+      "FOLDER/t.csv, line 3, column `a`: the value is missing; "
         + "fill it in, remove the row, or leave the column out with `dropped: a`.",
       flags:
-        "FOLDER/t.csv, line 3, column `a`: the value is missing, and a column of words has no mean; "
+        "FOLDER/t.csv, line 3, column `a`: the value is missing; "
         + "fill it in, remove the row, or leave the column out with --drop a.",
-      source: table("a,y\nu,2\n,4\nu,6\n") { $0.missing = .mean }),
+      source: table("a,y\nu,2\n,4\nu,6\n") { $0.missing = .refuse }),
     Row(
       "identifiers", .badData,
       "FOLDER/t.csv, column `a`: 3 different words in 3 rows look like an identifier, not a "
@@ -78,7 +78,7 @@ extension FailureTests {
       flags:
         "FOLDER/t.csv, column `a`: 3 different words in 3 rows look like an identifier, not a "
         + "category; leave the column out with --drop a.",
-      source: table("a,y\nu,2\nv,4\nw,6\n")),
+      source: table("a,y\nu,2\nv,4\nw,6\n") { $0.missing = .refuse }),
     Row(
       "a target dropped", .badData,
       "FOLDER/t.csv, column `y`: the target cannot be dropped; leave it out of `dropped`.",
@@ -92,27 +92,27 @@ extension FailureTests {
       source: table("a,y\n1,2\n3,4\n") { $0.features = ["y"] }),
     Row(
       "words for a line", .badData,
-      "FOLDER/t.csv, line 2, column `y`: the target is text (`v`), and regression needs numbers; use "
-        + "`model: softmax`.",
+      "FOLDER/t.csv, line 2, column `y`: the target is text (`v`), and regression needs numbers; write "
+        + "it as plain numbers, or use `model: softmax`.",
       flags:
         "FOLDER/t.csv, line 2, column `y`: the target is text (`v`), and regression needs numbers; "
-        + "use --model softmax.",
+        + "write it as plain numbers, or use --model softmax.",
       source: table("a,y\n1,v\n3,u\n") { $0.model = .linear }),
     Row(
       "a class for each row", .badData,
       "FOLDER/t.csv, column `y`: every row has a class of its own (`0.5`, ...), so there is nothing "
-        + "to learn; choose another target, or `model: linear` if it is a quantity.",
+        + "to learn; choose another target, or, if it is a quantity, use `model: linear`.",
       flags:
         "FOLDER/t.csv, column `y`: every row has a class of its own (`0.5`, ...), so there is nothing "
-        + "to learn; choose another target, or --model linear if it is a quantity.",
+        + "to learn; choose another target, or, if it is a quantity, use --model linear.",
       source: table("a,y\n" + (0..<25).map { "\($0 % 7),\(Double($0) + 0.5)\n" }.joined()) {
         $0.model = .softmax
       }),
     Row(
       "a loss of models", .usage,
-      "A table has no `loss: huber`: choose one of half-squared-error, mse and cross-entropy.",
+      "A table has no `loss: huber`: choose one of half-squared-error, mse, cross-entropy and binary.",
       flags:
-        "A table has no --loss huber: choose one of half-squared-error, mse and cross-entropy.",
+        "A table has no --loss huber: choose one of half-squared-error, mse, cross-entropy and binary.",
       source: table("a,y\n1,2\n3,4\n") { $0.loss = "huber" }),
     Row(
       "classes with a loss of numbers", .usage,

@@ -64,13 +64,19 @@ import Testing
     #expect(try problem.start != DiagnosisProblem(opening: .table(table)).start)
   }
 
-  @Test func `missing cells are refused or filled in`() throws {
+  @Test func `missing cells are left out, refused or filled in`() throws {
     let folder = try TemporaryFolder()
     var table = TableRequest(
       file: try folder.write("a,y\n1,2.5\n,3.5\n3,1.25\n", to: "t.csv"), target: "y")
+    // A row of three is more than a fifth.
     #expect(throws: TableError.self) { try TabularProblem(table) }
+    table.kept = ["a"]
+    #expect(try TabularProblem(table).features == [1, 3])
+    table.kept = []
     table.missing = .mean
     #expect(try TabularProblem(table).features == [1, 2, 3])
+    table.missing = .refuse
+    #expect(throws: TableError.self) { try TabularProblem(table) }
   }
 
   @Test func `a model file gets its data`() throws {

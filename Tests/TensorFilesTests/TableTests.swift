@@ -66,6 +66,12 @@ struct TableTests {
         "a": numbers(nil, nil, nil, nil, nil, 1.5), "b": words("x", nil, "y", "z", nil, "w"),
       ]),
     Reading(
+      name: "the same name twice", text: "a,b,a\n1,2,3\n",
+      columns: ["a": numbers(1), "b": numbers(2), "a.1": numbers(3)]),
+    Reading(
+      name: "no name", text: ",b,a.1,\n1,2,3,4\n",
+      columns: ["Unnamed: 0": numbers(1), "Unnamed: 3": numbers(4)]),
+    Reading(
       name: "numerals", text: "a\n-1\n+2\n.5\n1e3\n-2.5E-3\n1e308\n007\n",
       columns: ["a": numbers(-1, 2, 0.5, 1000, -0.0025, 1e308, 7)]),
     Reading(
@@ -114,8 +120,9 @@ struct TableTests {
       says: "the row has 1 field,"),
     Refusal("quote left open", "a,b\n1,2\n3,\"4\n5,6\n", line: 3, says: "never closed"),
     Refusal("text after a quote", "a,b\n1,\"x\"y\n", line: 2, says: "closing quote"),
-    Refusal("same name twice", "a,b,a\n1,2,3\n", line: 1, says: "`a`", "columns 1 and 3"),
-    Refusal("no name", ",b\n1,2\n", line: 1, says: "column 1 has no name"),
+    Refusal(
+      "one field too many in every row, without being row names", "a,b\n1,2,3\n5,6,7\n", line: 2,
+      says: "3 fields", "2 fields"),
     Refusal("no header", "1,2\n3,4\n", line: 1, says: "add a header line"),
     Refusal("NUL bytes", bytes: [0x61, 0, 0x62, 0x0A, 0x31], says: ["not UTF-8 text"]),
     Refusal("invalid UTF-8", bytes: [0x61, 0x0A, 0xC3, 0x28, 0x0A], says: ["not UTF-8 text"]),

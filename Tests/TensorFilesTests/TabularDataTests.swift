@@ -54,10 +54,10 @@ struct TabularDataTests {
   static let targets = [
     TargetRow(
       cells: ["10", "2", "2"], kind: .automatic,
-      target: .classes(name: "t", labels: ["2", "10"], indices: [1, 0, 0]),
-      note:
-        "`t` holds 2 distinct integers: treated as classes; use --model linear to regress on it."
-    ),
+      target: .numeric(name: "t", values: [10, 2, 2]), note: nil),
+    TargetRow(
+      cells: ["10", "2", "2"], kind: .classes,
+      target: .classes(name: "t", labels: ["2", "10"], indices: [1, 0, 0]), note: nil),
     TargetRow(
       cells: ["10", "2", "2"], kind: .numeric, target: .numeric(name: "t", values: [10, 2, 2]),
       note: nil),
@@ -75,9 +75,14 @@ struct TabularDataTests {
       target: .numeric(name: "t", values: (0..<21).map(Double.init)), note: nil),
     TargetRow(
       cells: Array(twentyOne.prefix(20)), kind: .automatic,
+      target: .numeric(name: "t", values: (0..<20).map(Double.init)), note: nil),
+    TargetRow(
+      cells: Array(twentyOne.prefix(20)), kind: .classes,
       target: .classes(
-        name: "t", labels: Array(twentyOne.prefix(20)), indices: Array(0..<20)),
-      note: "`t` holds 20 distinct integers"),
+        name: "t", labels: Array(twentyOne.prefix(20)), indices: Array(0..<20)), note: nil),
+    TargetRow(
+      cells: ["2", "2", "2"], kind: .automatic, target: .numeric(name: "t", values: [2, 2, 2]),
+      note: "the target `t` is 2 in every row"),
     TargetRow(
       cells: ["2.5", "2.5", "2.5"], kind: .automatic,
       target: .numeric(name: "t", values: [2.5, 2.5, 2.5]),
@@ -135,8 +140,8 @@ struct TabularDataTests {
     Refusal(
       name: "one row", text: "a,t\n1,2\n", line: nil, column: nil, says: ["only one row"]),
     Refusal(
-      name: "one class of integers", text: "a,t\n1,2\n3,2\n", line: nil, column: "t",
-      says: ["one class only, `2`"]),
+      name: "one class of integers", text: "a,t\n1,2\n3,2\n", kind: .classes, line: nil,
+      column: "t", says: ["one class only, `2`"]),
     Refusal(
       name: "one class of words", text: "a,t\n1,x\n3,x\n", line: nil, column: "t",
       says: ["one class only, `x`"]),
@@ -152,14 +157,17 @@ struct TabularDataTests {
     Refusal(
       name: "NaN", text: "a,t\n1,2\nnan,4\n", line: 3, column: "a", says: ["missing"]),
     Refusal(
-      name: "missing word", text: "a,t\nx,2\nNA,4\nx,1\ny,2\n", missing: .mean, line: 3,
-      column: "a",
-      says: ["a column of words has no mean"]),
+      name: "missing word", text: "a,t\nx,2\nNA,4\nx,1\ny,2\n", line: 3, column: "a",
+      says: ["the value is missing", "`dropped: a`"]),
     Refusal(
-      name: "missing target", text: "a,t\n1,2\n3,?\n", missing: .mean, line: 3, column: "t",
+      name: "too many missing words for a mean", text: "a,t\nx,2\nNA,4\nx,1\ny,2\n",
+      missing: .mean, line: nil, column: nil,
+      says: ["1 of 4 rows miss a value of `a`", "`dropped: a`"]),
+    Refusal(
+      name: "missing target", text: "a,t\n1,2\n3,?\n", line: 3, column: "t",
       says: ["the target's value is missing"]),
     Refusal(
-      name: "empty column", text: "a,t\n,2\n,4\n", missing: .mean, line: 2, column: "a",
+      name: "empty column", text: "a,t\n,2\n,4\n", line: 2, column: "a",
       says: ["no cell of the column holds a value"]),
     Refusal(
       name: "infinity", text: "a,t\n1,2\ninf,4\n", line: 3, column: "a",
@@ -180,8 +188,8 @@ struct TabularDataTests {
       column: "t",
       says: ["`4.?` is not a number"]),
     Refusal(
-      name: "decimal comma", text: "a;t\n1,5;2\n2,5;2\n", kind: .numeric, line: 2, column: "a",
-      says: ["`1,5` has a decimal comma"]),
+      name: "no name", text: ",t\n1,2\n3,4\n", line: 1, column: nil,
+      says: ["no name in the header", "`dropped: Unnamed: 0`"]),
     Refusal(
       name: "identifier of all different words", text: "a,t\nx,2\ny,4\nz,1\n", line: nil,
       column: "a", says: ["look like an identifier", "`dropped: a`"]),
@@ -250,7 +258,7 @@ struct TabularDataTests {
     let table = try Table(contentsOfCSV: root.appendingPathComponent("Examples/wine.csv").path)
     let data = try TabularData(table: table, target: "class")
     #expect(data.sampleCount == 178 && data.featureCount == 13)
-    #expect(data.notes.count == 1)
+    #expect(data.notes.isEmpty && data.readings.map(\.id) == ["target-as-classes"])
     guard case .classes(_, let labels, let indices) = data.target else {
       Issue.record("the target should be classes")
       return

@@ -113,8 +113,9 @@ extension LossDefinition.Composite {
         return [outer(score, distribution!.scale / samples)]
       case .empiricalFisher:
         let derivative = try lossProgram().gradient(withRespectTo: [0])
-        // The loss is the mean over samples, so that each one's own gradient is n times its share.
-        return [outer(f.builder.inline(derivative, [f] + data)[1], samples)]
+        // The loss is the weighted mean over samples, so that each one's own gradient is n times its
+        // share of the unweighted one.
+        return [outer(f.builder.inline(derivative, [f] + data)[1], samples / weight)]
       case .hessian, .gaussNewton:
         preconditionFailure("\(kind) is not an outer product")
       }

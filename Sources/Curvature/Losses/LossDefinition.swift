@@ -78,6 +78,8 @@ public struct LossDefinition: Sendable {
     /// The distribution of targets that the loss is the likelihood of; nil where there is none, and
     /// then no Fisher matrix but the empirical one.
     public var distribution: OutputDistribution?
+    /// What the mean of the samples' losses is multiplied by: `n` where they are added up.
+    public var weight = 1.0
   }
 
   /// A loss with no model output.
@@ -90,11 +92,12 @@ public struct LossDefinition: Sendable {
   public init(
     parameters: [Parameter], model: @escaping Function,
     loss: @escaping @Sendable (Traced, [Traced]) -> Traced,
-    penalty: (@Sendable ([Traced]) -> Traced)? = nil, distribution: OutputDistribution? = nil
+    penalty: (@Sendable ([Traced]) -> Traced)? = nil, distribution: OutputDistribution? = nil,
+    weight: Double = 1
   ) {
     self.parameters = parameters
     composite = Composite(
-      model: model, loss: loss, penalty: penalty, distribution: distribution)
+      model: model, loss: loss, penalty: penalty, distribution: distribution, weight: weight)
     objective = { parameters, data in
       let value = loss(model(parameters, data), data)
       guard let penalty else { return value }

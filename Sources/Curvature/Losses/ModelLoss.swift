@@ -133,8 +133,9 @@ public struct ModelLoss: Sendable {
     },
   ]
 
-  /// Those that a table's model takes: numbers by squared errors, classes by cross-entropy.
-  public static let tabular = [halfSquaredError, meanSquaredError, crossEntropy]
+  /// Those that a table's model takes: numbers by squared errors, classes by cross-entropy, which is called
+  /// binary where the model has one logit.
+  public static let tabular = [halfSquaredError, meanSquaredError, crossEntropy, binary]
 
   /// The loss of a name, or nil.
   public static func named(_ name: String) -> ModelLoss? { all.first { $0.name == name } }

@@ -25,6 +25,9 @@ public struct OutputDistribution: Sendable, Hashable {
     self.scale = scale
   }
 
+  /// The distribution for that many times the loss.
+  package func times(_ factor: Double) -> Self { Self(family, scale: scale * factor) }
+
   /// `F u` for the Fisher information `F` of each sample's distribution, without `scale`:
   /// `diag(p) - p p'` of softmax probabilities, `p (1 - p)` of a sigmoid, 1 of a Gaussian.
   func information(at outputs: Traced, along u: Traced) -> Traced {

@@ -55,7 +55,7 @@ struct FindingRules<Scalar: LinearMapScalar> {
         .constantColumns(scaling.constantColumns.map { table.featureNames[$0] }))
     }
     if let table = problem.table, problem.isLinearInParameters, problem.l2 == 0,
-      problem.sampleCount <= table.featureCount
+      problem.sampleCount < table.featureCount + (table.hasIntercept ? 1 : 0)
     {
       findings.append(.fewSamples(samples: problem.sampleCount, parameters: start.point.count))
     }
@@ -145,19 +145,20 @@ struct FindingRules<Scalar: LinearMapScalar> {
   /// Why directions are flat, where the model says so beforehand.
   private func flatReason(_ count: Int) -> String? {
     guard let table = problem.table, let scaling = measured.scaling else { return nil }
-    if table.model == .softmax, problem.l2 == 0, count >= table.featureCount + 1,
+    if table.model == .softmax, problem.l2 == 0,
+      count >= table.featureCount + (table.hasIntercept ? 1 : 0),
       scaling.constantColumns.isEmpty
     {
       return "adding the same numbers to every class changes no probability"
     }
-    if table.model == .softmax, problem.l2 > 0, count == 1 {
+    if table.model == .softmax, problem.l2 > 0, count == 1, table.hasIntercept {
       return "adding the same number to every bias changes no probability"
     }
     // A penalty curves every weight's direction.
     guard problem.l2 == 0 else { return nil }
     if !scaling.constantColumns.isEmpty { return "a column is constant" }
     if problem.sampleCount < table.featureCount { return "there are fewer rows than columns" }
-    if problem.sampleCount == table.featureCount {
+    if problem.sampleCount == table.featureCount, table.hasIntercept {
       return "there are as many rows as columns, and the bias is one parameter more"
     }
     return nil
@@ -192,7 +193,7 @@ struct FindingRules<Scalar: LinearMapScalar> {
       else { return nil }
       return .featureScales(
         guilty: blame.guilty, smallest: blame.innocent, conditionNumber: before,
-        afterStandardising: after, isEffective: isEffective)
+        afterStandardising: after, isEffective: isEffective, isCentred: standardised.isCentred)
     }
     let working =
       isIndefinite

@@ -1,13 +1,16 @@
 import LinearMaps
 
 /// The mean and population standard deviation of every column, and the change of variables that
-/// standardises them: `x' = (x - mean) / deviation`; without a bias, which alone can take up a mean,
-/// `x' = x / size`.
+/// standardises them: `x' = (x - mean) / deviation`.
+///
+/// Without a bias, which takes up what centring moves, other features would make another model: columns
+/// are then only scaled, each by its root mean square, `x' = x / size`.
 struct FeatureScaling {
-  /// Whether the model has a bias, so that columns may be centred.
+  /// Whether columns are centred before they are scaled.
   let isCentred: Bool
+  /// What is taken from each column: its mean, or 0 where it is only scaled.
   let means: [Double]
-  /// 1 for a column that does not vary, which is only centred.
+  /// What each column is divided by: 1 for one that does not vary and is only centred.
   let deviations: [Double]
   /// Largest absolute values.
   let peaks: [Double]
@@ -44,29 +47,31 @@ struct FeatureScaling {
       }
     }
     let spread = squares.map { ($0 / Double(n)).squareRoot() }
-    // A column whose spread is rounding of its mean is constant.
-    let constant = (0..<d).filter { spread[$0] * units[$0] <= 1e-14 * peaks[$0] }
-    self.peaks = peaks
-    self.means = (0..<d).map { means[$0] * units[$0] }
-    constantColumns = constant
-    isCentred = problem.definition.parameters.contains(where: \.isBias)
-    deviations = (0..<d).map { constant.contains($0) ? 1 : spread[$0] * units[$0] }
-    sizes = (0..<d).map {
+    let sizes = (0..<d).map {
       (means[$0] * means[$0] + spread[$0] * spread[$0]).squareRoot() * units[$0]
     }
-  }
-
-  /// What is subtracted from a column, and what it is divided by.
-  private func change(of column: Int) -> (shift: Double, divisor: Double) {
-    if isCentred { return (means[column], deviations[column]) }
-    return (0, sizes[column] > 0 ? sizes[column] : 1)
+    self.peaks = peaks
+    self.sizes = sizes
+    isCentred = problem.hasIntercept
+    guard isCentred else {
+      // The same number in every row is a column like others.
+      constantColumns = []
+      self.means = [Double](repeating: 0, count: d)
+      deviations = sizes.map { $0 > 0 ? $0 : 1 }
+      return
+    }
+    // A column whose spread is rounding of its mean is constant.
+    let constant = Set((0..<d).filter { spread[$0] * units[$0] <= 1e-14 * peaks[$0] })
+    self.means = (0..<d).map { means[$0] * units[$0] }
+    constantColumns = constant.sorted()
+    deviations = (0..<d).map { constant.contains($0) ? 1 : spread[$0] * units[$0] }
   }
 
   /// Whether the change of variables would change nothing.
   var isStandard: Bool {
     sizes.indices.allSatisfy { column in
-      let (shift, divisor) = change(of: column)
-      return constantColumns.contains(column) || abs(shift) < 1e-6 && abs(divisor - 1) < 1e-6
+      constantColumns.contains(column)
+        || abs(means[column]) < 1e-6 && abs(deviations[column] - 1) < 1e-6
     }
   }
 
@@ -74,7 +79,8 @@ struct FeatureScaling {
   var phrase: String {
     isCentred
       ? "subtract each column's mean and divide by its standard deviation"
-      : "divide each column by its root mean square"
+      : "divide each column by its root mean square (no mean is subtracted, since no bias makes up "
+        + "for it)"
   }
 
   /// The problem in standardised features; for a model that is linear in its parameters the penalty is
@@ -87,14 +93,13 @@ struct FeatureScaling {
       result.features = exact.map(\.value)
       result.compression?.features = exact
     } else {
-      let changes = sizes.indices.map(change(of:))
       for index in result.features.indices {
-        let (shift, divisor) = changes[index % d]
-        result.features[index] = (problem.features[index] - shift) / divisor
+        let column = index % d
+        result.features[index] = (problem.features[index] - means[column]) / deviations[column]
       }
     }
     if problem.isLinearInParameters, problem.l2 > 0 {
-      result.penaltyScales = sizes.indices.map { 1 / (change(of: $0).divisor * change(of: $0).divisor) }
+      result.penaltyScales = deviations.map { 1 / ($0 * $0) }
     }
     return result
   }
@@ -102,17 +107,17 @@ struct FeatureScaling {
   /// The standardised features without the rounding of a double.
   func exactly(_ problem: TabularProblem) -> [DoubleDouble] {
     let d = problem.featureCount
-    let changes = sizes.indices.map(change(of:))
     if let rows = problem.compression {
       return rows.features.indices.map { index in
-        let (shift, divisor) = changes[index % d]
-        return (rows.features[index] - DoubleDouble(shift) * rows.bias[index / d])
-          / DoubleDouble(divisor)
+        let column = index % d
+        return (rows.features[index] - DoubleDouble(means[column]) * rows.bias[index / d])
+          / DoubleDouble(deviations[column])
       }
     }
     return problem.features.indices.map { index in
-      let (shift, divisor) = changes[index % d]
-      return (DoubleDouble(problem.features[index]) - DoubleDouble(shift)) / DoubleDouble(divisor)
+      let column = index % d
+      return (DoubleDouble(problem.features[index]) - DoubleDouble(means[column]))
+        / DoubleDouble(deviations[column])
     }
   }
 
@@ -125,9 +130,8 @@ struct FeatureScaling {
       var shift = 0.0
       for column in 0..<d {
         let weight = Double(parameters[column * outputs + output])
-        let change = change(of: column)
-        result[column * outputs + output] = Scalar(weight * change.divisor)
-        shift += weight * change.shift
+        result[column * outputs + output] = Scalar(weight * deviations[column])
+        shift += weight * means[column]
       }
       guard isCentred else { continue }
       result[d * outputs + output] = Scalar(Double(parameters[d * outputs + output]) + shift)
@@ -142,10 +146,9 @@ struct FeatureScaling {
     for output in 0..<outputs {
       var shift = 0.0
       for column in 0..<d {
-        let change = change(of: column)
-        let weight = parameters[column * outputs + output] / change.divisor
+        let weight = parameters[column * outputs + output] / deviations[column]
         result[column * outputs + output] = weight
-        shift += weight * change.shift
+        shift += weight * means[column]
       }
       if isCentred { result[d * outputs + output] -= shift }
     }
@@ -155,9 +158,9 @@ struct FeatureScaling {
   /// The largest column, with all that are ten times the middle one's size, largest first, and the
   /// smallest column: the true extremes, to be compared.
   ///
-  /// The bias, where there is one, counts as a column of ones. It is the one to compare with, `innocent` nil, where the columns
-  /// by themselves are less apart than ten times, or make up less than half of the spread on a logarithmic
-  /// scale; nil where all sizes agree.
+  /// The bias, where there is one, counts as a column of ones. It is the one to compare with, `innocent`
+  /// nil, where the columns by themselves are less apart than ten times, or make up less than half of the
+  /// spread on a logarithmic scale; nil where all sizes agree.
   var culprits: (guilty: [Int], innocent: Int?)? {
     let order = sizes.indices.filter { sizes[$0] > 0 }.sorted { sizes[$0] > sizes[$1] }
     guard let first = order.first, let last = order.last else { return nil }

@@ -7,6 +7,8 @@ struct StandardisedVariant<Scalar: LinearMapScalar> {
   let objective: Objective<Scalar>
   let start: [Scalar]
   let survey: CurvatureSurvey<Scalar>
+  /// Whether columns are centred before they are scaled.
+  let isCentred: Bool
   /// Whether it is the same function of other variables, or a training anew.
   let isExact: Bool
 
@@ -20,11 +22,12 @@ struct StandardisedVariant<Scalar: LinearMapScalar> {
     objective = try Objective<Scalar>(
       variant.definition, data: variant.data(Scalar.element), executor: started.executor,
       memoryBudget: memory, context: started.context)
+    isCentred = scaling.isCentred
     isExact = started.problem.isLinearInParameters
     let start: [Scalar] =
       isExact
       ? scaling.transformed(
-        started.point, outputs: started.problem.parameters[0].shape.dimensions.last ?? 1)
+        started.point, outputs: table.outputCount)
       : variant.start()
     let (_, gradient) = try objective.valueAndGradient(at: start)
     var survey = try CurvatureSurvey(

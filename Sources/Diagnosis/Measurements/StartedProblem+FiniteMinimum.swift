@@ -5,14 +5,17 @@ import TensorPrograms
 extension StartedProblem {
   /// Whether the loss has a minimum at finite parameters.
   func finiteMinimum() -> FiniteMinimum {
-    if let table = problem.table, table.model == .softmax { return softmaxMinimum(table) }
+    if let table = problem.table, [.softmax, .logistic].contains(table.model) {
+      return classesMinimum(table)
+    }
     return (try? networkMinimum()) ?? .unknown
   }
 
   /// Operations that the search may take.
   private var separationLimit: Double { min(2e10, 2e-3 * budget.limit) }
 
-  /// Softmax regression of a table.
+  /// Softmax regression of a table, or that of one logit, which is the softmax of two classes in the
+  /// difference of their weights.
   ///
   /// With a penalty `c/2 ||W||^2` on the weights the loss has a minimum if and only if every class has a
   /// row. A convex function has one if the directions along which it never rises are those along which
@@ -20,18 +23,20 @@ extension StartedProblem {
   /// direction with weights, so only biases are left, and a change `b` of them never raises the loss where
   /// `b_y >= b_c` for the class `y` of each row and every class `c`. If every class has a row, all `b_c`
   /// are equal, which changes nothing; a class without rows can sink alone, and the loss falls all the
-  /// way. Two penalties that differ by column, as after standardising, make no difference.
-  private func softmaxMinimum(_ table: TabularProblem) -> FiniteMinimum {
+  /// way. Two penalties that differ by column, as after standardising, make no difference. Without biases
+  /// a penalty is enough.
+  private func classesMinimum(_ table: TabularProblem) -> FiniteMinimum {
     guard case .classes(let indices, let classes) = table.target else { return .unknown }
     let labels = indices.map { Int($0) }
     let empty = classes - Set(labels).count
-    guard empty == 0 || classes < 2 else {
+    guard empty == 0 || classes < 2 || !table.hasIntercept else {
       return .emptyClasses(empty, called: "row")
     }
     guard table.l2 == 0 else { return .exists }
     switch ClassSeparation(
       features: problem.data(Scalar.element)[0].doubles, columns: table.featureCount,
-      labels: labels, classes: classes, maxOperations: separationLimit,
+      labels: labels, classes: classes, hasConstant: table.hasIntercept,
+      maxOperations: separationLimit,
       isCancelled: context.isCancelled)
     {
     case .complete: return .separable

@@ -6,8 +6,8 @@ extension TabularProblem {
   /// The quadratic that a linear model's loss is, or that fits a softmax model's loss at a point, from
   /// the table itself: exact where the eigenvalues of a Hessian in floating point drown in rounding.
   ///
-  /// The Hessian of either is `s F'F`: the rows of `F` are the design's, and for softmax over `K` classes
-  /// the `K` rows of `L_i (x) x_i` per sample, with `L = diag(sqrt p) - p sqrt(p)'`, so that
+  /// The Hessian of either is `s F'F`: the rows of `F` are the design's, for one logit times
+  /// `sqrt(p (1 - p))`, and for softmax over `K` classes the `K` rows of `L_i (x) x_i` per sample, with `L = diag(sqrt p) - p sqrt(p)'`, so that
   /// `L L' = diag(p) - p p'`. A penalty adds a row per weight.
   ///
   /// - Parameters:
@@ -24,7 +24,9 @@ extension TabularProblem {
       isQuadratic ? linearModes(features, target, point, scaling) : nil
     case (.softmax, .classes(let labels, let count)):
       softmaxModes(features, labels, classes: count, point, scaling)
-    case (.linear, .classes), (.softmax, .numeric), (.mlp, _): nil
+    case (.logistic, .classes(let labels, _)):
+      logisticModes(features, labels, point, scaling)
+    case (.linear, .classes), (.softmax, .numeric), (.logistic, .numeric), (.mlp, _): nil
     }
   }
 
@@ -33,12 +35,13 @@ extension TabularProblem {
     _ scaling: [Double]?
   ) -> LeastSquaresModes? {
     let (n, d) = (sampleCount, featureCount)
-    let scale = (loss.name == ModelLoss.meanSquaredError.name ? 2 : 1) / Double(n)
-    guard LeastSquaresModes.affords(rows: n + (l2 > 0 ? d : 0), columns: d + 1) else { return nil }
+    let scale = (loss.name == ModelLoss.meanSquaredError.name ? 2 : 1) * sampleWeight
+    let width = d + constants
+    guard LeastSquaresModes.affords(rows: n + (l2 > 0 ? d : 0), columns: width) else { return nil }
     let features = makeFeatures()
     var residual = target().map { DoubleDouble(-$0) }
     var columns: [[DoubleDouble]] = []
-    for column in 0...d {
+    for column in 0..<width {
       let entries = (0..<n).map {
         column < d ? features[$0 * d + column] : compression?.bias[$0] ?? .one
       }
@@ -50,12 +53,45 @@ extension TabularProblem {
     return LeastSquaresModes(columns: columns, residual: residual, start: point, scale: scale)
   }
 
+  /// What a sample's loss counts for: `1/n`, or 1 where losses are added up.
+  private var sampleWeight: Double { lossWeight / Double(sampleCount) }
+
+  /// Columns of ones beside the features.
+  private var constants: Int { hasIntercept ? 1 : 0 }
+
+  private func logisticModes(
+    _ makeFeatures: () -> [DoubleDouble], _ labels: [Int32], _ point: [Double],
+    _ scaling: [Double]?
+  ) -> LeastSquaresModes? {
+    let (n, d) = (sampleCount, featureCount)
+    let width = d + constants
+    guard LeastSquaresModes.affords(rows: n + (l2 > 0 ? d : 0), columns: width) else { return nil }
+    let features = makeFeatures()
+    var columns = [[DoubleDouble]](repeating: [], count: width)
+    var residual: [DoubleDouble] = []
+    for sample in 0..<n {
+      let x = (0..<width).map { $0 < d ? features[sample * d + $0] : .one }
+      let logit = (0..<width).reduce(0.0) { $0 + x[$1].value * point[$1] }
+      // The smaller of the two probabilities, so that its own digits are kept.
+      let small = exp(-abs(logit)) / (1 + exp(-abs(logit)))
+      guard small > 1e-200 else { return nil }
+      let p = logit < 0 ? DoubleDouble(small) : .one - DoubleDouble(small)
+      let root = (DoubleDouble(small) * (.one - DoubleDouble(small))).squareRoot()
+      residual.append((p - (labels[sample] == 1 ? .one : .zero)) / root)
+      for j in 0..<width { columns[j].append(root * x[j] * DoubleDouble(scaling?[j] ?? 1)) }
+    }
+    addPenalty(to: &columns, &residual, point, scaling, outputs: 1, scale: sampleWeight)
+    return LeastSquaresModes(
+      columns: columns, residual: residual, start: point, scale: sampleWeight)
+  }
+
   private func softmaxModes(
     _ makeFeatures: () -> [DoubleDouble], _ labels: [Int32], classes: Int, _ point: [Double],
     _ scaling: [Double]?
   ) -> LeastSquaresModes? {
     let (n, d, m) = (sampleCount, featureCount, classes)
-    let size = (d + 1) * m
+    let width = d + constants
+    let size = width * m
     guard LeastSquaresModes.affords(rows: n * m + (l2 > 0 ? d * m : 0), columns: size) else {
       return nil
     }
@@ -63,9 +99,9 @@ extension TabularProblem {
     var columns = [[DoubleDouble]](repeating: [], count: size)
     var residual: [DoubleDouble] = []
     for sample in 0..<n {
-      let x = (0...d).map { $0 < d ? features[sample * d + $0] : .one }
+      let x = (0..<width).map { $0 < d ? features[sample * d + $0] : .one }
       let logits = (0..<m).map { c in
-        (0...d).reduce(0.0) { $0 + x[$1].value * point[$1 * m + c] }
+        (0..<width).reduce(0.0) { $0 + x[$1].value * point[$1 * m + c] }
       }
       let peak = logits.max() ?? 0
       let weights = logits.map { DoubleDouble(exp($0 - peak)) }
@@ -79,7 +115,7 @@ extension TabularProblem {
         residual.append((p[k] - (isLabel ? .one : .zero)) / roots[k])
         for c in 0..<m {
           let factor = (c == k ? roots[k] : .zero) - p[c] * roots[k]
-          for j in 0...d {
+          for j in 0..<width {
             let index = j * m + c
             columns[index].append(factor * x[j] * DoubleDouble(scaling?[index] ?? 1))
           }
@@ -87,9 +123,9 @@ extension TabularProblem {
       }
     }
     addPenalty(
-      to: &columns, &residual, point, scaling, outputs: m, scale: 1 / Double(n))
+      to: &columns, &residual, point, scaling, outputs: m, scale: sampleWeight)
     return LeastSquaresModes(
-      columns: columns, residual: residual, start: point, scale: 1 / Double(n),
+      columns: columns, residual: residual, start: point, scale: sampleWeight,
       sizes: siblingSizes(columns, outputs: m, scaling))
   }
 

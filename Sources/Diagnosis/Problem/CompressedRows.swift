@@ -48,7 +48,7 @@ extension TabularProblem {
   /// Cost: `n d^2` products, each with its rounding error.
   func compressed(seed: UInt64) -> TabularProblem? {
     let (n, d) = (sampleCount, featureCount)
-    guard model == .linear, isQuadratic, compression == nil, case .numeric(let target) = target,
+    guard model == .linear, hasIntercept, isQuadratic, compression == nil, case .numeric(let target) = target,
       d <= CompressedRows.mostColumns, n >= 4 * (d + 2),
       Double(n) * Double(d + 2) * Double(d + 2) >= CompressedRows.leastWork
     else { return nil }
@@ -147,7 +147,7 @@ extension TabularProblem {
     _ groups: RowGroups, options: TopEigenpairs<Double>.Options
   ) throws -> SamplingError {
     let size = featureCount + 1
-    let scale = loss.name == ModelLoss.meanSquaredError.name ? 2.0 : 1
+    let scale = (loss.name == ModelLoss.meanSquaredError.name ? 2.0 : 1) * lossWeight
     // The Hessian of the mean over a range of groups, column-major.
     func hessian(_ range: Range<Int>) -> (columns: [Double], rows: Int) {
       let rows = groups.sizes[range].reduce(0, +)

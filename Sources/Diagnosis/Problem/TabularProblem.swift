@@ -19,6 +19,10 @@ public struct TabularProblem: Sendable {
   public var target: Target
   public var model: ModelChoice
   public var loss: ModelLoss
+  /// Whether the model has biases; without, no layer has one.
+  public var hasIntercept = true
+  /// Whether the samples' losses are averaged or added up; a penalty is added once either way.
+  public var reduction = LossReduction.mean
   /// The penalty `c` of `c/2 ||w||^2`, biases excluded.
   public var l2: Double
   public var seed: Int
@@ -26,6 +30,9 @@ public struct TabularProblem: Sendable {
   public var notes: [String]
   /// What was decided for the user and stands in the report's first lines.
   public var readings: [Reading] = []
+  /// Where the target's reading as classes or numbers was the program's own choice: how many classes it
+  /// has as such. The other model could have been meant, see `bothReadings`.
+  public var undecidedClasses: Int?
   /// Factors `1 / s_j^2` by which the penalty weighs the first layer's row `j`, after a change of
   /// variables; nil for equal weights.
   var penaltyScales: [Double]?
@@ -62,23 +69,32 @@ public struct TabularProblem: Sendable {
   /// Whether the loss is a quadratic in the parameters.
   public var isQuadratic: Bool { model == .linear && loss.name != ModelLoss.crossEntropy.name }
 
+  /// What the mean of the samples' losses is multiplied by: 1, or their number where they are added up.
+  var lossWeight: Double {
+    reduction == .sum ? Double(compression?.sampleCount ?? sampleCount) : 1
+  }
+
   /// Whether the model's outputs are linear in its parameters, so that the Gauss-Newton matrix is the
   /// Hessian.
   var isLinearInParameters: Bool {
     if case .mlp = model { false } else { true }
   }
 
-  private var outputCount: Int {
+  /// Numbers that the model gives per sample.
+  var outputCount: Int {
     switch target {
     case .numeric: 1
-    case .classes(_, let count): count
+    case .classes(_, let count): model == .logistic ? 1 : count
     }
   }
+
+  /// The tensors of one layer.
+  private var tensorsPerLayer: Int { hasIntercept ? 2 : 1 }
 
   /// Widths from the features to the outputs.
   private var widths: [Int] {
     switch model {
-    case .linear, .softmax: [featureCount, outputCount]
+    case .linear, .logistic, .softmax: [featureCount, outputCount]
     case .mlp(let hidden, _): [featureCount] + hidden + [outputCount]
     }
   }
@@ -103,17 +119,20 @@ extension TabularProblem {
       return [
         LossDefinition.Parameter("weights\(suffix)", [sizes.0, sizes.1]),
         LossDefinition.Parameter("bias\(suffix)", [sizes.1], isBias: true),
-      ]
+      ].prefix(tensorsPerLayer)
     }
     var activation: ModelChoice.Activation?
     if case .mlp(_, let chosen) = model { activation = chosen }
+    let perLayer = tensorsPerLayer
     let model: LossDefinition.Function = { [activation] parameters, data in
       var value = data[0]
-      for layer in stride(from: 0, to: parameters.count, by: 2) {
-        // Compressed rows have a column of their own in place of the bias's ones.
-        let bias = data.count > 2 ? data[2] * parameters[layer + 1] : parameters[layer + 1]
-        value = value.matmul(parameters[layer]) + bias
-        guard layer + 2 < parameters.count, let activation else { continue }
+      for layer in stride(from: 0, to: parameters.count, by: perLayer) {
+        value = value.matmul(parameters[layer])
+        if perLayer == 2 {
+          // Compressed rows have a column of their own in place of the bias's ones.
+          value = value + (data.count > 2 ? data[2] * parameters[layer + 1] : parameters[layer + 1])
+        }
+        guard layer + perLayer < parameters.count, let activation else { continue }
         value =
           switch activation {
           case .tanh: value.tanh()
@@ -123,17 +142,24 @@ extension TabularProblem {
       }
       return value
     }
-    let targetType =
-      switch target {
-      case .numeric: TensorType(.float64, [sampleCount, outputCount])
-      case .classes: TensorType(.int32, [sampleCount])
-      }
+    let weight = lossWeight
     return LossDefinition(
-      parameters: parameters, model: model, loss: { [loss] in loss.apply($0, $1[1]) },
+      parameters: parameters, model: model,
+      loss: { [loss] in
+        let mean = loss.apply($0, $1[1])
+        return weight == 1 ? mean : mean * weight
+      },
       penalty: l2 == 0
         ? nil : LossDefinition.decay(l2, of: parameters, firstRowScales: penaltyScales),
       distribution: loss.distribution(
-        TensorType(.float64, [sampleCount, outputCount]), targetType))
+        TensorType(.float64, [sampleCount, outputCount]), targetType)?.times(weight), weight: weight)
+  }
+
+  private var targetType: TensorType {
+    switch target {
+    case .classes where model != .logistic: TensorType(.int32, [sampleCount])
+    case .classes, .numeric: TensorType(.float64, [sampleCount, outputCount])
+    }
   }
 
   /// Features and target as tensors, one row per sample.
@@ -144,12 +170,14 @@ extension TabularProblem {
       let type = TensorType(element, [sampleCount, 1])
       return [x, Tensor(values, type: type)]
         + (compression.map { [Tensor($0.bias.map(\.value), type: type)] } ?? [])
+    case .classes(let indices, _) where model == .logistic:
+      return [x, Tensor(indices.map { Double($0) }, type: TensorType(element, [sampleCount, 1]))]
     case .classes(let indices, _):
       return [x, Tensor(indices, shape: [sampleCount])]
     }
   }
 
-  /// Where training starts: zeros for `linear` and `softmax`; LeCun normal weights (variance
+  /// Where training starts: zeros for a model without hidden layers; LeCun normal weights (variance
   /// `1 / fan_in`) and zero biases for a network.
   public func start<Scalar: LinearMapScalar>(_: Scalar.Type = Scalar.self) -> [Scalar] {
     let parameters = definition.parameters

@@ -6,7 +6,7 @@ extension Prescription.Kind {
   public static let standardiseFeatures = Self("standardise-features", effort: 2)
 }
 
-/// Plain descent on columns of mean 0 and deviation 1.
+/// Plain descent on columns of mean 0 and deviation 1, or of mean square 1 for a model without a bias.
 struct StandardiseFeatures: Remedy {
   let kind = Prescription.Kind.standardiseFeatures
 
@@ -21,18 +21,15 @@ struct StandardiseFeatures: Remedy {
       ? nil
       : try measured.descentIterations(
         variant.objective, from: variant.start, rate: rate, variant.survey)
+    let change = measured.scaling?.phrase ?? "standardise each column"
     return Plan(
       kind,
-      "\(measured.scaling?.phrase ?? "standardise each column"), then gradient descent at "
-        + Wording.number(rate),
+      "\(change), then gradient descent at \(Wording.number(rate))",
       .init(
         conditionNumber: variant.survey.workingConditionNumber, rate: rate,
         iterations: iterations),
       note: variant.isExact ? nil : "trained afresh from the same seed", isAfresh: !variant.isExact,
-      slower: {
-        "subtract each column's mean and divide by its standard deviation, then gradient descent at "
-          + Wording.number($0)
-      }
+      slower: { "\(change), then gradient descent at \(Wording.number($0))" }
     ) {
       try $0.run(
         variant.objective, GradientDescent(), rate: rate, from: variant.start, theory: theory)

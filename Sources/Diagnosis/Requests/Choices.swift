@@ -18,14 +18,24 @@ public enum ExecutorChoice: String, NamedChoice {
   case reference
 }
 
-/// What to do with empty cells.
+/// What to do with the cells of a table that no number or category stands in.
 public enum MissingValues: String, NamedChoice {
-  case refuse
+  /// Leave out rows with missing cells, columns that are mostly missing or identify rows, and say so.
+  case leaveOut = "leave-out"
   /// Fill in the mean of the column.
   case mean
+  /// Stop at the first one.
+  case refuse
 }
 
-/// A tabular model: `linear`, `softmax` (or `logistic`), `mlp:64,64:tanh`.
+/// How the losses of the samples make one loss.
+public enum LossReduction: String, NamedChoice {
+  case mean
+  /// `n` times the mean: curvature grows with the number of rows, and the stable rate falls with it.
+  case sum
+}
+
+/// A tabular model: `linear`, `logistic`, `softmax`, `mlp:64,64:tanh`.
 public enum ModelChoice: Sendable, Equatable {
   public enum Activation: String, NamedChoice {
     case tanh
@@ -34,6 +44,11 @@ public enum ModelChoice: Sendable, Equatable {
   }
 
   case linear
+  /// One logit `z = w'x + b` of two classes, under the loss `log(1 + exp(-s z))` for `s` of -1 or 1.
+  ///
+  /// The softmax of two classes has a weight vector for each, and at equal probabilities twice the
+  /// curvature.
+  case logistic
   case softmax
   /// Hidden widths and their activation.
   case mlp(hidden: [Int], activation: Activation)
@@ -47,7 +62,10 @@ public enum ModelChoice: Sendable, Equatable {
     case "linear":
       self = .linear
       return
-    case "softmax", "logistic":
+    case "logistic":
+      self = .logistic
+      return
+    case "softmax":
       self = .softmax
       return
     default: break
@@ -56,7 +74,7 @@ public enum ModelChoice: Sendable, Equatable {
     guard parts[0] == "mlp" else {
       throw DiagnosisFailure(
         .usage,
-        "There is no model '\(text)': choose linear, softmax (or logistic), or mlp:64,64:tanh.")
+        "There is no model '\(text)': choose linear, logistic, softmax, or mlp:64,64:tanh.")
     }
     guard parts.count == 2 || parts.count == 3 else {
       throw DiagnosisFailure(
@@ -79,6 +97,7 @@ public enum ModelChoice: Sendable, Equatable {
   public var name: String {
     switch self {
     case .linear: "linear"
+    case .logistic: "logistic"
     case .softmax: "softmax"
     case .mlp(let hidden, let activation):
       "mlp:\(hidden.map(String.init).joined(separator: ",")):\(activation.rawValue)"

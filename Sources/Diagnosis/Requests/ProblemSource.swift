@@ -1,3 +1,6 @@
+import Curvature
+import Presentation
+
 /// What is diagnosed, as a request names it: a table, a model file, or a problem that the program holds.
 public enum ProblemSource: Sendable, Equatable {
   case table(TableRequest)
@@ -61,17 +64,42 @@ public struct TableRequest: Sendable, Equatable {
   /// Columns to use; empty for all but the target and the dropped ones.
   public var features: [String] = []
   public var dropped: [String] = []
+  /// Columns that stay though they identify rows, hold dates or many words, or miss many values.
+  public var kept: [String] = []
   /// Nil: `linear` or `softmax`, from the target.
   public var model: ModelChoice?
   /// A name of ``ModelLoss/tabular``; nil: half the squared error for numbers, cross-entropy for classes.
   public var loss: String?
-  public var missing = MissingValues.refuse
+  /// Whether the model has biases; without, no layer has one.
+  public var intercept = true
+  public var reduction = LossReduction.mean
+  public var missing = MissingValues.leaveOut
   /// The penalty `c` of `c/2 ||w||^2`, biases excluded.
   public var l2: Double = 0
 
   public init(file: String, target: String) {
     self.file = file
     self.target = target
+  }
+
+  /// Why a model and a loss do not go together; nil where they do.
+  package static func mismatch(_ model: ModelChoice?, _ loss: String?) -> Message? {
+    guard let loss else { return nil }
+    let (crossEntropy, binary) = (ModelLoss.crossEntropy.name, ModelLoss.binary.name)
+    switch model {
+    case .softmax where loss != crossEntropy:
+      return "The model softmax goes with \(option: .loss, crossEntropy) alone."
+    case .logistic where loss != crossEntropy && loss != binary:
+      return
+        "The model logistic goes with \(option: .loss, crossEntropy) alone, which is \(binary) for one logit."
+    case .linear where loss == crossEntropy || loss == binary:
+      return
+        "The model linear has no \(option: .loss, loss); use \(option: .model, "softmax") for classes."
+    case .mlp where loss == binary:
+      return
+        "A network has an output per class; use \(option: .loss, crossEntropy) instead of \(binary)."
+    case .linear, .logistic, .softmax, .mlp, nil: return nil
+    }
   }
 }
 
@@ -139,7 +167,7 @@ extension ProblemSource: Codable {
 
 extension TableRequest: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable {
-    case file, target, features, dropped, model, loss, missing, l2
+    case file, target, features, dropped, kept, model, loss, intercept, reduction, missing, l2
   }
 
   public init(from decoder: any Decoder) throws {
@@ -147,8 +175,11 @@ extension TableRequest: Codable {
     self.init(file: try fields.value(.file), target: try fields.value(.target))
     features = try fields.optional(.features) ?? features
     dropped = try fields.optional(.dropped) ?? dropped
+    kept = try fields.optional(.kept) ?? kept
     model = try fields.optional(.model, as: String.self).map { try ModelChoice($0) }
     loss = try fields.optional(.loss)
+    intercept = try fields.optional(.intercept) ?? intercept
+    reduction = try fields.optional(.reduction) ?? reduction
     missing = try fields.optional(.missing) ?? missing
     l2 = try fields.optional(.l2) ?? l2
   }
@@ -159,8 +190,11 @@ extension TableRequest: Codable {
     try container.encode(target, forKey: .target)
     try container.encode(features, forKey: .features)
     try container.encode(dropped, forKey: .dropped)
+    try container.encode(kept, forKey: .kept)
     try container.encodeIfPresent(model?.name, forKey: .model)
     try container.encodeIfPresent(loss, forKey: .loss)
+    try container.encode(intercept, forKey: .intercept)
+    try container.encode(reduction, forKey: .reduction)
     try container.encode(missing, forKey: .missing)
     try container.encode(l2, forKey: .l2)
   }

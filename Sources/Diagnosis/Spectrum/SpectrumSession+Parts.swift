@@ -18,6 +18,12 @@ extension SpectrumSession {
       report.advice.append("Intervals need samples whose losses do not depend on one another.")
       return
     }
+    guard definition.composite?.weight ?? 1 == 1 else {
+      report.advice.append(
+        "Losses are added up, so that curvature grows with the number of rows: intervals for a larger "
+          + "sample go with --reduction mean.")
+      return
+    }
     guard objective.sampleCount >= 4 * (definition.fixedBatch ?? 1) else {
       report.advice.append(
         "\(Wording.count(objective.sampleCount, "sample"))"

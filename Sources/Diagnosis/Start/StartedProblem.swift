@@ -54,6 +54,8 @@ struct StartedProblem<Scalar: LinearMapScalar> {
     }
     var started = chosen.problem
     started.notes = notes
+    started.readings = started.readings(
+      judging: request.training, seed: request.resources.seed)
     self.problem = started
     self.request = request
     self.executor = executor
