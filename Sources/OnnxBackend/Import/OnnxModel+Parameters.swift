@@ -32,8 +32,8 @@ extension OnnxModel {
     let used = Dependencies(of: outputs, in: proto.graph.node).names
     return proto.graph.initializer.compactMap { tensor in
       guard let value = initializers[tensor.name], value.element.isFloating else { return nil }
+      if let reason = classical.constants[tensor.name] { return (tensor.name, reason) }
       if live.contains(tensor.name) {
-        if let reason = classical.constants[tensor.name] { return (tensor.name, reason) }
         return value.shape.rank > 0 ? nil : (tensor.name, "a single number")
       }
       return (
