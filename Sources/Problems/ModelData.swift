@@ -24,6 +24,8 @@ struct ModelData {
   private let wanted: [OnnxModel.Input]
   private let keys: [String]
   private let rows: Range<Int>?
+  /// The inputs whose missing values the model fills in itself.
+  private let imputed: Set<String>
 
   /// Of a loss that depends on nothing but its parameters.
   init() {
@@ -104,6 +106,7 @@ struct ModelData {
     self.wanted = wanted
     self.keys = keys
     self.rows = rows
+    imputed = model.imputedInputs
   }
 
   /// Reads the numbers.
@@ -130,13 +133,14 @@ struct ModelData {
           + "\(Wording.number(Double(memory) / 0x1p30)) GiB that \(option: .memory) allows; "
           + (fitting > 0 ? "use \(option: .samples, "\(fitting)"), or allow more." : "allow more."))
     }
-    func read(_ key: String) throws -> Tensor {
+    func read(_ key: String, mayMiss: Bool = false) throws -> Tensor {
       let tensor = try rows.map { try source.tensor(key, rows: $0) } ?? source.tensor(key)
-      try source.checkFinite(tensor, of: key)
+      if !mayMiss { try source.checkFinite(tensor, of: key) }
       return tensor
     }
     inputs = try zip(wanted, keys).map { input, key in
-      try Self.converted(read(key), key: key, path: path, for: input)
+      try Self.converted(
+        read(key, mayMiss: imputed.contains(input.name)), key: key, path: path, for: input)
     }
     target = targetType == nil ? nil : try read(targetName)
   }

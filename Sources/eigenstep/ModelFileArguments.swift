@@ -12,7 +12,9 @@ struct ModelFileArguments: ParsableArguments {
   var data: String?
 
   @Option(
-    help: ArgumentHelp("The output that the loss is of. (default: the first)", valueName: "name"))
+    help: ArgumentHelp(
+      "The output that the loss is of. (default: the first that holds no labels)",
+      valueName: "name"))
   var output: String?
 
   @Option(

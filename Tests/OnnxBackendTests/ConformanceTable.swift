@@ -32,8 +32,14 @@ struct ConformanceTable {
       onnx \(ConformanceCase.version ?? "?"), \(passed.count) pass on ONNX Runtime and on the \
       interpreter. A derivative is checked in float64, the
       first against differences and by inner products, the second against differences and for its
-      symmetry. This file is written by the tests: `EIGENSTEP_WRITE_TABLES=1 swift test --filter
-      Conformance`.
+      symmetry. Where the package has no case, ONNX Runtime's own kernels are what the tests compare with, over
+      small graphs of sequences, grids, signals and classical models, and over scikit-learn's exports. This file
+      is written by the tests: `EIGENSTEP_WRITE_TABLES=1 swift test --filter Conformance`.
+
+      A sequence is followed while the model is read: its length must be known then. The coefficients of
+      `LinearClassifier` and `LinearRegressor` are attributes of the file and parameters here, `NODE.coefficients`
+      and `NODE.intercepts`; two rows that are each other's negative are one. Windows, mel weights and Fourier
+      transforms are constants, the transforms as products with a matrix.
 
       | operator | cases passed | first derivative | second derivative | skipped |
       |---|---:|---:|---:|---:|

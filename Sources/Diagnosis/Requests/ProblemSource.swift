@@ -113,7 +113,7 @@ public struct ModelFileRequest: Sendable, Equatable {
   public var target = "target"
   /// A name of ``ModelLoss/all``.
   public var loss: String?
-  /// The output that the loss is of; nil for the only or first one.
+  /// The output that the loss is of; nil for the first that holds no labels.
   public var output: String?
   /// The output that is a scalar loss itself.
   public var lossOutput: String?

@@ -24,4 +24,24 @@ extension OnnxModel {
   public var attributeParameters: [(name: String, isMirrored: Bool)] {
     classical.attributes.map { ($0.name, $0.isMirrored) }
   }
+
+  /// The inputs of which every reader is an Imputer: they may hold NaN where a value is missing.
+  public var imputedInputs: Set<String> {
+    var imputed: Set<String> = []
+    // Backwards, so that a node's results are judged before its inputs.
+    var others = Set(outputs)
+    for node in proto.graph.node.reversed() {
+      let passes = ["Cast", "Concat", "Identity"].contains(node.opType)
+      let isImputer = node.opType == "Imputer" && node.canonicalDomain == "ai.onnx.ml"
+      if isImputer || (passes && !node.output.contains(where: others.contains)) {
+        imputed.formUnion(node.input)
+      } else {
+        others.formUnion(node.input)
+      }
+      for attribute in node.attribute where attribute.hasG {
+        attribute.g.node.forEachNested { others.formUnion($0.input) }
+      }
+    }
+    return imputed.subtracting(others).intersection(inputs.map(\.name))
+  }
 }

@@ -43,14 +43,14 @@ extension OnnxModel {
     return (names + constants).compactMap { name in
       guard let value = initializers[name], value.element.isFloating else { return nil }
       var stored = StoredTensor(name: name, type: value.type, canBeTrained: smooth.contains(name))
+      if let reason = classical.constants[name] {
+        stored.reason = reason
+        return stored
+      }
       guard stored.canBeTrained else {
         stored.reason =
           used.contains(name)
           ? TensorStanding.roleOfConstant(uses.uses(of: name)) : "the outputs do not depend on it"
-        return stored
-      }
-      if let reason = classical.constants[name] {
-        stored.reason = reason
         return stored
       }
       let isConstant = inConstants.contains(name)

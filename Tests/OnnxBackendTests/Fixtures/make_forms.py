@@ -77,6 +77,14 @@ def sequences():
     form("sequence_empty",
          [node("SequenceEmpty", "", "s"), node("SequenceInsert", "s,x", "t"),
           node("SequenceAt", "t,i", "p"), node("Mul", "p,p", "y")], x=normal(3), i=scalar(0))
+    def value(name):
+        return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+
+    body = helper.make_graph([node("Mul", "a,b", "c"), node("Tanh", "c", "d")], "body",
+                             [value("a"), value("b")], [value("d")])
+    form("sequence_map", [node("SequenceConstruct", "x,z,x", "s"),
+                          node("SequenceMap", "s,z", "t", body=body),
+                          node("ConcatFromSequence", "t", "y", axis=0)], x=normal(2, 3), z=normal(2, 3))
 
 
 def grids():

@@ -103,9 +103,12 @@ extension Onnx_GraphProto {
   fileprivate mutating func simplifyProbabilities(_ operatorSet: Int) {
     let makers = makers
     var stored: [String: Onnx_TensorProto] = [:]
-    for tensor in initializer where tensor.dims.reduce(1, *) == 1 { stored[tensor.name] = tensor }
-    func maker(_ name: String, _ operation: String) -> Onnx_NodeProto? {
-      makers[name].map { node[$0] }.flatMap { $0.opType == operation ? $0 : nil }
+    for tensor in initializer where tensor.dims.allSatisfy({ $0 == 1 }) {
+      stored[tensor.name] = tensor
+    }
+    func maker(_ name: String?, _ operation: String) -> Onnx_NodeProto? {
+      guard let name, let place = makers[name] else { return nil }
+      return node[place].opType == operation ? node[place] : nil
     }
     func isNumber(_ name: String, _ number: Float) -> Bool {
       stored[name]?.singleFloat == number
@@ -128,7 +131,7 @@ extension Onnx_GraphProto {
         node.attribute = []
       case ("ai.onnx.ml", "Normalizer"):
         let norm = node.attribute("norm").map { String(decoding: $0.s, as: UTF8.self) }
-        if norm == "L1", let softmax = node.input.first.flatMap({ maker($0, "Softmax") }),
+        if norm == "L1", let softmax = maker(node.input.first, "Softmax"),
           softmax.attribute("axis")?.i == 1
         {
           node.domain = ""
@@ -136,18 +139,19 @@ extension Onnx_GraphProto {
           node.attribute = []
         }
       case ("", "Reciprocal"):
-        if let sum = maker(node.input[0], "Add"), let power = other(sum, 1),
-          let exponent = maker(power, "Exp"), let score = negated(exponent.input[0])
+        if let sum = maker(node.input.first, "Add"), let power = other(sum, 1),
+          let exponent = maker(power, "Exp")?.input.first, let score = negated(exponent),
+          let result = node.output.first
         {
-          node = .plain("Sigmoid", [score], node.output[0], node.name)
+          node = .plain("Sigmoid", [score], result, node.name)
         }
       case ("", "Concat"):
         if operatorSet >= 13, node.input.count == 2, node.attribute("axis")?.i == 1,
           let difference = maker(node.input[0], "Sub"), difference.input.count == 2,
           difference.input[1] == node.input[1], isNumber(difference.input[0], 1),
-          let sigmoid = maker(node.input[1], "Sigmoid")
+          let score = maker(node.input[1], "Sigmoid")?.input.first,
+          let label = node.output.first
         {
-          let (score, label) = (sigmoid.input[0], node.output[0])
           let (zero, pair) = ("\(label).zero", "\(label).scores")
           guard makers[zero] == nil, makers[pair] == nil else { break }
           result.append(.plain("Sub", [score, score], zero, node.name))
@@ -167,6 +171,9 @@ extension Onnx_GraphProto {
     for tensor in initializer
     where tensor.name.wholeMatch(of: /(unity|negate|num_classes)\d*/) != nil {
       reasons[tensor.name] = "a number in the exporter's formulas"
+    }
+    for tensor in initializer where tensor.name.wholeMatch(of: /transform_matrix\d*/) != nil {
+      reasons[tensor.name] = "a transformation of the inputs"
     }
     let stored = Set(initializer.map(\.name))
     let passing: Set = [

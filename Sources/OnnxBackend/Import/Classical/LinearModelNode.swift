@@ -43,6 +43,9 @@ struct LinearModelNode {
     let classes = max(labelCount, node.attribute("classlabels_strings").map(\.strings.count) ?? 0)
     let targets = node.attribute("targets").map { Int($0.i) } ?? 1
     let rows = !intercepts.isEmpty ? intercepts.count : isClassifier ? classes : targets
+    guard node.output.contains(where: { !$0.isEmpty }) else {
+      throw OnnxModelError("\(node.place): it names no output")
+    }
     guard rows > 0, !coefficients.isEmpty, coefficients.count % rows == 0, node.input.count == 1
     else {
       throw OnnxModelError(

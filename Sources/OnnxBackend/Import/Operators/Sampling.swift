@@ -46,7 +46,8 @@ extension OperatorCatalogue {
       let theta = try node.input(0)
       let size = try node.integers(1)
       let axes = size.count - 2
-      guard axes == 2 || axes == 3, theta.shape == [size[0], axes, axes + 1] else {
+      guard axes == 2 || axes == 3, theta.shape.dimensions == [size[0], axes, axes + 1]
+      else {
         throw node.fail("maps of shape \(theta.shape) do not fit a size of \(size)")
       }
       let sizes = Array(size.dropFirst(2))

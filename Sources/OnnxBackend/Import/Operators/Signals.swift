@@ -8,7 +8,7 @@ extension OperatorCatalogue {
       let x = try node.input(0)
       let given =
         try node.operatorSet < 20
-        ? node.int("axis", 1) : node.optionalNumber(2).map { Int($0) } ?? -2
+        ? node.int("axis", 1) : node.optionalIntegers(2).map { $0.first ?? -2 } ?? -2
       let axis = try node.axis(given, rank: x.rank)
       guard x.element.isFloating, axis < x.rank - 1, (1...2).contains(x.shape[x.rank - 1]) else {
         throw node.fail(

@@ -1,11 +1,12 @@
 import Foundation
+import PrimitiveTable
 import TensorPrograms
 import Testing
 
 @testable import OnnxBackend
 
 /// Small graphs of sequences, grids, signals and classical models, against ONNX Runtime's own kernels.
-@Suite struct FormTests {
+@Suite struct GraphFormTests {
   /// A graph with its numbers and what is expected of it, as `Fixtures/make_forms.py` writes them.
   struct Form: CustomTestStringConvertible {
     let file: URL
