@@ -85,12 +85,12 @@ extension StartedProblem {
     options.start = survey.sharpest
     options.tolerance = 0.01
     let work = try WorkBudget(all, limit: request.resources.workLimit)
-    // One product gives the Rayleigh quotient and its residual: worth more than all else, but not hours.
+    // Worth more than all else, but not hours.
     guard budget.affords("the sharpness on all samples", work: work.product, share: 5) else {
       return nil
     }
     context.report("sharpness on all \(whole.count) samples")
-    options.maxApplications = work.products(share: 0.3, least: budget.cutsTrials ? 1 : 2, most: 10)
+    options.maxApplications = work.products(share: 0.3, least: 2, most: 10)
     let top = try TopEigenpairs<Scalar>(of: all.hessian(at: point), options: options)
     return SharpnessOnAllSamples(
       samples: whole.count, value: top.largest[0].value, residual: top.largest[0].residual,
