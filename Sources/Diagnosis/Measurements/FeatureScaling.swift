@@ -44,8 +44,9 @@ struct FeatureScaling {
     let constant = (0..<d).filter { spread[$0] * units[$0] <= 1e-14 * peaks[$0] }
     self.peaks = peaks
     self.means = (0..<d).map { means[$0] * units[$0] }
-    constantColumns = constant
     isCentred = problem.definition.parameters.contains(where: \.isBias)
+    // Without a bias, the same number in every row is a column like others.
+    constantColumns = isCentred ? constant : []
     deviations = (0..<d).map { constant.contains($0) ? 1 : spread[$0] * units[$0] }
     sizes = (0..<d).map {
       (means[$0] * means[$0] + spread[$0] * spread[$0]).squareRoot() * units[$0]
