@@ -131,6 +131,20 @@ import Testing
     #expect(try report(wild).finding("input-scales") != nil)
   }
 
+  /// A pixel that one sample has is small on average, and no fault of its scale; a column of such numbers is.
+  @Test(arguments: [true, false])
+  func `rare features are not accused`(isRare: Bool) throws {
+    var problem = Self.network(means: [0, 0], deviations: [1, 1])
+    var x = problem.data[0].doubles
+    for row in 0..<Self.rows {
+      x[2 * row + 1] = isRare ? (row == 7 ? 0.05 : 0) : 0.005 * x[2 * row + 1]
+    }
+    let definition = try #require(problem.definition)
+    problem.loss = .traced(
+      definition, data: [Tensor(x, shape: [Self.rows, 2]), problem.data[1]])
+    #expect((try report(problem).finding("input-scales") == nil) == isRare)
+  }
+
   /// A graph that computes its own loss: its target is no input of a layer.
   @Test func `inputs of a loss without outputs are measured too`() throws {
     let (x, y) = Self.data(means: [0, 0], deviations: [1, 1500])

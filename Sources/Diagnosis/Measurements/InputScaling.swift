@@ -18,6 +18,8 @@ struct InputScaling {
   /// Root mean squares, about zero.
   private(set) var sizes: [Double] = []
   private(set) var constantFeatures: Set<Int> = []
+  /// Features that few samples have, as pixels at the rim: small on average, but no smaller a number.
+  private var rareFeatures: Set<Int> = []
 
   /// Nil for a table, and where no continuous input goes straight to a layer.
   ///
@@ -39,6 +41,7 @@ struct InputScaling {
       means += statistics.means
       sizes += statistics.sizes
       constantFeatures.formUnion(statistics.constant.map { first + $0 })
+      rareFeatures.formUnion(statistics.rare.map { first + $0 })
       deviations += statistics.deviations
       inputs.append(Input(array: array, place: place, features: first..<means.count))
     }
@@ -62,7 +65,8 @@ struct InputScaling {
 
   /// What is out of the ordinary.
   struct Remark: Equatable {
-    /// The features of the largest and smallest root mean square, of those that vary.
+    /// The features of the largest and smallest root mean square, of those that vary; rare ones are not the
+    /// smallest.
     var largest: Int
     var smallest: Int
     /// The feature whose mean is most deviations off zero.
@@ -76,8 +80,9 @@ struct InputScaling {
   /// is ten deviations off zero.
   var remark: Remark? {
     let features = varying
+    let common = features.filter { !rareFeatures.contains($0) }
     guard let largest = features.max(by: { sizes[$0] < sizes[$1] }),
-      let smallest = features.min(by: { sizes[$0] < sizes[$1] }),
+      let smallest = (common.isEmpty ? features : common).min(by: { sizes[$0] < sizes[$1] }),
       let farthest = features.max(by: { offset($0) < offset($1) })
     else { return nil }
     let remark = Remark(
@@ -114,6 +119,9 @@ private struct Statistics {
   let sizes: [Double]
   /// Features whose spread is rounding of their size.
   let constant: [Int]
+  /// Features whose root mean square is below a fifth of their largest value: of equal values, those of
+  /// fewer than 4 % of the samples.
+  let rare: [Int]
 
   /// Nil for an array without entries, and where squares overflow.
   init?(_ tensor: Tensor, _ indexing: FeatureIndex) {
@@ -142,6 +150,8 @@ private struct Statistics {
     self.deviations = deviations
     sizes = squares.map { ($0 / each).squareRoot() }
     constant = (0..<count).filter { deviations[$0] <= 1e-7 * peaks[$0] }
+    let sizes = self.sizes
+    rare = (0..<count).filter { sizes[$0] < 0.2 * peaks[$0] }
   }
 }
 
