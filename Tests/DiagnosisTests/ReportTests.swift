@@ -115,7 +115,7 @@ import Diagnosis
 
   @Test func `models by name`() throws {
     #expect(try ModelChoice("linear") == .linear)
-    #expect(try ModelChoice("logistic") == .softmax)
+    #expect(try ModelChoice("logistic") == .logistic && ModelChoice("softmax") == .softmax)
     #expect(try ModelChoice("mlp:64,32:relu") == .mlp(hidden: [64, 32], activation: .relu))
     #expect(try ModelChoice("mlp:8") == .mlp(hidden: [8], activation: .tanh))
     #expect(try ModelChoice("mlp:8,4:gelu").name == "mlp:8,4:gelu")

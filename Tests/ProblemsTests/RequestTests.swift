@@ -14,6 +14,9 @@ import Training
     table.model = .mlp(hidden: [8, 4], activation: .gelu)
     table.loss = "mse"
     table.missing = .mean
+    table.kept = ["id"]
+    table.intercept = false
+    table.reduction = .sum
     table.l2 = 0.125
     return table
   }()
@@ -195,7 +198,7 @@ import Training
       ),
       (
         problem(#"{"table": {"file": "t.csv", "target": "y", "missing": "zero"}}"#),
-        "problem.table.missing", "one of refuse, mean"
+        "problem.table.missing", "one of leave-out, mean, refuse"
       ),
       (
         problem(#"{"table": {"file": "t.csv", "target": "y", "l2": -1}}"#), "problem.table.l2",

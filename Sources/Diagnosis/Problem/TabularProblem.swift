@@ -152,7 +152,8 @@ extension TabularProblem {
       penalty: l2 == 0
         ? nil : LossDefinition.decay(l2, of: parameters, firstRowScales: penaltyScales),
       distribution: loss.distribution(
-        TensorType(.float64, [sampleCount, outputCount]), targetType)?.times(weight), weight: weight)
+        TensorType(.float64, [sampleCount, outputCount]), targetType)?.times(weight), weight: weight
+    )
   }
 
   private var targetType: TensorType {
