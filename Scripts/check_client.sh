@@ -15,7 +15,7 @@ client=$build/debug/Client
 diff "$scratch/right" "$scratch/printed"
 
 status=0
-(cd "$scratch" && ORT_DYLIB_PATH="$scratch/none.so" "$client" >/dev/null 2>errors) || status=$?
+(cd "$scratch" && ORT_DYLIB_PATH="$scratch/none.so" "$client" >errors 2>&1) || status=$?
 [ "$status" -ne 0 ] && grep -q 'set ORT_DYLIB_PATH to a working one' "$scratch/errors" || {
   echo "a client without ONNX Runtime is not told what to do:" >&2
   cat "$scratch/errors" >&2
