@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds Examples/Client, a package that depends on this one, and runs it in a folder of its own, where nothing but
-# this package's sources leads to ONNX Runtime; then without any, to see what it is told.
+# Builds Examples/Client, a package that depends on this one, and runs it from another folder, where it finds ONNX
+# Runtime by where it lies itself; then with a library that is not there, to see what it is told.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -10,12 +10,12 @@ trap 'rm -rf "$scratch"' EXIT
 
 ${SWIFT:-swift} build --package-path Examples/Client --scratch-path "$build" --product Client
 printf 'sharpness 9.333333333333334\nstable below 0.2143\n' >"$scratch/right"
-cp "$build/debug/Client" "$scratch/client"
-(cd "$scratch" && env -u ORT_DYLIB_PATH ./client >printed)
+client=$build/debug/Client
+(cd "$scratch" && env -u ORT_DYLIB_PATH "$client" >printed)
 diff "$scratch/right" "$scratch/printed"
 
 status=0
-(cd "$scratch" && ORT_DYLIB_PATH="$scratch/none.so" ./client >/dev/null 2>errors) || status=$?
+(cd "$scratch" && ORT_DYLIB_PATH="$scratch/none.so" "$client" >errors 2>&1) || status=$?
 [ "$status" -ne 0 ] && grep -q 'set ORT_DYLIB_PATH to a working one' "$scratch/errors" || {
   echo "a client without ONNX Runtime is not told what to do:" >&2
   cat "$scratch/errors" >&2

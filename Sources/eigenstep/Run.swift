@@ -18,7 +18,8 @@ struct Run {
       var shown: DiagnosisReport.Stage?
       let report = try Problems.diagnose(request, context: context, profiled: writeProfile) {
         report in
-        guard let stage = report.stage else { return }
+        // Before the sharpness is known, the input may yet be refused, with nothing printed.
+        guard let stage = report.stage, stage > .start else { return }
         showEarly { report.terminalText($0, after: shown, upTo: stage) }
         shown = stage
       }

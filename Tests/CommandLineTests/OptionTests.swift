@@ -66,8 +66,6 @@ import eigenstep
   @Test func `what is missing is named`() throws {
     let bare = try BuiltProgram.run(["diagnose"])
     #expect(bare.status == 64 && bare.errors.contains("<file>"))
-    let untargeted = try BuiltProgram.run(["diagnose", "x.csv"])
-    #expect(untargeted.status == 64 && untargeted.errors.contains("--target"))
     let absent = try BuiltProgram.run(["diagnose", "/no/such.csv", "--target", "y"])
     #expect(absent.status == 66 && absent.errors.contains("/no/such.csv"))
     let folder = try BuiltProgram.run(["diagnose", "/tmp", "--target", "y"])

@@ -4,6 +4,7 @@ import Presentation
 import Reports
 import TensorPrograms
 import Testing
+import Training
 
 @testable import Diagnosis
 
@@ -77,11 +78,9 @@ import Testing
 
   /// Interrupted anywhere, a report says how far it got, and nothing that its own numbers deny.
   @Test func `an interruption leaves what was measured, and says which stage it got to`() throws {
-    var table = try network()
-    table.l2 = 0.01
-    var stages: Set<DiagnosisReport.Stage> = []
-    for limit in stride(from: 1, to: 2000, by: 37) {
-      let polls = Polls(limit)
+    let table = try network()
+    func stage(after polls: Int) throws -> DiagnosisReport.Stage? {
+      let polls = Polls(polls)
       do {
         let (_, report) = try staged(
           table,
@@ -92,7 +91,6 @@ import Testing
             $0.trials.maxIterations = 50
           }, context: RunContext(isCancelled: { polls.next() }))
         let stage = try #require(report.stage)
-        stages.insert(stage)
         let back = try JSONDecoder().decode(
           DiagnosisReport.self, from: Data(report.json().utf8))
         #expect(back == report && back.stage == stage)
@@ -103,12 +101,33 @@ import Testing
         #expect(stage == .complete || report.findings.contains { $0.id == "interrupted" })
         #expect((stage == .trials) == (stage != .complete && report.advice.basis.isTried))
         #expect(!report.terminalText(Self.style).isEmpty)
+        return stage
       } catch is CancellationError {
+        return nil
       } catch let failure as DiagnosisFailure {
         #expect(failure.kind == .interrupted)
+        return nil
       }
     }
-    #expect(stages.isSuperset(of: [.curvature, .trials]))
+    var seen: Set<DiagnosisReport.Stage> = []
+    // Twice as late until it ends, then between the last that measured and the end.
+    var (early, late) = (1, 1)
+    while late < 1 << 20 {
+      let reached = try stage(after: late)
+      if reached == .complete { break }
+      if let reached {
+        seen.insert(reached)
+        early = late
+      }
+      late *= 2
+    }
+    for _ in 0..<12 where !seen.contains(.trials) && late - early > 1 {
+      let middle = (early + late) / 2
+      let reached = try stage(after: middle)
+      if reached == .complete { late = middle } else { early = middle }
+      if let reached { seen.insert(reached) }
+    }
+    #expect(seen.isSuperset(of: [.curvature, .trials]))
   }
 
   @Test func `cut to some rows, a table says so first and is checked on all`() throws {

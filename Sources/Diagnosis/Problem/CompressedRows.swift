@@ -60,6 +60,9 @@ extension TabularProblem {
     }
     let (moments, groups) = moments(target, units: units, seed: seed)
     guard let rows = Self.triangle(moments, samples: n) else { return nil }
+    // Whether a column depends on others or nearly does, the rows themselves tell where they can be asked.
+    let isFullRank = rows.count == d + 2
+    guard isFullRank || !LeastSquaresModes.affords(rows: n, columns: d + 1) else { return nil }
     // The loss is a mean over the rows there are.
     let weight = (DoubleDouble(Double(rows.count)) / DoubleDouble(Double(n))).squareRoot()
     func column(_ index: Int) -> [DoubleDouble] {

@@ -3,8 +3,8 @@ import Foundation
 /// The places where an ONNX Runtime library may lie, asked in order until one holds a file.
 ///
 /// The order is `ORT_DYLIB_PATH`, beside the executable, the bootstrap folder `.eigenstep/onnxruntime` in or
-/// above the current folder, that of the executable and that of this package's sources (where a package
-/// that depends on this one finds it), the `onnxruntime` package of `python3`, the system's library path.
+/// above the current folder and the executable's, that of a checkout of this package that SwiftPM made for a
+/// package that depends on it, the `onnxruntime` package of `python3`, the system's library path.
 struct LibrarySearch {
   var environment: [String: String]
   var executableFolder: String?
@@ -13,8 +13,6 @@ struct LibrarySearch {
   var pythonPackageFolder: () -> String?
   /// What the system's loader is asked for by bare name, last.
   var systemNames: [String]
-  /// Where this package's sources lay when it was built.
-  var packageFolder: String?
 
   #if os(macOS)
     static let platformNames = ["libonnxruntime.dylib"]
@@ -30,13 +28,7 @@ struct LibrarySearch {
         .deletingLastPathComponent().path,
       currentFolder: FileManager.default.currentDirectoryPath,
       pythonPackageFolder: { pythonPackage(searchPath: environment["PATH"] ?? "") },
-      systemNames: platformNames, packageFolder: sourceFolder)
-  }
-
-  /// Four folders above this file.
-  private static var sourceFolder: String {
-    (0..<4).reduce(URL(fileURLWithPath: #filePath)) { url, _ in url.deletingLastPathComponent() }
-      .path
+      systemNames: platformNames)
   }
 
   enum Outcome: Equatable {
@@ -66,23 +58,40 @@ struct LibrarySearch {
       folders += ["", "/../lib/eigenstep", "/../lib"].map { executableFolder + $0 }
     }
     var bootstrap: [String] = []
-    for start in [currentFolder, executableFolder, packageFolder].compactMap({ $0 }) {
+    func add(_ folder: String) {
+      if FileManager.default.fileExists(atPath: folder), !bootstrap.contains(folder) {
+        bootstrap.append(folder)
+      }
+    }
+    let starts = [currentFolder, executableFolder].compactMap { $0 }
+    for start in starts {
+      for ancestor in Self.ancestors(of: start) { add(ancestor + Self.bootstrapFolder) }
+    }
+    for start in starts {
       for ancestor in Self.ancestors(of: start) {
-        let folder = ancestor + ".eigenstep/onnxruntime"
-        if FileManager.default.fileExists(atPath: folder), !bootstrap.contains(folder) {
-          bootstrap.append(folder)
-        }
+        for checkout in Self.checkouts(in: ancestor) { add(checkout + Self.bootstrapFolder) }
       }
     }
     if bootstrap.isEmpty {
-      let others = packageFolder.map { ", or in or above \($0)" } ?? ""
-      folders.append(".eigenstep/onnxruntime in or above \(currentFolder)\(others)")
+      folders.append(
+        "\(Self.bootstrapFolder) in or above \(currentFolder), or in SwiftPM's checkout of Eigenstep"
+      )
     }
     // A wheel may be unpacked there whole, or its library alone.
     for folder in bootstrap {
       folders += ["", "/capi", "/onnxruntime/capi", "/lib"].map { folder + $0 }
     }
     return folders
+  }
+
+  private static let bootstrapFolder = ".eigenstep/onnxruntime"
+
+  /// The packages that SwiftPM fetched into a folder, or into its `.build`.
+  private static func checkouts(in folder: String) -> [String] {
+    ["checkouts/", ".build/checkouts/"].flatMap { name in
+      ((try? FileManager.default.contentsOfDirectory(atPath: folder + name)) ?? []).sorted()
+        .map { folder + name + $0 + "/" }
+    }
   }
 
   private static func ancestors(of path: String) -> [String] {
