@@ -75,7 +75,10 @@ struct ProblemOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "The seed of everything random.")
   var seed: Int = 0
 
-  @Option(help: "The arithmetic. (default: float64 for linear and softmax and models in it, else float32)")
+  @Option(
+    help:
+      "The arithmetic. (default: float64 for linear and softmax and models in it, else float32)"
+  )
   var precision: PrecisionChoice?
 
   @Option(help: "Who runs the model.")
