@@ -164,15 +164,15 @@ def check(program, folder, exporter, name, model, x):
         wrong.append(f"{problem['parameters']} parameters for {count}")
     if not math.isclose(problem["loss"], loss, rel_tol=1e-5):
         wrong.append(f"loss {problem['loss']} for {loss}")
-    said = [finding["id"] for finding in report["findings"] if finding["id"] in TRACES]
+    traces = [finding["id"] for finding in report["findings"] if finding["id"] in TRACES]
     # Folded parameters that may be trained are named in the first lines, with the words that add them.
-    said += [
+    said = traces + [
         reading["id"] for reading in problem["readings"]
         if reading["id"] == "parameters-left-out" and "--parameters '" in reading["sentence"]]
     if wrong and said and exporter != "newer":
         print(f"{exporter} {name}: {'; '.join(wrong)}, and said so: {', '.join(said)}", flush=True)
         return None
-    return "; ".join(wrong + said)
+    return "; ".join(wrong + traces)
 
 
 def main():
