@@ -18,7 +18,7 @@ struct ExportFindings {
         Reading(
           "folded-normalisation",
           "This is the network that predicts, not the one that trains: BatchNormalization was folded into "
-            + "\(Wording.count(traces.folded.count, "convolution")) ("
+            + "\(Wording.count(traces.folded.count, "layer")) ("
             + "\(TracedModelFile.shown(traces.folded.map(\.weight)))). Rates and sharpness below are not "
             + "those of training.", names: traces.folded.map(\.weight)))
     }
@@ -59,8 +59,8 @@ extension Finding {
       id: "folded-normalisation",
       sentence:
         "The exporter folded BatchNormalization into "
-        + "\(Wording.count(folded.count, "convolution")): its scales and shifts are no parameters "
-        + "here, the convolutions are scaled by it, and the curvature can be many times smaller or larger "
+        + "\(Wording.count(folded.count, "layer")): its scales and shifts are no parameters "
+        + "here, the layers are scaled by it, and the curvature can be many times smaller or larger "
         + "than that of the network that is trained; a rate that suits this one may make that one "
         + "diverge. \(export), which keep it.",
       evidence: [

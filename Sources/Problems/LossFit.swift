@@ -157,7 +157,8 @@ extension Finding {
         + "takes logits (as PyTorch's \(code)), the \(kind.words) is applied twice: the loss cannot come "
         + "near 0 and its curvature is smaller than that of "
         + (isMeasuredAsFits
-          ? "the loss diagnosed here. " : "the loss that fits, which --loss \(loss) without --as-logits is. ")
+          ? "the loss diagnosed here. "
+          : "the loss that fits, which --loss \(loss) without --as-logits is. ")
         + "Leave the \(kind.words) out of the model there, or take a loss of probabilities."
     default:
       twice = false
@@ -177,7 +178,8 @@ extension Finding {
       sentence: sentence,
       evidence: [
         "output": .text(output), "node": .text(activation.node), "activation": .text(kind.words),
-        "loss": .text(loss), "fitting": .text(fitting), "measuredAsFits": .integer(isMeasuredAsFits ? 1 : 0),
+        "loss": .text(loss), "fitting": .text(fitting),
+        "measuredAsFits": .integer(isMeasuredAsFits ? 1 : 0),
       ])
   }
 

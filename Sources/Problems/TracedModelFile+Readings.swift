@@ -30,10 +30,10 @@ extension TracedModelFile {
     }
     let doubtful = entries.filter(\.mayBeParameter)
     let advice =
-      doubtful.first.map {
+      doubtful.first.map { _ in
         "If training moves \(doubtful.count == 1 ? "it" : "them"), add "
           + "\(doubtful.count == 1 ? "it" : "them") by name: --parameters "
-          + "'*,\(Printable.line($0.name))'."
+          + "'\((["*"] + doubtful.prefix(4).map { Printable.line($0.name) }).joined(separator: ","))'."
       } ?? "--list-parameters shows all, --parameters and --freeze choose otherwise."
     return Reading(
       "parameters-left-out", "Stored, but no parameters: \(Wording.list(parts)). \(advice)",

@@ -285,7 +285,7 @@ import Testing
       folder, ["--data", "DATA", "--loss-output", "energy", "--precision", "float64"])
     // Of g^2 the curvature is 2, wherever it is.
     #expect(outcome.status == 0, "\(outcome.errors)")
-    #expect(outcome.output.contains("energy") && outcome.output.contains("one batch"))
+    #expect(outcome.output.contains("energy") && outcome.output.contains("no data"))
     #expect(outcome.output.contains("1 parameter"))
   }
 }

@@ -175,10 +175,10 @@ extension FailureTests {
     Row(
       "no such parameter", .usage,
       "No parameter matches 'encoder*' of `frozen`; the model's are: scale.weight, scale.bias, "
-        + "gain.weight, half; `ModelParameters` shows all.",
+        + "gain.weight; `ModelParameters` shows all.",
       flags:
         "No parameter matches 'encoder*' of --freeze; the model's are: scale.weight, scale.bias, "
-        + "gain.weight, half; --list-parameters shows all.",
+        + "gain.weight; --list-parameters shows all.",
       source: model { $0.frozen = "encoder*" }),
     Row(
       "nothing left", .badData,
@@ -193,8 +193,10 @@ extension FailureTests {
       source: model { $0.output = "untrained" }),
     Row(
       "an output without inputs", .badData,
-      "The output 'energy' of GATE depends on no input; choose another `output`.",
-      flags: "The output 'energy' of GATE depends on no input; choose another --output.",
+      "The output 'energy' of GATE depends on no input; choose another `output`, or if it is a loss, "
+        + "`lossOutput: energy`.",
+      flags: "The output 'energy' of GATE depends on no input; choose another --output, or if it "
+        + "is a loss, --loss-output energy.",
       source: model { $0.output = "energy" }),
     Row(
       "a loss that is no number", .badData,

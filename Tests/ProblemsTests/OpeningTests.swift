@@ -143,7 +143,7 @@ import Testing
     #expect(problem.lossName == "energy" && problem.targetName == nil)
     #expect(problem.parameters.map(\.name) == ["gain.weight"])
     #expect(abs(try loss(problem, Float.self) - 2.25) < 1e-7)
-    #expect(problem.notes.contains { $0.contains("'energy'") && $0.contains("one batch") })
+    #expect(problem.notes.contains { $0.contains("'energy'") && $0.contains("no data") })
   }
 
   @Test func `the files of a source`() throws {

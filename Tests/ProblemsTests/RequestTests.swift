@@ -32,6 +32,7 @@ import Training
     model.frozen = "encoder.*"
     model.samples = 7
     model.training = true
+    model.asLogits = true
     model.saved = "p.onnx"
     model.l2 = 0.25
     return model

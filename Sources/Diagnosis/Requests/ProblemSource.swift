@@ -125,13 +125,13 @@ public struct ModelFileRequest: Sendable, Equatable {
   public var samples: Int?
   /// Whether BatchNormalization and Dropout act as while training.
   public var training = false
-  /// Whether a loss of logits is taken of an output that passed through a softmax or sigmoid as it is, as
-  /// training with that mistake does.
-  public var asLogits = false
   /// Where the parameters at the point of diagnosis go: a .safetensors or .onnx file.
   public var saved: String?
   /// The penalty `c` of `c/2 ||w||^2`, over parameters of more than one axis.
   public var l2: Double = 0
+  /// Whether a loss of logits is taken of an output that passed through a softmax or sigmoid as it is, as
+  /// training with that mistake does.
+  public var asLogits = false
 
   public init(file: String) { self.file = file }
 }
@@ -203,7 +203,7 @@ extension TableRequest: Codable {
 extension ModelFileRequest: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable {
     case file, data, target, loss, output, lossOutput, parameters, frozen, samples, training, saved
-    case asLogits, l2
+    case l2, asLogits
   }
 
   public init(from decoder: any Decoder) throws {

@@ -2,7 +2,7 @@ import TensorPrograms
 
 /// What exporters did to a model that makes it another one than that which is trained.
 public struct ExportTraces: Sendable {
-  /// A convolution that took a BatchNormalization in.
+  /// A layer that took a BatchNormalization in.
   public struct Folded: Hashable, Sendable {
     public var node: String
     public var weight: String
@@ -29,7 +29,7 @@ public struct ExportTraces: Sendable {
 
   /// A normalisation leaves the name of its own result, of its bias or of a weight that is no module's.
   private static func folded(_ node: Onnx_NodeProto) -> Folded? {
-    guard ["Conv", "ConvTranspose"].contains(node.opType), node.canonicalDomain.isEmpty,
+    guard ["Conv", "ConvTranspose", "Gemm"].contains(node.opType), node.canonicalDomain.isEmpty,
       node.input.count > 2, let result = node.output.first
     else { return nil }
     let (weight, bias) = (node.input[1], node.input[2])
@@ -69,7 +69,9 @@ extension OnnxModel {
 
   /// Pairs of stored tensors that hold the same numbers, as one matrix and its transpose or equal, and are
   /// no constant throughout: of the names given, in their order.
-  public func copies(among names: [String]) -> [(first: String, second: String, isTransposed: Bool)] {
+  public func copies(
+    among names: [String]
+  ) -> [(first: String, second: String, isTransposed: Bool)] {
     var seen: [UInt64: [String]] = [:]
     var pairs: [(first: String, second: String, isTransposed: Bool)] = []
     for name in names {

@@ -26,7 +26,7 @@ extension OnnxModel {
 
   /// Every floating-point initializer, then every such tensor of a Constant node: which are parameters is
   /// told by the exporter's own list where the file has one, else by what the nodes do with them and how
-  /// they are named. docs/decisions/0018 has the rule.
+  /// they are named. docs/decisions/0019 has the rule.
   ///
   /// - Throws: `OnnxModelError`, where the graph makes no value of a name of `outputs`.
   public func storedTensors(for outputs: [String]) throws -> [StoredTensor] {

@@ -91,7 +91,8 @@ struct NodeMakers {
 
   init(_ nodes: [Onnx_NodeProto]) {
     makers = Dictionary(
-      nodes.flatMap { node in node.output.map { ($0, node) } }, uniquingKeysWith: { first, _ in first })
+      nodes.flatMap { node in node.output.map { ($0, node) } },
+      uniquingKeysWith: { first, _ in first })
   }
 
   func node(of value: String) -> Onnx_NodeProto? { makers[value] }

@@ -33,9 +33,14 @@ struct TensorStanding {
     } else if isConstant, !isWeight, ExporterNames.isConstant(name) || isUniform && isOneNumber {
       reason = "a constant of the exporter"
     } else if ExporterNames.isConstant(name), isUniform {
-      // As PyTorch's exporter names scales and initial states; weights keep their own names.
+      // As PyTorch's exporter names scales and initial states; weights keep their own names. The slope of
+      // a PRelu is nothing else, though, and a scale or shift may be one that was not trained yet.
+      if places.contains(where: { $0.node.opType == "PRelu" }) { return }
       reason = "a constant of the exporter"
-    } else if ExporterNames.isConstant(name), !isWeight {
+      mayBeParameter =
+        !isOneNumber && places.contains { ["Mul", "Add"].contains($0.node.opType) }
+    } else if ExporterNames.isConstant(name), !isWeight || Set(numbers).count == 2 {
+      // A matrix of two numbers is an identity or a mask; weights have as many as entries.
       reason = "made by the exporter's constant folding"
       mayBeParameter = true
     } else if isOneNumber {
@@ -64,6 +69,9 @@ struct TensorStanding {
     guard value.shape.rank == 0 else { return nil }
     if !places.isEmpty, places.allSatisfy({ $0.node.opType == "Pow" && $0.input == 1 }) {
       return "an exponent"
+    }
+    if !places.isEmpty, places.allSatisfy({ $0.node.opType == "Clip" && $0.input > 0 }) {
+      return "a bound"
     }
     let isEpsilon = places.allSatisfy { place in
       ["Add", "Max", "Clip", "Sub"].contains(place.node.opType)
@@ -108,7 +116,8 @@ extension TensorUses {
 /// Numbers that formulas are written with.
 private enum MathematicalConstant {
   private static let known: [Double] = [
-    1.414_213_562_373_095, 0.707_106_781_186_547_5, 0.797_884_560_802_865_4, 0.044_715, .pi, 2 * .pi,
+    1.414_213_562_373_095, 0.707_106_781_186_547_5, 0.797_884_560_802_865_4, 0.044_715, .pi,
+    2 * .pi,
     0.693_147_180_559_945_3, 1 / 0.693_147_180_559_945_3, 2.718_281_828_459_045,
     1.837_877_066_409_345_3, 0.918_938_533_204_672_7, 1.702,
   ]
