@@ -66,27 +66,34 @@ extension Finding.StepCount {
     switch (self, other) {
     case (_, nil): return nil
     case (.measured(let own), .measured(let count)?):
-      return " When run it took \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
+      return
+        " When run it took \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
         + "took \(Wording.count(count))."
     case (.measured(let own), .notReached(let steps)?):
-      return " All the same it reached the tolerance in \(Wording.count(own, "step")) when run; a rate of "
+      return
+        " All the same it reached the tolerance in \(Wording.count(own, "step")) when run; a rate of "
         + "\(rate) was not there after \(Wording.count(steps))."
     case (.measured(let own), .predicted(let count)?):
-      return " When run it took \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
+      return
+        " When run it took \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
         + "would take \(Wording.count(count))."
     case (.predicted(let own), .predicted(let count)?):
-      return " It would take \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
+      return
+        " It would take \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
         + "would take \(Wording.count(count))."
     case (.predicted(let own), .measured(let count)?):
-      return " It would take \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
+      return
+        " It would take \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
         + "took \(Wording.count(count)) when run."
     case (.predicted(let own), .notReached?):
       return " It would take \(Wording.count(own, "step")) to reach the tolerance."
     case (.notReached(let steps), .measured(let count)?):
-      return " When run it was not at the tolerance after \(Wording.count(steps, "step")); a rate of "
+      return
+        " When run it was not at the tolerance after \(Wording.count(steps, "step")); a rate of "
         + "\(rate) took \(Wording.count(count))."
     case (.notReached(let steps), .predicted(let count)?):
-      return " When run it was not at the tolerance after \(Wording.count(steps, "step")); a rate of "
+      return
+        " When run it was not at the tolerance after \(Wording.count(steps, "step")); a rate of "
         + "\(rate) would take \(Wording.count(count))."
     case (.notReached, .notReached?): return nil
     }

@@ -59,12 +59,15 @@ extension AdviceFacts {
     }
     if let run = suggestionOfTrials { return run }
     guard let bound = curvature.largest.upperBound, bound > 0 else { return nil }
-    if !basis.isQuadratic, let item = plainRates.compactMap({ item in
-      item.predicted.iterations.map { (item: item, steps: $0) }
-    }).min(by: { $0.steps < $1.steps })?.item, let rate = item.predicted.rate {
+    if !basis.isQuadratic,
+      let item = plainRates.compactMap({ item in
+        item.predicted.iterations.map { (item: item, steps: $0) }
+      }).min(by: { $0.steps < $1.steps })?.item, let rate = item.predicted.rate
+    {
       return .init(
         rate: rate, kind: .fewestPredictedSteps,
-        sentence: "\(Wording.number(rate)) is predicted to get there in the fewest steps (not run).")
+        sentence: "\(Wording.number(rate)) is predicted to get there in the fewest steps (not run)."
+      )
     }
     return .init(
       rate: 1 / bound, kind: .sharpestDirection,
@@ -87,9 +90,10 @@ extension AdviceFacts {
     guard run.contains(where: { $0.id != own?.id }) else { return nil }
     let first = curvature.largest.upperBound.map { 1 / $0 }
     // A rate that was replaced by a smaller one had diverged.
-    let isReplaced = prescription(.safeRate)?.rateRun.flatMap { rate in
-      first.map { rate < 0.75 * $0 }
-    } ?? false
+    let isReplaced =
+      prescription(.safeRate)?.rateRun.flatMap { rate in
+        first.map { rate < 0.75 * $0 }
+      } ?? false
     let replaced =
       isReplaced
       ? first.map { " One over the sharpness here, \(Wording.number($0)), diverged." } ?? "" : ""
@@ -105,7 +109,8 @@ extension AdviceFacts {
     let others = run.count == 1 ? "" : "Of the rates that were run, "
     let words: String
     if let steps = best.measured?.iterations {
-      words = "\(name) took \(run.count == 1 ? "" : "the least work: ")\(Wording.count(steps, "step"))"
+      words =
+        "\(name) took \(run.count == 1 ? "" : "the least work: ")\(Wording.count(steps, "step"))"
       return .init(
         rate: rate, kind: .leastWorkWhenRun, sentence: capitalised("\(others)\(words).") + replaced)
     }
@@ -184,16 +189,19 @@ extension Verdict {
     case .unstable:
       if isLimitGlobal {
         return "is too large: training diverges"
-          + (run?.outcome == .fell ? ", though not within the \(run?.steps ?? 0) steps that were run" : "")
+          + (run?.outcome == .fell
+            ? ", though not within the \(run?.steps ?? 0) steps that were run" : "")
       }
       switch run?.outcome {
-      case .diverged: return "is too large: training diverged when run, \(RateRun.by(run?.steps ?? 0))"
+      case .diverged:
+        return "is too large: training diverged when run, \(RateRun.by(run?.steps ?? 0))"
       case .notLower, .fell:
         return "is above it, and when run the loss did not come down, \(run?.course ?? "")"
       case nil: return "is above it: training is unstable here, and may settle (not run)"
       }
     case .unstableHereSettles:
-      return "is above it, yet training settled when run for \(Wording.count(run?.steps ?? 0, "step"))"
+      return
+        "is above it, yet training settled when run for \(Wording.count(run?.steps ?? 0, "step"))"
     case .stableHereDiverged:
       return "is below it, but training diverged when run, \(RateRun.by(run?.steps ?? 0))"
     case .noStableRate:
