@@ -111,6 +111,14 @@ extension RateRun {
     return "from \(Wording.number(lossAtStart)) to \(Wording.number(lossAtEnd)) \(steps)"
   }
 
+  /// What the loss of a run did that neither diverged nor stayed below its start.
+  var swing: String {
+    let isLower = lossAtStart.flatMap { start in lossAtEnd.map { $0 < start } } ?? false
+    return isLower
+      ? "the loss swung above its start again on its way \(course)"
+      : "the loss did not come down, \(course)"
+  }
+
   /// The curvature that the run went to; empty where it was not measured.
   var ending: String {
     guard let sharpnessAtEnd, sharpnessAtEnd > 0 else { return "" }
@@ -127,9 +135,9 @@ extension RateRun {
         + "little along it"
     case .fell:
       ", so training is locally unstable here; yet when run it settled: the loss went \(course)\(ending)"
-    case .notLower where isQuadratic: ", so training diverges: when run the loss went \(course)"
+    case .notLower where isQuadratic: ", so training diverges: when run \(swing)"
     case .notLower:
-      ", so training is locally unstable here: when run the loss did not come down, \(course)\(ending)"
+      ", so training is locally unstable here: when run \(swing)\(ending)"
     }
   }
 }

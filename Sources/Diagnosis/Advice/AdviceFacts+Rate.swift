@@ -83,7 +83,9 @@ extension AdviceFacts {
 
   /// The best of the rates of plain descent that were run; nil where none was.
   private var suggestionOfTrials: Suggested? {
-    let own = prescription(.asGiven)
+    // What the limit and its run speak against is not suggested, however low it ended.
+    let isRejected = learningRate.verdict == .unstable
+    let own = isRejected ? nil : prescription(.asGiven)
     let run = prescriptions.filter { item in
       item.measured != nil && (item.id == own?.id || plainRates.contains { $0.id == item.id })
     }
@@ -106,7 +108,8 @@ extension AdviceFacts {
     }
     let isOwn = best.id == own?.id
     let name = isOwn ? "yours" : Wording.number(rate)
-    let others = run.count == 1 ? "" : "Of the rates that were run, "
+    let others =
+      run.count == 1 ? "" : "Of the rates \(isRejected ? "below it " : "")that were run, "
     let words: String
     if let steps = best.measured?.iterations {
       words =
@@ -154,7 +157,7 @@ extension RateRun {
     switch outcome {
     case .diverged: "diverged when run, \(Self.by(steps))"
     case .fell: "did not diverge when run: the loss went \(course)"
-    case .notLower: "did not bring the loss down when run, \(course)"
+    case .notLower: "did not diverge when run, but \(swing)"
     }
   }
 }
@@ -174,7 +177,7 @@ extension Verdict {
       switch run.outcome {
       case .diverged: return "\(contrast) diverged when run, \(RateRun.by(run.steps))"
       case .fell: return "; when run the loss went \(run.course)"
-      case .notLower: return "\(contrast) when run the loss did not come down, \(run.course)"
+      case .notLower: return "\(contrast) when run \(run.swing)"
       }
     }
     switch self {
@@ -196,7 +199,7 @@ extension Verdict {
       case .diverged:
         return "is too large: training diverged when run, \(RateRun.by(run?.steps ?? 0))"
       case .notLower, .fell:
-        return "is above it, and when run the loss did not come down, \(run?.course ?? "")"
+        return "is above it, and when run \(run?.swing ?? "")"
       case nil: return "is above it: training is unstable here, and may settle (not run)"
       }
     case .unstableHereSettles:

@@ -242,8 +242,12 @@ struct SentenceCheck {
       }
     }
     let isByLoss = report.advice?.basis.isMinimumCertified == false
+    let isBelow = rate.sentence.contains("Of the rates below it")
+    let limit = report.learningRate.stabilityLimit ?? .infinity
     func lowest(_ value: (Report.Item.Measured) -> Double?) -> Double? {
-      plain.filter { !$0.measured!.diverged }.compactMap { value($0.measured!) }.min()
+      plain.filter { !$0.measured!.diverged && !(isBelow && $0.rate ?? 0 >= limit) }.compactMap {
+        value($0.measured!)
+      }.min()
     }
     func named(_ name: String) -> Report.Item? {
       name == "yours" || name == "Yours" ? own : Self.number(name).flatMap { trial(at: $0) }
