@@ -89,8 +89,9 @@ extension Finding {
         ", and a rate \(Wording.orMore($0.rate / rate)) times larger \($0.standing.words)"
       } ?? ""
     let gain =
-      advised.flatMap { advised in steps.flatMap { $0.words(beside: advisedSteps, at: advised.rate) } }
-      ?? ""
+      advised.flatMap { advised in
+        steps.flatMap { $0.words(beside: advisedSteps, at: advised.rate) }
+      } ?? ""
     return Finding(
       id: "rate-far-below",
       sentence:
@@ -126,7 +127,7 @@ extension Finding {
           + "\(Wording.number($0)) times as large as \(Wording.number(rate))"
       }
       ?? "The learning rate is not simply too small: \(Wording.number(rate)) already suits the "
-        + "sharpest direction"
+      + "sharpest direction"
     return Finding(
       id: "rate-limited-by-sharpest",
       sentence:

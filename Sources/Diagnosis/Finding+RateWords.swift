@@ -66,27 +66,34 @@ extension Finding.StepCount {
     switch (self, other) {
     case (_, nil): return nil
     case (.measured(let own), .measured(let count)?):
-      return " When run it took \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
+      return
+        " When run it took \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
         + "took \(Wording.count(count))."
     case (.measured(let own), .notReached(let steps)?):
-      return " All the same it reached the tolerance in \(Wording.count(own, "step")) when run; a rate of "
+      return
+        " All the same it reached the tolerance in \(Wording.count(own, "step")) when run; a rate of "
         + "\(rate) was not there after \(Wording.count(steps))."
     case (.measured(let own), .predicted(let count)?):
-      return " When run it took \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
+      return
+        " When run it took \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
         + "would take \(Wording.count(count))."
     case (.predicted(let own), .predicted(let count)?):
-      return " It would take \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
+      return
+        " It would take \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
         + "would take \(Wording.count(count))."
     case (.predicted(let own), .measured(let count)?):
-      return " It would take \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
+      return
+        " It would take \(Wording.count(own, "step")) to reach the tolerance; a rate of \(rate) "
         + "took \(Wording.count(count)) when run."
     case (.predicted(let own), .notReached?):
       return " It would take \(Wording.count(own, "step")) to reach the tolerance."
     case (.notReached(let steps), .measured(let count)?):
-      return " When run it was not at the tolerance after \(Wording.count(steps, "step")); a rate of "
+      return
+        " When run it was not at the tolerance after \(Wording.count(steps, "step")); a rate of "
         + "\(rate) took \(Wording.count(count))."
     case (.notReached(let steps), .predicted(let count)?):
-      return " When run it was not at the tolerance after \(Wording.count(steps, "step")); a rate of "
+      return
+        " When run it was not at the tolerance after \(Wording.count(steps, "step")); a rate of "
         + "\(rate) would take \(Wording.count(count))."
     case (.notReached, .notReached?): return nil
     }
@@ -102,6 +109,14 @@ extension RateRun {
     let steps = "in \(Wording.count(self.steps, "step"))"
     guard let lossAtStart, let lossAtEnd else { return steps }
     return "from \(Wording.number(lossAtStart)) to \(Wording.number(lossAtEnd)) \(steps)"
+  }
+
+  /// What the loss of a run did that neither diverged nor stayed below its start.
+  var swing: String {
+    let isLower = lossAtStart.flatMap { start in lossAtEnd.map { $0 < start } } ?? false
+    return isLower
+      ? "the loss swung above its start again on its way \(course)"
+      : "the loss did not come down, \(course)"
   }
 
   /// The curvature that the run went to; empty where it was not measured.
@@ -120,9 +135,9 @@ extension RateRun {
         + "little along it"
     case .fell:
       ", so training is locally unstable here; yet when run it settled: the loss went \(course)\(ending)"
-    case .notLower where isQuadratic: ", so training diverges: when run the loss went \(course)"
+    case .notLower where isQuadratic: ", so training diverges: when run \(swing)"
     case .notLower:
-      ", so training is locally unstable here: when run the loss did not come down, \(course)\(ending)"
+      ", so training is locally unstable here: when run \(swing)\(ending)"
     }
   }
 }

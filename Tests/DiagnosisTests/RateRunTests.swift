@@ -26,7 +26,8 @@ import Testing
   }
 
   private func report(
-    _ problem: DiagnosisProblem, rate: Double?, _ change: (inout DiagnosisRequest) -> Void = { _ in }
+    _ problem: DiagnosisProblem, rate: Double?,
+    _ change: (inout DiagnosisRequest) -> Void = { _ in }
   ) throws -> DiagnosisReport {
     var request = DiagnosisRequest()
     request.resources.precision = .float64
@@ -104,7 +105,8 @@ import Testing
     let target = (0..<20).map { features[2 * $0] - 2 * features[2 * $0 + 1] }
     let table = TabularProblem(
       name: "t.csv", targetName: "y", features: features, featureNames: ["a", "b"],
-      target: .numeric(target), model: .mlp(hidden: [3], activation: .relu), loss: .halfSquaredError)
+      target: .numeric(target), model: .mlp(hidden: [3], activation: .relu), loss: .halfSquaredError
+    )
     let limit = try #require(
       try report(DiagnosisProblem(table), rate: nil) { $0.trials.areRun = false }.learningRate
         .stabilityLimit)
@@ -116,7 +118,9 @@ import Testing
   }
 
   /// A root of a square has less curvature away from its minimum: the bowl there counts other steps than a run takes.
-  @Test func `sentences take the count of the run, or the forecast that follows the curvature`() throws {
+  @Test func `sentences take the count of the run, or the forecast that follows the curvature`()
+    throws
+  {
     let problem = DiagnosisProblem(
       name: "curved",
       definition: LossDefinition(parameters: [.init("w", [1])]) { p, data in

@@ -59,12 +59,15 @@ extension AdviceFacts {
     }
     if let run = suggestionOfTrials { return run }
     guard let bound = curvature.largest.upperBound, bound > 0 else { return nil }
-    if !basis.isQuadratic, let item = plainRates.compactMap({ item in
-      item.predicted.iterations.map { (item: item, steps: $0) }
-    }).min(by: { $0.steps < $1.steps })?.item, let rate = item.predicted.rate {
+    if !basis.isQuadratic,
+      let item = plainRates.compactMap({ item in
+        item.predicted.iterations.map { (item: item, steps: $0) }
+      }).min(by: { $0.steps < $1.steps })?.item, let rate = item.predicted.rate
+    {
       return .init(
         rate: rate, kind: .fewestPredictedSteps,
-        sentence: "\(Wording.number(rate)) is predicted to get there in the fewest steps (not run).")
+        sentence: "\(Wording.number(rate)) is predicted to get there in the fewest steps (not run)."
+      )
     }
     return .init(
       rate: 1 / bound, kind: .sharpestDirection,
@@ -80,16 +83,19 @@ extension AdviceFacts {
 
   /// The best of the rates of plain descent that were run; nil where none was.
   private var suggestionOfTrials: Suggested? {
-    let own = prescription(.asGiven)
+    // What the limit and its run speak against is not suggested, however low it ended.
+    let isRejected = learningRate.verdict == .unstable
+    let own = isRejected ? nil : prescription(.asGiven)
     let run = prescriptions.filter { item in
       item.measured != nil && (item.id == own?.id || plainRates.contains { $0.id == item.id })
     }
     guard run.contains(where: { $0.id != own?.id }) else { return nil }
     let first = curvature.largest.upperBound.map { 1 / $0 }
     // A rate that was replaced by a smaller one had diverged.
-    let isReplaced = prescription(.safeRate)?.rateRun.flatMap { rate in
-      first.map { rate < 0.75 * $0 }
-    } ?? false
+    let isReplaced =
+      prescription(.safeRate)?.rateRun.flatMap { rate in
+        first.map { rate < 0.75 * $0 }
+      } ?? false
     let replaced =
       isReplaced
       ? first.map { " One over the sharpness here, \(Wording.number($0)), diverged." } ?? "" : ""
@@ -102,10 +108,12 @@ extension AdviceFacts {
     }
     let isOwn = best.id == own?.id
     let name = isOwn ? "yours" : Wording.number(rate)
-    let others = run.count == 1 ? "" : "Of the rates that were run, "
+    let others =
+      run.count == 1 ? "" : "Of the rates \(isRejected ? "below it " : "")that were run, "
     let words: String
     if let steps = best.measured?.iterations {
-      words = "\(name) took \(run.count == 1 ? "" : "the least work: ")\(Wording.count(steps, "step"))"
+      words =
+        "\(name) took \(run.count == 1 ? "" : "the least work: ")\(Wording.count(steps, "step"))"
       return .init(
         rate: rate, kind: .leastWorkWhenRun, sentence: capitalised("\(others)\(words).") + replaced)
     }
@@ -149,7 +157,7 @@ extension RateRun {
     switch outcome {
     case .diverged: "diverged when run, \(Self.by(steps))"
     case .fell: "did not diverge when run: the loss went \(course)"
-    case .notLower: "did not bring the loss down when run, \(course)"
+    case .notLower: "did not diverge when run, but \(swing)"
     }
   }
 }
@@ -169,7 +177,7 @@ extension Verdict {
       switch run.outcome {
       case .diverged: return "\(contrast) diverged when run, \(RateRun.by(run.steps))"
       case .fell: return "; when run the loss went \(run.course)"
-      case .notLower: return "\(contrast) when run the loss did not come down, \(run.course)"
+      case .notLower: return "\(contrast) when run \(run.swing)"
       }
     }
     switch self {
@@ -184,16 +192,19 @@ extension Verdict {
     case .unstable:
       if isLimitGlobal {
         return "is too large: training diverges"
-          + (run?.outcome == .fell ? ", though not within the \(run?.steps ?? 0) steps that were run" : "")
+          + (run?.outcome == .fell
+            ? ", though not within the \(run?.steps ?? 0) steps that were run" : "")
       }
       switch run?.outcome {
-      case .diverged: return "is too large: training diverged when run, \(RateRun.by(run?.steps ?? 0))"
+      case .diverged:
+        return "is too large: training diverged when run, \(RateRun.by(run?.steps ?? 0))"
       case .notLower, .fell:
-        return "is above it, and when run the loss did not come down, \(run?.course ?? "")"
+        return "is above it, and when run \(run?.swing ?? "")"
       case nil: return "is above it: training is unstable here, and may settle (not run)"
       }
     case .unstableHereSettles:
-      return "is above it, yet training settled when run for \(Wording.count(run?.steps ?? 0, "step"))"
+      return
+        "is above it, yet training settled when run for \(Wording.count(run?.steps ?? 0, "step"))"
     case .stableHereDiverged:
       return "is below it, but training diverged when run, \(RateRun.by(run?.steps ?? 0))"
     case .noStableRate:

@@ -123,7 +123,8 @@ struct AdviceFacts {
   var isAnyOrdinaryPredicted: Bool {
     prescriptions.contains { item in
       item.isOrdinary && item.predicted.iterations != nil && isCountTrusted(item)
-        && (learningRate.verdict?.isUnstable != true || item.id != Prescription.Kind.asGiven.rawValue)
+        && (learningRate.verdict?.isUnstable != true
+          || item.id != Prescription.Kind.asGiven.rawValue)
     }
   }
 

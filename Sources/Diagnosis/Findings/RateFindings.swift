@@ -75,7 +75,8 @@ extension FindingRules {
       {
         advised = .init(
           value,
-          item.measured.map { .run(steps: $0.stepsRun ?? 0) } ?? (isQuadratic ? .everywhere : .here))
+          item.measured.map { .run(steps: $0.stepsRun ?? 0) } ?? (isQuadratic ? .everywhere : .here)
+        )
         advisedSteps = item.bestKnownSteps
       } else if outcome.prescriptions.allSatisfy({ $0.measured == nil }) {
         advised = .init(1 / survey.upperBound, isQuadratic ? .everywhere : .here)
@@ -101,9 +102,11 @@ extension FindingRules {
     let rates = outcome.prescriptions.filter {
       ids.contains($0.id) && $0.measured?.diverged != true
     }
-    return rates.contains { $0.measured != nil } ? rates.ranked() : rates.sorted { left, _ in
-      left.id == ids[0] && problem.isQuadratic
-    }
+    return rates.contains { $0.measured != nil }
+      ? rates.ranked()
+      : rates.sorted { left, _ in
+        left.id == ids[0] && problem.isQuadratic
+      }
   }
 
   private var flattestOfInterest: Double? {

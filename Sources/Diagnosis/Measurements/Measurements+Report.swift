@@ -118,9 +118,8 @@ extension StartedProblem {
 extension DiagnosisReport.Prediction {
   /// Without its count where a run at the same rate has shown another.
   fileprivate func beside(_ prescriptions: [Prescription]) -> Self {
-    guard let iterations,
-      let run = prescriptions.first(where: { $0.id == Prescription.Kind.asGiven.rawValue })?.measured
-    else { return self }
+    let own = prescriptions.first { $0.id == Prescription.Kind.asGiven.rawValue }
+    guard let iterations, let run = own?.measured else { return self }
     let agrees =
       if let steps = run.iterations {
         max(steps, iterations) <= 2 * min(steps, iterations) + 5

@@ -21,9 +21,9 @@ struct AsGiven: Remedy {
       measured.facts.verdict == .unstable
       ? nil
       : try optimizer.isPlainDescent
-      ? measured.descentIterations(
-        start.objective, from: start.point, rate: rate, measured.survey)
-      : measured.iterations(measured.survey, rate: rate, by: optimizer)
+        ? measured.descentIterations(
+          start.objective, from: start.point, rate: rate, measured.survey)
+        : measured.iterations(measured.survey, rate: rate, by: optimizer)
     return Plan(
       kind, "as you have it: \(optimizer.phrase) at \(Wording.number(rate))",
       .init(

@@ -109,7 +109,9 @@ struct SeededProblem {
       try diagnose(problem, request: request, executor: executor).json(indented: false).utf8)
   }
 
-  private static func rounded(_ rate: Double) -> Double { Double(String(format: "%.3g", rate)) ?? rate }
+  private static func rounded(_ rate: Double) -> Double {
+    Double(String(format: "%.3g", rate)) ?? rate
+  }
 
   // MARK: From a program
 

@@ -49,7 +49,8 @@ import Testing
       change(&report)
       return try SentenceCheck(json: JSONSerialization.data(withJSONObject: report)).faults
     }
-    func item(_ id: String, _ report: inout [String: Any], _ change: (inout [String: Any]) -> Void) {
+    func item(_ id: String, _ report: inout [String: Any], _ change: (inout [String: Any]) -> Void)
+    {
       var items = report["prescriptions"] as! [[String: Any]]
       let index = items.firstIndex { $0["id"] as? String == id }!
       var measured = items[index]["measured"] as! [String: Any]
