@@ -100,7 +100,8 @@ extension Measurements {
       ? variant.leastSquaresModes(
         features: inputs && Scalar.precisionName == "float64"
           ? scaling.exactly(table)
-          : variant.data(Scalar.element)[0].doubles.map { DoubleDouble($0) },
+          : table.compression?.features
+            ?? variant.data(Scalar.element)[0].doubles.map { DoubleDouble($0) },
         target: variant.numericTarget.map { Double(Scalar($0)) }, at: point.map { Double($0) })
       : nil
     return RescaledProblem(

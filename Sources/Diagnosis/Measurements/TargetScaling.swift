@@ -24,6 +24,8 @@ struct TargetScaling {
       return nil
     }
     if let table = problem.table {
+      // Compressed rows keep squares and products, and no mean.
+      guard table.compression == nil else { return nil }
       values = table.numericTarget
     } else {
       // The last array is the target, where the loss compares it with outputs.
