@@ -37,6 +37,7 @@ struct ModelData {
     wanted = []
     keys = []
     rows = nil
+    imputed = []
   }
 
   /// Reads headers alone.
