@@ -35,6 +35,7 @@ extension DiagnosisProblem {
       lossName: choice.loss?.name ?? choice.output,
       targetName: choice.loss == nil ? nil : data.targetName, l2: options.l2,
       notes: traced.notes)
+    readings += traced.readings
     dataName = (choice.dataPath as NSString).lastPathComponent
     if let saved = options.saved {
       atPoint = { try choice.model.save(names, at: $0, to: saved) }

@@ -15,14 +15,24 @@ struct TracedModelFile {
   private let run: ModelRun
   /// The size of the only batch that the model takes, where the data hold several of them.
   private let fixedBatch: Int?
+  /// What was decided about the file's numbers, its graph and its samples.
+  let readings: [Reading]
 
   init(_ choice: ModelFileChoice, on data: ModelData, seed: Int, memory: Int) throws {
     self.choice = choice
     run = ModelRun(
-      model: choice.model, output: choice.output, inputs: choice.inputs.map(\.name),
-      training: choice.options.training, seed: UInt64(bitPattern: Int64(seed)))
+      model: choice.model, output: choice.output, inputs: data.inputNames,
+      training: choice.options.training, seed: UInt64(bitPattern: Int64(seed)),
+      inputAxes: data.axes.inputs, outputAxis: data.axes.output, given: data.given)
     fixedBatch = try data.fixedBatch()
-    let program = try run.program(of: choice.parameters, data.inputTypes, samples: fixedBatch)
+    let record = ImportRecord()
+    let program = try run.program(
+      of: choice.parameters, data.inputTypes, samples: fixedBatch, record: record)
+    readings =
+      choice.model.readings + data.readings
+      + choice.model.readings(
+        of: record,
+        given: data.given.compactMapValues { $0.shape.count == 1 ? $0.doubles[0] : nil })
     outputType = program.outputTypes[0]
     parameters = choice.parameters.reached(by: program)
     try checkOutput()
@@ -75,6 +85,7 @@ struct TracedModelFile {
     do {
       _ = try Program.trace(outputType, targetType) { loss.apply($0, $1) }
     } catch {
+      if let apart = data.apart { throw apart }
       throw DiagnosisFailure(
         .badData,
         "\(choice.dataPath): the target '\(data.targetName)' is \(targetType) and the output "

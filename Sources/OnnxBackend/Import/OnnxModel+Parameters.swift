@@ -17,7 +17,7 @@ extension OnnxModel {
   ///
   /// - Throws: `OnnxModelError`, where the graph makes no value of that name.
   public func parameters(for outputs: [String]) throws -> [Parameter] {
-    let live = try influences(on: outputs)
+    let live = try influences(on: outputs).subtracting(quantized.scales)
     return proto.graph.initializer.compactMap { tensor in
       guard let value = initializers[tensor.name], live.contains(tensor.name),
         value.element.isFloating, value.shape.rank > 0
@@ -32,6 +32,9 @@ extension OnnxModel {
     let used = Dependencies(of: outputs, in: proto.graph.node).names
     return proto.graph.initializer.compactMap { tensor in
       guard let value = initializers[tensor.name], value.element.isFloating else { return nil }
+      if quantized.scales.contains(tensor.name) {
+        return (tensor.name, "the scale of a quantised weight")
+      }
       if live.contains(tensor.name) {
         return value.shape.rank > 0 ? nil : (tensor.name, "a single number")
       }

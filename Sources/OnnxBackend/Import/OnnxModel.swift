@@ -61,6 +61,9 @@ public struct OnnxModel: Sendable {
   let proto: Onnx_ModelProto
   let reader: TensorReader
   let functions: FunctionTable
+  let quantized: QuantizedWeights
+  /// Of integers of few bits, by name, the type in the file.
+  let storedTypes: [String: Int32]
   let limits: Limits
 
   /// Reads a model file and the files beside it that its tensors are kept in.
@@ -93,6 +96,7 @@ public struct OnnxModel: Sendable {
         "The model file has \(data.count) bytes, more than the limit of \(limits.fileBytes)")
     }
     _ = try ModelScan(data, limits: limits)
+    var proto: Onnx_ModelProto
     do { proto = try Onnx_ModelProto(serializedBytes: data) } catch {
       throw OnnxModelError("The file is not an ONNX model, or it is cut short or damaged")
     }
@@ -108,7 +112,12 @@ public struct OnnxModel: Sendable {
       try Self.input($0, reader)
     }
     outputs = proto.graph.output.map(\.name)
-    self.initializers = initializers
+    storedTypes = proto.storedTypes
+    quantized = QuantizedWeights(proto.graph, initializers)
+    proto.graph.node = quantized.nodes
+    for name in quantized.added { proto.graph.initializer.append(.with { $0.name = name }) }
+    self.initializers = quantized.initializers
+    self.proto = proto
     self.reader = reader
     self.limits = limits
   }
