@@ -103,7 +103,8 @@ extension Message: ExpressibleByStringInterpolation {
 extension Message {
   /// What messages tell to change.
   public enum Option: String, Sendable, CaseIterable {
-    case batchAxis, data, dropped, executor, features, frozen, l2, loss, lossOutput, memory, missing, model
+    case batchAxis, data, dropped, executor, features, frozen, l2, loss, lossOutput, memory
+    case missing, model
     case optimizer, output, parameters, precision, preconditioning, rate, samples, steps, target
     /// The listing of a model's stored tensors, which is no field.
     case listing

@@ -41,7 +41,8 @@ struct BatchAxes {
       throw DiagnosisFailure(
         .usage,
         "\(option: .batchAxis) names axis \(axis), but the output '\(name)' of \(options.file) has the "
-          + "shape \(outputs.shape), whose axes are \(Self.range(outputs.shape.rank)); name one of these.")
+          + "shape \(outputs.shape), whose axes are \(Self.range(outputs.shape.rank)); name one of these."
+      )
     }
     let samples = outputs.shape[axis]
     self.output = axis
@@ -56,7 +57,8 @@ struct BatchAxes {
         of: target.shape, for: outputs.shape, axis, name, options, path)
     }
     if options.batchAxis == nil {
-      let all = zip(inputs.map { "'\(Printable.line($0.name))'" }, self.inputs)
+      let all =
+        zip(inputs.map { "'\(Printable.line($0.name))'" }, self.inputs)
         + [("the output '\(Printable.line(name))'", axis)]
       let told = all.filter { $1 > 0 }.map { "axis \($1) of \($0)" }
       if !told.isEmpty {

@@ -20,6 +20,12 @@ enum GivenInputs {
       if deciding.contains(input.name) {
         return type.shape.count == 1 || type.shape[0] != samples
       }
+      // A row of the only size that the model takes, which is not that of the samples: scales, bounds.
+      if type.shape.rank == 1, type.shape[0] != samples,
+        input.dimensions == [.fixed(type.shape[0])]
+      {
+        return true
+      }
       // A single number that the model takes as no batch.
       return type.shape.count == 1 && samples > 1 && input.dimensions?.first == .fixed(1)
     }

@@ -145,7 +145,8 @@ struct ModelData {
           + (fitting > 0 ? "use \(option: .samples, "\(fitting)"), or allow more." : "allow more."))
     }
     func read(_ key: String, _ axis: Int) throws -> Tensor {
-      var tensor = try axis == 0
+      var tensor =
+        try axis == 0
         ? rows.map { try source.tensor(key, rows: $0) } ?? source.tensor(key)
         : source.tensor(key).batchFirst(axis)
       if axis > 0, let rows { tensor = try tensor.rows(rows) }

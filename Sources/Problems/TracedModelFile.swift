@@ -30,9 +30,7 @@ struct TracedModelFile {
       of: choice.parameters, data.inputTypes, samples: fixedBatch, record: record)
     readings =
       choice.model.readings + data.readings
-      + choice.model.readings(
-        of: record,
-        given: data.given.compactMapValues { $0.shape.count == 1 ? $0.doubles[0] : nil })
+      + choice.model.readings(of: record, given: data.given)
     outputType = program.outputTypes[0]
     parameters = choice.parameters.reached(by: program)
     try checkOutput()

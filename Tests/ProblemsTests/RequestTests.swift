@@ -28,6 +28,7 @@ import Training
     model.parameters = "*.weight"
     model.frozen = "encoder.*"
     model.samples = 7
+    model.batchAxis = 1
     model.training = true
     model.saved = "p.onnx"
     model.l2 = 0.25

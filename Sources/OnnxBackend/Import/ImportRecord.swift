@@ -13,6 +13,8 @@ public final class ImportRecord {
     var node: String
     var count: String
     var steps: Int
+    /// The steps that it was given; nil where only its condition ends it.
+    var limit: Int?
   }
 
   private(set) var branches: [Branch] = []
@@ -45,51 +47,68 @@ extension OnnxModel {
 
   /// The branches and loops of an import, where the data decided.
   ///
-  /// - Parameter numbers: of the inputs that hold one.
-  public func readings(of record: ImportRecord, given numbers: [String: Double]) -> [Reading] {
-    let nodes = proto.graph.node
-    func reason(_ names: [String]) -> String? {
-      let origins = names.map { Origins(of: [$0], in: nodes) }
-      let known = Set(inputs.map(\.name))
-      let deciding = origins.reduce(into: Set<String>()) { $0.formUnion($1.names) }
-        .intersection(known).sorted()
-      let shown = deciding.map { name in
-        Printable.line("'\(name)'" + (numbers[name].map { " (\(Wording.number($0)))" } ?? ""))
-      }
-      if !shown.isEmpty { return "\(Wording.list(shown)) in the data" }
-      return origins.contains { $0.readsSizes } ? "the sizes of the data" : nil
-    }
-    var readings: [Reading] = []
-    let branches = record.branches.filter { reason([$0.condition]) != nil }
-    if let why = reason(branches.map(\.condition)) {
-      let told = branches.prefix(3).map {
-        "'\(Printable.line($0.node))' takes its \($0.isThen ? "then" : "else") branch"
-      }
-      let rest = branches.count > 3 ? ["\(branches.count - 3) more theirs"] : []
-      readings.append(
+  /// - Parameter given: the inputs whose numbers were known.
+  public func readings(of record: ImportRecord, given: [String: Tensor]) -> [Reading] {
+    let branches = told(
+      record.branches.map { branch in
+        (branch.node, branch.condition, "takes its \(branch.isThen ? "then" : "else") branch")
+      }, given)
+    let loops = told(
+      record.loops.map { loop in
+        let most = loop.limit.flatMap { $0 > loop.steps ? " of at most \($0)" : nil } ?? ""
+        return (loop.node, loop.count, "takes \(Wording.count(loop.steps, "step"))\(most)")
+      }, given)
+    return [
+      branches.map {
         Reading(
-          "branches",
-          "Of the model's If nodes \(Wording.list(told + rest)), as \(why) \(Self.decide(why)); "
-            + "other data may take others.",
-          names: branches.map(\.node)))
-    }
-    let loops = record.loops.filter { reason([$0.count]) != nil }
-    if let why = reason(loops.map(\.count)) {
-      let told = loops.prefix(3).map {
-        "'\(Printable.line($0.node))' takes \(Wording.count($0.steps, "step"))"
-      }
-      let rest = loops.count > 3 ? ["\(loops.count - 3) more theirs"] : []
-      readings.append(
-        Reading(
-          "loops",
-          "Of the model's loops \(Wording.list(told + rest)), as \(why) \(Self.decide(why)).",
-          names: loops.map(\.node)))
-    }
-    return readings
+          "branches", "Of the model's If nodes \($0.text); other data may take others.",
+          names: $0.nodes)
+      },
+      loops.map { Reading("loops", "Of the model's loops \($0.text).", names: $0.nodes) },
+    ].compactMap { $0 }
   }
 
-  private static func decide(_ why: String) -> String {
-    why.hasPrefix("the sizes") || why.contains(" and ") ? "decide" : "decides"
+  /// What the nodes do that the data decide about, those of one reason together; nil where there are none.
+  private func told(
+    _ entries: [(node: String, value: String, text: String)], _ given: [String: Tensor]
+  ) -> (text: String, nodes: [String])? {
+    var reasons: [(why: String, parts: [String])] = []
+    var nodes: [String] = []
+    for entry in entries {
+      guard let why = reason(entry.value, given) else { continue }
+      nodes.append(entry.node)
+      let part = "'\(Printable.line(entry.node))' \(entry.text)"
+      if let place = reasons.firstIndex(where: { $0.why == why }) {
+        reasons[place].parts.append(part)
+      } else {
+        reasons.append((why, [part]))
+      }
+    }
+    let texts = reasons.map { why, parts in
+      let rest = parts.count > 3 ? ["\(parts.count - 3) more theirs"] : []
+      return "\(Wording.list(parts.prefix(3) + rest)), as \(why)"
+    }
+    return texts.isEmpty ? nil : (texts.joined(separator: "; "), nodes)
+  }
+
+  /// What of the data decides a value; nil where nothing does.
+  private func reason(_ name: String, _ given: [String: Tensor]) -> String? {
+    let origins = Origins(of: [name], in: proto.graph.node)
+    let deciding = origins.names.intersection(inputs.map(\.name)).sorted()
+    let shown = deciding.map { name in
+      Printable.line("'\(name)'" + (given[name].flatMap(Self.number).map { " (\($0))" } ?? ""))
+    }
+    guard shown.isEmpty else {
+      return "\(Wording.list(shown)) in the data \(shown.count == 1 ? "decides" : "decide")"
+    }
+    return origins.readsSizes ? "the sizes of the data decide" : nil
+  }
+
+  /// The only number of a tensor; nil where there are more.
+  private static func number(_ value: Tensor) -> String? {
+    guard value.shape.count == 1 else { return nil }
+    let number = value.doubles[0]
+    return value.element == .bool ? "\(number != 0)" : Wording.number(number)
   }
 }
 

@@ -4,23 +4,32 @@ extension OnnxModel {
   /// What was decided about the numbers in the file: see ``Reading``.
   public var readings: [Reading] {
     var readings: [Reading] = []
-    let isQuantized = uses([
-      "QuantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "QLinearConv",
-      "QLinearMatMul", "QGemm", "QLinearAdd", "QLinearMul", "MatMulInteger", "ConvInteger",
-    ])
-    if !quantized.names.isEmpty || isQuantized {
+    var parts: [String] = []
+    if !quantized.names.isEmpty {
       let count = quantized.names.count
-      let weights =
-        count == 0
-        ? ""
-        : "\(Wording.count(count, "integer tensor")) (\(Self.some(quantized.names))) \(count == 1 ? "is" : "are") "
-          + "taken as the real numbers that the integers stand for, and training moves those; "
+      parts.append(
+        "\(Wording.count(count, "integer tensor")) (\(Self.some(quantized.names))) "
+          + "\(count == 1 ? "is" : "are") taken as the real numbers that the integers stand for, "
+          + "and training moves those")
+    }
+    if uses(Self.roundingOperators) {
+      parts.append(
+        "activations keep the range of their integers but are not rounded, since a rounded loss has "
+          + "no derivative; the loss differs a little from the file's own")
+    }
+    if !parts.isEmpty {
       readings.append(
         Reading(
-          "quantised",
-          "The model is quantised: \(weights)activations keep the range of their integers but are not "
-            + "rounded, since a rounded loss has no derivative; the loss differs a little from the "
-            + "file's own.", names: quantized.names))
+          "quantised", "The model is quantised: \(parts.joined(separator: "; ")).",
+          names: quantized.names))
+    }
+    let random = randomNodes
+    if !random.isEmpty {
+      readings.append(
+        Reading(
+          "random-nodes",
+          "The graph draws random numbers in \(Self.some(random)): one draw by --seed is kept, the "
+            + "same for every sample and step.", names: random))
     }
     let half = proto.graph.initializer.filter {
       [.float16, .bfloat16].contains(TensorFormat(rawValue: $0.dataType))
@@ -35,6 +44,25 @@ extension OnnxModel {
             + "\(reader.floating?.rawValue ?? "float32").", names: half.map(\.name)))
     }
     return readings
+  }
+
+  /// The operators that round activations: see `OperatorCatalogue.quantization`.
+  private static let roundingOperators: Set<String> = [
+    "QuantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM",
+    "QLinearConv", "QLinearMatMul", "QGemm", "QLinearAdd", "QLinearMul", "QLinearSigmoid",
+    "QLinearLeakyRelu", "QLinearSoftmax", "QLinearGlobalAveragePool", "QLinearConcat",
+    "MatMulInteger", "ConvInteger", "MatMulIntegerToFloat", "QAttention",
+  ]
+
+  private var randomNodes: [String] {
+    var names: [String] = []
+    for nodes in [proto.graph.node] + proto.functions.map(\.node) {
+      nodes.forEachNested { node in
+        guard OperatorCatalogue.randomOperators.contains(node.opType) else { return }
+        names.append(node.name.isEmpty ? node.output.first ?? node.opType : node.name)
+      }
+    }
+    return names
   }
 
   private static func some(_ names: [String]) -> String {

@@ -126,9 +126,9 @@ extension OnnxModel {
     else { return nil }
     return type.shape.dim.map { dimension in
       switch dimension.value {
-      case .dimValue(let size)?: .fixed(Int(size))
+      case .dimValue(let size)? where size >= 0: .fixed(Int(size))
       case .dimParam(let name)?: .symbolic(name)
-      case nil: .symbolic("")
+      case .dimValue?, nil: .symbolic("")
       }
     }
   }

@@ -113,7 +113,7 @@ public struct OnnxModel: Sendable {
     }
     outputs = proto.graph.output.map(\.name)
     storedTypes = proto.storedTypes
-    quantized = QuantizedWeights(proto.graph, initializers)
+    quantized = try QuantizedWeights(proto.graph, initializers, reader)
     proto.graph.node = quantized.nodes
     for name in quantized.added { proto.graph.initializer.append(.with { $0.name = name }) }
     self.initializers = quantized.initializers
@@ -150,6 +150,8 @@ public struct OnnxModel: Sendable {
       try type.hasShape
       ? type.shape.dim.map { dimension -> Dimension in
         switch dimension.value {
+        // Some exporters write -1 for a size that the data have.
+        case .dimValue(-1)?: return .symbolic("")
         case .dimValue(let size)?:
           guard GraphImporter.isReasonable([Int(size)]) else {
             throw OnnxModelError("The input '\(info.name)' has the impossible size \(size)")

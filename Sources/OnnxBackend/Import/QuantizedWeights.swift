@@ -10,14 +10,15 @@ import TensorPrograms
 /// Inference, 2018, section 2.1; onnxruntime/docs/ContribOperators.md.
 struct QuantizedWeights {
   /// Initializers that hold real numbers now, in the order of the nodes that read them.
-  private(set) var names: [String] = []
-  private(set) var nodes: [Onnx_NodeProto]
-  private(set) var initializers: [String: Tensor]
-  /// Weights that two scales make different numbers of, each under a name of its own.
-  private(set) var added: [String] = []
+  var names: [String] = []
+  var nodes: [Onnx_NodeProto]
+  var initializers: [String: Tensor]
+  /// Weights that two scales make different numbers of, each under a name of its own, and weights of Constant
+  /// nodes.
+  var added: [String] = []
   /// The scales of all these, which the weights already hold.
-  private(set) var scales: Set<String> = []
-  private let readers: [String: [Int]]
+  var scales: Set<String> = []
+  private(set) var readers: [String: [Int]] = [:]
 
   /// Where an operator has an integer tensor, its scale and its zero point.
   private struct Slot {
@@ -40,11 +41,15 @@ struct QuantizedWeights {
   /// The attribute that names the inputs of a node which hold real numbers.
   static let attribute = "real_inputs"
 
-  init(_ graph: Onnx_GraphProto, _ initializers: [String: Tensor]) {
+  /// - Throws: `OnnxModelError` for a weight of a Constant node that cannot be read.
+  init(
+    _ graph: Onnx_GraphProto, _ initializers: [String: Tensor], _ reader: TensorReader
+  ) throws {
     nodes = graph.node
     self.initializers = initializers
-    var readers: [String: [Int]] = [:]
-    for (index, node) in graph.node.enumerated() {
+    try takeWeightsFromConstants(reader)
+    let initializers = self.initializers
+    for (index, node) in nodes.enumerated() {
       for name in node.input { readers[name, default: []].append(index) }
       for attribute in node.attribute where attribute.hasG {
         // What a graph inside reads is left as it is.
@@ -54,7 +59,7 @@ struct QuantizedWeights {
       }
     }
     for output in graph.output { readers[output.name, default: []].append(-1) }
-    self.readers = readers
+    unpack(graph.initializer)
     moveDequantizationToWeights()
     replace()
     replaceBiases(of: initializers)
@@ -64,7 +69,8 @@ struct QuantizedWeights {
     let isMicrosoft = node.canonicalDomain == "com.microsoft"
     guard isMicrosoft || node.canonicalDomain.isEmpty else { return [] }
     switch node.opType {
-    case "DequantizeLinear": return [Slot(weight: 0, scale: 1, zero: 2, axis: node.number("axis", 1))]
+    case "DequantizeLinear":
+      return [Slot(weight: 0, scale: 1, zero: 2, axis: node.number("axis", 1))]
     case "QLinearConv": return [Slot(weight: 3, scale: 4, zero: 5, axis: 0)]
     case "QLinearMatMul":
       return [
@@ -76,6 +82,9 @@ struct QuantizedWeights {
       return [Slot(weight: 1, scale: 2, zero: 3, axis: -1)]
     case "MatMulIntegerToFloat" where isMicrosoft:
       return [Slot(weight: 1, scale: 3, zero: 5, axis: -1)]
+    case "QAttention" where isMicrosoft: return [Slot(weight: 1, scale: 4, zero: 7, axis: -1)]
+    case "QEmbedLayerNormalization" where isMicrosoft:
+      return (2...6).map { Slot(weight: $0, scale: $0 + 6, zero: $0 + 11, axis: 0) }
     case "QGemm" where isMicrosoft:
       return [Slot(weight: 3, scale: 4, zero: 5, axis: node.number("transB", 0) != 0 ? 0 : 1)]
     case "QLinearAdd" where isMicrosoft, "QLinearMul" where isMicrosoft:
@@ -84,6 +93,31 @@ struct QuantizedWeights {
       ]
     default: return []
     }
+  }
+
+  /// Weights, scales, zero points and biases that Constant nodes hold become initializers.
+  private mutating func takeWeightsFromConstants(_ reader: TensorReader) throws {
+    var wanted: Set<String> = []
+    for node in nodes {
+      let slots = Self.slots(of: node)
+      let biases = ["QLinearConv": 8, "QGemm": 6][node.opType].map { [$0] } ?? []
+      for index in slots.flatMap({ [$0.weight, $0.scale, $0.zero] }).compactMap({ $0 }) + biases {
+        if let name = node.input.at(index), initializers[name] == nil { wanted.insert(name) }
+      }
+    }
+    guard !wanted.isEmpty else { return }
+    var kept: [Onnx_NodeProto] = []
+    for node in nodes {
+      guard node.opType == "Constant", let name = node.output.first, wanted.contains(name),
+        let tensor = node.attribute.first(where: { $0.name == "value" && $0.hasT })?.t
+      else {
+        kept.append(node)
+        continue
+      }
+      initializers[name] = try reader.tensor(tensor, named: name)
+      added.append(name)
+    }
+    nodes = kept
   }
 
   // MARK: Weights
@@ -155,11 +189,12 @@ struct QuantizedWeights {
   }
 
   /// Nil where scale or zero point do not fit.
-  private static func dequantized(
+  static func dequantized(
     _ tensor: Tensor, _ scale: Tensor, _ zero: Tensor?, _ axis: Int, block: Int
   ) -> Tensor? {
     let shape = tensor.shape
-    guard scale.element.isFloating, zero?.shape.count ?? 1 <= scale.shape.count || scale.shape.count == 1
+    guard scale.element.isFloating,
+      zero?.shape.count ?? 1 <= scale.shape.count || scale.shape.count == 1
     else { return nil }
     let (scales, zeros) = (scale.doubles, zero?.doubles ?? [0])
     let axis = axis < 0 ? axis + shape.rank : axis
@@ -169,7 +204,7 @@ struct QuantizedWeights {
       let (stride, size) = (shape.strides[axis], shape[axis])
       if block > 0, like.rank == shape.rank {
         let strides = like.strides
-        let blocks = (size + block - 1) / block
+        let blocks = size / block + (size % block == 0 ? 0 : 1)
         guard like.removing([axis]) == shape.removing([axis]), like[axis] == blocks else {
           return nil
         }
@@ -252,7 +287,7 @@ struct QuantizedWeights {
 }
 
 extension Onnx_NodeProto {
-  fileprivate func number(_ name: String, _ fallback: Int) -> Int {
+  func number(_ name: String, _ fallback: Int) -> Int {
     attribute.first { $0.name == name }.map { Int($0.i) } ?? fallback
   }
 
@@ -261,7 +296,7 @@ extension Onnx_NodeProto {
   }
 
   /// Reads the real numbers `name` at an input from now on.
-  fileprivate mutating func readReal(_ index: Int, named name: String) {
+  mutating func readReal(_ index: Int, named name: String) {
     input[index] = name
     if opType == "DequantizeLinear" { return becomeIdentity() }
     let known = attribute.firstIndex { $0.name == QuantizedWeights.attribute }
@@ -278,7 +313,7 @@ extension Onnx_NodeProto {
 
 extension [String] {
   /// The name at a place; nil where there is none, or an empty one.
-  fileprivate func at(_ index: Int) -> String? {
+  func at(_ index: Int) -> String? {
     indices.contains(index) && !self[index].isEmpty ? self[index] : nil
   }
 }

@@ -74,7 +74,8 @@ final class TensorReader: Sendable {
   func externalBytes(of proto: Onnx_TensorProto) throws -> Data {
     let owner = "The tensor '\(proto.name)'"
     let dimensions = proto.dims.map(Int.init)
-    guard GraphImporter.isReasonable(dimensions), let format = TensorFormat(rawValue: proto.dataType)
+    guard GraphImporter.isReasonable(dimensions),
+      let format = TensorFormat(rawValue: proto.dataType)
     else { throw OnnxModelError("\(owner) has no size that could be read") }
     return try external(proto, owner, format.byteCount(of: Shape(dimensions)))
   }

@@ -43,7 +43,8 @@ extension OperatorCatalogue {
       }
       func note(_ steps: Int) {
         let count = node.node.input.first { !$0.isEmpty } ?? ""
-        node.importer.options.record?.took(.init(node: node.label, count: count, steps: steps))
+        node.importer.options.record?.took(
+          .init(node: node.label, count: count, steps: steps, limit: limit))
       }
       if limit != nil, count > unrolled(node) {
         let counter = node.builder.constant(Tensor([Int64(0)], shape: []))

@@ -22,7 +22,9 @@ extension OperatorCatalogue {
       OperatorRule("DynamicQuantizeLinear") { node in
         // Unrounded, every scale gives the same product: the simplest has no rounding of its own.
         let x = try node.floating(0)
-        return [x, x.builder.full(1, TensorType(x.element, [])), x.builder.full(0, .init(.int64, []))]
+        return [
+          x, x.builder.full(1, TensorType(x.element, [])), x.builder.full(0, .init(.int64, [])),
+        ]
       },
       OperatorRule("MatMulInteger", constants: [2, 3, 4]) { node in
         let a = try node.less(node.real(node.input(0)), zero: 2, axis: -2)
@@ -110,7 +112,7 @@ extension NodeContext {
   }
 
   /// Whether an input holds real numbers where the operator has integers: see `QuantizedWeights`.
-  private func isReal(_ index: Int) -> Bool {
+  func isReal(_ index: Int) -> Bool {
     ints(QuantizedWeights.attribute)?.contains(index) ?? false
   }
 
@@ -126,7 +128,7 @@ extension NodeContext {
     }
     let block = int("block_size", 0)
     if value.rank == x.rank, block > 0, value.shape.removing([axis]) == x.shape.removing([axis]),
-      value.shape[axis] == (x.shape[axis] + block - 1) / block
+      value.shape[axis] == x.shape[axis] / block + (x.shape[axis] % block == 0 ? 0 : 1)
     {
       let places = (0..<x.shape[axis]).map { Int64($0 / block) }
       return value.gather(
@@ -144,7 +146,7 @@ extension NodeContext {
   }
 
   /// The real numbers that the integers of an input stand for.
-  fileprivate func dequantized(
+  func dequantized(
     _ index: Int, scale: Int, zero: Int, axis: Int
   ) throws -> Traced {
     let x = try real(input(index))
