@@ -94,7 +94,7 @@ final class ConformanceCase: Sendable, CustomTestStringConvertible {
     do {
       let traced = try TracedCase(self, data, proto, element: nil)
       let expected = try tensors("output", proto.graph.output.count)
-      let tolerance = try tolerance()
+      let tolerance = try tolerance(proto.graph)
       let isQuantised = proto.graph.node.contains {
         $0.opType.contains("Quantize") || $0.opType.hasPrefix("QLinear")
           || $0.opType.hasSuffix("Integer")
@@ -174,10 +174,16 @@ final class ConformanceCase: Sendable, CustomTestStringConvertible {
     return String(text[range.upperBound...])
   }
 
-  private func tolerance() throws -> (relative: Double, absolute: Double) {
+  /// Half precision is computed with in float32: four units in its last place are allowed.
+  private func tolerance(
+    _ graph: Onnx_GraphProto
+  ) throws -> (relative: Double, absolute: Double) {
+    let types = (graph.input + graph.output).map(\.type.tensorType.elemType)
+      .compactMap(TensorFormat.init)
+    let half = types.contains(.bfloat16) ? 0x1p-6 : types.contains(.float16) ? 0x1p-9 : 0
     let data = try Data(contentsOf: folder.appendingPathComponent("tolerance.json"))
     let values = try JSONDecoder().decode([String: Double].self, from: data)
-    return (values["rtol"] ?? 1e-3, values["atol"] ?? 1e-7)
+    return (max(values["rtol"] ?? 1e-3, half), max(values["atol"] ?? 1e-7, half))
   }
 
   private func difference(

@@ -55,6 +55,11 @@ import Testing
     Form(
       name: "quantized_attention", tolerance: 0.1, readings: ["quantised"], parameters: 119,
       samples: 5),
+    Form(
+      name: "quantized_recognition", tolerance: 0.05, readings: ["quantised"], parameters: 291,
+      samples: 5),
+    Form(
+      name: "block_text", tolerance: 1e-4, readings: ["quantised"], parameters: 1808, samples: 5),
     Form(name: "four_bits", readings: ["quantised"], parameters: 1176, samples: 4),
     Form(
       name: "half_text", tolerance: 0.02, readings: ["half-precision"], parameters: 257,

@@ -12,7 +12,7 @@ extension OnnxModel {
           + "\(count == 1 ? "is" : "are") taken as the real numbers that the integers stand for, "
           + "and training moves those")
     }
-    if uses(Self.roundingOperators) {
+    if quantized.dropsRounding || uses(Self.roundingOperators) {
       parts.append(
         "activations keep the range of their integers but are not rounded, since a rounded loss has "
           + "no derivative; the loss differs a little from the file's own")
@@ -48,7 +48,7 @@ extension OnnxModel {
 
   /// The operators that round activations: see `OperatorCatalogue.quantization`.
   private static let roundingOperators: Set<String> = [
-    "QuantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM",
+    "QuantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeMatMul",
     "QLinearConv", "QLinearMatMul", "QGemm", "QLinearAdd", "QLinearMul", "QLinearSigmoid",
     "QLinearLeakyRelu", "QLinearSoftmax", "QLinearGlobalAveragePool", "QLinearConcat",
     "MatMulInteger", "ConvInteger", "MatMulIntegerToFloat", "QAttention",

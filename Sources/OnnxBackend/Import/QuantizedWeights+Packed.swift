@@ -169,6 +169,7 @@ extension QuantizedWeights {
     }
     for (name, value, scale) in made { store(value, as: name, scales: [scale]) }
     (nodes[index].opType, nodes[index].domain) = ("LSTM", "")
+    dropsRounding = true
     nodes[index].input = Array(node.input.prefix(8))
   }
 }

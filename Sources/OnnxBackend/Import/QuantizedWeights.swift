@@ -18,6 +18,8 @@ struct QuantizedWeights {
   var added: [String] = []
   /// The scales of all these, which the weights already hold.
   var scales: Set<String> = []
+  /// Whether a node that is plain now would round what comes in.
+  var dropsRounding = false
   private(set) var readers: [String: [Int]] = [:]
 
   /// Where an operator has an integer tensor, its scale and its zero point.

@@ -606,12 +606,69 @@ def quantized_attention():
          {"hidden": normal(5, 4, size), "target": labels(5, 4, below=3)}, domains=[ms])
 
 
+def quantized_recognition():
+    """A recogniser whose integers are in Constant nodes: a fused convolution of dequantised weights, then
+    a dynamically quantised recurrence, scored from both ends."""
+    g = Quantized("p2o.")
+    ms = "com.microsoft"
+    x = g.input("x", TensorProto.FLOAT, [-1, 1, 3, -1])
+    g.keeps_constants = True
+    weight = g.dequantized(normal(4, 1, 3, 3), I8, 0, "conv")
+    g.keeps_constants = False
+    h = g("FusedConv", x, weight, g.weight(normal(4)), domain=ms, pads=[0, 1, 0, 1], activation="LeakyRelu",
+          activation_params=[0.1])
+    h = g("Transpose", g("Squeeze", h, [2]), perm=[2, 0, 1])
+
+    def stored(array, name):
+        parts = [quantized(a.T.copy(), I8, None) for a in array]
+        return [g.weight(np.stack([p[i] for p in parts]), f"{name}{end}")
+                for i, end in enumerate(["_quantized", "_scale", "_zero_point"])]
+
+    w, r = stored(normal(2, 12, 4), "lstm.w"), stored(normal(2, 12, 3), "lstm.r")
+    y, _, _ = g("DynamicQuantizeLSTM", h, w[0], r[0], g.weight(normal(2, 24), "lstm.b"), "", "", "", "",
+                *w[1:], *r[1:], outputs=3, domain=ms, hidden_size=3, direction="bidirectional")
+    y = g("Reshape", g("Transpose", y, perm=[2, 0, 1, 3]), [0, 0, -1])
+    y = g.dynamic(y, normal(6, 5), normal(5), "fc")
+    save("quantized_recognition", g, [(y, TensorProto.FLOAT, [-1, -1, 5])],
+         {"x": normal(5, 1, 3, 6), "target": labels(5, 6, below=5)}, domains=[ms])
+
+
+def block_text():
+    """A text decoder after the optimizer: a table of 4 bits in blocks, attention with a bias, a mask and
+    earlier keys, a second table and an encoder's embeddings, quantised."""
+    g = Quantized()
+    ms = "com.microsoft"
+    size = 32
+    ids = g.input("input_ids", TensorProto.INT32, ["batch", "sequence"])
+    segments = g.input("token_type_ids", TensorProto.INT32, ["batch", "sequence"])
+    mask = g.input("attention_mask", TensorProto.INT32, ["batch", "sequence"])
+    packed = random.integers(0, 256, size=(9, size // 2)).astype(U8)
+    x = g("GatherBlockQuantized", g.weight(packed, "embed.qweight"), ids,
+          g.weight(np.abs(normal(9, size // 16, scale=0.1)), "embed.scales"), domain=ms, block_size=16,
+          quantize_axis=1, gather_axis=0)
+    tables = [quantized(normal(rows, size), U8) for rows in (9, 8, 2)] + [
+        quantized(a, U8) for a in (np.abs(normal(size)), normal(size))]
+    names = ["word", "position", "segment", "gamma", "beta"]
+    stored = [[g.weight(part, f"{name}{end}") for part, end in zip(table, ["", "_scale", "_zero"])]
+              for name, table in zip(names, tables)]
+    whole, scales, zeros = zip(*stored)
+    e, _ = g("QEmbedLayerNormalization", ids, segments, *whole, "", *scales, *zeros, outputs=2, domain=ms)
+    x = g("Add", x, e)
+    q, k, v = [g("MatMul", x, g.weight(normal(size, 8, scale=0.2), f"{n}.weight")) for n in "qkv"]
+    y = g("MultiHeadAttention", q, k, v, g.weight(normal(24), "qkv.bias"), mask,
+          g.weight(normal(1, 2, 4, 4), "position_bias"), domain=ms, num_heads=2)
+    y = g("QuickGelu", y, domain=ms, alpha=1.5)
+    y = g("MatMul", y, g.weight(normal(8, 3), "head"))
+    m = np.ones((5, 4), I32)
+    m[1::2, 3:] = 0
+    save("block_text", g, [(y, TensorProto.FLOAT, ["batch", "sequence", 3])],
+         {"input_ids": labels(5, 4, below=9).astype(I32), "token_type_ids": labels(5, 4, below=2).astype(I32),
+          "attention_mask": m, "target": labels(5, 4, below=3)}, domains=[ms])
+
+
 if __name__ == "__main__":
     for make in [quantized_speech, quantized_text, quantized_vision, quantized_matmul, four_bits,
                  paddle_detection, paddle_recognition, voice_activity, scripted_loop, counted_loop,
                  merged_decoder, half_text, brain_text, frames_first, no_batch, one_image, synthesis, face,
-                 super_resolution, quantized_attention]:
-        try:
-            make()
-        except Exception as error:
-            print(make.__name__, "FAILED", error)
+                 super_resolution, quantized_attention, quantized_recognition, block_text]:
+        make()

@@ -6,17 +6,17 @@ import TensorPrograms
 extension OperatorCatalogue {
   static let contributedAttention: [OperatorRule] = [
     microsoftAttention("EmbedLayerNormalization", [0, 1, 7, 8]) { node in
-      try node.embedded { try node.floating($0) }
+      try node.embedded(positions: 8) { try node.floating($0) }
     },
     microsoftAttention("QEmbedLayerNormalization", Array(0...1) + Array(7...17)) { node in
       let scales = [2: 8, 3: 9, 4: 10, 5: 11, 6: 12]
-      return try node.embedded { index in
+      return try node.embedded(positions: nil) { index in
         try node.dequantized(index, scale: scales[index]!, zero: scales[index]! + 5, axis: 0)
       }
     },
     microsoftAttention("Attention", [3, 6]) { node in
       let product = try node.matrixProduct(node.floating(0), node.floating(1))
-      let projected = try node.optionalInput(2).map { product + $0 } ?? product
+      let projected = node.optionalInput(2).map { product + $0 } ?? product
       return try node.attention(
         FusedHeads(of: projected, node, past: 4), mask: 3, bias: 5)
     },
@@ -185,7 +185,9 @@ extension NodeContext {
   }
 
   /// The sum of the embeddings of words, positions and segments, normalised; the lengths by the mask; the sum.
-  fileprivate func embedded(_ value: (Int) throws -> Traced) throws -> [Traced] {
+  fileprivate func embedded(
+    positions places: Int?, _ value: (Int) throws -> Traced
+  ) throws -> [Traced] {
     let ids = try input(0)
     guard ids.rank == 2, !ids.element.isFloating else {
       throw fail("it takes integers [batch, length], not \(ids.type)")
@@ -196,7 +198,7 @@ extension NodeContext {
       return table.gather(try self.places(places, in: table.shape[0]), axis: 0)
     }
     let positions =
-      optionalInput(8)
+      places.flatMap(optionalInput)
       ?? builder.constant(
         Tensor((0..<ids.shape[1]).map { Int64($0) }, shape: [1, ids.shape[1]]))
     var sum = try rows(2, ids) + rows(3, positions)
