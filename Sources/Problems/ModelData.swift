@@ -222,7 +222,7 @@ extension ModelData {
   var inputNames: [String] { wanted.map(\.name) }
 
   var readings: [Reading] {
-    guard targetType != nil, sampleCount == nil, apart != nil else { return axes.readings }
+    guard targetType != nil, sampleCount == nil else { return axes.readings }
     return axes.readings + [
       Reading(
         "one-batch",

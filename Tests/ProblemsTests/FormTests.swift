@@ -151,6 +151,15 @@ import Testing
     #expect(try objective.value(at: problem.start).isFinite)
   }
 
+  /// Where states have their samples elsewhere than the inputs, that is said, too.
+  @Test func `a batch that nothing names is one batch`() throws {
+    var form = try #require(Self.all.first { $0.name == "frames_first" })
+    form.batchAxis = nil
+    #expect(try objective(form).0.readings.map(\.id) == ["one-batch"])
+    form.batchAxis = 3
+    #expect { try objective(form) } throws: { "\($0)".contains("axes are 0 to 2") }
+  }
+
   /// Those of this suite: others come and go with the file's other traces.
   private static let ownIds: Set<String> = [
     "quantised", "half-precision", "batch-axis", "branches", "loops", "one-batch", "random-nodes",
