@@ -115,8 +115,9 @@ let package = Package(
       name: "ProblemsTests",
       dependencies: [
         "eigenstep", "Problems", "Diagnosis", "Training", "OnnxBackend", "TensorFiles",
-        "TensorPrograms", "LinearMaps", "Presentation", "ProgramRuns",
-      ]),
+        "TensorPrograms", "LinearMaps", "Presentation", "ProgramRuns", "Curvature",
+      ],
+      exclude: ["Forms"]),
     .testTarget(
       name: "CommandLineTests",
       dependencies: [

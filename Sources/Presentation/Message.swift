@@ -103,8 +103,8 @@ extension Message: ExpressibleByStringInterpolation {
 extension Message {
   /// What messages tell to change.
   public enum Option: String, Sendable, CaseIterable {
-    case data, dropped, executor, features, frozen, kept, l2, loss, lossOutput, memory, missing,
-      model
+    case batchAxis, data, dropped, executor, features, frozen, kept, l2, loss, lossOutput, memory
+    case missing, model
     case optimizer, output, parameters, precision, preconditioning, rate, samples, steps, target
     /// The listing of a model's stored tensors, which is no field.
     case listing
@@ -119,6 +119,7 @@ extension Message {
 
     public var flag: String {
       switch self {
+      case .batchAxis: "--batch-axis"
       case .dropped: "--drop"
       case .frozen: "--freeze"
       case .kept: "--keep"

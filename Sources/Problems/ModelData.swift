@@ -18,6 +18,12 @@ struct ModelData {
   var targetName: String
   /// Samples where all arrays share a leading axis; nil where they do not.
   var sampleCount: Int?
+  /// Where inputs, output and target have their samples in the file; here they come first.
+  let axes: BatchAxes
+  /// Inputs that are the same for all samples, as the model takes them.
+  let given: [String: Tensor]
+  /// Why samples cannot be told from the arrays' sizes, should the target not fit the output of all.
+  let apart: DiagnosisFailure?
   private let path: String
   /// Nil where there is nothing to read.
   private let source: (any TensorSource)?
@@ -38,6 +44,7 @@ struct ModelData {
     keys = []
     rows = nil
     imputed = []
+    (axes, given, apart) = (BatchAxes(), [:], nil)
   }
 
   /// Reads headers alone.
@@ -64,13 +71,31 @@ struct ModelData {
             ? "add \(option: .target, rest[0]) if that is the target."
             : "name the target with \(option: .target)."))
     }
-    let all = keys + (needsTarget ? [targetKey] : [])
-    let sizes = try all.map { try source.type(of: $0).shape.dimensions.first }
+    let output = try DiagnosisProblem.output(of: model, options)
+    let isGiven = GivenInputs.choose(
+      wanted, try keys.map { try source.type(of: $0) },
+      deciding: model.decidingInputs(for: [output]))
+    var given: [String: Tensor] = [:]
+    for (input, key) in zip(zip(wanted, keys), isGiven).filter(\.1).map(\.0) {
+      given[input.name] = try Self.converted(source.tensor(key), key: key, path: path, for: input)
+    }
+    let wanted = zip(wanted, isGiven).filter { !$1 }.map(\.0)
+    keys = zip(keys, isGiven).filter { !$1 }.map(\.0)
+    let axes = try BatchAxes(
+      of: model, output: output, inputs: wanted, types: keys.map { try source.type(of: $0) },
+      given: given, target: needsTarget ? source.type(of: targetKey) : nil, options: options,
+      path: path)
+    let all = zip(keys, axes.inputs) + (needsTarget ? [(targetKey, axes.target)] : [])
+    let sizes = try all.map { key, axis -> Int? in
+      let sizes = try source.type(of: key).shape.dimensions
+      return axis < sizes.count ? sizes[axis] : nil
+    }
     let shared = sizes.first.flatMap { first in sizes.allSatisfy { $0 == first } ? first : nil }
+    var apart: DiagnosisFailure?
     if needsTarget, shared == nil, let input = keys.first {
       let shapes = try (source.type(of: input).shape, source.type(of: targetKey).shape)
-      if shapes.0.dimensions.first != shapes.1.dimensions.first {
-        throw DiagnosisFailure(
+      if sizes.first != sizes.last {
+        apart = DiagnosisFailure(
           .badData,
           "\(path): '\(input)' has the shape \(shapes.0) and the target '\(targetKey)' \(shapes.1): "
             + "they are not of the same samples.")
@@ -89,8 +114,9 @@ struct ModelData {
       }
       rows = 0..<samples
     }
-    func type(_ key: String) throws -> TensorType {
+    func type(_ key: String, _ axis: Int) throws -> TensorType {
       var type = try source.type(of: key)
+      if axis > 0 { type = type.batchFirst(axis) }
       if let rows { type.shape[0] = rows.count }
       guard type.shape.count > 0 else {
         throw DiagnosisFailure(
@@ -98,10 +124,13 @@ struct ModelData {
       }
       return type
     }
-    inputTypes = try zip(wanted, keys).map { TensorType($0.element, try type($1).shape) }
-    targetType = needsTarget ? try type(targetKey) : nil
+    inputTypes = try zip(wanted, zip(keys, axes.inputs)).map {
+      TensorType($0.element, try type($1.0, $1.1).shape)
+    }
+    targetType = needsTarget ? try type(targetKey, axes.target) : nil
     targetName = targetKey
     sampleCount = rows?.count ?? shared
+    (self.axes, self.given, self.apart) = (axes, given, apart)
     self.path = path
     self.source = source
     self.wanted = wanted
@@ -134,16 +163,21 @@ struct ModelData {
           + "\(Wording.number(Double(memory) / 0x1p30)) GiB that \(option: .memory) allows; "
           + (fitting > 0 ? "use \(option: .samples, "\(fitting)"), or allow more." : "allow more."))
     }
-    func read(_ key: String, mayMiss: Bool = false) throws -> Tensor {
-      let tensor = try rows.map { try source.tensor(key, rows: $0) } ?? source.tensor(key)
+    func read(_ key: String, _ axis: Int, mayMiss: Bool = false) throws -> Tensor {
+      var tensor =
+        try axis == 0
+        ? rows.map { try source.tensor(key, rows: $0) } ?? source.tensor(key)
+        : source.tensor(key).batchFirst(axis)
+      if axis > 0, let rows { tensor = try tensor.rows(rows) }
       if !mayMiss { try source.checkFinite(tensor, of: key) }
       return tensor
     }
-    inputs = try zip(wanted, keys).map { input, key in
+    inputs = try zip(wanted, zip(keys, axes.inputs)).map { input, place in
       try Self.converted(
-        read(key, mayMiss: imputed.contains(input.name)), key: key, path: path, for: input)
+        read(place.0, place.1, mayMiss: imputed.contains(input.name)), key: place.0, path: path,
+        for: input)
     }
-    target = targetType == nil ? nil : try read(targetName)
+    target = targetType == nil ? nil : try read(targetName, axes.target)
   }
 
   /// The array for an input: of its name; else, for an only input, `x` or the only array beside the target.
@@ -205,13 +239,30 @@ struct ModelData {
 }
 
 extension ModelData {
+  /// The inputs that are data, in the model's order.
+  var inputNames: [String] { wanted.map(\.name) }
+
+  var readings: [Reading] {
+    guard targetType != nil, sampleCount == nil else { return axes.readings }
+    return axes.readings + [
+      Reading(
+        "one-batch",
+        "The arrays do not share their first axis, so that all of them are measured as one batch; if "
+          + "samples lie on another axis of the output, name it with --batch-axis.",
+        names: keys + [targetName])
+    ]
+  }
+
   /// The size of the only batch that the model's inputs take.
   ///
   /// - Throws: `DiagnosisFailure` where they do not fill whole batches.
   func fixedBatch() throws -> Int? {
     guard let samples = sampleCount else { return nil }
-    let sizes = wanted.map { input -> Int? in
-      if case .fixed(let size)? = input.dimensions?.first { size } else { nil }
+    let sizes = zip(wanted, axes.inputs).map { input, axis -> Int? in
+      guard let dimensions = input.dimensions, axis < dimensions.count,
+        case .fixed(let size) = dimensions[axis]
+      else { return nil }
+      return size
     }
     guard let size = sizes.first ?? nil, size > 0, sizes.allSatisfy({ $0 == size })
     else { return nil }

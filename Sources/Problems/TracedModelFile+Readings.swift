@@ -5,7 +5,8 @@ import Presentation
 extension TracedModelFile {
   /// What was decided for the user.
   var readings: [Reading] {
-    choice.readings + choice.classicalReadings + fit.readings + export.readings + [leftOut].compactMap { $0 }
+    choice.readings + choice.classicalReadings + formReadings + fit.readings + export.readings
+      + [leftOut].compactMap { $0 }
   }
 
   /// What was found out about the model before anything is measured.

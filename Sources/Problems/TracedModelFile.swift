@@ -19,6 +19,8 @@ struct TracedModelFile {
   let export: ExportFindings
   /// The size of the only batch that the model takes; nil where any will do.
   private let fixedBatch: Int?
+  /// What was decided about the file's numbers, its graph and its samples.
+  let formReadings: [Reading]
   /// The node that allows only batches of one size, where the inputs do not say so.
   let writtenBatch: (size: Int, node: String)?
 
@@ -27,12 +29,15 @@ struct TracedModelFile {
     var fit = LossFit(choice)
     var fixedBatch = try data.fixedBatch()
     var written: (size: Int, node: String)?
-    func traced(_ samples: Int?) throws -> (ModelRun, Program) {
+    func traced(
+      _ samples: Int?, _ record: ImportRecord? = nil
+    ) throws -> (ModelRun, Program) {
       let run = ModelRun(
-        model: fit.model, output: choice.output, inputs: choice.inputs.map(\.name),
-        training: choice.options.training, seed: UInt64(bitPattern: Int64(seed)))
+        model: fit.model, output: choice.output, inputs: data.inputNames,
+        training: choice.options.training, seed: UInt64(bitPattern: Int64(seed)),
+        inputAxes: data.axes.inputs, outputAxis: data.axes.output, given: data.given)
       return (
-        run, try run.program(of: choice.parameters, data.inputTypes, samples: samples)
+        run, try run.program(of: choice.parameters, data.inputTypes, samples: samples, record: record)
       )
     }
     do { _ = try traced(fixedBatch) } catch {
@@ -62,7 +67,11 @@ struct TracedModelFile {
     outputType = program.outputTypes[0]
     let batch = data.targetType.map { Self.ofBatch($0, fixedBatch) }
     try fit.settle(outputs: outputType, target: batch, path: choice.dataPath ?? "")
-    (run, program) = try traced(fixedBatch)
+    let record = ImportRecord()
+    (run, program) = try traced(fixedBatch, record)
+    formReadings =
+      choice.model.readings + data.readings
+      + choice.model.readings(of: record, given: data.given)
     (self.run, self.fit, self.fixedBatch) = (run, fit, fixedBatch)
     parameters = choice.parameters.reached(by: program)
     export = ExportFindings(choice, parameters: parameters)
@@ -116,6 +125,7 @@ struct TracedModelFile {
     do {
       _ = try Program.trace(outputType, targetType) { loss.apply($0, $1) }
     } catch {
+      if let apart = data.apart { throw apart }
       throw DiagnosisFailure(
         .badData,
         "\(choice.dataPath ?? ""): the target '\(data.targetName)' is \(targetType) and the output "

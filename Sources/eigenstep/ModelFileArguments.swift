@@ -36,6 +36,13 @@ struct ModelFileArguments: ParsableArguments {
   @Option(parsing: .unconditional, help: "Only the first so many samples.")
   var samples: Int?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The output's axis of samples, as 1 of [time, batch, classes]. (default: the first, or the one "
+        + "that the file names so)", valueName: "axis"))
+  var batchAxis: Int?
+
   @Flag(help: "BatchNormalization and Dropout act as while training.")
   var training = false
 
@@ -53,13 +60,15 @@ struct ModelFileArguments: ParsableArguments {
     [
       ("--data", data != nil), ("--output", output != nil), ("--loss-output", lossOutput != nil),
       ("--freeze", freeze != nil), ("--list-parameters", listParameters),
-      ("--samples", samples != nil), ("--training", training), ("--as-logits", asLogits),
+      ("--samples", samples != nil), ("--batch-axis", batchAxis != nil), ("--training", training),
+      ("--as-logits", asLogits),
       ("--save-parameters", saveParameters != nil),
     ]
   }
 
   func check() throws {
     if let samples { try OptionValue.check(samples, "--samples", atLeast: 1) }
+    if let batchAxis { try OptionValue.check(batchAxis, "--batch-axis", atLeast: 0) }
     if let path = saveParameters?.lowercased(),
       !path.hasSuffix(".safetensors"), !path.hasSuffix(".onnx")
     {
@@ -80,6 +89,7 @@ struct ModelFileArguments: ParsableArguments {
     source.parameters = parameters
     source.frozen = freeze
     source.samples = samples
+    source.batchAxis = batchAxis
     source.training = training
     source.asLogits = asLogits
     source.saved = saveParameters

@@ -205,7 +205,7 @@ import Testing
     Refusal("too few bytes", "'w'", "24", "20") { $0.graph.initializer[0].rawData.removeLast(4) },
     Refusal("negative size", "'w'", "-2") { $0.graph.initializer[0].dims = [-2, -3] },
     Refusal("overflowing size", "'w'") { $0.graph.initializer[0].dims = [1 << 62, 1 << 62, 0] },
-    Refusal("half precision", "'w'", "float16") { $0.graph.initializer[0].dataType = 10 },
+    Refusal("text", "'w'", "string") { $0.graph.initializer[0].dataType = 8 },
     Refusal("shapes that do not fit", "'bias'", "Add", "[3]") {
       $0.graph.initializer[0] = tensor("w", [2, 2], [1, 2, 3, 4])
     },

@@ -31,6 +31,7 @@ import Training
     model.parameters = "*.weight"
     model.frozen = "encoder.*"
     model.samples = 7
+    model.batchAxis = 1
     model.training = true
     model.asLogits = true
     model.saved = "p.onnx"

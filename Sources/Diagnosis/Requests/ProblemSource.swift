@@ -45,6 +45,7 @@ public enum ProblemSource: Sendable, Equatable {
       }
     case .model(let model):
       try RequestError.check(model.samples, path + ".samples", atLeast: 1)
+      try RequestError.check(model.batchAxis, path + ".batchAxis", atLeast: 0)
       if let saved = model.saved?.lowercased(), !saved.hasSuffix(".safetensors"),
         !saved.hasSuffix(".onnx")
       {
@@ -123,6 +124,8 @@ public struct ModelFileRequest: Sendable, Equatable {
   public var frozen: String?
   /// Only the first so many samples.
   public var samples: Int?
+  /// The axis of the output that its samples lie along; nil for the first, or one that the file names so.
+  public var batchAxis: Int?
   /// Whether BatchNormalization and Dropout act as while training.
   public var training = false
   /// Where the parameters at the point of diagnosis go: a .safetensors or .onnx file.
@@ -203,7 +206,7 @@ extension TableRequest: Codable {
 extension ModelFileRequest: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable {
     case file, data, target, loss, output, lossOutput, parameters, frozen, samples, training, saved
-    case l2, asLogits
+    case l2, asLogits, batchAxis
   }
 
   public init(from decoder: any Decoder) throws {
@@ -220,6 +223,7 @@ extension ModelFileRequest: Codable {
     training = try fields.optional(.training) ?? training
     asLogits = try fields.optional(.asLogits) ?? asLogits
     saved = try fields.optional(.saved)
+    batchAxis = try fields.optional(.batchAxis)
     l2 = try fields.optional(.l2) ?? l2
   }
 }

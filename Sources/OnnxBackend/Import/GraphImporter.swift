@@ -34,6 +34,10 @@ final class GraphImporter {
     var isTraining = false
     var seed: UInt64 = 0
     var limits = OnnxModel.Limits()
+    /// Of integers of few bits, by name, the type in the file.
+    var storedTypes: [String: Int32] = [:]
+    /// Where branches and loops are noted.
+    var record: ImportRecord?
   }
 
   let builder: ProgramBuilder

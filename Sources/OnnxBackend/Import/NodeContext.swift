@@ -21,6 +21,9 @@ struct NodeContext {
   var outputCount: Int { (node.output.lastIndex { !$0.isEmpty } ?? -1) + 1 }
   var inputCount: Int { values.count }
 
+  /// The node's name, or that of its first output.
+  var label: String { node.name.isEmpty ? node.output.first ?? "" : node.name }
+
   func fail(_ why: String) -> OnnxModelError {
     OnnxModelError("\(node.place): \(why)")
   }

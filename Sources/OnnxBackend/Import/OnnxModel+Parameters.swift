@@ -43,7 +43,9 @@ extension OnnxModel {
     return (names + constants).compactMap { name in
       guard let value = initializers[name], value.element.isFloating else { return nil }
       var stored = StoredTensor(name: name, type: value.type, canBeTrained: smooth.contains(name))
-      if let reason = classical.constants[name] {
+      if let reason = classical.constants[name]
+        ?? (quantized.scales.contains(name) ? "the scale of a quantised weight" : nil)
+      {
         stored.reason = reason
         return stored
       }
@@ -177,7 +179,7 @@ extension Onnx_NodeProto {
     guard opType == "Constant", canonicalDomain.isEmpty, output.count == 1, attribute.count == 1,
       attribute[0].name == "value", attribute[0].hasT
     else { return nil }
-    let real: [Onnx_TensorProto.DataType] = [.float, .double]
+    let real: [Onnx_TensorProto.DataType] = [.float, .double, .float16, .bfloat16]
     return real.map(\.rawValue).contains(Int(attribute[0].t.dataType)) ? attribute[0].t : nil
   }
 }

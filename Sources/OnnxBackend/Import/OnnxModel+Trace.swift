@@ -9,17 +9,21 @@ extension OnnxModel {
   ///   - outputs: names of outputs, or of any value of the main graph.
   ///   - training: whether operators act as while training: Dropout drops, by `seed`, and
   ///     BatchNormalization takes the batch's statistics.
+  ///   - record: where branches taken and steps of loops are noted.
   ///   - builder: where the equations go; each names its node as its source.
   /// - Throws: `OnnxModelError` naming the node and the operator, or the input and both shapes.
   public func trace(
     parameters: [String: Traced] = [:], inputs given: [String: Traced], outputs: [String],
-    training: Bool = false, seed: UInt64 = 0, builder: ProgramBuilder
+    training: Bool = false, seed: UInt64 = 0, record: ImportRecord? = nil,
+    builder: ProgramBuilder
   ) throws -> [Traced] {
     let dependencies = Dependencies(of: outputs, in: proto.graph.node)
     try check(given)
     let importer = GraphImporter(
       builder: builder, reader: reader, functions: functions,
-      options: .init(isTraining: training, seed: seed, limits: limits))
+      options: .init(
+        isTraining: training, seed: seed, limits: limits, storedTypes: storedTypes,
+        record: record))
     let scope = Scope(
       builder: builder, constants: initializers.filter { parameters[$0.key] == nil }, parent: nil)
     for (name, value) in parameters {
@@ -112,5 +116,35 @@ struct Dependencies {
     }
     self.nodes = kept.reversed()
     self.names = names
+  }
+}
+
+extension OnnxModel {
+  /// The sizes that the file states for an output; nil where it states none.
+  public func outputDimensions(of name: String) -> [Dimension]? {
+    guard let info = proto.graph.output.first(where: { $0.name == name }),
+      case .tensorType(let type)? = info.type.value, type.hasShape
+    else { return nil }
+    return type.shape.dim.map { dimension in
+      switch dimension.value {
+      case .dimValue(let size)? where size >= 0: .fixed(Int(size))
+      case .dimParam(let name)?: .symbolic(name)
+      case .dimValue?, nil: .symbolic("")
+      }
+    }
+  }
+
+  /// The type of an output for inputs of these types.
+  ///
+  /// - Throws: as `trace`.
+  public func type(
+    of output: String, inputs: [(String, TensorType)], given: [String: Tensor],
+    training: Bool = false
+  ) throws -> TensorType {
+    let builder = ProgramBuilder()
+    var values = given.mapValues(builder.constant)
+    for (name, type) in inputs { values[name] = builder.input(type) }
+    return try trace(inputs: values, outputs: [output], training: training, builder: builder)[0]
+      .type
   }
 }

@@ -8,6 +8,12 @@ extension OnnxModel {
   /// - Throws: `OnnxModelError`, for a name or shape that does not fit, and for more than the 2 GB that
   ///   one ONNX file can hold.
   public func settingInitializers(_ values: [String: Tensor]) throws -> Data {
+    guard quantized.names.isEmpty else {
+      throw OnnxModelError(
+        "The model's weights are quantised, and a file of integers cannot hold '"
+          + "\(values.keys.sorted().first ?? quantized.names[0])' as training leaves it: save the "
+          + "parameters as safetensors", kind: .cannotWrite)
+    }
     var model = original
     for (name, value) in values {
       guard let known = initializers[name] else {
@@ -45,16 +51,12 @@ extension OnnxModel {
 extension Onnx_TensorProto {
   /// Replaces the elements; the type in the file stays.
   fileprivate mutating func setValue(_ value: Tensor) {
-    let element: ElementType = dataType == OnnxElement.float64.rawValue ? .float64 : .float32
-    let stored =
-      value.element == element
-      ? value : Tensor(value.doubles, type: TensorType(element, value.shape))
-    setBytes(stored.withUnsafeBytes { Data($0) })
+    setBytes((TensorFormat(rawValue: dataType) ?? .float32).bytes(of: value.doubles))
   }
 
   fileprivate mutating func setBytes(_ bytes: Data) {
     rawData = bytes
-    (floatData, doubleData) = ([], [])
+    (floatData, doubleData, int32Data) = ([], [], [])
     externalData = []
     dataLocation = .default
   }

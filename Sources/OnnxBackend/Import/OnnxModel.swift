@@ -62,13 +62,15 @@ public struct OnnxModel: Sendable {
   /// The type that all floating-point values take; nil for the file's own.
   public let element: ElementType?
 
-
   var proto: Onnx_ModelProto
   /// As the file has it, which is what is written.
   let original: Onnx_ModelProto
   let classical: ClassicalExport
   let reader: TensorReader
   let functions: FunctionTable
+  let quantized: QuantizedWeights
+  /// Of integers of few bits, by name, the type in the file.
+  let storedTypes: [String: Int32]
   let limits: Limits
   let signature: ExportSignature
 
@@ -114,7 +116,7 @@ public struct OnnxModel: Sendable {
     }
     try ModelCheck.check(original, limits: limits)
     classical = try ClassicalExport(original)
-    proto = classical.model
+    var proto = classical.model
     let element = element ?? (isUniform ? proto.graph.mostlyFloat64 ? .float64 : .float32 : nil)
     self.element = element
     functions = try FunctionTable(proto.functions)
@@ -137,7 +139,12 @@ public struct OnnxModel: Sendable {
       try Self.input($0, reader)
     }
     outputs = proto.graph.output.map(\.name)
-    self.initializers = initializers
+    storedTypes = proto.storedTypes
+    quantized = try QuantizedWeights(proto.graph, initializers, reader)
+    proto.graph.node = quantized.nodes
+    for name in quantized.added { proto.graph.initializer.append(.with { $0.name = name }) }
+    self.initializers = quantized.initializers
+    self.proto = proto
     self.reader = reader
     self.limits = limits
   }
@@ -170,6 +177,8 @@ public struct OnnxModel: Sendable {
       try type.hasShape
       ? type.shape.dim.map { dimension -> Dimension in
         switch dimension.value {
+        // Some exporters write -1 for a size that the data have.
+        case .dimValue(-1)?: return .symbolic("")
         case .dimValue(let size)?:
           guard GraphImporter.isReasonable([Int(size)]) else {
             throw OnnxModelError("The input '\(info.name)' has the impossible size \(size)")

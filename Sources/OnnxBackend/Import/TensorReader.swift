@@ -15,22 +15,23 @@ final class TensorReader: Sendable {
     self.limits = limits
   }
 
-  /// The element type for values that ONNX types `dataType`.
+  /// The element type for values that ONNX types `dataType`: half precision is computed with in float32,
+  /// integers of other widths in int64.
   func elementType(_ dataType: Int32, of owner: String) throws -> ElementType {
     switch Onnx_TensorProto.DataType(rawValue: Int(dataType)) {
-    case .float: return floating ?? .float32
+    case .float, .float16, .bfloat16: return floating ?? .float32
     case .double: return floating ?? .float64
     case .int32: return .int32
-    case .int64: return .int64
+    case .int64, .uint8, .int8, .uint16, .int16, .uint32, .uint64: return .int64
     case .bool: return .bool
     default:
       throw OnnxModelError(
-        "\(owner) has the element type \(Self.name(dataType)); float32, float64, int32, int64 and "
-          + "bool can be computed with: convert the model first")
+        "\(owner) has the element type \(Self.name(dataType)); floating-point numbers of 16 to 64 "
+          + "bits, integers of 8 to 64 and bool can be computed with: convert the model first")
     }
   }
 
-  /// The tensor's value. Integers of other widths become int64.
+  /// The tensor's value. Half precision becomes float32, integers of other widths int64.
   /// - Throws: `OnnxModelError`, before anything is allocated, where sizes and data disagree.
   func tensor(_ proto: Onnx_TensorProto, named name: String) throws -> Tensor {
     let owner = "The tensor '\(name)'"
@@ -43,16 +44,16 @@ final class TensorReader: Sendable {
       throw OnnxModelError(
         "\(owner) has \(shape.count) elements, more than the limit of \(limits.elements)")
     }
-    guard let format = Format(rawValue: proto.dataType) else {
+    guard let format = TensorFormat(rawValue: proto.dataType) else {
       throw OnnxModelError(
         "\(owner) has the element type \(Self.name(proto.dataType)), which cannot be computed with: "
           + "convert the model to float32 first")
     }
     let value: Tensor
     if proto.dataLocation == .external {
-      value = try format.tensor(external(proto, owner, shape.count * format.byteCount), shape)
+      value = try format.tensor(external(proto, owner, format.byteCount(of: shape)), shape)
     } else if !proto.rawData.isEmpty || shape.count == 0 {
-      let expected = shape.count * format.byteCount
+      let expected = format.byteCount(of: shape)
       guard proto.rawData.count == expected else {
         throw OnnxModelError(
           "\(owner) of shape \(shape) needs \(expected) bytes, but \(proto.rawData.count) are there"
@@ -73,9 +74,10 @@ final class TensorReader: Sendable {
   func externalBytes(of proto: Onnx_TensorProto) throws -> Data {
     let owner = "The tensor '\(proto.name)'"
     let dimensions = proto.dims.map(Int.init)
-    guard GraphImporter.isReasonable(dimensions), let format = Format(rawValue: proto.dataType)
+    guard GraphImporter.isReasonable(dimensions),
+      let format = TensorFormat(rawValue: proto.dataType)
     else { throw OnnxModelError("\(owner) has no size that could be read") }
-    return try external(proto, owner, Shape(dimensions).count * format.byteCount)
+    return try external(proto, owner, format.byteCount(of: Shape(dimensions)))
   }
 
   /// The bytes that the tensor names in a file in the model's folder.
@@ -150,77 +152,6 @@ enum RegularFile {
     }
     do { return try Data(contentsOf: file, options: .mappedIfSafe) } catch {
       throw OnnxModelError("the file '\(file.path)' cannot be read")
-    }
-  }
-}
-
-/// The element types that can be stored.
-private enum Format: Int32 {
-  case float32 = 1
-  case uint8 = 2
-  case int8 = 3
-  case uint16 = 4
-  case int16 = 5
-  case int32 = 6
-  case int64 = 7
-  case bool = 9
-  case float64 = 11
-  case uint32 = 12
-
-  var byteCount: Int {
-    switch self {
-    case .uint8, .int8, .bool: 1
-    case .uint16, .int16: 2
-    case .float32, .int32, .uint32: 4
-    case .float64, .int64: 8
-    }
-  }
-
-  /// From little-endian bytes, exactly as many as the shape needs.
-  func tensor(_ bytes: Data, _ shape: Shape) throws -> Tensor {
-    func read<T>(_: T.Type) -> [T] {
-      bytes.withUnsafeBytes { source in
-        [T](unsafeUninitializedCapacity: shape.count) { buffer, filled in
-          UnsafeMutableRawBufferPointer(buffer).copyMemory(from: source)
-          filled = shape.count
-        }
-      }
-    }
-    return switch self {
-    case .float32: Tensor(read(Float.self), shape: shape)
-    case .float64: Tensor(read(Double.self), shape: shape)
-    case .int32: Tensor(read(Int32.self), shape: shape)
-    case .int64: Tensor(read(Int64.self), shape: shape)
-    case .bool: Tensor(read(UInt8.self).map { $0 != 0 }, shape: shape)
-    case .uint8: Tensor(read(UInt8.self).map { Int64($0) }, shape: shape)
-    case .int8: Tensor(read(Int8.self).map { Int64($0) }, shape: shape)
-    case .uint16: Tensor(read(UInt16.self).map { Int64($0) }, shape: shape)
-    case .int16: Tensor(read(Int16.self).map { Int64($0) }, shape: shape)
-    case .uint32: Tensor(read(UInt32.self).map { Int64($0) }, shape: shape)
-    }
-  }
-
-  /// From the list of the type, or nil where it holds another number of elements.
-  func tensor(listedIn proto: Onnx_TensorProto, _ shape: Shape) -> Tensor? {
-    let count = shape.count
-    switch self {
-    case .float32:
-      return proto.floatData.count == count ? Tensor(proto.floatData, shape: shape) : nil
-    case .float64:
-      return proto.doubleData.count == count ? Tensor(proto.doubleData, shape: shape) : nil
-    case .int64:
-      return proto.int64Data.count == count ? Tensor(proto.int64Data, shape: shape) : nil
-    case .uint32:
-      return proto.uint64Data.count == count
-        ? Tensor(proto.uint64Data.map { Int64(truncatingIfNeeded: $0) }, shape: shape) : nil
-    case .int32:
-      return proto.int32Data.count == count ? Tensor(proto.int32Data, shape: shape) : nil
-    case .bool:
-      return proto.int32Data.count == count
-        ? Tensor(proto.int32Data.map { $0 != 0 }, shape: shape) : nil
-    case .uint8, .int8, .uint16, .int16:
-      return proto.int32Data.count == count
-        ? Tensor(proto.int32Data.map { Int64($0) }, shape: shape) : nil
     }
   }
 }

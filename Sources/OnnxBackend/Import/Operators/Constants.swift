@@ -64,10 +64,25 @@ extension OperatorCatalogue {
       return [isOne.converted(to: element)]
     },
     OperatorRule("Cast") { node in
-      [try node.input(0).converted(to: node.element(node.int("to", 0)))]
+      [try node.wrapped(node.input(0), to: node.int("to", 0))]
     },
     OperatorRule("CastLike", constants: [1]) { node in
       [try node.input(0).converted(to: node.input(1).element)]
     },
   ]
+}
+
+extension NodeContext {
+  /// `x` as the type that ONNX numbers `dataType`; of integers that do not fit its few bits, those bits.
+  fileprivate func wrapped(_ x: Traced, to dataType: Int) throws -> Traced {
+    let result = x.converted(to: try element(dataType))
+    let format = TensorFormat(rawValue: Int32(truncatingIfNeeded: dataType))
+    guard x.element == .int32 || x.element == .int64, let format, let range = format.range,
+      format != .int32
+    else { return result }
+    let count = range.upperBound - range.lowerBound + 1
+    // The remainder has the dividend's sign.
+    let rest = (result - range.lowerBound).binary(.remainder, result.scalar(count))
+    return rest.compare(.less, rest.scalar(0)).select(rest + count, rest) + range.lowerBound
+  }
 }

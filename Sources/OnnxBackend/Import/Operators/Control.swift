@@ -8,8 +8,10 @@ extension OperatorCatalogue {
       guard condition.shape.count == 1 else {
         throw node.fail("its condition must be one truth value, not \(condition.type)")
       }
-      return try node.subgraph(
-        condition.scalarValue != 0 ? "then_branch" : "else_branch", [])
+      let isThen = condition.scalarValue != 0
+      node.importer.options.record?.took(
+        .init(node: node.label, condition: node.node.input.first ?? "", isThen: isThen))
+      return try node.subgraph(isThen ? "then_branch" : "else_branch", [])
     },
     OperatorRule("Loop", constants: [0, 1]) { node in
       let start = try node.optionalConstant(1)
@@ -17,10 +19,12 @@ extension OperatorCatalogue {
         throw node.fail("its condition must be one truth value, not \(start!.type)")
       }
       let carries = try (2..<max(2, node.inputCount)).map(node.input)
-      guard let limit = try node.optionalIntegers(0)?.first else {
-        throw node.fail("it has no trip count that is known when the model is read")
-      }
-      let count = start.map { $0.scalarValue != 0 } ?? true ? max(0, limit) : 0
+      // Without a limit, or with one as good as none, its condition ends it.
+      let stated = try node.optionalIntegers(0)?.first
+      let limit = stated.flatMap { $0 <= node.foldingLimit ? $0 : nil }
+      let count =
+        start.map { $0.scalarValue != 0 } ?? true
+        ? max(0, limit ?? node.importer.options.limits.nodes) : 0
       let whole = node.builder.constant(Tensor([true], shape: []))
       func step(
         _ run: ([Traced]) throws -> [Traced], _ counter: Traced, _ condition: Traced,
@@ -37,10 +41,12 @@ extension OperatorCatalogue {
           Array(results.dropFirst(1 + carries.count))
         )
       }
-      guard count <= node.foldingLimit else {
-        throw node.fail("\(count) steps are too many")
+      func note(_ steps: Int) {
+        let count = node.node.input.first { !$0.isEmpty } ?? ""
+        node.importer.options.record?.took(
+          .init(node: node.label, count: count, steps: steps, limit: limit))
       }
-      if count > unrolled(node) {
+      if limit != nil, count > unrolled(node) {
         let counter = node.builder.constant(Tensor([Int64(0)], shape: []))
         let loop = try? node.scan("body", carries: [counter] + carries, stacked: [], count) {
           run, carries, _ in
@@ -49,6 +55,7 @@ extension OperatorCatalogue {
           guard result.goesOn else { throw node.fail("it ends early") }
           return ([carries[0] + 1] + result.carries, result.outputs)
         }
+        if loop != nil { note(count) }
         if let loop { return loop.carries.dropFirst() + loop.outputs }
       }
       var (values, stacks): ([Traced], [[Traced]]) = (carries, [])
@@ -59,7 +66,11 @@ extension OperatorCatalogue {
         values = result.carries
         stacks.append(result.outputs)
         guard result.goesOn else { break }
+        guard limit != nil || index < count - 1 else {
+          throw node.fail("its condition still holds after \(count) steps")
+        }
       }
+      note(stacks.count)
       return values + (try stacked(stacks, carries: carries.count, node))
     },
     OperatorRule("Scan") { node in

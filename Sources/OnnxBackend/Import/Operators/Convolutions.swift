@@ -3,22 +3,7 @@ import TensorPrograms
 extension OperatorCatalogue {
   static let convolutions: [OperatorRule] = [
     OperatorRule("Conv") { node in
-      let (x, kernel) = (try node.floating(0), try node.floating(1))
-      let spatial = try node.spatialSizes(x, kernel: kernel)
-      let groups = node.int("group", 1)
-      guard groups > 0, x.shape[1] > 0, x.shape[1] % groups == 0,
-        x.shape[1] / groups == kernel.shape[1], kernel.shape[0] % groups == 0
-      else {
-        throw node.fail(
-          "the kernel \(kernel.shape) does not fit the input \(x.shape) in \(groups) groups")
-      }
-      let window = try node.window(Array(kernel.shape.dimensions[2...]), over: spatial)
-      return [
-        try node.biased(
-          x.convolved(
-            kernel, strides: window.strides, low: window.low, high: window.high,
-            dilation: window.dilation, groups: groups))
-      ]
+      [try node.biased(node.convolution(node.floating(0), node.floating(1)))]
     },
     OperatorRule("ConvTranspose") { node in
       let (x, kernel) = (try node.floating(0), try node.floating(1))
@@ -71,6 +56,22 @@ private struct TransposedWindow {
 }
 
 extension NodeContext {
+  /// The convolution that the node's attributes tell of.
+  func convolution(_ x: Traced, _ kernel: Traced) throws -> Traced {
+    let spatial = try spatialSizes(x, kernel: kernel)
+    let groups = int("group", 1)
+    guard groups > 0, x.shape[1] > 0, x.shape[1] % groups == 0,
+      x.shape[1] / groups == kernel.shape[1], kernel.shape[0] % groups == 0
+    else {
+      throw fail(
+        "the kernel \(kernel.shape) does not fit the input \(x.shape) in \(groups) groups")
+    }
+    let window = try window(Array(kernel.shape.dimensions[2...]), over: spatial)
+    return x.convolved(
+      kernel, strides: window.strides, low: window.low, high: window.high,
+      dilation: window.dilation, groups: groups)
+  }
+
   /// The sizes of the axes that a kernel slides over.
   fileprivate func spatialSizes(_ x: Traced, kernel: Traced) throws -> [Int] {
     guard (3...5).contains(x.rank), kernel.rank == x.rank else {
@@ -85,7 +86,7 @@ extension NodeContext {
   }
 
   /// `y` plus the bias, one number per channel, where there is one.
-  fileprivate func biased(_ y: Traced) throws -> Traced {
+  func biased(_ y: Traced) throws -> Traced {
     guard let bias = optionalInput(2) else { return y }
     return y + (try perChannel(bias, of: y))
   }

@@ -26,22 +26,26 @@ extension OperatorCatalogue {
 }
 
 extension NodeContext {
-  /// Which of `count` elements stay: the same for one seed, node and count.
+  /// Which of `count` elements stay.
+  fileprivate func kept(_ count: Int, _ ratio: Double) -> [Bool] {
+    randomShares(count).map { $0 >= ratio }
+  }
+
+  /// Numbers from 0 up to 1: the same for one seed, node and count.
   ///
   /// Reference: Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014.
-  fileprivate func kept(_ count: Int, _ ratio: Double) -> [Bool] {
+  func randomShares(_ count: Int) -> [Double] {
     // The name's FNV-1a hash tells nodes of one seed apart.
     let name = node.name + "\n" + node.output.joined(separator: "\n")
     var state = name.utf8.reduce(seed ^ 0xCBF2_9CE4_8422_2325) {
       ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3
     }
     state ^= UInt64(bitPattern: Int64(int("seed", 0)))
-    let dropped = UInt64(ratio * 0x1p53)
     return (0..<count).map { _ in
       state &+= 0x9E37_79B9_7F4A_7C15
       var bits = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
       bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-      return (bits ^ (bits >> 31)) >> 11 >= dropped
+      return Double((bits ^ (bits >> 31)) >> 11) * 0x1p-53
     }
   }
 }

@@ -152,7 +152,7 @@ extension OperatorCatalogue {
 extension NodeContext {
   /// Indices with negative ones counted from the end of an axis with `size` entries.
   /// - Throws: where a known index is outside of it.
-  fileprivate func places(_ indices: Traced, in size: Int) throws -> Traced {
+  func places(_ indices: Traced, in size: Int) throws -> Traced {
     guard indices.element == .int32 || indices.element == .int64 else {
       throw fail("indices are integers, not \(indices.type)")
     }

@@ -2,5 +2,5 @@ extension OperatorCatalogue {
   /// Layers, and the losses behind them.
   static let neuralNetworks: [OperatorRule] =
     convolutions + pooling + normalization + dropout + resizing + recurrence + attention + losses
-    + contributed
+    + contributed + contributedAttention + contributedProducts + quantization + randomness
 }

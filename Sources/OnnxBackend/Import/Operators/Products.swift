@@ -4,7 +4,7 @@ extension OperatorCatalogue {
   /// Matrix products and sums of products.
   static let products: [OperatorRule] = [
     OperatorRule("MatMul") { node in
-      try exactly(node.input(0), node.input(1)) { a, b in try product(a, b, node) }
+      try exactly(node.input(0), node.input(1)) { a, b in try node.matrixProduct(a, b) }
     },
     OperatorRule("Gemm") { node in
       try exactly(node.input(0), node.input(1)) { a, b in
@@ -37,8 +37,12 @@ extension OperatorCatalogue {
     ]
   }
 
-  private static func product(_ a: Traced, _ b: Traced, _ node: NodeContext) throws -> Traced {
-    guard a.rank > 0, b.rank > 0 else { throw node.fail("a matrix product takes no scalars") }
+}
+
+extension NodeContext {
+  /// The product of matrices, or of stacks of them that broadcast.
+  func matrixProduct(_ a: Traced, _ b: Traced) throws -> Traced {
+    guard a.rank > 0, b.rank > 0 else { throw fail("a matrix product takes no scalars") }
     if b.rank <= 2 {
       return a.dot(b, DotDimensions(contracting: [a.rank - 1], [max(0, b.rank - 2)]))
     }
@@ -46,7 +50,7 @@ extension OperatorCatalogue {
     let leftBatch = Shape(Array(left.shape.dimensions.dropLast(2)))
     let rightBatch = Shape(Array(b.shape.dimensions.dropLast(2)))
     guard let batch = leftBatch.broadcast(with: rightBatch) else {
-      throw node.fail("the shapes \(a.shape) and \(b.shape) do not broadcast")
+      throw fail("the shapes \(a.shape) and \(b.shape) do not broadcast")
     }
     func widened(_ x: Traced) -> Traced {
       x.broadcast(to: Shape(batch.dimensions + x.shape.dimensions.suffix(2)))
