@@ -37,7 +37,8 @@ struct TracedModelFile {
         training: choice.options.training, seed: UInt64(bitPattern: Int64(seed)),
         inputAxes: data.axes.inputs, outputAxis: data.axes.output, given: data.given)
       return (
-        run, try run.program(of: choice.parameters, data.inputTypes, samples: samples, record: record)
+        run,
+        try run.program(of: choice.parameters, data.inputTypes, samples: samples, record: record)
       )
     }
     do { _ = try traced(fixedBatch) } catch {

@@ -53,7 +53,8 @@ struct ProblemOptions: ParsableArguments {
   @Flag(help: "Leave the biases of a table's model out, all of a network's too.")
   var noIntercept = false
 
-  @Option(help: "Average the losses of a table's rows, or add them up; --l2 counts once either way.")
+  @Option(
+    help: "Average the losses of a table's rows, or add them up; --l2 counts once either way.")
   var reduction: LossReduction = .mean
 
   @Option(
@@ -89,7 +90,8 @@ struct ProblemOptions: ParsableArguments {
 
   @Option(
     help:
-      "The arithmetic. (default: float64 for linear, logistic and softmax and models in it, else float32)")
+      "The arithmetic. (default: float64 for linear, logistic and softmax and models in it, else float32)"
+  )
   var precision: PrecisionChoice?
 
   @Option(help: "Who runs the model.")

@@ -63,7 +63,7 @@ import Training
       findings: ["ill-conditioned", "flat-directions"]),
     Row(
       "a huge target", "a,b,y\n1,7,1.5e100\n3,1,2.5e100\n2,2,3.5e100\n",
-      findings: ["ill-conditioned"]),
+      findings: ["ill-conditioned", "target-scale"]),
     Row(
       "a target too huge to square", "a,b,y\n1,7,1.5e300\n3,1,2.5e300\n2,2,3.5e300\n",
       findings: ["non-finite"]),
@@ -143,7 +143,7 @@ import Training
       findings: ["well-conditioned", "flat-directions"]),
     Row(
       "raw columns into relu", raw, options: ["--model", "mlp:16:relu", "--lr", "1e-3"],
-      findings: ["rate-above-limit", "non-convex", "sharpest-layer"]),
+      findings: ["target-scale", "rate-above-limit", "non-convex", "sharpest-layer"]),
     Row("one thread", numeric, options: ["--threads", "1"], findings: ["well-conditioned"]),
     Row("softmax of words", classes, findings: ["well-conditioned", "flat-directions"]),
     Row("micro-batches", numeric, options: ["--memory", "2kb"], findings: ["well-conditioned"]),

@@ -156,7 +156,8 @@ extension FindingTests {
   private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
 
-  /// The texts that the sources of `Diagnosis` give findings for an id; a finding is made there alone.
+  /// The texts that the sources give findings for an id; a finding is made in `Diagnosis`, and of a file
+  /// where the file is read, in `Problems`.
   private static func idsMade() throws -> Set<String> {
     let folder = root.appendingPathComponent("Sources")
     let names = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
@@ -167,7 +168,8 @@ extension FindingTests {
       for place in places {
         let literals = (place.2 ?? "").matches(of: /"([a-z-]+)"/).map { String($0.1) }
         #expect(!literals.isEmpty, "\(name) makes a finding without an id to be read here")
-        #expect(name.hasPrefix("Diagnosis/"), "\(name) makes a finding")
+        #expect(
+          name.hasPrefix("Diagnosis/") || name.hasPrefix("Problems/"), "\(name) makes a finding")
         ids.formUnion(literals)
       }
     }

@@ -134,7 +134,7 @@ import Training
     let table = TestTable.classes(
       4000, features: 3, count: 2, seed: 3, model: try ModelChoice("mlp:4"))
     let (_, report) = try staged(table) {
-      $0.resources.effort = 4e-6
+      $0.resources.effort = 1e-3
       $0.trials.areRun = false
     }
     #expect(report.problem.samples < 4000)

@@ -60,7 +60,9 @@ struct UnfinishedCoefficients {
     func off(_ column: Int) -> Double {
       abs(reached[column] - minimiser[column]) / abs(minimiser[column])
     }
-    guard norm > 0, strongest > 0, distance.isFinite, let flattest = modes.modes.last,
+    // Beside a bias that is all, what is left of weights is rounding.
+    let bias = minimiser.dropFirst(columns.count).map(abs).max() ?? 0
+    guard norm > 0, strongest > 1e-9 * bias, distance.isFinite, let flattest = modes.modes.last,
       let column = telling.max(by: { off($0) < off($1) })
     else { return nil }
     error = distance / norm

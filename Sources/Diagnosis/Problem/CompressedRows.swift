@@ -48,7 +48,8 @@ extension TabularProblem {
   /// Cost: `n d^2` products, each with its rounding error.
   func compressed(seed: UInt64) -> TabularProblem? {
     let (n, d) = (sampleCount, featureCount)
-    guard model == .linear, hasIntercept, isQuadratic, compression == nil, case .numeric(let target) = target,
+    guard model == .linear, hasIntercept, isQuadratic, compression == nil,
+      case .numeric(let target) = target,
       d <= CompressedRows.mostColumns, n >= 4 * (d + 2),
       Double(n) * Double(d + 2) * Double(d + 2) >= CompressedRows.leastWork
     else { return nil }

@@ -42,7 +42,8 @@ struct AdamSearch<Scalar: LinearMapScalar> {
     var chosen = (rate: 1e-3, loss: Double.infinity)
     // A step of Adam is bounded by its rate: it cannot run away, however high it first jumps.
     for rate in Self.rates where !context.isCancelled() {
-      let trial = try probe
+      let trial =
+        try probe
         .run(objective, Adam(), rate: rate, from: point, theory: .init(isStable: true))
       if let last = trial.losses.last, last < chosen.loss { chosen = (rate, last) }
     }

@@ -111,6 +111,11 @@ final class GraphImporter {
     let inputs = try node.input.map { name in
       guard !name.isEmpty else { return Traced?.none }
       guard let value = scope[name] else {
+        if options.storedTypes[name] == Int32(Onnx_TensorProto.DataType.string.rawValue) {
+          throw OnnxModelError(
+            "\(node.place): its input '\(name)' is a tensor of type string, which is supported for "
+              + "labels only; give the node numbers")
+        }
         throw OnnxModelError(
           "\(node.place): nothing before it makes its input '\(name)'; if it is an input of the "
             + "model, the data must hold it")

@@ -55,6 +55,11 @@ extension OnnxModel {
           ? TensorStanding.roleOfConstant(uses.uses(of: name)) : "the outputs do not depend on it"
         return stored
       }
+      // Weights of quantised nodes hold real numbers by now, so that a stored number there is a scale.
+      if value.shape.count == 1, !quantized.names.contains(name), uses.isScaleOfActivations(name) {
+        stored.reason = "the scale of quantised activations"
+        return stored
+      }
       let isConstant = inConstants.contains(name)
       let standing = TensorStanding(
         name, value, uses: uses, signature: signature,

@@ -47,7 +47,7 @@ extension OnnxModel {
   }
 
   /// The operators that round activations: see `OperatorCatalogue.quantization`.
-  private static let roundingOperators: Set<String> = [
+  static let roundingOperators: Set<String> = [
     "QuantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeMatMul",
     "QLinearConv", "QLinearMatMul", "QGemm", "QLinearAdd", "QLinearMul", "QLinearSigmoid",
     "QLinearLeakyRelu", "QLinearSoftmax", "QLinearGlobalAveragePool", "QLinearConcat",
@@ -71,7 +71,7 @@ extension OnnxModel {
 }
 
 extension Onnx_ModelProto {
-  /// Of integers of few bits, by name, the type in the file: that of stored tensors, of constants, of inputs
+  /// Of integers of few bits and of text, by name, the type in the file: that of stored tensors, of constants, of inputs
   /// and of what is cast.
   var storedTypes: [String: Int32] {
     var types: [String: Int32] = [:]
@@ -80,7 +80,11 @@ extension Onnx_ModelProto {
         types[name] = type
       }
     }
-    for tensor in graph.initializer { note(tensor.name, tensor.dataType) }
+    for tensor in graph.initializer {
+      // No operator reads text, and a message can say so.
+      if tensor.isText { types[tensor.name] = tensor.dataType }
+      note(tensor.name, tensor.dataType)
+    }
     for info in graph.input { note(info.name, info.type.tensorType.elemType) }
     for nodes in [graph.node] + functions.map(\.node) {
       nodes.forEachNested { node in

@@ -25,7 +25,9 @@ struct TensorStanding {
     let isWeight = places.contains(where: \.isWeight)
     if numbers.contains(where: \.isInfinite) {
       reason = "holds infinities, as a mask does"
-    } else if isConstant, isOneNumber {
+    } else if isConstant, isOneNumber,
+      !keepsWeightsInConstants || value.shape.rank == 0 || ExporterNames.isConstant(name)
+    {
       reason = "a number written into the graph"
     } else if isConstant, !keepsWeightsInConstants {
       reason = "a Constant node, beside weights that are initializers"
@@ -97,6 +99,17 @@ struct TensorStanding {
 }
 
 extension TensorUses {
+  /// Whether only nodes that quantise read a tensor, as a scale or zero point.
+  func isScaleOfActivations(_ name: String) -> Bool {
+    let places = uses(of: name)
+    return !places.isEmpty
+      && places.allSatisfy {
+        $0.input > 0
+          && ($0.node.opType == "DequantizeLinear"
+            || OnnxModel.roundingOperators.contains($0.node.opType))
+      }
+  }
+
   /// Whether a root, a logarithm or a division is next.
   fileprivate func isNearRoot(_ name: String) -> Bool {
     uses(of: name).contains {
