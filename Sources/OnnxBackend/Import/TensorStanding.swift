@@ -32,7 +32,7 @@ struct TensorStanding {
     } else if isConstant, !keepsWeightsInConstants {
       reason = "a Constant node, beside weights that are initializers"
       mayBeParameter = isWeight && value.shape.rank >= 2
-    } else if isConstant, !isWeight, ExporterNames.isConstant(name) || isUniform && isOneNumber {
+    } else if isConstant, !isWeight, ExporterNames.isConstant(name) {
       reason = "a constant of the exporter"
     } else if ExporterNames.isConstant(name), isUniform {
       // As PyTorch's exporter names scales and initial states; weights keep their own names. The slope of
