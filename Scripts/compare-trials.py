@@ -4,10 +4,10 @@
     Scripts/compare-trials.py OLD NEW [--rounds N] [--only TEXT] [--effort E]
 
 OLD and NEW are two `eigenstep` programs. Both diagnose 20 models, in alternation. The table shows the processor time of
-both (the median of the rounds) and the remedy that each advises. Both remedies are then judged by OLD's trials, which
-do not know which was advised: `work` where they arrived at a certified minimum, else the loss for the same work.
-Where NEW advises a rate that OLD did not run, OLD runs it as the given one. `worse` marks more than twice the work,
-within which the advice prefers the simpler change, or a loss above by more than 2 % of the decrease.
+both (the median of the rounds) and the remedy that each advises. Both remedies are then judged by NEW's trials with
+`--effort 10`, which cut nothing and do not know which was advised: `work` where they arrived at a certified minimum,
+else the loss for the same work. A rate that these did not run is run as the given one. `worse` marks more than twice
+the work, within which the advice prefers the simpler change, or a loss above by more than 2 % of the decrease.
 
 Needs nothing beside Python.
 """
@@ -131,7 +131,7 @@ def advised(report):
 
 
 def figure(report, remedy, rate, ask):
-    """What OLD's trial of a remedy came to: (work, None), or (None, loss for the same work)."""
+    """What the judge's trial of a remedy came to: (work, None), or (None, loss for the same work)."""
     row = next((p for p in report["prescriptions"] if p["id"] == remedy), None)
     own = row and own_rate(row)
     if remedy == "adam" and own and rate and abs(own - rate) > 1e-3 * rate:
@@ -172,6 +172,7 @@ def main():
     options.add_argument("--effort")
     chosen = options.parse_args()
     effort = ["--effort", chosen.effort] if chosen.effort else []
+    thorough = ["--effort", "10"]
     print("| model | before | now | ratio | advised before | advised now | before | now | cut | |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     totals, ratios, worse, count = [0.0, 0.0], [], 0, 0
@@ -189,11 +190,12 @@ def main():
 
             def ask(optimizer, rate):
                 return run(
-                    chosen.old,
-                    without_rate(arguments) + ["--optimizer", optimizer, "--lr", repr(rate)])[0]
+                    chosen.new,
+                    without_rate(arguments) + thorough + ["--optimizer", optimizer, "--lr", repr(rate)])[0]
 
             names = [advised(old), advised(new)]
-            figures = [figure(old, *n, ask) if n else None for n in names]
+            judge = run(chosen.new, arguments + thorough)[0] if names[0] != names[1] else old
+            figures = [figure(judge, *n, ask) if n else None for n in names]
             is_bad = figures[0] is not None and (
                 figures[1] is None or is_worse(*figures, old["problem"]["loss"]))
             cut = sum(bool((p["measured"] or {}).get("wasCut")) for p in new["prescriptions"])
