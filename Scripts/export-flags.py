@@ -2,7 +2,7 @@
 """Exports a small network of each kind with the flags that the README names for PyTorch, and checks what the
 program makes of it: the parameters by name and size, the loss in float32, no random nodes.
 
-    python3 Scripts/export-flags.py .build/release/eigenstep [older|newer] [kind]
+    python3 Scripts/export-flags.py .build/release/eigenstep [older|newer|older-default|newer-default] [kind]
 
 Needs torch, onnx, onnxscript and numpy. The last line counts what passed and failed.
 """

@@ -150,20 +150,36 @@ import Training
     for word in words { #expect(text.contains("`\(word)`"), "\(word)") }
     for band in Conditioning.allCases { #expect(text.contains("`\(band.rawValue)`")) }
   }
+
+  @Test func `every reading that is made is documented`() throws {
+    let text = try String(
+      contentsOf: Self.root.appendingPathComponent("docs/json.md"), encoding: .utf8)
+    let ids = try Self.sources().filter { $0.text.contains("Reading") }.flatMap { source in
+      source.text.matches(
+        of: /\b(Reading|add)\(\s*([^"\(\)]*\? )?"([a-z-]+)"( : "([a-z-]+)")?/
+      ).flatMap { [String($0.3), $0.5.map(String.init)].compactMap { $0 } }
+    }
+    #expect(ids.contains("rows-left-out") && ids.contains("batch-axis"))
+    for id in ids { #expect(text.contains("`\(id)`"), "\(id)") }
+  }
 }
 
 extension FindingTests {
   private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
 
+  private static func sources() throws -> [(name: String, text: String)] {
+    let folder = root.appendingPathComponent("Sources")
+    return try FileManager.default.subpathsOfDirectory(atPath: folder.path)
+      .filter { $0.hasSuffix(".swift") }
+      .map { ($0, try String(contentsOf: folder.appendingPathComponent($0), encoding: .utf8)) }
+  }
+
   /// The texts that the sources give findings for an id; a finding is made in `Diagnosis`, and of a file
   /// where the file is read, in `Problems`.
   private static func idsMade() throws -> Set<String> {
-    let folder = root.appendingPathComponent("Sources")
-    let names = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
     var ids: Set<String> = []
-    for name in names where name.hasSuffix(".swift") {
-      let source = try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
+    for (name, source) in try sources() {
       let places = source.matches(of: /\bFinding\(\s*(id:([^,]*),)?/)
       for place in places {
         let literals = (place.2 ?? "").matches(of: /"([a-z-]+)"/).map { String($0.1) }

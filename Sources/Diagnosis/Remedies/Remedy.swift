@@ -15,7 +15,7 @@ protocol Remedy: Sendable {
 }
 
 enum RemedyCatalogue {
-  /// In the order in which they are tried.
+  /// In the order in which they are planned; `RemedyTrials` tries them in that of their promise.
   static let all: [any Remedy] = [
     AsGiven(), SafeRate(), FastestRate(), StandardiseFeatures(), HeavyBall(), DiagonalScaling(),
     AdamAtTheBestRate(),
