@@ -11,7 +11,8 @@ extension SpectrumReport {
     Document(
       title: subject,
       sections: [
-        problem.readingSection, eigenvalueSection, summarySection, densitySection, layerSection, closingSection,
+        problem.readingSection, eigenvalueSection, summarySection, densitySection, layerSection,
+        closingSection,
       ].compactMap { $0 })
   }
 
