@@ -22,7 +22,6 @@ import Testing
     var readings: [String] = []
     var parameters: Int
     var samples: Int
-    /// Whether all its weights are in Constant nodes.
     var testDescription: String { name }
 
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
