@@ -92,7 +92,7 @@ struct SeededProblem {
   }
 
   /// The report as JSON, with the rate that the limit asks for; nil where there is no limit.
-  func json(_ executor: any Executor, maxIterations: Int) throws -> Data? {
+  func json(_ executor: any Executor, maxIterations: Int?) throws -> Data? {
     let problem = try problem()
     var request = DiagnosisRequest()
     request.training.optimizer = try OptimizerSetting(optimizer)
@@ -125,7 +125,7 @@ struct SeededProblem {
   }
 
   /// The same from a built program; nil for what no table holds.
-  func json(program: String, maxIterations: Int) throws -> Data? {
+  func json(program: String, maxIterations: Int?) throws -> Data? {
     guard rank == nil else { return nil }
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
       "sentences-\(UUID().uuidString)")
@@ -150,8 +150,8 @@ struct SeededProblem {
     }
     let first = try SentenceCheck(json: run(["--no-trials"])).report
     guard let limit = first.learningRate.stabilityLimit else { return nil }
-    return try run([
-      "--lr", "\(Self.rounded(timesLimit * limit))", "--max-iterations", "\(maxIterations)",
-    ])
+    return try run(
+      ["--lr", "\(Self.rounded(timesLimit * limit))"]
+        + (maxIterations.map { ["--max-iterations", "\($0)"] } ?? []))
   }
 }
