@@ -116,7 +116,7 @@ extension RateRun {
     let isLower = lossAtStart.flatMap { start in lossAtEnd.map { $0 < start } } ?? false
     return isLower
       ? "the loss swung above its start again on its way \(course)"
-      : "the loss did not come down, \(course)"
+      : "the loss did not end below its start, going \(course)"
   }
 
   /// The curvature that the run went to; empty where it was not measured.

@@ -48,8 +48,8 @@ struct TargetScaling {
     self.mean = mean
     deviation = variance.squareRoot()
     size = (values.reduce(0) { $0 + $1 * $1 } / count).squareRoot()
-    lossAtBestConstant = variance * (loss == ModelLoss.meanSquaredError.name ? 1 : 0.5)
-      * (problem.table?.lossWeight ?? 1)
+    let factor = loss == ModelLoss.meanSquaredError.name ? 1 : 0.5
+    lossAtBestConstant = variance * factor * (problem.table?.lossWeight ?? 1)
   }
 
   /// `deviation^2`: the loss in the user's units over that on the scaled target.
