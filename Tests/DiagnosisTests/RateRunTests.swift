@@ -129,7 +129,7 @@ import Training
     table.loss = .binary
     table.reduction = .sum
     let report = try report(DiagnosisProblem(table), rate: 0.002) {
-      $0.training.at = .step(10)
+      $0.training.steps = 10
       $0.trials.maxIterations = nil
     }
     let finding = try #require(report.finding("rate-far-below"))
