@@ -111,6 +111,12 @@ extension RateRun {
     return "from \(Wording.number(lossAtStart)) to \(Wording.number(lossAtEnd)) \(steps)"
   }
 
+  /// Whether the loss neither fell for good nor stayed where it was.
+  var isSwinging: Bool {
+    guard outcome == .notLower, let lossAtStart, let lossAtEnd else { return false }
+    return abs(lossAtEnd - lossAtStart) > 1e-3 * abs(lossAtStart)
+  }
+
   /// What the loss of a run did that neither diverged nor stayed below its start.
   var swing: String {
     let isLower = lossAtStart.flatMap { start in lossAtEnd.map { $0 < start } } ?? false

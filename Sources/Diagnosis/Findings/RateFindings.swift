@@ -37,6 +37,8 @@ extension FindingRules {
     }
     guard diverged.isEmpty else { return diverged }
     if rate < rule.slowBelow * limit {
+      // What throws the loss about is not too small, however flat the start is.
+      if let run, run.isSwinging { return [] }
       return [rateFarBelow(rate: rate, limit: limit, rule)]
     }
     var findings: [Finding] = []
