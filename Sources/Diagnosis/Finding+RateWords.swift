@@ -111,12 +111,18 @@ extension RateRun {
     return "from \(Wording.number(lossAtStart)) to \(Wording.number(lossAtEnd)) \(steps)"
   }
 
+  /// Whether the loss neither fell for good nor stayed where it was.
+  var isSwinging: Bool {
+    guard outcome == .notLower, let lossAtStart, let lossAtEnd else { return false }
+    return abs(lossAtEnd - lossAtStart) > 1e-3 * abs(lossAtStart)
+  }
+
   /// What the loss of a run did that neither diverged nor stayed below its start.
   var swing: String {
     let isLower = lossAtStart.flatMap { start in lossAtEnd.map { $0 < start } } ?? false
     return isLower
       ? "the loss swung above its start again on its way \(course)"
-      : "the loss did not come down, \(course)"
+      : "the loss did not end below its start, going \(course)"
   }
 
   /// The curvature that the run went to; empty where it was not measured.

@@ -105,7 +105,7 @@ extension Finding {
   ///   - error: `||w - w*|| / ||w*||` over the weights in the user's units, after `steps` of `prescription`.
   ///   - worst: the column whose coefficient is off most for its size, what it is by then and at the minimum.
   ///   - share: of the error along the flattest direction that is left; nil where there was none.
-  ///   - enough: steps after which all of it is down to a hundredth; nil where nothing tells them.
+  ///   - enough: steps after which the weights are within a hundredth; nil where nothing tells them.
   static func coefficientsUnfinished(
     prescription: String, steps: Int, tolerance: Double, error: Double,
     worst: (column: String, value: Double, minimiser: Double), share: Double?, enough: Int?,
@@ -124,7 +124,7 @@ extension Finding {
           ?? ".")
         + (enough.map {
           " If the coefficients matter, not the predictions alone: "
-            + "\(Wording.count($0, "step")) bring every direction's error down to 1 %, and solving the least squares takes none."
+            + "\(Wording.count($0, "step")) bring them to within 1 %, and solving the least squares takes none."
         } ?? " If the coefficients matter, not the predictions alone, solve the least squares."),
       evidence: [
         "prescription": .text(prescription), "steps": .integer(steps),

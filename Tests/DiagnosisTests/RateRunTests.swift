@@ -3,6 +3,7 @@ import Diagnosis
 import Foundation
 import TensorPrograms
 import Testing
+import Training
 
 /// The verdict on a rate knows the limit at this point, what the run at it did, and for how long.
 @Suite struct RateRunTests {
@@ -97,6 +98,56 @@ import Testing
     let words = try #require(report.advice.rate?.sentence)
     #expect(!words.contains("Stay below") && words.contains("of gradient descent at this point"))
     #expect(report.prediction.iterations == nil)
+  }
+
+  /// Where no limit is known, no rate is below it.
+  @Test func `a rate is held against no limit that is not known`() throws {
+    let saddle = DiagnosisProblem(
+      name: "saddle",
+      definition: LossDefinition(parameters: [.init("w", [2])]) { p, _ in
+        let square = p[0].square()
+        return (square * square - square).sum()
+      }, data: [Tensor([0.0], shape: [1])], start: [1, 0.1])
+    let report = try report(saddle, rate: 0.01) {
+      $0.training.optimizer = try! OptimizerSetting("adam")
+    }
+    #expect(report.learningRate.stabilityLimit == nil)
+    #expect(report.learningRate.verdict == .noStableRate)
+    let sentence = try #require(report.advice.rate?.sentence)
+    #expect(sentence.contains("--at N. Yours, 0.01, is, as any rate, unstable at this point"))
+    #expect(!sentence.contains("below"))
+    // Nor is the rate that is asked about what to do, where nothing is foretold of it.
+    let untried = try self.report(saddle, rate: 0.01) { $0.trials.areRun = false }
+    #expect(untried.advice.action?.prescription != Prescription.Kind.asGiven.rawValue)
+  }
+
+  /// Far out on the flat side of a sigmoid all rates are small for the curvature there, that of the penalty. One
+  /// that throws the loss about is not called too small; nor is a larger one held up that ended higher.
+  @Test func `what swings is not too small, and what ended higher is not held up`() throws {
+    var table = TestTable.classes(60, features: 2, count: 2, seed: 4, model: .logistic, l2: 1)
+    table.features = table.features.map { 60 * $0 }
+    table.loss = .binary
+    table.reduction = .sum
+    let report = try report(DiagnosisProblem(table), rate: 0.002) {
+      $0.training.steps = 10
+      $0.trials.maxIterations = nil
+    }
+    let own = try #require(report.prescription(.asGiven)?.measured?.relativeGap)
+    let safe = try #require(report.prescription(.safeRate)?.measured?.relativeGap)
+    #expect(safe > own, "\(safe) | \(own)")
+    #expect(report.learningRate.verdict == .slow && report.learningRate.run?.outcome == .notLower)
+    #expect(report.finding("rate-far-below") == nil)
+    #expect(!report.advice.why.sentence.contains("too small"))
+    // Of a run of one step, which falls, the larger rate's end is all that speaks.
+    let short = try self.report(DiagnosisProblem(table), rate: 0.002) {
+      $0.training.steps = 10
+      $0.trials.maxIterations = 1
+    }
+    let finding = try #require(short.finding("rate-far-below"))
+    let ranks = [Prescription.Kind.asGiven, .safeRate].map { kind in
+      short.prescriptions.firstIndex { $0.id == kind.rawValue }!
+    }
+    #expect((finding.evidence["advisedRate"] == .missing) == (ranks[0] < ranks[1]))
   }
 
   @Test func `no steps are foretold far above the limit`() throws {

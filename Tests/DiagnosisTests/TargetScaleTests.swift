@@ -133,6 +133,30 @@ import Testing
     #expect(scaled.reached && !adam.reached)
   }
 
+  /// Losses that are added up are told beside that of the best constant over all samples.
+  @Test func `losses that are added up have the same error and share`() throws {
+    var problem = Self.quartic(Self.network)
+    let mean = try #require(try report(problem).finding("target-scale"))
+    problem.reduction = .sum
+    let report = try report(problem)
+    let sum = try #require(report.finding("target-scale"))
+    let (_, deviation) = Self.moments(problem.numericTarget)
+    let constant = Double(problem.sampleCount) * deviation * deviation / 2
+    #expect(close(number(sum, "errorAtPoint")!, number(mean, "errorAtPoint")!, 1e-9))
+    #expect(close(number(sum, "lossAtBestConstant")!, constant, 1e-12))
+    #expect(close(number(sum, "rSquared")!, 1 - number(sum, "bestLoss")! / constant, 1e-9))
+  }
+
+  /// Some rows stand for all, whose losses are added up.
+  @Test func `some rows stand for the sum over all`() {
+    var problem = Self.quartic(.linear)
+    problem.reduction = .sum
+    #expect(problem.rows(at: [0, 3, 9]).lossWeight == Double(problem.sampleCount))
+    #expect(problem.rows(at: [0, 3, 9]).rows(at: [1]).lossWeight == Double(problem.sampleCount))
+    problem.reduction = .mean
+    #expect(problem.rows(at: [0, 3, 9]).lossWeight == 1)
+  }
+
   @Test func `targets of the size of one, classes and fitted networks are not accused`() throws {
     let table = TestTable.linear(40, scales: [1, 1, 1], seed: 7)
     for model in [ModelChoice.linear, Self.network] {

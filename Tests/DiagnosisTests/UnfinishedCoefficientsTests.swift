@@ -168,6 +168,24 @@ import Testing
     #expect(left.error > 0)
   }
 
+  /// Where nearly all of the loss is the target's mean, a hundredth of the start's error is many times the
+  /// coefficients: the steps that are enough are more than those that were not.
+  @Test func `enough steps are more than those that were not`() throws {
+    var problem = TestTable.linear(60, scales: [1, 1.3], seed: 3)
+    problem.target = .numeric(problem.numericTarget.map { 1e7 + 1e3 * $0 })
+    for trials in [false, true] {
+      let report = try report(problem, tolerance: 1e-6, trials: trials)
+      let finding = try #require(report.finding("coefficients-unfinished"))
+      guard case .integer(let steps)? = finding.evidence["steps"],
+        case .integer(let enough)? = finding.evidence["stepsToOnePercent"]
+      else {
+        Issue.record("no steps")
+        continue
+      }
+      #expect(enough > steps)
+    }
+  }
+
   @Test func `finished coefficients are not accused`() throws {
     let tame = TestTable.linear(60, scales: [1, 3, 0.5], seed: 8)
     for trials in [false, true] {

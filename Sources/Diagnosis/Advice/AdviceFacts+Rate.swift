@@ -5,7 +5,9 @@ import Training
 extension AdviceFacts {
   var rate: Advice.Rate? {
     let suggestion = suggestion
-    let sentences = [limitSentence, suggestion?.sentence, givenSentence].compactMap { $0 }
+    var sentences = [limitSentence, suggestion?.sentence, givenSentence].compactMap { $0 }
+    // A note is no sentence until others follow.
+    if sentences.count > 1, !sentences[0].hasSuffix(".") { sentences[0] += "." }
     guard !sentences.isEmpty else { return nil }
     return Advice.Rate(
       stabilityLimit: learningRate.stabilityLimit, suggested: suggestion?.rate,
@@ -96,7 +98,7 @@ extension AdviceFacts {
       prescription(.safeRate)?.rateRun.flatMap { rate in
         first.map { rate < 0.75 * $0 }
       } ?? false
-    let replaced =
+    var remark =
       isReplaced
       ? first.map { " One over the sharpness here, \(Wording.number($0)), diverged." } ?? "" : ""
     guard let best = run.first(where: { $0.measured?.diverged == false }), let rate = best.rateRun
@@ -105,6 +107,19 @@ extension AdviceFacts {
       return .init(
         rate: nil, kind: nil,
         sentence: "Gradient descent diverged at \(Wording.list(rates)) when run.")
+    }
+    // A shorter run of another rate says less.
+    let cut = run.filter { item in
+      guard item.id != best.id, let measured = item.measured, measured.wasCut == true else {
+        return false
+      }
+      return best.measured?.iterations == nil
+        && (measured.stepsRun ?? 0) < (best.measured?.stepsRun ?? 0)
+    }
+    if let item = cut.first, let rate = item.rateRun, let steps = item.measured?.stepsRun {
+      remark +=
+        " \(item.id == own?.id ? "Yours" : Wording.number(rate)) was stopped after "
+        + "\(Wording.count(steps, "step")), since it could no longer win."
     }
     let isOwn = best.id == own?.id
     let name = isOwn ? "yours" : Wording.number(rate)
@@ -115,14 +130,14 @@ extension AdviceFacts {
       words =
         "\(name) took \(run.count == 1 ? "" : "the least work: ")\(Wording.count(steps, "step"))"
       return .init(
-        rate: rate, kind: .leastWorkWhenRun, sentence: capitalised("\(others)\(words).") + replaced)
+        rate: rate, kind: .leastWorkWhenRun, sentence: capitalised("\(others)\(words).") + remark)
     }
     words =
       run.count == 1
       ? "\(name) did not diverge when run"
       : "\(name) came \(basis.isJudgedByLoss ? "lowest" : "closest")"
     return .init(
-      rate: rate, kind: .lowestWhenRun, sentence: capitalised("\(others)\(words).") + replaced)
+      rate: rate, kind: .lowestWhenRun, sentence: capitalised("\(others)\(words).") + remark)
   }
 
   // MARK: The given rate
@@ -133,7 +148,9 @@ extension AdviceFacts {
       return learningRate.run.map { "Yours, \(Wording.number(rate)), \($0.ofUnknownLimit)." }
     }
     return "Yours, \(Wording.number(rate)), "
-      + verdict.meaning(learningRate.run, isLimitGlobal: isLimitGlobal, best: isGivenBest) + "."
+      + verdict.meaning(
+        learningRate.run, isLimitKnown: learningRate.stabilityLimit != nil,
+        isLimitGlobal: isLimitGlobal, best: isGivenBest) + "."
   }
 
   /// Whether no other rate of plain descent that was run came to more than the given one.
@@ -167,9 +184,12 @@ extension Verdict {
   ///
   /// - Parameters:
   ///   - run: nil where it was not run.
+  ///   - isLimitKnown: false for what is known to curve downwards alone.
   ///   - isLimitGlobal: whether the limit holds everywhere, so that no run is needed to know.
   ///   - best: whether no other rate of plain descent that was run came to more.
-  fileprivate func meaning(_ run: RateRun?, isLimitGlobal: Bool, best: Bool) -> String {
+  fileprivate func meaning(
+    _ run: RateRun?, isLimitKnown: Bool, isLimitGlobal: Bool, best: Bool
+  ) -> String {
     // What the loss did, where the limit alone does not tell.
     func course(_ contrast: String = ", but") -> String {
       guard !isLimitGlobal else { return "" }
@@ -208,8 +228,10 @@ extension Verdict {
     case .stableHereDiverged:
       return "is below it, but training diverged when run, \(RateRun.by(run?.steps ?? 0))"
     case .noStableRate:
-      return "is below it; no rate is stable along a direction that curves downwards"
-        + course(";")
+      return
+        (isLimitKnown
+        ? "is below it; no rate is stable" : "is, as any rate, unstable at this point")
+        + " along a direction that curves downwards" + course(";")
     }
   }
 }

@@ -113,7 +113,8 @@ struct AdviceFacts {
     }
     let ordinary = stable.filter { $0.isOrdinary && isCountTrusted($0) }
     guard let fewest = ordinary.compactMap(\.predicted.iterations).min() else {
-      return stable.first
+      // Of the given rate nothing is foretold either, and it is what is asked about.
+      return stable.first { $0.id != Prescription.Kind.asGiven.rawValue } ?? stable.first
     }
     return ordinary.filter { ($0.predicted.iterations ?? .max) <= 2 * fewest }
       .min { $0.effort < $1.effort }

@@ -16,7 +16,7 @@ extension FindingRules {
         return (lowest, measured.loss, item.id)
       }.min { $0.lowest < $1.lowest }
     let problem = measured.start.problem
-    let error = max(0, measured.start.loss - penalty)
+    let error = max(0, measured.start.loss - penalty) / (problem.table?.lossWeight ?? 1)
     return .targetScale(
       target, named: problem.targetName ?? "y", isLinear: problem.isLinearInParameters,
       error: (problem.lossName == ModelLoss.meanSquaredError.name ? error : 2 * error).squareRoot(),

@@ -37,6 +37,8 @@ extension FindingRules {
     }
     guard diverged.isEmpty else { return diverged }
     if rate < rule.slowBelow * limit {
+      // What throws the loss about is not too small, however flat the start is.
+      if let run, run.isSwinging { return [] }
       return [rateFarBelow(rate: rate, limit: limit, rule)]
     }
     var findings: [Finding] = []
@@ -69,7 +71,12 @@ extension FindingRules {
     var advised: Finding.AdvisedRate?
     var advisedSteps: Finding.StepCount?
     if isPlain {
-      let larger = plainRates.filter { ($0.rateRun ?? 0) > rate }
+      let better = outcome.prescriptions.prefix { $0.id != own?.id }
+      // One that was run and came to no more speaks for nothing.
+      let larger = plainRates.filter { item in
+        (item.rateRun ?? 0) > rate
+          && (item.measured == nil || own?.measured == nil || better.contains { $0.id == item.id })
+      }
       if let item = larger.first(where: { $0.measured != nil }) ?? larger.first,
         let value = item.rateRun
       {

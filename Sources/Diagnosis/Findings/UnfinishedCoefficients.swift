@@ -11,8 +11,8 @@ struct UnfinishedCoefficients {
   let worst: (column: Int, value: Double, minimiser: Double)
   /// `|v'(w_k - w*)| / |v'(w_0 - w*)|` along the flattest direction `v`; nil where the start was not off there.
   let share: Double?
-  /// Steps until the error is below a hundredth along every direction for good; nil beyond 1e15, and where
-  /// no closed form tells it.
+  /// Steps until the weights as a whole and each of those that matter are within a hundredth of the
+  /// minimiser's for good; nil beyond 1e15, and where no closed form tells it.
   let stepsToOnePercent: Int?
 
   /// The variables that an optimizer worked in.
@@ -72,8 +72,21 @@ struct UnfinishedCoefficients {
     share =
       abs(before) > 1e-9 * length
       ? abs(component(zip(point, target).map { $0 - $1 }, flattest) / before) : nil
+    // Of the start's error a hundredth may be many times the weights, where that of the bias is most of it.
+    let parts = modes.modes.map { mode in
+      let length = component(offset, mode)
+      let moved = variables.restored(zip(target, mode.vector).map { $0 + length * $1 })
+      return columns.map { abs(moved[$0] - minimiser[$0]) }
+    }
     stepsToOnePercent = factors.flatMap { factors in
-      Self.firstStep { step in factors.allSatisfy { $0.envelope(after: Double(step)) <= 0.01 } }
+      Self.firstStep { step in
+        let left = factors.map { $0.envelope(after: Double(step)) }
+        let bounds = columns.map { column in
+          zip(left, parts).reduce(0) { $0 + $1.0 * $1.1[column] }
+        }
+        return bounds.reduce(0) { $0 + $1 * $1 }.squareRoot() <= 0.01 * norm
+          && telling.allSatisfy { bounds[$0] <= 0.01 * abs(minimiser[$0]) }
+      }
     }
   }
 

@@ -35,6 +35,7 @@ extension StartedProblem {
   /// What the largest eigenvalue would be on a larger sample, from ten groups of this one; nil where losses
   /// are added up, since it grows with the sample then.
   func samplingError(_ survey: CurvatureSurvey<Scalar>) throws -> SamplingError? {
+    guard problem.table?.reduction != .sum else { return nil }
     if let table = problem.table, let groups = table.compression?.groups {
       var options = TopEigenpairs<Double>.Options()
       options.seed = request.resources.probeSeed
@@ -43,7 +44,6 @@ extension StartedProblem {
         ? try table.samplingError(groups, options: options) : nil
     }
     guard survey.largest > survey.zeroThreshold, problem.sampleCount >= 10,
-      problem.table?.reduction != .sum,
       let traced = objective.objective, !traced.definition.couplesSamples,
       problem.sampleCount >= 10 * (traced.definition.fixedBatch ?? 1),
       budget.affords("the interval for a larger sample", products: 20)

@@ -12,7 +12,8 @@ struct TargetScaling {
   let deviation: Double
   /// The root mean square, about zero.
   let size: Double
-  /// The loss of the best constant output, in the user's units, penalty excluded.
+  /// The loss of the best constant output, in the user's units, penalty excluded; of all samples where
+  /// their losses are added up.
   let lossAtBestConstant: Double
 
   /// Nil for classes, for losses that are no squared errors, for a target that does not vary, and for
@@ -47,7 +48,8 @@ struct TargetScaling {
     self.mean = mean
     deviation = variance.squareRoot()
     size = (values.reduce(0) { $0 + $1 * $1 } / count).squareRoot()
-    lossAtBestConstant = variance * (loss == ModelLoss.meanSquaredError.name ? 1 : 0.5)
+    let factor = loss == ModelLoss.meanSquaredError.name ? 1 : 0.5
+    lossAtBestConstant = variance * factor * (problem.table?.lossWeight ?? 1)
   }
 
   /// `deviation^2`: the loss in the user's units over that on the scaled target.

@@ -38,6 +38,8 @@ public struct TabularProblem: Sendable {
   var penaltyScales: [Double]?
   /// Where `features` and `target` are fewer rows that stand for all.
   var compression: CompressedRows?
+  /// Rows whose losses are meant, where only some of them are diagnosed; nil for these.
+  var rowsMeant: Int?
 
   public init(
     name: String, targetName: String, features: [Double], featureNames: [String], target: Target,
@@ -69,9 +71,10 @@ public struct TabularProblem: Sendable {
   /// Whether the loss is a quadratic in the parameters.
   public var isQuadratic: Bool { model == .linear && loss.name != ModelLoss.crossEntropy.name }
 
-  /// What the mean of the samples' losses is multiplied by: 1, or their number where they are added up.
+  /// What the mean of the samples' losses is multiplied by: 1, or where they are added up their number, of
+  /// those too that some stand for.
   var lossWeight: Double {
-    reduction == .sum ? Double(compression?.sampleCount ?? sampleCount) : 1
+    reduction == .sum ? Double(rowsMeant ?? compression?.sampleCount ?? sampleCount) : 1
   }
 
   /// Whether the model's outputs are linear in its parameters, so that the Gauss-Newton matrix is the

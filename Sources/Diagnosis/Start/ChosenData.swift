@@ -100,10 +100,11 @@ extension Reading {
 }
 
 extension TabularProblem {
-  /// The problem on some of its rows.
+  /// The problem on some of its rows. Losses that are added up stay those of all, estimated.
   func rows(at chosen: [Int]) -> TabularProblem {
     var result = self
     let d = featureCount
+    result.rowsMeant = rowsMeant ?? sampleCount
     result.features = chosen.flatMap { features[$0 * d..<($0 + 1) * d] }
     result.target =
       switch target {

@@ -16,6 +16,8 @@ struct SeededProblem {
   /// Of the limit at the start, from 0.1 to 3.
   let timesLimit: Double
   let optimizer: String
+  let hasIntercept: Bool
+  let reduction: LossReduction
   /// The matrices' rank, where it is a factorisation of the rows.
   let rank: Int?
 
@@ -24,6 +26,8 @@ struct SeededProblem {
     var random = SeededGenerator(seed: 0x5E27_E9CE &+ UInt64(index))
     timesLimit = 0.1 * pow(30, random.uniform())
     optimizer = index % 8 == 7 ? "momentum" : "gd"
+    hasIntercept = index % 6 != 5
+    reduction = index % 9 == 8 ? .sum : .mean
     let samples = random.whole(12, 60)
     let columns = random.whole(1, 5)
     rank = index % 5 == 4 ? random.whole(1, 3) : nil
@@ -49,7 +53,7 @@ struct SeededProblem {
       (model, classes, target) = ("linear", nil, sums.map { size * $0 })
     case 1:
       classes = 2 + index % 2
-      model = "softmax"
+      model = classes == 2 && index % 4 == 2 ? "logistic" : "softmax"
       target = sums.map { $0 < 0 ? 0 : $0 > 1 && index % 2 == 1 ? 2 : 1 }
     case 2:
       (model, classes) = ("mlp:\(widths):\(activation)", 2)
@@ -68,13 +72,16 @@ struct SeededProblem {
 
   func problem() throws -> DiagnosisProblem {
     if let rank { return factorisation(rank) }
-    return DiagnosisProblem(
-      TabularProblem(
-        name: "t.csv", targetName: "y", features: rows.flatMap { $0 },
-        featureNames: rows[0].indices.map { "x\($0)" },
-        target: classes.map { .classes(target.map { Int32($0) }, count: $0) } ?? .numeric(target),
-        model: try ModelChoice(model), loss: classes == nil ? .halfSquaredError : .crossEntropy,
-        seed: index))
+    var table = TabularProblem(
+      name: "t.csv", targetName: "y", features: rows.flatMap { $0 },
+      featureNames: rows[0].indices.map { "x\($0)" },
+      target: classes.map { .classes(target.map { Int32($0) }, count: $0) } ?? .numeric(target),
+      model: try ModelChoice(model),
+      loss: classes == nil ? .halfSquaredError : model == "logistic" ? .binary : .crossEntropy,
+      seed: index)
+    table.hasIntercept = hasIntercept
+    table.reduction = reduction
+    return DiagnosisProblem(table)
   }
 
   /// `mean (X - A B)^2`, from small random factors: sharper on the way than at its start.
@@ -92,7 +99,7 @@ struct SeededProblem {
   }
 
   /// The report as JSON, with the rate that the limit asks for; nil where there is no limit.
-  func json(_ executor: any Executor, maxIterations: Int) throws -> Data? {
+  func json(_ executor: any Executor, maxIterations: Int?) throws -> Data? {
     let problem = try problem()
     var request = DiagnosisRequest()
     request.training.optimizer = try OptimizerSetting(optimizer)
@@ -125,7 +132,7 @@ struct SeededProblem {
   }
 
   /// The same from a built program; nil for what no table holds.
-  func json(program: String, maxIterations: Int) throws -> Data? {
+  func json(program: String, maxIterations: Int?) throws -> Data? {
     guard rank == nil else { return nil }
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
       "sentences-\(UUID().uuidString)")
@@ -141,7 +148,8 @@ struct SeededProblem {
         [
           "diagnose", table.path, "--target", "y", "--model", model, "--optimizer", optimizer,
           "--precision", "float64", "--seed", "\(index)", "--json", output.path,
-        ] + more
+        ] + (hasIntercept ? [] : ["--no-intercept"])
+        + (reduction == .sum ? ["--reduction", "sum"] : []) + more
       process.standardOutput = FileHandle.nullDevice
       process.standardError = FileHandle.nullDevice
       try process.run()
@@ -150,8 +158,8 @@ struct SeededProblem {
     }
     let first = try SentenceCheck(json: run(["--no-trials"])).report
     guard let limit = first.learningRate.stabilityLimit else { return nil }
-    return try run([
-      "--lr", "\(Self.rounded(timesLimit * limit))", "--max-iterations", "\(maxIterations)",
-    ])
+    return try run(
+      ["--lr", "\(Self.rounded(timesLimit * limit))"]
+        + (maxIterations.map { ["--max-iterations", "\($0)"] } ?? []))
   }
 }

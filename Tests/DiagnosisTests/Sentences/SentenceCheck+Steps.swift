@@ -62,6 +62,9 @@ extension SentenceCheck {
           Self.number(match[0]).map { steps.contains(Int($0)) } ?? false, "no such run: \(sentence)"
         )
       }
+      if sentence.contains("did not come down"), let start = report.problem.loss {
+        expect(own?.measured?.lossAtEqualWork ?? start >= start, "it did on its way: \(sentence)")
+      }
       if sentence.contains("A larger learning rate alone does little"), let own = own?.measured,
         let steps = own.iterations ?? own.stepsRun
       {

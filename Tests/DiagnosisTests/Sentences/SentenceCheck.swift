@@ -47,7 +47,7 @@ struct SentenceCheck {
         let iterations, stepsRun: Int?
         let reached, diverged: Bool
         let loss, relativeGap, gradientEquivalents, lossAtEqualWork, rate, lossAtEnd: Double?
-        let settled: Bool?
+        let settled, wasCut: Bool?
       }
       let id, change: String
       let predicted: Predicted
@@ -218,6 +218,11 @@ struct SentenceCheck {
             && Double(measured.stepsRun ?? -1) == steps
         }
         expect(isKnown, "no such run: \(sentence)")
+        let (own, other) = (own?.measured, trial(at: factor * given)?.measured)
+        if let own, let other, !own.reached {
+          let gaps = (own.relativeGap ?? .infinity, other.relativeGap ?? 0)
+          expect(other.reached || gaps.1 <= gaps.0, "it came to no more: \(sentence)")
+        }
       }
     }
     if sentences.contains(where: { $0.contains("one learning rate suits every direction") }) {
@@ -262,6 +267,13 @@ struct SentenceCheck {
         continue
       }
       expect(own <= best + 1e-9 * abs(best), "another came closer: \(rate.sentence)")
+      let steps = named(match[0])?.measured?.stepsRun ?? 0
+      let isShort = plain.contains {
+        $0.measured!.wasCut == true && $0.measured!.stepsRun ?? 0 < steps
+          && !(isBelow && $0.id == "as-given")
+      }
+      expect(
+        !isShort || rate.sentence.contains("was stopped after"), "a shorter run: \(rate.sentence)")
     }
     for match in Self.matches(name + #" took the least work: ([\d,]+) step"#, rate.sentence) {
       let item = named(match[0])?.measured
