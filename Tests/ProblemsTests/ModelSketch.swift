@@ -63,6 +63,14 @@ struct ModelSketch {
     proto.graph.node.append(node)
   }
 
+  /// A matrix turned.
+  mutating func permuted(_ from: String, _ to: String) {
+    var entry = Onnx_AttributeProto()
+    (entry.name, entry.type, entry.ints) = ("perm", .ints, [1, 0])
+    node("Transpose", [from], [to])
+    proto.graph.node[proto.graph.node.count - 1].attribute = [entry]
+  }
+
   /// An entry of the graph's metadata, which readers take from the bytes.
   mutating func metadata(_ key: String, _ value: String) {
     func field(_ number: Int, _ bytes: [UInt8]) -> [UInt8] {

@@ -8,11 +8,10 @@ extension OnnxModel {
   /// - Throws: `OnnxModelError`, for a name or shape that does not fit, and for more than the 2 GB that
   ///   one ONNX file can hold.
   public func settingInitializers(_ values: [String: Tensor]) throws -> Data {
-    guard quantized.names.isEmpty else {
+    if let name = quantized.names.filter({ values[$0] != nil }).min() {
       throw OnnxModelError(
-        "The model's weights are quantised, and a file of integers cannot hold '"
-          + "\(values.keys.sorted().first ?? quantized.names[0])' as training leaves it: save the "
-          + "parameters as safetensors", kind: .cannotWrite)
+        "The model's weights are quantised, and a file of integers cannot hold '\(name)' as training "
+          + "leaves it: save the parameters as safetensors", kind: .cannotWrite)
     }
     var model = original
     for (name, value) in values {
