@@ -42,12 +42,18 @@ struct ModelSketch {
     proto.graph.initializer.append(tensor)
   }
 
-  mutating func constant(_ name: String, _ sizes: [Int], _ values: [Double]) {
+  mutating func constant(
+    _ name: String, _ sizes: [Int], _ values: [Double], integers: Bool = false
+  ) {
     var node = Onnx_NodeProto()
     (node.opType, node.output) = ("Constant", [name])
     var attribute = Onnx_AttributeProto()
     (attribute.name, attribute.type) = ("value", .tensor)
     attribute.t = Self.tensor("", sizes, values, false)
+    if integers {
+      (attribute.t.dataType, attribute.t.floatData) = (3, [])
+      attribute.t.int32Data = values.map { Int32($0) }
+    }
     node.attribute = [attribute]
     proto.graph.node.append(node)
   }

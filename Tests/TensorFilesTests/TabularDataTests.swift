@@ -160,10 +160,9 @@ struct TabularDataTests {
       name: "missing word", text: "a,t\nx,2\nNA,4\nx,1\ny,2\n", line: 3, column: "a",
       says: ["the value is missing", "`dropped: a`"]),
     Refusal(
-      name: "too many missing words for a mean",
-      text: "a,b,t\nx,1,2\nNA,3,4\nx,1,1\ny,2,2\n",
+      name: "too many missing words for a mean", text: "a,t\nx,2\nNA,4\nx,1\ny,2\n",
       missing: .mean, line: nil, column: nil,
-      says: ["1 of 4 rows miss a value of `a`", "`dropped: a`"]),
+      says: ["1 of 4 rows miss a value of `a`", "fill them in."]),
     Refusal(
       name: "missing target", text: "a,t\n1,2\n3,?\n", line: 3, column: "t",
       says: ["the target's value is missing"]),

@@ -16,6 +16,8 @@ struct QuantizedWeights {
   /// Weights that two scales make different numbers of, each under a name of its own, and weights of Constant
   /// nodes.
   var added: [String] = []
+  /// Those of `added` that Constant nodes hold in the file.
+  private(set) var fromConstants: Set<String> = []
   /// The scales of all these, which the weights already hold.
   var scales: Set<String> = []
   /// Whether a node that is plain now would round what comes in.
@@ -118,6 +120,7 @@ struct QuantizedWeights {
       }
       initializers[name] = try reader.tensor(tensor, named: name)
       added.append(name)
+      fromConstants.insert(name)
     }
     nodes = kept
   }
