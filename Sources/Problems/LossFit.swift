@@ -97,13 +97,16 @@ struct LossFit {
       model = choice.model.without(activation)
       findings.removeAll()
     }
+    let isBefore = readings.contains { $0.id == Self.replaced }
+    readings.removeAll { $0.id == Self.replaced }
     readings.append(
       Reading(
         "one-logit",
         "The output '\(Printable.line(choice.output))' is one number for a sample, so the "
           + "cross-entropy is that of one logit against 0 or 1 (--loss binary)"
           + (finished && activation?.kind == .sigmoid && !choice.options.asLogits
-            ? ", taken before the Sigmoid." : "."),
+            ? ", taken before the Sigmoid."
+            : isBefore ? ", taken before the Softmax, which makes 1 of any single number." : "."),
         names: [choice.output]))
   }
 

@@ -235,6 +235,17 @@ import Testing
     #expect(problem.readings.map(\.id) == readings)
   }
 
+  @Test func `a softmax of one number is told`() throws {
+    let folder = try TemporaryFolder()
+    let labels = [1, 0, 1, 0, 1, 1, 0, 1]
+    let problem = try Self.opened(
+      { $0.node("Softmax", ["z"], ["out"], ["axis": -1]) }, loss: "cross-entropy", columns: 1,
+      labels: labels.map(Int64.init), in: folder)
+    #expect(abs(try Self.value(problem) - Self.binary(labels)) < 1e-12)
+    #expect(problem.readings.map(\.id) == ["one-logit"])
+    #expect(problem.readings[0].sentence.contains("makes 1 of any single number"))
+  }
+
   @Test func `one output has no place for three classes`() throws {
     let folder = try TemporaryFolder()
     #expect(
