@@ -116,7 +116,9 @@ struct LossFit {
     guard let given = choice.loss, let target, readings.contains(where: { $0.id == Self.replaced }),
       let activation = choice.model.activation(of: choice.output), activation.kind == .softmax,
       let named = activation.axis,
+      // Probabilities of classes lie along axis 1.
       let classes = given.classAxis(outputs, given.labelType(target, outputs: outputs))
+        ?? (given.name == "cross-entropy" && rank > 1 ? 1 : nil)
     else { return }
     let axis = named < 0 ? named + rank : named
     guard axis != classes else { return }
