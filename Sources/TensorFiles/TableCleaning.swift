@@ -253,9 +253,10 @@ struct TableCleaning {
           + "value of `\(target.name)` and \(all - rows.count == 1 ? "is" : "are") left out; "
           + "--missing refuse stops there.")
     }
-    // A column of words has no mean.
+    // A column of words has no mean, nor one without values beside a target.
     var gaps = features.filter { column in
-      (!fillsIn || column.words != nil) && column.hasMissing
+      (!fillsIn || column.words != nil || rows.allSatisfy { column.isMissing($0) })
+        && column.hasMissing
         && rows.contains { column.isMissing($0) }
     }
     func complete() -> [Int] {

@@ -325,6 +325,13 @@ struct TableCleaningTests {
     #expect(some.contains("`dropped: a,b,c,d`") && some.contains("`kept: a,b,c,d`"))
   }
 
+  @Test("a column without a value beside any target has no mean")
+  func noMean() throws {
+    let text = "a,b,t\n1,,3.5\n2,,4.5\n5,8,\n4,,1.5\n"
+    let data = try TabularData(table: readTable(text), target: "t", missing: .mean)
+    #expect(data.featureNames == ["a"] && data.readings.last?.names == ["b"])
+  }
+
   @Test("a table of nothing but identifiers is refused, one of a counter is not")
   func nothingLeft() throws {
     let error = try #require(throws: TableError.self) {
