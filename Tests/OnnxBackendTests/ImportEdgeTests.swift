@@ -173,6 +173,18 @@ import Testing
     return tensor
   }
 
+  @Test func halfCannotHoldEveryNumber() throws {
+    var model = Onnx_ModelProto()
+    model.irVersion = 10
+    model.opsetImport = [.with { $0.version = 18 }]
+    model.graph.initializer = [Self.small("w", [1], [UInt16(0x3C00)], .float16)]
+    let read = try OnnxModel(data: model.serializedBytes(), isUniform: true)
+    _ = try read.settingInitializers(["w": Tensor([65519 as Float], shape: [1])])
+    #expect(throws: OnnxModelError.self) {
+      try read.settingInitializers(["w": Tensor([65520 as Float], shape: [1])])
+    }
+  }
+
   @Test func twoZeroPointsOfOneScale() throws {
     let whole: [Int8] = [1, -2, 3, 4]
     let sketch = Sketch(
