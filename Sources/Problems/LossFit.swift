@@ -61,7 +61,7 @@ struct LossFit {
     let given = choice.loss?.name ?? loss.name
     let node = Printable.line(activation.node)
     return Reading(
-      "output-is-no-logit",
+      replaced,
       "The output '\(Printable.line(choice.output))' passed through a \(activation.kind.words) (the "
         + "node \(node)), and \(given) takes "
         + (given == "cross-entropy" || given == "binary"
@@ -78,6 +78,7 @@ struct LossFit {
   ///
   /// - Throws: `DiagnosisFailure` where the target cannot be that of two classes.
   mutating func settle(outputs: TensorType, target: TensorType?, path: String) throws {
+    keepOtherAxis(outputs, target)
     guard let given = loss, given.name == "cross-entropy", outputs.shape.rank >= 1,
       outputs.shape.dimensions.dropFirst().allSatisfy({ $0 == 1 }), let target
     else { return }
@@ -96,15 +97,43 @@ struct LossFit {
       model = choice.model.without(activation)
       findings.removeAll()
     }
+    let isBefore = readings.contains { $0.id == Self.replaced }
+    readings.removeAll { $0.id == Self.replaced }
     readings.append(
       Reading(
         "one-logit",
         "The output '\(Printable.line(choice.output))' is one number for a sample, so the "
           + "cross-entropy is that of one logit against 0 or 1 (--loss binary)"
           + (finished && activation?.kind == .sigmoid && !choice.options.asLogits
-            ? ", taken before the Sigmoid." : "."),
+            ? ", taken before the Sigmoid."
+            : isBefore ? ", taken before the Softmax, which makes 1 of any single number." : "."),
         names: [choice.output]))
   }
+
+  /// Takes the output as it is where its softmax does not go along the classes.
+  private mutating func keepOtherAxis(_ outputs: TensorType, _ target: TensorType?) {
+    let rank = outputs.shape.rank
+    guard let given = choice.loss, let target, readings.contains(where: { $0.id == Self.replaced }),
+      let activation = choice.model.activation(of: choice.output), activation.kind == .softmax,
+      let named = activation.axis,
+      // Probabilities of classes lie along axis 1.
+      let classes = given.classAxis(outputs, given.labelType(target, outputs: outputs))
+        ?? (given.name == "cross-entropy" && rank > 1 ? 1 : nil)
+    else { return }
+    let axis = named < 0 ? named + rank : named
+    guard axis != classes else { return }
+    (loss, model, findings) = (given, choice.model, [])
+    readings = [
+      Reading(
+        "softmax-of-another-axis",
+        "The output '\(Printable.line(choice.output))' passed through a Softmax along axis \(axis) (the "
+          + "node \(Printable.line(activation.node))), and \(given.name) has its classes on axis "
+          + "\(classes): the loss is taken of the output as it is.",
+        names: [choice.output, activation.node])
+    ]
+  }
+
+  private static let replaced = "output-is-no-logit"
 
   /// - Throws: `DiagnosisFailure` for labels that one logit has no place for.
   func check(_ target: Tensor, path: String, name: String) throws {

@@ -41,6 +41,12 @@ struct ModelFileChoice {
     self.options = options
     self.readings = readings
     loss = try Self.loss(options)
+    guard loss == nil || !inputs.isEmpty else {
+      throw DiagnosisFailure(
+        .badData,
+        "The output '\(output)' of \(path) depends on no input; choose another "
+          + "\(option: .output), or if it is a loss, \(option: .lossOutput, output).")
+    }
     guard options.data != nil || (loss == nil && inputs.isEmpty) else {
       throw DiagnosisFailure(
         .usage,
@@ -60,12 +66,6 @@ struct ModelFileChoice {
         .badData,
         "No parameters are left of \(path): \(option: .listing) says why each stored "
           + "tensor is none.")
-    }
-    guard loss == nil || !inputs.isEmpty else {
-      throw DiagnosisFailure(
-        .badData,
-        "The output '\(output)' of \(path) depends on no input; choose another "
-          + "\(option: .output), or if it is a loss, \(option: .lossOutput, output).")
     }
   }
 

@@ -64,6 +64,17 @@ struct ColumnReader {
     !isText && numbers.contains { $0.isFinite && $0 != $0.rounded() }
   }
 
+  /// Whether its numbers may be whole ones with points between thousands, all below a million.
+  var mayBeGrouped: Bool {
+    hasFractions
+      && numbers.allSatisfy { number in
+        let thousands = number * 1000
+        return number.isNaN
+          || number.magnitude < 1000 && abs(thousands - thousands.rounded()) < 1e-6
+            && (number.magnitude >= 1 || number == 0)
+      }
+  }
+
   /// The column.
   ///
   /// - Parameters:
@@ -73,6 +84,14 @@ struct ColumnReader {
     guard let words else {
       return Column(
         name: name, cells: .numeric(Column.Numbers(storage: numbers)), fault: faultOfNumbers)
+    }
+    if !isText {
+      // Read again for points between thousands.
+      let (words, grouped) = (words.dashesResolved, NumberSpelling.pointedThousands)
+      let isGrouped = words.strays(grouped).isEmpty
+      return Column(
+        name: name, cells: .numeric(isGrouped ? words.numbers(grouped) : .init(storage: numbers)),
+        fault: faultOfNumbers, spelling: isGrouped ? grouped : nil)
     }
     var best = (spelling: NumberSpelling?.none, strays: words.strays(nil))
     for spelling in spellings where !best.strays.isEmpty {

@@ -2,17 +2,20 @@
 ///
 /// A column is written in one way: `1,5` is one and a half where others of the column or of the table say
 /// so, and `1,500` fifteen hundred beside `2,300.50`.
-enum NumberSpelling: Sendable, Equatable {
+enum NumberSpelling: Sendable, CaseIterable {
   /// `0,5`; thousands may stand apart by points, spaces or apostrophes: `1.234,5`.
   case decimalComma
   /// `1,234.5`; likewise by spaces or apostrophes.
   case groupedThousands
+  /// `1.234` is a thousand and more, as other columns of the table have commas for decimals.
+  case pointedThousands
 
   /// The number that a cell's text means, nil where it is none.
   func value(_ text: String) -> Double? {
-    let decimal: Unicode.Scalar = self == .decimalComma ? "," : "."
+    let hasCommas = self != .groupedThousands
+    let decimal: Unicode.Scalar = hasCommas ? "," : "."
     let separators: Set<Unicode.Scalar> = [
-      self == .decimalComma ? "." : ",", " ", "'", "\u{A0}", "\u{202F}", "\u{2009}", "\u{2019}",
+      hasCommas ? "." : ",", " ", "'", "\u{A0}", "\u{202F}", "\u{2009}", "\u{2019}",
     ]
     var plain = ""
     var separator: Unicode.Scalar?
@@ -54,13 +57,19 @@ enum NumberSpelling: Sendable, Equatable {
 
   /// An example of what it means, for a sentence.
   var example: (written: String, read: String) {
-    self == .decimalComma ? ("1,5", "1.5") : ("1,234", "1234")
+    switch self {
+    case .decimalComma: ("1,5", "1.5")
+    case .groupedThousands: ("1,234", "1234")
+    case .pointedThousands: ("1.234", "1234")
+    }
   }
 }
 
 /// A table's convention, from those of its columns that can be read in one way only.
 struct NumberConvention {
   private let preferred: NumberSpelling
+  /// Whether a column has numbers that a decimal comma alone makes sense of.
+  let hasDecimalCommas: Bool
 
   /// - Parameters:
   ///   - columns: words of the columns that are not plain numbers.
@@ -75,6 +84,7 @@ struct NumberConvention {
       if fits == [.decimalComma] { commas = true }
       if fits == [.groupedThousands] { points = true }
     }
+    hasDecimalCommas = commas
     preferred =
       if commas != points { commas ? .decimalComma : .groupedThousands } else {
         // Where a comma stands between fields it is rarely in a number.

@@ -115,7 +115,7 @@ struct TableCleaning {
       guard let columns = reasons[reason], !columns.isEmpty else { continue }
       features.removeAll { column in columns.contains { $0.name == column.name } }
       let (list, one) = (Self.list(columns), columns.count == 1)
-      let keep = "--keep \(Self.argument(columns.map(\.name).joined(separator: ",")))"
+      let keep = "--keep \(Self.names(columns))"
       let isOut = one ? "is left out" : "are left out"
       switch reason {
       case .empty:
@@ -218,14 +218,18 @@ struct TableCleaning {
   }
 
   private mutating func saySpellings() {
-    for spelling in [NumberSpelling.decimalComma, .groupedThousands] {
+    for spelling in NumberSpelling.allCases {
       let columns = ([target] + features).filter { $0.spelling == spelling && $0.words == nil }
       guard !columns.isEmpty else { continue }
       let example = spelling.example
       add(
         spelling == .decimalComma ? "decimal-commas" : "grouped-thousands", columns,
-        "\(Self.list(columns)): numbers like `\(example.written)` are read as \(example.read); where "
-          + "that is wrong, write them with a point for the decimals and without separators.")
+        "\(Self.list(columns)): numbers like `\(example.written)` are read as \(example.read)"
+          + (spelling == .pointedThousands
+            ? ", as other columns have commas for decimals; where that is wrong, write all decimals of the "
+              + "table with a point."
+            : "; where that is wrong, write them with a point for the decimals and without separators.")
+      )
     }
   }
 
@@ -249,9 +253,10 @@ struct TableCleaning {
           + "value of `\(target.name)` and \(all - rows.count == 1 ? "is" : "are") left out; "
           + "--missing refuse stops there.")
     }
-    // A column of words has no mean.
+    // A column of words has no mean, nor one without values beside a target.
     var gaps = features.filter { column in
-      (!fillsIn || column.words != nil) && column.hasMissing
+      (!fillsIn || column.words != nil || rows.allSatisfy { column.isMissing($0) })
+        && column.hasMissing
         && rows.contains { column.isMissing($0) }
     }
     func complete() -> [Int] {
@@ -280,7 +285,9 @@ struct TableCleaning {
       left = complete()
     }
     guard !isTooFew(left.count) else {
-      throw tooFew(gaps, left: left.count, of: labelled)
+      throw Self.tooFew(
+        gaps, besides: features.count - gaps.count, fillsIn, left: left.count,
+        of: labelled, path: table.path)
     }
     sayLeftOut(out, of: labelled)
     if left.count < labelled {
@@ -303,9 +310,11 @@ struct TableCleaning {
 
   private mutating func sayLeftOut(_ out: [(column: Column, missing: Int)], of rows: Int) {
     guard !out.isEmpty else { return }
-    let list = out.map { "`\($0.column.name)` \($0.missing)" }.joined(separator: ", ")
+    let list =
+      out.prefix(5).map { "`\($0.column.name)` \($0.missing)" }.joined(separator: ", ")
+      + (out.count > 5 ? ", ..." : "")
     let one = out.count == 1
-    let names = Self.argument(out.map(\.column.name).joined(separator: ","))
+    let names = Self.names(out.map(\.column))
     add(
       "incomplete-columns-left-out", out.map(\.column),
       "More than a fifth of the \(rows) rows would be left out for what they miss, so "
@@ -314,37 +323,9 @@ struct TableCleaning {
         + (fillsIn ? "." : ", --missing mean fills numbers in."))
   }
 
-  private func tooFew(_ gaps: [Column], left: Int, of rows: Int) -> TableError {
-    TableError(
-      "\(rows - left) of \(rows) rows miss a value of \(Self.list(gaps)), too many to leave out; "
-        + (fillsIn
-          ? "fill them in, or leave columns out with "
-            + "\(option: .dropped, Self.argument(gaps.map(\.name).joined(separator: ",")))."
-          : "take the columns' means with \(option: .missing, "mean"), or leave columns out with "
-            + "\(option: .dropped, Self.argument(gaps.map(\.name).joined(separator: ","))), or the rows "
-            + "with \(option: .kept, Self.argument(gaps.map(\.name).joined(separator: ",")))."),
-      path: table.path)
-  }
-
   // MARK: Words
 
   private mutating func add(_ id: String, _ columns: [Column], _ sentence: String) {
     readings.append(Reading(id, sentence, names: columns.map(\.name)))
-  }
-
-  /// "`a`, `b`, `c` and 4 more".
-  private static func list(_ columns: [Column]) -> String {
-    let names = columns.map { "`\($0.name)`" }
-    guard names.count > 6 else {
-      return names.count < 2
-        ? names.joined()
-        : names.dropLast().joined(separator: ", ") + " and " + names[names.count - 1]
-    }
-    return names.prefix(5).joined(separator: ", ") + " and \(names.count - 5) more"
-  }
-
-  /// As a shell takes it for one word.
-  static func argument(_ text: String) -> String {
-    text.allSatisfy { $0.isLetter || $0.isNumber || "_-.,:/".contains($0) } ? text : "\"\(text)\""
   }
 }

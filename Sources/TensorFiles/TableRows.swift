@@ -69,10 +69,13 @@ struct TableRows {
     let convention = NumberConvention(
       texts.compactMap(\.self), hasFractions: readers.contains(where: \.hasFractions),
       delimiter: delimiter)
+    let pointed =
+      convention.hasDecimalCommas && delimiter != UInt8(ascii: ",")
+      ? try words(of: readers.indices.filter { readers[$0].mayBeGrouped }) : [:]
     let names = TableHeader(header.names)
     let columns = header.names.indices.map {
       var column = readers[$0].column(
-        names.names[$0], words: texts[$0], spellings: convention.order)
+        names.names[$0], words: texts[$0] ?? pointed[$0], spellings: convention.order)
       column.origin = names.origins[$0]
       return column
     }

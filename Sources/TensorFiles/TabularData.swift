@@ -193,6 +193,14 @@ extension TabularData.Target {
           in: table)
       }
       try Self.checkClasses(labels.count, example: labels[0], column, table, isText: true)
+      if let what = TargetReading.quantity(labels) {
+        readings.append(
+          Reading(
+            "quantities-as-classes",
+            "`\(column.name)` holds \(what) such as `\(labels[0])`, which are words here, and so each is "
+              + "taken for a class; write them as plain numbers to fit them as such.",
+            names: [column.name]))
+      }
       self = .classes(name: column.name, labels: labels, indices: indices)
     }
   }

@@ -58,6 +58,17 @@ struct TargetReading: Equatable {
     return distinct.enumerated().allSatisfy { $1 == first + Double($0) }
   }
 
+  /// What words are that are quantities all the same, such as `5 %`, `$1,200` or dates; nil for others.
+  static func quantity(_ labels: [String]) -> String? {
+    let signs: Set<Character> = ["%", "$", "€", "£", "¥", " "]
+    func isNumber(_ label: String) -> Bool {
+      let plain = String(label.filter { !signs.contains($0) })
+      return NumberSpelling.allCases.contains { $0.value(plain) != nil }
+    }
+    if labels.allSatisfy(isNumber) { return "numbers with signs" }
+    return labels.allSatisfy { DateSpelling.matches($0) } ? "dates or times" : nil
+  }
+
   private static func times(_ rows: Int, _ count: Int) -> String {
     let mean = (10 * Double(rows) / Double(count)).rounded(.down) / 10
     return mean == 1 ? "once" : "\(shortest(mean)) times"

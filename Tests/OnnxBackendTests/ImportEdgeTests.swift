@@ -165,6 +165,70 @@ import Testing
   }
 
   /// Writers leave out a number that is zero; its type then says that it is there.
+  private static func small<T>(
+    _ name: String, _ dimensions: [Int], _ values: [T], _ format: TensorFormat
+  ) -> Onnx_TensorProto {
+    var tensor = tensor(name, dimensions, values, .float32)
+    tensor.dataType = format.rawValue
+    return tensor
+  }
+
+  @Test func halfCannotHoldEveryNumber() throws {
+    var model = Onnx_ModelProto()
+    model.irVersion = 10
+    model.opsetImport = [.with { $0.version = 18 }]
+    model.graph.initializer = [Self.small("w", [1], [UInt16(0x3C00)], .float16)]
+    let read = try OnnxModel(data: model.serializedBytes(), isUniform: true)
+    _ = try read.settingInitializers(["w": Tensor([65519 as Float], shape: [1])])
+    #expect(throws: OnnxModelError.self) {
+      try read.settingInitializers(["w": Tensor([65520 as Float], shape: [1])])
+    }
+  }
+
+  @Test func twoZeroPointsOfOneScale() throws {
+    let whole: [Int8] = [1, -2, 3, 4]
+    let sketch = Sketch(
+      testDescription: "an integer tensor that two nodes read",
+      nodes: [
+        Self.node("DequantizeLinear", ["q", "s", "three"], to: ["a"]),
+        Self.node("DequantizeLinear", ["q", "s", "four"], to: ["b"]),
+        Self.node("DequantizeLinear", ["q", "s", "three"], to: ["c"]),
+        Self.node("Sub", ["a", "b"], to: ["d"]), Self.node("Add", ["d", "c"]),
+      ],
+      tensors: [
+        Self.small("q", [4], whole, .int8), Self.floats("s", [], [0.5]),
+        Self.small("three", [], [Int8(3)], .int8), Self.small("four", [], [Int8(4)], .int8),
+      ])
+    #expect(try sketch.run() == whole.map { 0.5 + 0.5 * (Double($0) - 3) })
+  }
+
+  /// Quantised nodes without inputs or outputs, or of less than a byte.
+  @Test func quantisedNodesThatLackWhatTheyNeed() throws {
+    let bytes = Self.small("q", [2, 2], [Int8](repeating: 1, count: 4), .int8)
+    let scales = Self.floats("s", [12], [Float](repeating: 1, count: 12))
+    let sketches: [[Onnx_NodeProto]] = [
+      [Self.node("MatMulInteger", ["x", "q"], to: [])],
+      [
+        Self.node("Identity", [], to: ["a"]),
+        Self.node("DequantizeLinear", ["a", "one"], to: ["b"]),
+      ],
+      [
+        Self.node(
+          "MatMulNBits", ["x", "none", "s"],
+          ["K": .int(4), "N": .int(3), "bits": .int(4), "block_size": .int(1)], to: ["b"],
+          domain: "com.microsoft")
+      ],
+    ]
+    for nodes in sketches {
+      let sketch = Sketch(
+        testDescription: "", nodes: nodes + [Self.node("Identity", ["x"])],
+        tensors: [
+          bytes, scales, Self.floats("one", [], [1]), Self.small("none", [0], [UInt8](), .uint8),
+        ], inputs: ["x": Tensor([1 as Float, 2], shape: [1, 2])])
+      #expect(try sketch.run() == [1, 2])
+    }
+  }
+
   @Test func zeroThatIsLeftOut() throws {
     var reduction = Self.node("ReduceSum", ["a"], ["keepdims": .int(0)])
     reduction.attribute[0].clearI()

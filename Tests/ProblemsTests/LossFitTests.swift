@@ -13,7 +13,7 @@ import Testing
   /// `tail` of the logits `x w`, in float64.
   private static func opened(
     _ tail: (inout ModelSketch) -> Void, loss: String?, columns: Int = 3, asLogits: Bool = false,
-    labels: [Int64] = [1, 0, 2, 0, 1, 2, 0, 1], in folder: TemporaryFolder
+    labels: [Int64] = [1, 0, 2, 0, 1, 2, 0, 1], target: Tensor? = nil, in folder: TemporaryFolder
   ) throws -> DiagnosisProblem {
     var model = ModelSketch()
     model.input("x", ["n", "3"], double: true)
@@ -23,8 +23,10 @@ import Testing
     tail(&model)
     var request = ModelFileRequest(file: try model.write(in: folder))
     try NpzArchive.write(
-      [("x", Tensor(wave(24, 0.3), shape: [8, 3])), ("target", Tensor(labels, shape: [8]))],
-      to: folder.path("d.npz"))
+      [
+        ("x", Tensor(wave(24, 0.3), shape: [8, 3])),
+        ("target", target ?? Tensor(labels, shape: [8])),
+      ], to: folder.path("d.npz"))
     request.data = folder.path("d.npz")
     request.loss = loss
     request.asLogits = asLogits
@@ -99,6 +101,75 @@ import Testing
         == [loss == "nll" ? "loss-and-output" : "loss-of-probabilities"])
   }
 
+  @Test(arguments: ["cross-entropy", "nll", "kl"])
+  func `bounds of probabilities do not bound the logits`(_ loss: String) throws {
+    let folder = try TemporaryFolder()
+    let tail: @Sendable (inout ModelSketch) -> Void = {
+      $0.tensor("low", [], [1e-7], double: true)
+      $0.tensor("high", [], [1 - 1e-7], double: true)
+      $0.node("Softmax", ["z"], ["p"], ["axis": -1])
+      $0.node("Clip", ["p", "low", "high"], ["out"])
+    }
+    guard loss != "kl" else {
+      let target = Tensor([Double](repeating: 1 / 3.0, count: 24), shape: [8, 3])
+      let problem = try Self.opened(tail, loss: loss, target: target, in: folder)
+      let logits = Self.logits().map(Self.softmax)
+      let right = logits.joined().reduce(0) { $0 + (log(1 / 3.0) - log($1)) / 3 }
+      // As PyTorch's "mean" has it.
+      #expect(abs(try Self.value(problem) - right / 24) < 1e-12)
+      return
+    }
+    let problem = try Self.opened(tail, loss: loss, in: folder)
+    let right = Self.crossEntropy(Self.logits(), Self.labels)
+    #expect(abs(try Self.value(problem) - right) < 1e-12)
+  }
+
+  @Test func `a softmax along the samples is not that of the loss`() throws {
+    let folder = try TemporaryFolder()
+    let tails: [(@Sendable (inout ModelSketch) -> Void)] = [
+      { $0.node("Softmax", ["z"], ["out"], ["axis": 0]) },
+      {
+        $0.permuted("z", "t")
+        $0.node("Softmax", ["t"], ["p"], ["axis": -1])
+        $0.permuted("p", "out")
+      },
+    ]
+    let exponentials = Self.logits().map { $0.map(exp) }
+    let outputs = exponentials.map { row in
+      (0..<3).map { column in row[column] / exponentials.reduce(0) { $0 + $1[column] } }
+    }
+    for tail in tails {
+      let problem = try Self.opened(tail, loss: "cross-entropy", in: folder)
+      #expect(abs(try Self.value(problem) - Self.crossEntropy(outputs, Self.labels)) < 1e-12)
+      #expect(problem.readings.map(\.id) == ["softmax-of-another-axis"])
+    }
+    // One along the classes of what is turned twice is.
+    let turned = try Self.opened(
+      {
+        $0.permuted("z", "t")
+        $0.node("Softmax", ["t"], ["p"], ["axis": 0])
+        $0.permuted("p", "out")
+      }, loss: "cross-entropy", in: folder)
+    #expect(abs(try Self.value(turned) - Self.crossEntropy(Self.logits(), Self.labels)) < 1e-12)
+  }
+
+  @Test func `z over one plus exp of minus z is no sigmoid`() throws {
+    let folder = try TemporaryFolder()
+    for (numerator, one, isSigmoid) in [("z", 1.0, false), ("one", 2, false), ("one", 1, true)] {
+      let problem = try Self.opened(
+        {
+          $0.tensor("one", [], [one], double: true)
+          $0.node("Neg", ["z"], ["m"])
+          $0.node("Exp", ["m"], ["e"])
+          $0.node("Add", ["e", "one"], ["d"])
+          $0.node("Div", [numerator, "d"], ["out"])
+        }, loss: "binary", columns: 1,
+        target: Tensor(Self.labels.map { Double($0 % 2) }, shape: [8, 1]),
+        in: folder)
+      #expect(problem.readings.contains { $0.id == "output-is-no-logit" } == isSigmoid)
+    }
+  }
+
   @Test func `as logits, the softmax is applied twice`() throws {
     let folder = try TemporaryFolder()
     let problem = try Self.opened(
@@ -162,6 +233,17 @@ import Testing
     let readings =
       loss == "cross-entropy" ? ["one-logit"] : hasSigmoid ? ["output-is-no-logit"] : []
     #expect(problem.readings.map(\.id) == readings)
+  }
+
+  @Test func `a softmax of one number is told`() throws {
+    let folder = try TemporaryFolder()
+    let labels = [1, 0, 1, 0, 1, 1, 0, 1]
+    let problem = try Self.opened(
+      { $0.node("Softmax", ["z"], ["out"], ["axis": -1]) }, loss: "cross-entropy", columns: 1,
+      labels: labels.map(Int64.init), in: folder)
+    #expect(abs(try Self.value(problem) - Self.binary(labels)) < 1e-12)
+    #expect(problem.readings.map(\.id) == ["one-logit"])
+    #expect(problem.readings[0].sentence.contains("makes 1 of any single number"))
   }
 
   @Test func `one output has no place for three classes`() throws {

@@ -58,6 +58,21 @@ import Testing
         == "a Constant node, beside weights that are initializers")
   }
 
+  @Test func `a quantised weight of a Constant node is no initializer`() throws {
+    var model = ModelSketch()
+    model.input("x", ["n", "2"])
+    model.output("y", ["n", "3"])
+    model.constant("whole", [2, 3], [1, -2, 3, 4, 0, -6], integers: true)
+    model.constant("scale", [], [0.1])
+    model.constant("b", [3], wave(3, 1))
+    model.constant("v", [3, 3], wave(9))
+    model.node("DequantizeLinear", ["whole", "scale"], ["w"])
+    model.node("MatMul", ["x", "w"], ["xw"])
+    model.node("Add", ["xw", "b"], ["z"])
+    model.node("MatMul", ["z", "v"], ["y"])
+    #expect(try Set(Self.names(model)) == ["whole", "b", "v"])
+  }
+
   @Test func `numbers of formulas are no parameters`() throws {
     var model = ModelSketch()
     model.input("x", ["n", "3"])

@@ -42,12 +42,18 @@ struct ModelSketch {
     proto.graph.initializer.append(tensor)
   }
 
-  mutating func constant(_ name: String, _ sizes: [Int], _ values: [Double]) {
+  mutating func constant(
+    _ name: String, _ sizes: [Int], _ values: [Double], integers: Bool = false
+  ) {
     var node = Onnx_NodeProto()
     (node.opType, node.output) = ("Constant", [name])
     var attribute = Onnx_AttributeProto()
     (attribute.name, attribute.type) = ("value", .tensor)
     attribute.t = Self.tensor("", sizes, values, false)
+    if integers {
+      (attribute.t.dataType, attribute.t.floatData) = (3, [])
+      attribute.t.int32Data = values.map { Int32($0) }
+    }
     node.attribute = [attribute]
     proto.graph.node.append(node)
   }
@@ -61,6 +67,14 @@ struct ModelSketch {
     node.name = name ?? "\(operation.lowercased())_\(proto.graph.node.count)"
     node.attribute = attributes.map { GraphBuilder.attribute($0, .int($1)) }
     proto.graph.node.append(node)
+  }
+
+  /// A matrix turned.
+  mutating func permuted(_ from: String, _ to: String) {
+    var entry = Onnx_AttributeProto()
+    (entry.name, entry.type, entry.ints) = ("perm", .ints, [1, 0])
+    node("Transpose", [from], [to])
+    proto.graph.node[proto.graph.node.count - 1].attribute = [entry]
   }
 
   /// An entry of the graph's metadata, which readers take from the bytes.

@@ -113,7 +113,7 @@ import Testing
     let own = String(decoding: try JSONEncoder().encode(request), as: UTF8.self)
     let outcome = try BuiltProgram.run(["run", folder.write(own, to: "request.json")])
     #expect(outcome.status == 65 && outcome.output.isEmpty)
-    #expect(outcome.errors.contains("with `dropped: a`") && !outcome.errors.contains("--drop"))
+    #expect(outcome.errors.contains("with `kept: a`") && !outcome.errors.contains("--keep"))
   }
 
   @Test func `progress, cancellation and a profile`() throws {

@@ -257,7 +257,9 @@ struct TableCleaningTests {
   @Test("numbers of a table are written in one way")
   func conventions() throws {
     func column(_ text: String) throws -> [Double] {
-      try TabularData(table: readTable(text), target: "t", features: ["a"]).features
+      try TabularData(
+        table: readTable(text), target: "t", features: ["a"], missing: .leaveOut
+      ).features
     }
     // Alone, a comma stands for a point between semicolons and for thousands between commas.
     #expect(try column("a;t\n1,234;1,5\n2,345;2,5\n") == [1.234, 2.345])
@@ -267,6 +269,11 @@ struct TableCleaningTests {
     #expect(try column("a,t\n\"1,234\",\"1,5\"\n\"2,345\",\"2,5\"\n") == [1.234, 2.345])
     #expect(try column("a,t\n\"1,234,567.5\",1.5\n-12,2.5\n") == [1_234_567.5, -12])
     #expect(try column("a;t\n1 234,5;1,5\n2'345,5;2,5\n") == [1234.5, 2345.5])
+    // Where commas mark decimals, points stand between thousands: not for decimals of other lengths.
+    #expect(try column("a;t\n1.234;1,5\n812;2,5\n;3,5\n-56.789;4,5\n") == [1234, 812, -56789])
+    #expect(try column("a;t\n1.234;1,5\n81.2;2,5\n") == [1.234, 81.2])
+    #expect(try column("a;t\n0.234;1,5\n1.812;2,5\n") == [0.234, 1.812])
+    #expect(try column("a;t\n1.234;1.5\n5.812;2.5\n") == [1.234, 5.812])
     // What is no group is a word.
     let words = try readTable("a,t\n\"12,34\",1.5\n\"1,2,3\",2.5\n\"1,23\",2.5\n")
     #expect(words.columns[0].cells == .text(["12,34", "1,2,3", "1,23"]))
@@ -295,6 +302,34 @@ struct TableCleaningTests {
     #expect(target.readings.map(\.id) == ["target-repeated"])
     let other = try TabularData(table: readTable(text), target: "t.1", features: ["a"])
     #expect(other.target == .numeric(name: "t.1", values: [1.5, 2.5, 0.5]))
+  }
+
+  @Test("what is said of too few rows leads on")
+  func waysOut() throws {
+    func complaint(_ text: String, keep: [String] = []) -> String {
+      do {
+        _ = try TabularData(table: readTable(text), target: "t", keep: keep, missing: .leaveOut)
+        return ""
+      } catch { return "\(error)" }
+    }
+    // Every row misses something, and every feature: neither can be left out.
+    let gaps = "a,b,t\n1,,3.5\n,2,4.5\n2,,5.5\n,3,6.5\n"
+    let none = complaint(gaps, keep: ["a", "b"])
+    #expect(none.contains("`missing: mean`") && !none.contains("kept") && !none.contains("dropped"))
+    let words = complaint("a,b,t\nu,,3.5\n,v,4.5\nu,,5.5\n,v,6.5\n", keep: ["a", "b"])
+    #expect(words.hasSuffix("too many to leave out; fill them in."))
+    let rows = (0..<20).map { row in
+      (0..<4).map { row / 2 == $0 ? "" : "\(row % 7)" }.joined(separator: ",") + ",\(row % 3),0.5"
+    }
+    let some = complaint("a,b,c,d,e,t\n" + rows.joined(separator: "\n"))
+    #expect(some.contains("`dropped: a,b,c,d`") && some.contains("`kept: a,b,c,d`"))
+  }
+
+  @Test("a column without a value beside any target has no mean")
+  func noMean() throws {
+    let text = "a,b,t\n1,,3.5\n2,,4.5\n5,8,\n4,,1.5\n"
+    let data = try TabularData(table: readTable(text), target: "t", missing: .mean)
+    #expect(data.featureNames == ["a"] && data.readings.last?.names == ["b"])
   }
 
   @Test("a table of nothing but identifiers is refused, one of a counter is not")

@@ -162,7 +162,7 @@ struct TabularDataTests {
     Refusal(
       name: "too many missing words for a mean", text: "a,t\nx,2\nNA,4\nx,1\ny,2\n",
       missing: .mean, line: nil, column: nil,
-      says: ["1 of 4 rows miss a value of `a`", "`dropped: a`"]),
+      says: ["1 of 4 rows miss a value of `a`", "fill them in."]),
     Refusal(
       name: "missing target", text: "a,t\n1,2\n3,?\n", line: 3, column: "t",
       says: ["the target's value is missing"]),

@@ -126,4 +126,17 @@ struct TargetReadingTests {
     let data = try TabularData(table: table, target: "t", choices: .loss)
     #expect(data.readings.first?.sentence.contains("--loss half-squared-error fits") == true)
   }
+
+  @Test("percentages, money and dates in a target are said to be classes")
+  func quantities() throws {
+    for (words, isSaid) in [
+      (["5%", "6.5 %", "7%"], true), (["$1,200", "$900", "$30"], true),
+      (["2020-01-01", "2020-01-02", "2021-03-04"], true), (["a1", "a2", "b"], false),
+      (["5%", "6%", "high"], false), (["true", "false", "true"], false),
+    ] {
+      let rows = (0..<12).map { "\($0 * $0 % 7).5,\"\(words[$0 % 3])\"" }.joined(separator: "\n")
+      let data = try TabularData(table: readTable("x,t\n\(rows)\n"), target: "t")
+      #expect(data.readings.map(\.id) == (isSaid ? ["quantities-as-classes"] : []), "\(words)")
+    }
+  }
 }

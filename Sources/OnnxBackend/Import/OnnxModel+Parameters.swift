@@ -37,7 +37,7 @@ extension OnnxModel {
     let constants = proto.graph.node.compactMap { $0.storedTensor == nil ? nil : $0.output[0] }
     let keepsWeightsInConstants = !names.contains {
       smooth.contains($0) && initializers[$0]?.element.isFloating == true
-        && uses.isWeight($0)
+        && !quantized.fromConstants.contains($0) && uses.isWeight($0)
     }
     let inConstants = Set(constants)
     return (names + constants).compactMap { name in

@@ -31,11 +31,14 @@ extension OnnxModel {
           "The graph draws random numbers in \(Self.some(random)): one draw by --seed is kept, the "
             + "same for every sample and step.", names: random))
     }
-    let half = proto.graph.initializer.filter {
-      [.float16, .bfloat16].contains(TensorFormat(rawValue: $0.dataType))
+    let constants = original.graph.node.compactMap { node in
+      node.storedTensor.map { (name: node.output[0], type: $0.dataType) }
+    }
+    let half = (original.graph.initializer.map { ($0.name, $0.dataType) } + constants).filter {
+      [.float16, .bfloat16].contains(TensorFormat(rawValue: $0.type))
     }
     if let first = half.first {
-      let type = TensorReader.name(first.dataType)
+      let type = TensorReader.name(first.type)
       readings.append(
         Reading(
           "half-precision",

@@ -8,11 +8,10 @@ extension OnnxModel {
   /// - Throws: `OnnxModelError`, for a name or shape that does not fit, and for more than the 2 GB that
   ///   one ONNX file can hold.
   public func settingInitializers(_ values: [String: Tensor]) throws -> Data {
-    guard quantized.names.isEmpty else {
+    if let name = quantized.names.filter({ values[$0] != nil }).min() {
       throw OnnxModelError(
-        "The model's weights are quantised, and a file of integers cannot hold '"
-          + "\(values.keys.sorted().first ?? quantized.names[0])' as training leaves it: save the "
-          + "parameters as safetensors", kind: .cannotWrite)
+        "The model's weights are quantised, and a file of integers cannot hold '\(name)' as training "
+          + "leaves it: save the parameters as safetensors", kind: .cannotWrite)
     }
     var model = original
     for (name, value) in values {
@@ -27,12 +26,13 @@ extension OnnxModel {
     for index in model.graph.initializer.indices {
       let name = model.graph.initializer[index].name
       guard let value = values[name] else { continue }
-      model.graph.initializer[index].setValue(value)
+      try model.graph.initializer[index].setValue(value, of: name)
     }
     classical.set(values, in: &model)
     for index in model.graph.node.indices where model.graph.node[index].storedTensor != nil {
-      guard let value = values[model.graph.node[index].output[0]] else { continue }
-      model.graph.node[index].attribute[0].t.setValue(value)
+      let name = model.graph.node[index].output[0]
+      guard let value = values[name] else { continue }
+      try model.graph.node[index].attribute[0].t.setValue(value, of: name)
     }
     try model.graph.embed(reader)
     for index in model.functions.indices { try model.functions[index].node.embed(reader) }
@@ -50,7 +50,14 @@ extension OnnxModel {
 
 extension Onnx_TensorProto {
   /// Replaces the elements; the type in the file stays.
-  fileprivate mutating func setValue(_ value: Tensor) {
+  fileprivate mutating func setValue(_ value: Tensor, of name: String) throws {
+    if dataType == TensorFormat.float16.rawValue,
+      let number = value.doubles.first(where: { $0.isFinite && $0.magnitude >= 65520 })
+    {
+      throw OnnxModelError(
+        "The model stores '\(name)' in float16, which cannot hold \(number): save the parameters as "
+          + "safetensors", kind: .cannotWrite)
+    }
     setBytes((TensorFormat(rawValue: dataType) ?? .float32).bytes(of: value.doubles))
   }
 

@@ -22,15 +22,20 @@ public struct OutputActivation: Hashable, Sendable {
   /// The value that it makes, and the one that it is of, of the same shape; nil in a function's body.
   public var made: String?
   public var source: String?
+  /// The axis of the output that it goes along, where the node names one and no change of shape hides it;
+  /// one from the end is negative.
+  public var axis: Int?
   /// Whether a logarithm is taken of it on the way to the output.
   var isLogged = false
+  /// Values that Clip makes on the way to the output.
+  var clips: [String] = []
 }
 
 extension OnnxModel {
   /// The softmax or sigmoid that an output passed through, seen through nodes that only change a shape or
   /// a type, bound or log it; also where it is spelled out in exponentials. Nil where there is none.
   public func activation(of output: String) -> OutputActivation? {
-    NodeMakers(proto.graph.node).activation(of: output, functions, 0)
+    NodeMakers(proto.graph.node, initializers).activation(of: output, functions, 0)
   }
 
   /// The operator of the node that makes an output, before changes of its shape or type; nil for inputs.
@@ -50,6 +55,7 @@ extension OnnxModel {
   }
 
   /// The model with the value `activation.made` replaced: by its source, or by the log-softmax of that.
+  /// Bounds on the way to the output, which are those of probabilities, go too.
   public func without(_ activation: OutputActivation, logged: Bool = false) -> OnnxModel {
     guard let made = activation.made, let source = activation.source,
       let index = proto.graph.node.firstIndex(where: { $0.output.contains(made) })
@@ -65,12 +71,18 @@ extension OnnxModel {
       node.output = [made]
       copy.proto.graph.node[index] = node
     }
+    for index in copy.proto.graph.node.indices
+    where copy.proto.graph.node[index].output.contains(where: activation.clips.contains) {
+      copy.proto.graph.node[index].opType = "Identity"
+      copy.proto.graph.node[index].input = Array(proto.graph.node[index].input.prefix(1))
+      copy.proto.graph.node[index].attribute = []
+    }
     return copy
   }
 
   /// The nodes that take a softmax of what is one already, as a loss of logits does of probabilities.
   public func repeatedSoftmax(before output: String) -> [String] {
-    let makers = NodeMakers(proto.graph.node)
+    let makers = NodeMakers(proto.graph.node, initializers)
     let operators: Set<String> = ["Softmax", "LogSoftmax", "SoftmaxCrossEntropyLoss"]
     return Dependencies(of: [output], in: proto.graph.node).nodes.filter { node in
       operators.contains(node.opType)
@@ -88,8 +100,11 @@ extension Onnx_NodeProto {
 /// The nodes by the values that they make.
 struct NodeMakers {
   private let makers: [String: Onnx_NodeProto]
+  private let stored: [String: Tensor]
 
-  init(_ nodes: [Onnx_NodeProto]) {
+  /// - Parameter stored: tensors whose numbers count where a function is spelled out.
+  init(_ nodes: [Onnx_NodeProto], _ stored: [String: Tensor] = [:]) {
+    self.stored = stored
     makers = Dictionary(
       nodes.flatMap { node in node.output.map { ($0, node) } },
       uniquingKeysWith: { first, _ in first })
@@ -114,6 +129,14 @@ struct NodeMakers {
     return value
   }
 
+  /// Whether a value is stored as the number 1.
+  private func isOne(_ value: String) -> Bool {
+    let value = origin(of: value)
+    if let tensor = stored[value] { return tensor.doubles.allSatisfy { $0 == 1 } }
+    // A function's body, whose tensors nobody reads.
+    return makers[value]?.opType == "Constant"
+  }
+
   func hasProduct(before output: String) -> Bool {
     guard let sum = makers[origin(of: output)] else { return false }
     return sum.input.contains {
@@ -126,18 +149,35 @@ struct NodeMakers {
   ) -> OutputActivation? {
     var value = output
     var isLogged = false
+    var clips: [String] = []
+    // What Transpose nodes make of an axis; nil where another node moves axes.
+    var places: ((Int) -> Int?)? = { $0 }
     for _ in 0...makers.count {
       guard let node = makers[value] else { return nil }
       if let function = functions[node] {
         return inside(function, node, value, functions, depth, isLogged)
       }
       if let kind = kind(of: node, value) {
-        return finished(kind.kind, isLogged, node, value, kind.source)
+        guard var found = finished(kind.kind, isLogged, node, value, kind.source) else {
+          return nil
+        }
+        found.clips = clips
+        let axis = node.attribute.first { $0.name == "axis" }.map { Int($0.i) }
+        found.axis = axis.flatMap { axis in places.flatMap { $0(axis) } }
+        return found
       }
       switch node.opType {
       case "Log" where !isLogged: isLogged = true
-      case "Clip": break
-      case let name where Self.passing.contains(name): break
+      case "Clip": clips.append(value)
+      case "Identity", "Cast", "CastLike": break
+      case "Transpose":
+        let order = node.attribute.first { $0.name == "perm" }?.ints.map(Int.init)
+        places = places.flatMap { before in
+          order.map { order in
+            { axis in order.firstIndex(of: axis < 0 ? axis + order.count : axis).flatMap(before) }
+          }
+        }
+      case let name where Self.passing.contains(name): places = nil
       default: return nil
       }
       guard let first = node.input.first else { return nil }
@@ -194,7 +234,7 @@ struct NodeMakers {
       {
         return (.softmax, source)
       }
-      if let sum = maker(1, "Add"),
+      if let sum = maker(1, "Add"), input(0).map(isOne) == true, sum.input.contains(where: isOne),
         let exponential = sum.input.compactMap({ makers[$0] }).first(where: { $0.opType == "Exp" }),
         let negative = exponential.input.first.flatMap({ makers[$0] }), negative.opType == "Neg",
         let source = negative.input.first

@@ -34,7 +34,7 @@ extension QuantizedWeights {
     guard let name = node.input.at(1), let packed = own(name), let scaleName = node.input.at(2),
       let scale = initializers[scaleName], scale.element.isFloating, node.input.at(4) == nil,
       [2, 4, 8].contains(bits), (1...(1 << 16)).contains(size), (1...(1 << 24)).contains(k),
-      (1...(1 << 24)).contains(n), Self.areBytes(packed)
+      (1...(1 << 24)).contains(n), size * bits % 8 == 0, Self.areBytes(packed)
     else { return }
     let blocks = (k + size - 1) / size
     let zeroName = node.input.at(3)

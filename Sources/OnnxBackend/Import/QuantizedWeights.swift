@@ -16,6 +16,8 @@ struct QuantizedWeights {
   /// Weights that two scales make different numbers of, each under a name of its own, and weights of Constant
   /// nodes.
   var added: [String] = []
+  /// Those of `added` that Constant nodes hold in the file.
+  private(set) var fromConstants: Set<String> = []
   /// The scales of all these, which the weights already hold.
   var scales: Set<String> = []
   /// Whether a node that is plain now would round what comes in.
@@ -118,6 +120,7 @@ struct QuantizedWeights {
       }
       initializers[name] = try reader.tensor(tensor, named: name)
       added.append(name)
+      fromConstants.insert(name)
     }
     nodes = kept
   }
@@ -151,6 +154,7 @@ struct QuantizedWeights {
       counts[name, default: 0] += 1
     }
     let stored = initializers
+    var places: [String: [Claim: String]] = [:]
     for (index, slot, name, claim) in uses {
       guard let scale = stored[claim.scale],
         let value = Self.dequantized(
@@ -158,7 +162,10 @@ struct QuantizedWeights {
           block: claim.block)
       else { continue }
       let isAlone = claims[name]!.count == 1 && counts[name] == readers[name]?.count
-      let place = isAlone ? name : "\(name)/\(claim.scale)"
+      // One scale may come with two zero points or axes.
+      var place = isAlone ? name : places[name]?[claim] ?? "\(name)/\(claim.scale)"
+      while !isAlone, places[name]?[claim] == nil, initializers[place] != nil { place += "'" }
+      places[name, default: [:]][claim] = place
       initializers[place] = value
       scales.insert(claim.scale)
       if !names.contains(place) {
@@ -180,7 +187,8 @@ struct QuantizedWeights {
       guard let places = readers[name], places.count == 1, places[0] >= 0 else { return nil }
       return nodes[places[0]]
     }
-    guard let cast = only(node.output[0]), cast.opType == "Cast", let made = cast.output.first,
+    guard let cast = node.output.first.flatMap(only), cast.opType == "Cast",
+      let made = cast.output.first,
       let product = only(made), product.opType == "Mul"
     else { return nil }
     guard let factor = product.input.first(where: { $0 != made }) else { return nil }
@@ -269,9 +277,10 @@ struct QuantizedWeights {
       var name = nodes[index].input[0]
       var isMoved = false
       while initializers[name] == nil, let maker = makers[name], readers[name]?.count == 1,
-        nodes[maker].canonicalDomain.isEmpty, passing.contains(nodes[maker].opType)
+        nodes[maker].canonicalDomain.isEmpty, passing.contains(nodes[maker].opType),
+        let first = nodes[maker].input.first
       {
-        (name, isMoved) = (nodes[maker].input[0], true)
+        (name, isMoved) = (first, true)
       }
       guard isMoved, let weight = initializers[name], !weight.element.isFloating,
         readers[name]?.count == 1
