@@ -60,7 +60,7 @@ import Training
     #expect(report.learningRate.run?.outcome == .diverged)
     #expect(report.findings.first?.id == "rate-diverged")
     let words = try #require(report.advice.rate?.sentence)
-    #expect(words.contains("is below it, but training diverged when run"), "\(words)")
+    #expect(words.contains("is below the limit, but training diverged when run"), "\(words)")
     #expect(!report.findings.contains { $0.sentence.contains("is safe") })
     #expect(report.prediction.iterations == nil)
     // Without the run there is only the limit here, and it is said so.

@@ -202,12 +202,14 @@ extension Verdict {
     }
     switch self {
     case .slow:
-      if best { return "is far below it, and no other rate that was run did better\(course())" }
+      if best {
+        return "is far below the limit, and no other rate that was run did better\(course())"
+      }
       return "is far too small\(isLimitGlobal ? "" : " for the curvature here")\(course(";"))"
-    case .stable: return (isLimitGlobal ? "is stable" : "is below it") + course()
+    case .stable: return (isLimitGlobal ? "is stable" : "is below the limit") + course()
     case .oscillating:
       return
-        "is \(isLimitGlobal ? "stable" : "below it") but overshoots the sharpest direction at every step"
+        "is \(isLimitGlobal ? "stable" : "below the limit") but overshoots the sharpest direction at every step"
         + course(";")
     case .unstable:
       if isLimitGlobal {
@@ -219,18 +221,18 @@ extension Verdict {
       case .diverged:
         return "is too large: training diverged when run, \(RateRun.by(run?.steps ?? 0))"
       case .notLower, .fell:
-        return "is above it, and when run \(run?.swing ?? "")"
-      case nil: return "is above it: training is unstable here, and may settle (not run)"
+        return "is above the limit, and when run \(run?.swing ?? "")"
+      case nil: return "is above the limit: training is unstable here, and may settle (not run)"
       }
     case .unstableHereSettles:
       return
-        "is above it, yet training settled when run for \(Wording.count(run?.steps ?? 0, "step"))"
+        "is above the limit, yet training settled when run for \(Wording.count(run?.steps ?? 0, "step"))"
     case .stableHereDiverged:
-      return "is below it, but training diverged when run, \(RateRun.by(run?.steps ?? 0))"
+      return "is below the limit, but training diverged when run, \(RateRun.by(run?.steps ?? 0))"
     case .noStableRate:
       return
         (isLimitKnown
-        ? "is below it; no rate is stable" : "is, as any rate, unstable at this point")
+        ? "is below the limit; no rate is stable" : "is, as any rate, unstable at this point")
         + " along a direction that curves downwards" + course(";")
     }
   }
