@@ -23,6 +23,34 @@ import Testing
     return try diagnose(table, request: request, executor: ReferenceExecutor())
   }
 
+  /// The mean of the target is none of the compressed rows' values.
+  @Test func `a target's scale is that of all rows, and training on it takes the same course`()
+    throws
+  {
+    var few = TestTable.linear(40, scales: [1, 30, 0.2], means: [5, 0, 1], seed: 4)
+    few.target = .numeric(few.numericTarget.map { 1e4 * $0 + 3e5 })
+    let many = repeated(few, 3000)
+    #expect(many.compressed(seed: 1) != nil)
+    let reports = try [few, many].map { try report($0, rate: 1e-3) }
+    let evidence = try reports.map { report in
+      try #require(report.findings.first { $0.id == "target-scale" }).evidence
+    }
+    let runs = try reports.map { report in
+      try #require(report.prescriptions.first { $0.id == "standardise-all-and-adam" }?.measured)
+    }
+    for key in ["mean", "standardDeviation", "rootMeanSquare", "lossAtBestConstant"] {
+      guard case .number(let left)? = evidence[0][key], case .number(let right)? = evidence[1][key]
+      else {
+        Issue.record("no \(key)")
+        continue
+      }
+      #expect(abs(left - right) <= 1e-9 * abs(left), "\(key): \(left) and \(right)")
+    }
+    #expect(runs[0].iterations == runs[1].iterations && runs[0].rate == runs[1].rate)
+    let losses = try runs.map { try #require($0.loss) }
+    #expect(abs(losses[0] - losses[1]) <= 1e-6 * losses[0], "\(losses)")
+  }
+
   @Test(arguments: [(0.0, ModelLoss.halfSquaredError), (0.3, .meanSquaredError)])
   func `a table of many rows is diagnosed as its few different ones`(
     l2: Double, loss: ModelLoss

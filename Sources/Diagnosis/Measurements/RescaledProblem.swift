@@ -83,7 +83,7 @@ extension Measurements {
       ? (inputs ? scaling.transformed(start.point, outputs: outputCount) : start.point)
       : variant.start()
     if let target {
-      variant.target = .numeric(target.applied(to: table.numericTarget))
+      variant.target = .numeric(target.applied(to: table))
       if isLinear {
         for index in point.indices {
           let isBias = index == point.count - 1

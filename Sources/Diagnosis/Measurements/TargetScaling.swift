@@ -20,13 +20,12 @@ struct TargetScaling {
   /// targets of several outputs: these have no one scale.
   init?(_ problem: DiagnosisProblem) {
     let values: [Double]
-    let loss = problem.lossName
-    guard loss == ModelLoss.halfSquaredError.name || loss == ModelLoss.meanSquaredError.name else {
-      return nil
-    }
     if let table = problem.table {
-      // Compressed rows keep squares and products, and no mean.
-      guard table.compression == nil else { return nil }
+      if let rows = table.compression {
+        guard let known = rows.targetScaling else { return nil }
+        self = known
+        return
+      }
       values = table.numericTarget
     } else {
       // The last array is the target, where the loss compares it with outputs.
@@ -35,6 +34,14 @@ struct TargetScaling {
         target.shape.count == target.shape.dimensions.first
       else { return nil }
       values = target.doubles
+    }
+    self.init(values, lossName: problem.lossName, weight: problem.table?.lossWeight ?? 1)
+  }
+
+  /// - Parameter weight: what the mean of the samples' losses is multiplied by.
+  init?(_ values: [Double], lossName loss: String?, weight: Double) {
+    guard loss == ModelLoss.halfSquaredError.name || loss == ModelLoss.meanSquaredError.name else {
+      return nil
     }
     guard let peak = values.lazy.map(abs).max(), peak > 0, peak < 1e150, peak > 1e-150 else {
       return nil
@@ -49,7 +56,7 @@ struct TargetScaling {
     deviation = variance.squareRoot()
     size = (values.reduce(0) { $0 + $1 * $1 } / count).squareRoot()
     let factor = loss == ModelLoss.meanSquaredError.name ? 1 : 0.5
-    lossAtBestConstant = variance * factor * (problem.table?.lossWeight ?? 1)
+    lossAtBestConstant = variance * factor * weight
   }
 
   /// `deviation^2`: the loss in the user's units over that on the scaled target.
@@ -60,4 +67,12 @@ struct TargetScaling {
   var isFarFromOne: Bool { size >= 10 || size <= 0.1 || abs(mean) >= 10 * deviation }
 
   func applied(to values: [Double]) -> [Double] { values.map { ($0 - mean) / deviation } }
+
+  /// The target of a table on this scale; of compressed rows each has its own share of the mean.
+  func applied(to table: TabularProblem) -> [Double] {
+    guard let rows = table.compression else { return applied(to: table.numericTarget) }
+    return zip(table.numericTarget, rows.bias).map { value, bias in
+      ((DoubleDouble(value) - DoubleDouble(mean) * bias) / DoubleDouble(deviation)).value
+    }
+  }
 }

@@ -18,6 +18,8 @@ struct CompressedRows: Sendable {
   /// What the bias is multiplied by in each row, in place of 1.
   let bias: [DoubleDouble]
   let scaling: FeatureScaling
+  /// Of all rows; nil where the target has no scale.
+  let targetScaling: TargetScaling?
   let groups: RowGroups
 
   /// The squared distance of a column from the span of the others, relative to its squared length, from
@@ -75,7 +77,8 @@ extension TabularProblem {
     result.features = features.map(\.value)
     result.target = .numeric(columns[d + 1].map(\.value))
     result.compression = CompressedRows(
-      sampleCount: n, features: features, bias: columns[d], scaling: scaling, groups: groups)
+      sampleCount: n, features: features, bias: columns[d], scaling: scaling,
+      targetScaling: TargetScaling(target, lossName: loss.name, weight: lossWeight), groups: groups)
     return result
   }
 
