@@ -119,9 +119,7 @@ extension Tensor {
     let program = try Program.trace([type]) { [$0[0].movingAxis(axis, to: 0)] }
     return try ReferenceExecutor().compile(program).run([self])[0]
   }
-}
 
-extension Tensor {
   /// The part with these indices on its first axis.
   func rows(_ rows: Range<Int>) throws -> Tensor {
     let program = try Program.trace([type]) { [$0[0].slice(axis: 0, rows)] }
@@ -132,15 +130,5 @@ extension Tensor {
 extension TensorType {
   func batchFirst(_ axis: Int) -> TensorType {
     TensorType(element, shape.removing([axis]).inserting(shape[axis], at: 0))
-  }
-}
-
-extension Traced {
-  /// With the axis `from` in the place `to`, the others in order.
-  func movingAxis(_ from: Int, to: Int) -> Traced {
-    guard from != to else { return self }
-    var order = Array(0..<rank)
-    order.insert(order.remove(at: from), at: to)
-    return transposed(order)
   }
 }

@@ -41,7 +41,8 @@ struct TracedModelFile {
         try run.program(of: choice.parameters, data.inputTypes, samples: samples, record: record)
       )
     }
-    do { _ = try traced(fixedBatch) } catch {
+    var (run, program): (ModelRun, Program)
+    do { (run, program) = try traced(fixedBatch) } catch {
       // A graph that was traced with one batch may hold its size.
       guard fixedBatch == nil, choice.loss != nil, let samples = data.sampleCount else {
         throw error
@@ -62,9 +63,9 @@ struct TracedModelFile {
             + "with a dynamic batch axis.")
       }
       fixedBatch = written.size
+      (run, program) = try traced(fixedBatch)
     }
     writtenBatch = written
-    var (run, program) = try traced(fixedBatch)
     outputType = program.outputTypes[0]
     let batch = data.targetType.map { Self.ofBatch($0, fixedBatch) }
     try fit.settle(outputs: outputType, target: batch, path: choice.dataPath ?? "")

@@ -12,13 +12,7 @@ import Testing
     let file: URL
     var testDescription: String { file.deletingPathExtension().lastPathComponent }
 
-    static let all: [Form] = {
-      let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("Fixtures/forms")
-      let files = try? FileManager.default.contentsOfDirectory(
-        at: folder, includingPropertiesForKeys: nil)
-      return (files ?? []).sorted { $0.path < $1.path }.map(Form.init)
-    }()
+    static let all = fixtures(in: "forms").map(Form.init)
 
     /// The graph as a program of what it finds to be parameters.
     func traced(
@@ -27,15 +21,7 @@ import Testing
       let model = try OnnxModel(contentsOf: file.path, element: element)
       let parameters = try model.parameters(for: model.outputs)
       let names = parameters.map(\.name)
-      let program = try Program.trace(parameters.map(\.value.type)) { values in
-        try model.trace(
-          parameters: Dictionary(uniqueKeysWithValues: zip(names, values)), inputs: [:],
-          outputs: model.outputs, builder: values[0].builder)
-      }
-      return (
-        program, names, parameters.map(\.value),
-        model.outputs.map { model.initializers["expected:\($0)"]! }
-      )
+      return (try model.program(of: names), names, parameters.map(\.value), model.expected)
     }
   }
 

@@ -12,13 +12,7 @@ import Testing
     let file: URL
     var testDescription: String { file.deletingPathExtension().lastPathComponent }
 
-    static let all: [Layer] = {
-      let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("Fixtures/layers")
-      let files = try? FileManager.default.contentsOfDirectory(
-        at: folder, includingPropertiesForKeys: nil)
-      return (files ?? []).sorted { $0.path < $1.path }.map(Layer.init)
-    }()
+    static let all = fixtures(in: "layers").map(Layer.init)
 
     /// The layer as a program of its floating-point inputs that can be parameters.
     func traced(
@@ -31,12 +25,7 @@ import Testing
         !rule.constants.contains(index) && model.initializers[name]?.element.isFloating == true
       }.map(\.element)
       let inputs = names.map { model.initializers[$0]! }
-      let program = try Program.trace(inputs.map(\.type)) { values in
-        try model.trace(
-          parameters: Dictionary(uniqueKeysWithValues: zip(names, values)), inputs: [:],
-          outputs: model.outputs, builder: values[0].builder)
-      }
-      return (program, inputs, model.outputs.map { model.initializers["expected:\($0)"]! })
+      return (try model.program(of: names), inputs, model.expected)
     }
   }
 

@@ -1,5 +1,4 @@
 import Presentation
-import Training
 
 /// Which rate: the limit and whose it is, the rate that the trials or the forecast speak for, the given one.
 extension AdviceFacts {
@@ -13,11 +12,6 @@ extension AdviceFacts {
       stabilityLimit: learningRate.stabilityLimit, suggested: suggestion?.rate,
       suggestion: suggestion?.kind, given: learningRate.given, verdict: learningRate.verdict,
       sentence: sentences.joined(separator: " "))
-  }
-
-  private var isPlain: Bool {
-    let plain = OptimizerSetting().name
-    return problem.optimizer ?? plain == plain
   }
 
   /// Whether the limit holds everywhere.
@@ -161,10 +155,6 @@ extension AdviceFacts {
         && (item.id == own.id || plainRates.contains { $0.id == item.id })
     }?.id == own.id
       && plainRates.contains { $0.measured != nil }
-  }
-
-  private func capitalised(_ text: String) -> String {
-    text.prefix(1).uppercased() + text.dropFirst()
   }
 }
 

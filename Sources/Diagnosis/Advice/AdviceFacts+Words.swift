@@ -134,7 +134,7 @@ extension AdviceFacts {
     return before.stepsRun.map { "; \(name) was not there after \(Wording.count($0))" } ?? ""
   }
 
-  private func capitalised(_ text: String) -> String {
+  func capitalised(_ text: String) -> String {
     text.prefix(1).uppercased() + text.dropFirst()
   }
 

@@ -78,7 +78,7 @@ struct AdviceFacts {
     let given = Prescription.Kind.asGiven.rawValue
     let plain = [Prescription.Kind.asGiven, .safeRate].lazy.compactMap { self.prescription($0) }
       .first { $0.id != item.id }
-    if item.id == given || plain?.id == given && problem.optimizer ?? plainName == plainName,
+    if item.id == given || plain?.id == given && isPlain,
       [item.id, plain?.id].allSatisfy({ id in Self.plainIds.contains { $0 == id } }),
       let own = item.rateRun, let other = plain?.rateRun, abs(own - other) <= 1e-6 * own
     {
@@ -134,7 +134,7 @@ struct AdviceFacts {
   func isCountTrusted(_ item: Prescription) -> Bool {
     switch Prescription.Kind(rawValue: item.id) {
     case .safeRate?, .fastestRate?, .standardiseFeatures?: true
-    case .asGiven?: basis.isQuadratic || problem.optimizer ?? plainName == plainName
+    case .asGiven?: basis.isQuadratic || isPlain
     default: basis.isQuadratic
     }
   }
@@ -146,7 +146,11 @@ struct AdviceFacts {
 
   private static let plainIds = [Prescription.Kind.asGiven, .safeRate, .fastestRate].map(\.rawValue)
 
-  private var plainName: String { OptimizerSetting().name }
+  /// Whether training is by plain gradient descent.
+  var isPlain: Bool {
+    let plain = OptimizerSetting().name
+    return problem.optimizer ?? plain == plain
+  }
 
   /// Whether a remedy's loss can rise again once it is low: with momentum, or where the loss is no bowl.
   func canSwing(_ item: Prescription) -> Bool {

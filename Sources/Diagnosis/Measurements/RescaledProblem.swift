@@ -80,7 +80,7 @@ extension Measurements {
     var variant = inputs ? scaling.applied(to: table) : table
     var point =
       isLinear
-      ? (inputs ? scaling.transformed(start.point, outputs: outputCount) : start.point)
+      ? (inputs ? scaling.transformed(start.point, outputs: table.outputCount) : start.point)
       : variant.start()
     if let target {
       variant.target = .numeric(target.applied(to: table))
@@ -149,6 +149,4 @@ extension Measurements {
       definition, data: data, executor: start.executor,
       memoryBudget: start.request.resources.memory, context: start.context)
   }
-
-  private var outputCount: Int { start.problem.parameters[0].shape.dimensions.last ?? 1 }
 }

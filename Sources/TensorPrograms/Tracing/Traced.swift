@@ -112,6 +112,15 @@ extension Traced {
     return permutation == Array(0..<rank) ? self : emit(.transpose(permutation))
   }
 
+  /// With the axis `from` in the place `to`, the others in order.
+  package func movingAxis(_ from: Int, to: Int) -> Traced {
+    // A single number has no axis to move.
+    guard from != to else { return self }
+    var order = Array(0..<rank)
+    order.insert(order.remove(at: from), at: to)
+    return transposed(order)
+  }
+
   /// Repeats along leading axes and axes of size 1, trailing axes aligned.
   public func broadcast(to shape: Shape) -> Traced {
     broadcast(to: shape, axes: (0..<rank).map { $0 + shape.rank - rank })

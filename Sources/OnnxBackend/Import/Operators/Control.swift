@@ -163,12 +163,3 @@ extension OperatorCatalogue {
     }
   }
 }
-
-extension Traced {
-  /// With the axis `from` in the place `to`, the others in order.
-  fileprivate func movingAxis(_ from: Int, to: Int) -> Traced {
-    var order = Array(0..<rank)
-    order.insert(order.remove(at: from), at: to)
-    return transposed(order)
-  }
-}
