@@ -160,6 +160,7 @@ public final class Objective<Scalar: LinearMapScalar>: Loss {
   }
 
   package func keptData(batch: Int) -> [Argument] { kept[batch] }
+  func keptCount(batch: Int) -> Int { batches[batch].count }
 
   /// Operations of one gradient over all samples: the unit of gradient-equivalents.
   public func gradientOperations() throws -> Double {

@@ -50,10 +50,11 @@ public protocol Optimizer: Sendable {
   /// What it wants to know of the Hessian's diagonal; nil for nothing.
   var curvatureProbe: CurvatureProbe? { get }
 
-  /// Steps between two renewals of its state outside of the program; nil for none.
+  /// Steps between two renewals of its state outside of the program, the first after the first step; nil for
+  /// none.
   var renewalPeriod: Int? { get }
 
-  /// Renews the state after a step where `renewalPeriod` divides the number of steps taken.
+  /// Renews the state after a step, where `renewalPeriod` divides the number of steps before it.
   ///
   /// - Parameter state: the tensors of `initialState` in its order, each row-major.
   func renew(_ state: inout [[Double]], _ parameters: [LossDefinition.Parameter], step: Int)
@@ -136,14 +137,15 @@ public struct OptimizerPosition {
   }
 }
 
-/// An estimate of the Hessian's diagonal that an optimizer asks for, of the samples of the step.
+/// An estimate of the curvature's diagonal that an optimizer asks for, of the samples of the step at the
+/// parameters before it: in the first step and every so many from there.
 public enum CurvatureProbe: Sendable, Equatable {
-  /// `u * (H u)` with entries of `u` drawn from -1 and 1, every so many steps.
+  /// `u * (H u)` with entries of `u` drawn from -1 and 1.
   ///
   /// Reference: Bekas, Kokiopoulou and Saad, "An estimator for the diagonal of a matrix" (2007).
   case hutchinson(every: Int)
-  /// `B g * g` with the gradient `g` of the mean loss of `B` samples at targets drawn from the model, every so
-  /// many steps: the diagonal of the Gauss-Newton matrix in the mean.
+  /// `B g * g` with the gradient `g` of the mean loss of `B` samples at targets drawn from the model: the
+  /// diagonal of the Gauss-Newton matrix in the mean.
   ///
   /// Reference: Liu et al., "Sophia", arXiv:2305.14342, algorithm 2.
   case gaussNewton(every: Int)
@@ -164,9 +166,10 @@ public struct OptimizerStep {
   public let loss: Traced
   /// The decoupled weight decay of each parameter, 0 for those that a mask leaves out.
   public let decays: [Double]
-  /// What `Optimizer.curvatureProbe` asked for, one per parameter; zero before the first probe.
+  /// What `Optimizer.curvatureProbe` asked for, one per parameter; zero in steps without a
+  /// probe.
   public let probe: [Traced]?
-  /// 1 where `probe` is of this step, else 0; a scalar.
+  /// 1 in steps with a probe, else 0; a scalar.
   public let isProbed: Traced?
 
   public var definitions: [LossDefinition.Parameter] { position.definitions }
@@ -195,10 +198,14 @@ public struct OptimizerStep {
 
   /// One parameter with what belongs to it, where the state is `slots` tensors of each.
   public func parameter(_ index: Int, slots: Int) -> ParameterStep {
+    parameter(index, state: (0..<slots).map { position.state(slot: $0, of: index) })
+  }
+
+  /// One parameter with the state given.
+  func parameter(_ index: Int, state: [Traced]) -> ParameterStep {
     ParameterStep(
       definition: definitions[index], value: parameters[index], gradient: gradients[index],
-      rate: rates[index], decay: decays[index], probe: probe?[index],
-      state: (0..<slots).map { position.state(slot: $0, of: index) })
+      rate: rates[index], decay: decays[index], probe: probe?[index], state: state)
   }
 }
 

@@ -67,14 +67,21 @@ struct ProblemOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: "The coefficient of --optimizer \(OptimizerCatalogue.names(having: "momentum")).")
-  var momentum: Double = 0.9
+    help: """
+      The coefficient of --optimizer \(OptimizerCatalogue.names(having: "momentum")). (default: the \
+      optimizer's own)
+      """)
+  var momentum: Double?
 
-  @Option(parsing: .unconditional, help: "Adam's first coefficient.")
-  var beta1: Double = 0.9
+  @Option(
+    parsing: .unconditional,
+    help: "The first coefficient of Adam and its kin. (default: the optimizer's own)")
+  var beta1: Double?
 
-  @Option(parsing: .unconditional, help: "Adam's second coefficient.")
-  var beta2: Double = 0.999
+  @Option(
+    parsing: .unconditional,
+    help: "The second coefficient of Adam and its kin. (default: the optimizer's own)")
+  var beta2: Double?
 
   @Option(
     parsing: .unconditional,
@@ -180,9 +187,11 @@ struct ProblemOptions: ParsableArguments {
     return resources
   }
 
-  /// The hyperparameters that have options of their own, by name.
+  /// The hyperparameters that were given by options of their own, by name.
   private var hyperparameters: [(name: String, value: Double)] {
-    [("momentum", momentum), ("beta1", beta1), ("beta2", beta2)]
+    [("momentum", momentum), ("beta1", beta1), ("beta2", beta2)].compactMap { name, value in
+      value.map { (name, $0) }
+    }
   }
 
   /// Of whatever optimizer: a value out of range is a slip of the hand also where it is not used.

@@ -35,7 +35,7 @@ import eigenstep
     (["--lr", "inf"], "--lr"), (["--lr", "fast"], "fast"), (["--model", "tree"], "tree"),
     (["--model", "mlp:64:sin"], "sin"), (["--model", "mlp:0"], "widths"),
     (["--precision", "float16"], "float32"), (["--executor", "tpu"], "onnxruntime"),
-    (["--optimizer", "lion"], "momentum"), (["--loss", "hinge"], "mse"),
+    (["--optimizer", "adamax"], "momentum"), (["--loss", "hinge"], "mse"),
     (["--tolerance", "0"], "--tolerance"), (["--tolerance", "1"], "--tolerance"),
     (["--tolerance", "nan"], "--tolerance"), (["--momentum", "1"], "--momentum"),
     (["--beta1", "-0.1"], "--beta1"), (["--beta2", "1.5"], "--beta2"), (["--l2", "-1"], "--l2"),

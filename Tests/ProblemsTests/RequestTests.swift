@@ -352,8 +352,8 @@ import Training
       try JSONDecoder().decode(DiagnosisRequest.self, from: Data(json.utf8))
     }
     #expect("\(error)".contains("momentum is 1.0, but it must be at least 0 and below 1"))
-    let unknown = json.replacingOccurrences(of: #""name": "momentum""#, with: #""name": "sgd""#)
-    #expect(throws: CatalogueError.unknown("sgd", kind: "optimizer", known: OptimizerCatalogue.all.map(\.name))) {
+    let unknown = json.replacingOccurrences(of: #""name": "momentum""#, with: #""name": "sdg""#)
+    #expect(throws: CatalogueError.unknown("sdg", kind: "optimizer", known: OptimizerCatalogue.all.map(\.name))) {
       try JSONDecoder().decode(DiagnosisRequest.self, from: Data(unknown.utf8))
     }
   }

@@ -63,12 +63,14 @@ import Training
   @Test(arguments: OptimizerCatalogue.all.map(\.name))
   func hasItsRows(_ name: String) throws {
     let entry = try #require(OptimizerCatalogue.named(name))
-    let rows = OptimizerRow.all.filter { $0.name == name }
-    #expect(rows.contains { $0.hyperparameters.isEmpty }, "no row at the defaults")
+    let rows =
+      OptimizerRow.all.filter { $0.name == name }.map(\.hyperparameters)
+      + Trajectories.all.runs.filter { $0.optimizer == name }.map(\.hyperparameters)
+    #expect(rows.contains { $0.isEmpty }, "no row at the defaults")
     for hyperparameter in entry.hyperparameters {
       #expect(
         rows.contains {
-          $0.hyperparameters[hyperparameter.name].map { $0 != hyperparameter.standard } ?? false
+          $0[hyperparameter.name].map { $0 != hyperparameter.standard } ?? false
         }, "no row with another \(hyperparameter.name)")
       #expect(hyperparameter.range.contains(hyperparameter.standard))
       #expect(!hyperparameter.meaning.isEmpty)

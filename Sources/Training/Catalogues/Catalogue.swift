@@ -11,8 +11,9 @@ public protocol Catalogue: Sendable {
 }
 
 extension Catalogue {
+  /// The entry of this name, or the one that is also called so.
   public static func named(_ name: String) -> CatalogueEntry<Self>? {
-    all.first { $0.name == name }
+    all.first { $0.name == name } ?? all.first { $0.aliases.contains(name) }
   }
 
   /// - Throws: `CatalogueError.unknown`.
@@ -28,6 +29,8 @@ extension Catalogue {
 public struct CatalogueEntry<Kind: Catalogue>: Sendable {
   /// What the command line calls it.
   public let name: String
+  /// Other names that it is understood by; reports and states give `name`.
+  public let aliases: [String]
   /// One line: the update of an optimizer, the rate of a schedule, what a tracker measures.
   public let formula: String
   public let hyperparameters: [Hyperparameter]
@@ -35,10 +38,12 @@ public struct CatalogueEntry<Kind: Catalogue>: Sendable {
 
   /// - Parameter make: from one value per hyperparameter, each in its range.
   public init(
-    _ name: String, formula: String, hyperparameters: [Hyperparameter] = [],
+    _ name: String, aliases: [String] = [], formula: String,
+    hyperparameters: [Hyperparameter] = [],
     make: @escaping @Sendable (_ values: [String: Double]) -> Kind.Made
   ) {
     self.name = name
+    self.aliases = aliases
     self.formula = formula
     self.hyperparameters = hyperparameters
     maker = make

@@ -13,8 +13,9 @@ public struct CatalogueSetting<Kind: Catalogue>: Sendable, Equatable {
   /// - Parameter hyperparameters: those that are not at their defaults.
   /// - Throws: `CatalogueError`.
   public init(_ name: String, _ hyperparameters: [String: Double] = [:]) throws {
-    self.name = name
-    self.hyperparameters = try Kind.entry(name).completed(hyperparameters)
+    let entry = try Kind.entry(name)
+    self.name = entry.name
+    self.hyperparameters = try entry.completed(hyperparameters)
   }
 
   public func make() -> Kind.Made {

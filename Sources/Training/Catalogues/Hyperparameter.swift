@@ -20,14 +20,28 @@ public struct ValueRange: Sendable, Equatable, CustomStringConvertible {
   public let isLowerIncluded: Bool
   public let upper: Double
   public let isUpperIncluded: Bool
+  /// Whether only whole numbers are meant: steps between two renewals, or 1 for yes and 0 for no.
+  public let isWhole: Bool
 
-  private init(_ lower: Double, _ includesLower: Bool, _ upper: Double, _ includesUpper: Bool) {
+  private init(
+    _ lower: Double, _ includesLower: Bool, _ upper: Double, _ includesUpper: Bool,
+    isWhole: Bool = false
+  ) {
     self.lower = lower
     isLowerIncluded = includesLower
     self.upper = upper
     isUpperIncluded = includesUpper
+    self.isWhole = isWhole
   }
 
+  /// 1 for yes, 0 for no.
+  public static let flag = ValueRange(0, true, 1, true, isWhole: true)
+  /// Whole numbers from `lower` to `upper`, by default as far as a number holds them exactly.
+  public static func count(from lower: Int, to upper: Double = 1e15) -> ValueRange {
+    .init(Double(lower), true, upper, true, isWhole: true)
+  }
+
+  public static let any = ValueRange(-.infinity, false, .infinity, false)
   public static func atLeast(_ lower: Double) -> ValueRange { .init(lower, true, .infinity, false) }
   public static func above(_ lower: Double) -> ValueRange { .init(lower, false, .infinity, false) }
   public static func from(_ lower: Double, below upper: Double) -> ValueRange {
@@ -46,12 +60,18 @@ public struct ValueRange: Sendable, Equatable, CustomStringConvertible {
   public func contains(_ value: Double) -> Bool {
     value.isFinite && (isLowerIncluded ? value >= lower : value > lower)
       && (isUpperIncluded ? value <= upper : value < upper)
+      && (!isWhole || value == value.rounded())
   }
 
   /// To be read after "must be".
   public var description: String {
     let (low, high) = (Self.text(lower), Self.text(upper))
+    if isWhole {
+      return upper == 1
+        ? "0 or 1" : "a whole number, \(low) " + (upper < 1e15 ? "to \(high)" : "or more")
+    }
     guard upper.isFinite else {
+      if lower == -.infinity { return "a number" }
       return isLowerIncluded ? "\(low) or more" : "a number above \(low)"
     }
     return switch (isLowerIncluded, isUpperIncluded) {

@@ -3,14 +3,19 @@
 public enum OptimizerCatalogue: Catalogue {
   public static let kind = "optimizer"
   public static let all: [OptimizerEntry] = [
-    GradientDescent.entry, Momentum.entry, Nesterov.entry, Adam.entry,
+    GradientDescent.entry, Momentum.entry, Nesterov.entry, Adam.entry, AdamW.entry,
+    AMSGrad.entry, NAdam.entry, RAdam.entry, Adagrad.entry, RMSProp.entry, Lion.entry,
+    Prodigy.entry, ScheduleFreeAdamW.entry, Sophia.hutchinson, Sophia.gaussNewton,
+    AdaHessian.entry, Muon.entry, SOAP.entry, Polyak.entry,
   ]
   public static let standard = GradientDescent.entry.name
 
-  /// The optimizers with a hyperparameter of this name, in words: `momentum or nesterov`.
+  /// The optimizers with a hyperparameter of this name, in words: `momentum, nesterov or muon`.
   package static func names(having hyperparameter: String) -> String {
-    all.filter { $0.hyperparameters.contains { $0.name == hyperparameter } }.map(\.name)
-      .joined(separator: " or ")
+    let names = all.filter { $0.hyperparameters.contains { $0.name == hyperparameter } }.map(\.name)
+    return names.count < 2
+      ? names.joined()
+      : names.dropLast().joined(separator: ", ") + " or " + names[names.count - 1]
   }
 
   public typealias Made = any Optimizer

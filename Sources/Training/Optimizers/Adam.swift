@@ -5,37 +5,43 @@ import TensorPrograms
 /// Adam: `m <- b1 m + (1 - b1) g`, `v <- b2 v + (1 - b2) g^2`,
 /// `x <- x - eta (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)`.
 ///
+/// Without the correction of the bias the step is `eta m / (sqrt(v) + eps)`, the form that is often
+/// written down: its first steps are `(1 - b1) / sqrt(1 - b2)` as long, 3.16 times at the defaults.
+///
 /// Reference: Kingma and Ba, "Adam: A Method for Stochastic Optimization", arXiv:1412.6980, algorithm 1,
 /// whose defaults these are.
 public struct Adam: Optimizer {
   public static let entry = OptimizerEntry(
     "adam", formula: "m, v <- moving means of g, g^2; x <- x - rate m' / (sqrt v' + eps)",
-    hyperparameters: [
+    hyperparameters: Hyperparameter.adam + [
       Hyperparameter(
-        "beta1", 0.9, .from(0, below: 1), "the share of the mean gradient that a step keeps"),
-      Hyperparameter(
-        "beta2", 0.999, .from(0, below: 1), "the share of the mean square that a step keeps"),
-      Hyperparameter("epsilon", 1e-8, .above(0), "added to the root of the mean square"),
+        "bias-correction", 1, .flag, "1 to divide the means by the weight that they have so far")
     ]
-  ) { Adam(beta1: $0["beta1"]!, beta2: $0["beta2"]!, epsilon: $0["epsilon"]!) }
-
-  public let name = "adam"
-  public let phrase = "Adam"
-  public let beta1: Double
-  public let beta2: Double
-  public let epsilon: Double
-
-  public init(beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8) {
-    precondition(0 <= beta1 && beta1 < 1, "beta1 \(beta1) is outside of [0, 1)")
-    precondition(0 <= beta2 && beta2 < 1, "beta2 \(beta2) is outside of [0, 1)")
-    precondition(epsilon > 0, "epsilon \(epsilon) is not above 0")
-    self.beta1 = beta1
-    self.beta2 = beta2
-    self.epsilon = epsilon
+  ) {
+    Adam(
+      beta1: $0["beta1"]!, beta2: $0["beta2"]!, epsilon: $0["epsilon"]!,
+      correctsBias: $0["bias-correction"] == 1)
   }
 
+  public let name = "adam"
+  private let means: AdamMeans
+  /// Whether the means are divided by `1 - b^t`.
+  public let correctsBias: Bool
+
+  public init(
+    beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, correctsBias: Bool = true
+  ) {
+    means = AdamMeans(beta1: beta1, beta2: beta2, epsilon: epsilon)
+    self.correctsBias = correctsBias
+  }
+
+  public var beta1: Double { means.beta1 }
+  public var beta2: Double { means.beta2 }
+  public var epsilon: Double { means.epsilon }
+  public var phrase: String { correctsBias ? "Adam" : "Adam without bias correction" }
+
   public var hyperparameters: [String: Double] {
-    ["beta1": beta1, "beta2": beta2, "epsilon": epsilon]
+    means.hyperparameters.merging(["bias-correction": correctsBias ? 1 : 0]) { $1 }
   }
 
   public func initialState(_ parameters: [LossDefinition.Parameter]) -> [StateTensor] {
@@ -45,26 +51,26 @@ public struct Adam: Optimizer {
   public func update(_ step: OptimizerStep) -> OptimizerUpdate {
     let count = step.step
     return step.eachParameter(slots: 2) { step in
-      let m = step.state[0] * beta1 + step.gradient * (1 - beta1)
-      let v = step.state[1] * beta2 + step.gradient.square() * (1 - beta2)
-      let first = 1 - count.scalar(beta1).power(count)
-      let second = 1 - count.scalar(beta2).power(count)
-      return (step.value - step.rate * (m / first) / ((v / second).sqrt() + epsilon), [m, v])
+      let m = step.mean(0, keeping: beta1)
+      let v = step.meanSquare(1, keeping: beta2)
+      let move =
+        correctsBias
+        ? means.move(step.rate, m, v, count: count) : step.rate * m / (v.sqrt() + epsilon)
+      return (step.value - move, [m, v])
     }
   }
 
   public var stability: StepRule? { .adam(beta1: beta1) }
   public var hasBoundedSteps: Bool { true }
 
-  /// `(1 - b1^t) (sqrt(v / (1 - b2^t)) + eps)`.
+  /// `(1 - b1^t) (sqrt(v / (1 - b2^t)) + eps)`, or `sqrt(v) + eps` without the correction.
   ///
   /// Reference: Cohen et al., arXiv:2207.14484.
   public func preconditioner(state: (String) -> [Double], step: Int) -> [Double]? {
     let moments = state("v")
     guard step >= 1, moments.allSatisfy({ $0 >= 0 }) else { return nil }
-    return try? DiagonalPreconditioner<Double>.adam(
-      secondMoments: moments, step: step, beta1: beta1, beta2: beta2, epsilon: epsilon
-    ).diagonal
+    return correctsBias
+      ? means.diagonal(moments, step: step) : moments.map { $0.squareRoot() + epsilon }
   }
 }
 
@@ -73,9 +79,13 @@ extension StepRule {
   ///
   /// Reference: Cohen et al., arXiv:2207.14484.
   public static func adam(beta1: Double) -> StepRule {
-    let plain = averagedMomentum(beta1)
-    return StepRule(
-      criticalProduct: plain.criticalProduct, slowBelow: plain.slowBelow, momentum: beta1,
+    averagedMomentum(beta1).preconditioned
+  }
+
+  /// The same for the curvature preconditioned by what a step is divided by.
+  var preconditioned: StepRule {
+    StepRule(
+      criticalProduct: criticalProduct, slowBelow: slowBelow, momentum: momentum,
       isPreconditioned: true)
   }
 }

@@ -2,7 +2,7 @@ import TensorPrograms
 
 /// `x <- x - eta g`.
 public struct GradientDescent: Optimizer {
-  public static let entry = OptimizerEntry("gd", formula: "x <- x - rate g") { _ in
+  public static let entry = OptimizerEntry("gd", aliases: ["sgd"], formula: "x <- x - rate g") { _ in
     GradientDescent()
   }
 

@@ -10,7 +10,7 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
   let equations: Int
   /// Whether the optimizer takes the gradient at another point than the parameters.
   let isGradientElsewhere: Bool
-  /// Takes the step from one copy to the other.
+  /// Takes the step from one copy to the other, after the probe that it needs.
   private let take: (_ copy: Int, _ step: Int) throws -> Void
 
   init(
@@ -19,7 +19,10 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
   ) throws {
     let point = try traced.point()
     isGradientElsewhere = point != nil
-    let prepared: Prepared
+    let probing = try traced.optimizer.curvatureProbe.map {
+      try DiagonalProbing($0, loss, memory, seed: traced.rules.probeSeed)
+    }
+    var prepared: Prepared
     switch source {
     case .allSamples:
       if let objective = loss.objective {
@@ -43,15 +46,31 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
       guard let objective = loss.objective else {
         throw TrainingError.noBatches("it is no tensor program")
       }
-      prepared = try Self.batchRuns(
-        objective, traced, memory, batches, isElsewhere: point != nil)
+      try Self.check(objective, batches, pieces: traced.rules.accumulation)
+      prepared =
+        traced.rules.accumulation > 1
+        ? try Self.accumulatedRuns(objective, traced, point, memory, batches, probing)
+        : try Self.batchRuns(
+          objective, traced, memory, batches, isElsewhere: point != nil, probing)
+    }
+    if let probing, !Self.areBatches(source) {
+      let take = prepared.2
+      prepared.2 = { copy, step in
+        probing.clear()
+        if probing.isDue(step) { try probing.fill(at: memory.copies[copy], step: step) }
+        try take(copy, step)
+      }
     }
     (operations, equations, take) = prepared
   }
 
+  private static func areBatches(_ source: GradientSource<Scalar>) -> Bool {
+    if case .batches = source { true } else { false }
+  }
+
   func run(from copy: Int, step: Int) throws { try take(copy, step) }
 
-  private typealias Prepared = (Double, Int, (_ copy: Int, _ step: Int) throws -> Void)
+  typealias Prepared = (Double, Int, (_ copy: Int, _ step: Int) throws -> Void)
 
   /// What a whole step writes.
   private static func outputs(
@@ -88,9 +107,11 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
   }
 
   /// A gradient that comes from elsewhere, then the update.
-  private static func twoRuns(
+  ///
+  /// - Parameter before: what a step begins with.
+  static func twoRuns(
     _ executor: any Executor, _ traced: TracedStep, _ point: Program?,
-    _ memory: TrainingMemory<Scalar>,
+    _ memory: TrainingMemory<Scalar>, before: ((_ copy: Int, _ step: Int) throws -> Void)? = nil,
     gradient:
       @escaping (
         _ position: UnsafePointer<Scalar>, _ step: Int, _ gradient: UnsafeMutablePointer<Scalar>
@@ -110,6 +131,7 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
       program.operationCount + (point?.operationCount ?? 0),
       program.equations.count + (point?.equations.count ?? 0),
       { copy, step in
+        try before?(copy, step)
         try pointRuns?[copy].run()
         let position = pointRuns == nil ? memory.copies[copy] : memory.gradientPoint
         try found.withUnsafeMutableBufferPointer { flat in
@@ -126,21 +148,9 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
   /// Loss, gradient and update in one run over some samples, which are copied to where the run reads.
   private static func batchRuns(
     _ objective: Objective<Scalar>, _ traced: TracedStep, _ memory: TrainingMemory<Scalar>,
-    _ batches: Batches, isElsewhere: Bool
+    _ batches: Batches, isElsewhere: Bool, _ probing: DiagonalProbing<Scalar>?
   ) throws -> Prepared {
     let size = batches.size
-    guard objective.holdsAllSamples else {
-      throw TrainingError.noBatches("other parties hold samples of it too")
-    }
-    guard !objective.definition.couplesSamples else {
-      throw TrainingError.noBatches("a sample's loss depends on the others")
-    }
-    guard size >= 1, size <= objective.sampleCount else {
-      throw TrainingError.noBatches("\(size) of \(objective.sampleCount) samples were asked for")
-    }
-    if let fixed = objective.definition.fixedBatch, fixed != size {
-      throw TrainingError.noBatches("the model takes batches of \(fixed) alone, and not of \(size)")
-    }
     var order = BatchOrder(sampleCount: objective.sampleCount, batches)
     func sized(_ count: Int) throws -> SizedStep {
       let samples = BatchMemory(objective.data, count: count)
@@ -161,6 +171,14 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
         let chosen = order.samples(of: step)
         let batch = chosen.count == size ? full : last
         batch.samples.fill(chosen)
+        if let probing {
+          probing.clear()
+          if probing.isDue(step) {
+            try probing.fill(
+              at: memory.copies[copy], step: step,
+              [.init(count: chosen.count, data: batch.samples.views.arguments)], of: objective)
+          }
+        }
         try batch.runs[copy].run()
       }
     )
@@ -173,35 +191,4 @@ private struct SizedStep {
   /// From copy 0 and from copy 1.
   let runs: [any PreparedRun]
   let program: Program
-}
-
-/// Some samples of a data set, in memory that a prepared run reads.
-private final class BatchMemory {
-  let views: [TensorView]
-  private let data: [Tensor]
-
-  init(_ data: [Tensor], count: Int) {
-    self.data = data
-    views = data.map { tensor in
-      var shape = tensor.shape
-      shape[0] = count
-      let type = TensorType(tensor.element, shape)
-      return TensorView(
-        .allocate(byteCount: max(1, type.byteCount), alignment: 64), type: type)
-    }
-  }
-
-  deinit { for view in views { view.pointer.deallocate() } }
-
-  func fill(_ samples: ArraySlice<Int>) {
-    for (tensor, view) in zip(data, views) {
-      let row = view.type.byteCount / max(1, samples.count)
-      tensor.withUnsafeBytes { bytes in
-        for (place, sample) in samples.enumerated() {
-          (view.pointer + place * row).copyMemory(
-            from: bytes.baseAddress! + sample * row, byteCount: row)
-        }
-      }
-    }
-  }
 }

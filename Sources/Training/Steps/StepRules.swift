@@ -15,6 +15,11 @@ public struct StepRules: Sendable, Equatable {
   public var decays: [Bool]?
   /// Factors of the rate, in the order of the parameters; nil for 1 everywhere.
   public var rateFactors: [RateFactor]?
+  /// Pieces that a mini-batch is cut into, whose gradients are added up one after the other: a batch larger than
+  /// memory holds at once.
+  public var accumulation = 1
+  /// Of the signs and targets that an optimizer's curvature probes draw.
+  public var probeSeed: UInt64 = 0
 
   public init() {}
 

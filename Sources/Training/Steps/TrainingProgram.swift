@@ -9,14 +9,19 @@ final class TrainingMemory<Scalar: LinearMapScalar> {
   let copies: [UnsafeMutablePointer<Scalar>]
   /// Where the gradient of the last step was taken, for an optimizer that takes it elsewhere.
   let gradientPoint: UnsafeMutablePointer<Scalar>
-  /// rate, step, loss, squared gradient norm.
+  /// The last estimate of the curvature's diagonal, for an optimizer that asks for one; zeros in steps
+  /// without.
+  let probe: UnsafeMutablePointer<Scalar>
+  /// rate, step, loss, squared gradient norm, whether the step has a probe.
   let scalars: UnsafeMutablePointer<Scalar>
   let parameterTypes: [TensorType]
   let stateTypes: [TensorType]
   let parameterCount: Int
   let count: Int
+  let hasProbe: Bool
 
-  init(_ parameters: [TensorType], _ state: [TensorType]) {
+  init(_ parameters: [TensorType], _ state: [TensorType], hasProbe: Bool) {
+    self.hasProbe = hasProbe
     func numbers(_ types: [TensorType]) -> Int { types.reduce(0) { $0 + $1.shape.count } }
     parameterTypes = parameters
     stateTypes = state
@@ -30,13 +35,16 @@ final class TrainingMemory<Scalar: LinearMapScalar> {
     }
     gradientPoint = .allocate(capacity: max(1, parameterCount))
     gradientPoint.initialize(repeating: 0, count: parameterCount)
-    scalars = .allocate(capacity: 4)
-    scalars.initialize(repeating: 0, count: 4)
+    probe = .allocate(capacity: max(1, parameterCount))
+    probe.initialize(repeating: 0, count: parameterCount)
+    scalars = .allocate(capacity: 5)
+    scalars.initialize(repeating: 0, count: 5)
   }
 
   deinit {
     for copy in copies { copy.deallocate() }
     gradientPoint.deallocate()
+    probe.deallocate()
     scalars.deallocate()
   }
 
@@ -75,7 +83,11 @@ final class TrainingMemory<Scalar: LinearMapScalar> {
   func block(_ copy: Int) -> [TensorView] { views(parameterTypes + stateTypes, copies[copy]) }
   var pointViews: [TensorView] { views(parameterTypes, gradientPoint) }
 
-  var control: [TensorView] { [scalar(0), scalar(1)] }
+  /// What a step reads beside parameters, state and data: rate, step, and where there are probes, whether this
+  /// step has one, and that.
+  var control: [TensorView] {
+    [scalar(0), scalar(1)] + (hasProbe ? [scalar(4)] + views(parameterTypes, probe) : [])
+  }
   var report: [TensorView] { [loss, scalar(3)] }
   var loss: TensorView { scalar(2) }
   private func scalar(_ index: Int) -> TensorView {
@@ -92,8 +104,18 @@ struct TracedStep {
   let stateTypes: [TensorType]
 
   private var scalar: TensorType { TensorType(parameterTypes[0].element, .scalar) }
-  /// Rate, step.
-  private var controlTypes: [TensorType] { [scalar, scalar] }
+  private var hasProbe: Bool { optimizer.curvatureProbe != nil }
+  /// Rate, step; whether there is a probe, and the probe.
+  private var controlTypes: [TensorType] {
+    [scalar, scalar] + (hasProbe ? [scalar] + parameterTypes : [])
+  }
+
+  /// The probe of a step and whether it has one, among its arguments.
+  private func probe(_ arguments: [Traced]) -> (values: [Traced], isProbed: Traced)? {
+    guard hasProbe else { return nil }
+    let at = parameterTypes.count + stateTypes.count + 2
+    return (Array(arguments[at + 1...at + parameterTypes.count]), arguments[at])
+  }
 
   private func position(_ arguments: [Traced]) -> (OptimizerPosition, rest: [Traced]) {
     let (n, m) = (parameterTypes.count, stateTypes.count)
@@ -103,7 +125,7 @@ struct TracedStep {
         definitions: definitions, parameters: Array(arguments.prefix(n)),
         state: Array(arguments[n..<n + m]), rate: rate, rates: rules.rates(rate, definitions),
         step: arguments[n + m + 1]),
-      Array(arguments.dropFirst(n + m + 2))
+      Array(arguments.dropFirst(n + m + controlTypes.count))
     )
   }
 
@@ -120,13 +142,14 @@ struct TracedStep {
   }
 
   private func updated(
-    _ position: OptimizerPosition, loss: Traced, _ gradients: [Traced]
+    _ position: OptimizerPosition, loss: Traced, _ gradients: [Traced], _ arguments: [Traced]
   ) -> [Traced] {
+    let probe = probe(arguments)
     let decays = rules.decays(optimizer, definitions)
     let update = optimizer.update(
       OptimizerStep(
         position: position, gradients: rules.clipped(gradients), loss: loss, decays: decays,
-        probe: nil, isProbed: nil))
+        probe: probe?.values, isProbed: probe?.isProbed))
     precondition(
       update.parameters.count == parameterTypes.count && update.state.count == stateTypes.count,
       "\(optimizer.name) returned \(update.parameters.count) parameters and \(update.state.count) "
@@ -141,7 +164,7 @@ struct TracedStep {
     return decayed + update.state
   }
 
-  /// From parameters, state, rate, step and data to loss, squared gradient norm, the gradient's point where
+  /// From parameters, state, control and data to loss, squared gradient norm, the gradient's point where
   /// that is another one, and all anew.
   ///
   /// - Parameter gradient: from parameters and data to the loss and its gradient.
@@ -155,11 +178,11 @@ struct TracedStep {
       let values = arguments[0].builder.inline(gradient, (point ?? position.parameters) + data)
       let gradients = Array(values.dropFirst())
       return [values[0], squaredNorm(gradients)] + (point ?? [])
-        + updated(position, loss: values[0], gradients)
+        + updated(position, loss: values[0], gradients, arguments)
     }.simplified()
   }
 
-  /// From parameters, state, rate and step to the gradient's point; nil where that is the parameters.
+  /// From parameters, state and control to the gradient's point; nil where that is the parameters.
   func point() throws -> Program? {
     var isElsewhere = false
     let program = try Program.trace(parameterTypes + stateTypes + controlTypes) { arguments in
@@ -172,13 +195,13 @@ struct TracedStep {
     return isElsewhere ? program.simplified() : nil
   }
 
-  /// From parameters, state, rate, step, the loss and gradients to the squared gradient norm and all anew.
+  /// From parameters, state, control, the loss and gradients to the squared gradient norm and all anew.
   func update() throws -> Program {
     try Program.trace(parameterTypes + stateTypes + controlTypes + [scalar] + parameterTypes) {
       arguments in
       let (position, rest) = position(arguments)
       let gradients = Array(rest.dropFirst())
-      return [squaredNorm(gradients)] + updated(position, loss: rest[0], gradients)
+      return [squaredNorm(gradients)] + updated(position, loss: rest[0], gradients, arguments)
     }.simplified()
   }
 }

@@ -114,7 +114,9 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
         "the state \(tensor.name) of \(optimizer.name) does not fit the parameter it starts as")
     }
     let types = definitions.map { TensorType(Scalar.element, $0.shape) }
-    memory = TrainingMemory(types, stateTensors.map { TensorType(Scalar.element, $0.shape) })
+    memory = TrainingMemory(
+      types, stateTensors.map { TensorType(Scalar.element, $0.shape) },
+      hasProbe: optimizer.curvatureProbe != nil)
     steps = try PreparedSteps(
       loss,
       TracedStep(
@@ -182,8 +184,27 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
     try steps.run(from: current, step: stepCount)
     loss.count(steps.operations)
     current = 1 - current
+    if let period = optimizer.renewalPeriod, stepCount % period == 0 { renew() }
     stepCount += 1
     return StepReport(
       loss: Double(memory.scalars[2]), gradientNorm: Double(memory.scalars[3]).squareRoot())
+  }
+
+  /// Lets the optimizer renew its state outside of the program.
+  private func renew() {
+    let base = memory.copies[current] + memory.parameterCount
+    var offset = 0
+    var tensors = stateTensors.map { tensor -> [Double] in
+      defer { offset += tensor.shape.count }
+      return numbers(base + offset, tensor.shape.count).map { Double($0) }
+    }
+    optimizer.renew(&tensors, loss.parameters, step: stepCount + 1)
+    var place = base
+    for tensor in tensors {
+      for value in tensor {
+        place.pointee = Scalar(value)
+        place += 1
+      }
+    }
   }
 }
