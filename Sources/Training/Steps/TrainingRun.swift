@@ -130,7 +130,7 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
     write(try state(stateTensors, offsets), at: memory.parameterCount)
   }
 
-  /// Sets parameters or state before the first step.
+  /// Sets parameters or state.
   private func write(_ values: [Scalar], at offset: Int) {
     values.withUnsafeBufferPointer {
       guard let base = $0.baseAddress else { return }
@@ -170,6 +170,15 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
       stepCount: stepCount, samples: source.samples, parameters: parameters,
       state: numbers(
         memory.copies[current] + memory.parameterCount, memory.count - memory.parameterCount))
+  }
+
+  public func goBack(parameters: [Scalar], state: [Scalar]) -> Bool {
+    guard parameters.count == memory.parameterCount,
+      state.count == memory.count - memory.parameterCount
+    else { return false }
+    write(parameters, at: 0)
+    write(state, at: memory.parameterCount)
+    return true
   }
 
   /// Takes one step.

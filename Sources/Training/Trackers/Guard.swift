@@ -18,6 +18,26 @@ public protocol RunGuard: Sendable {
   mutating func observe(
     step: Int, report: StepReport, rate: Double, tracked: [TrackedValue]
   ) -> GuardAlarm?
+
+  /// The most steps between two checks of the trackers that it goes by (`Tracker.isGuiding`), while it looks
+  /// closer; nil for their own periods.
+  var checkPeriod: Int? { get }
+
+  /// Whether the point before this step is one to keep, for `GuardAction.lowerRate` to go back to; asked after
+  /// the checks and before the step.
+  func wantsPoint(before step: Int, tracked: [TrackedValue]) -> Bool
+
+  /// Parameters and the optimizer's tensors, flat, of the point to go back to; part of `memory`.
+  var point: [Double] { get set }
+}
+
+extension RunGuard {
+  public var checkPeriod: Int? { nil }
+  public func wantsPoint(before step: Int, tracked: [TrackedValue]) -> Bool { false }
+  public var point: [Double] {
+    get { [] }
+    set {}
+  }
 }
 
 /// An alarm, as the log states it.

@@ -14,12 +14,23 @@ public protocol Tracker: Sendable {
   /// Steps between two checks.
   var period: Int { get }
 
-  /// One check, before the step.
+  /// Whether a guard goes by it, which may ask for checks more often than `period` says.
+  var isGuiding: Bool { get }
+
+  /// Whether its check comes after the step, to look at the step itself: `TrackingMoment.origin`.
+  var looksAtSteps: Bool { get }
+
+  /// One check, before the step or after it.
   ///
   /// - Throws: `CurvatureError` where the loss lacks what is measured; `CancellationError`.
   func check<Scalar: LinearMapScalar>(
     _ moment: TrackingMoment<Scalar>, _ memory: inout TrackerMemory
   ) throws -> [TrackedValue]
+}
+
+extension Tracker {
+  public var isGuiding: Bool { false }
+  public var looksAtSteps: Bool { false }
 }
 
 /// Where a run stands when a tracker looks at it.
@@ -29,19 +40,23 @@ public struct TrackingMoment<Scalar: LinearMapScalar> {
   public let sample: any Loss<Scalar>
   /// The rate of the step to come.
   public let rate: Double
-  /// The last step's; nil before the first.
+  /// The last step's; nil before the first, and where the run was resumed since.
   public let report: StepReport?
   public let seed: UInt64
+  /// The parameters before the step, for a tracker that looks at steps: the run stands after it, and `rate` and
+  /// `report` are the step's.
+  public let origin: [Scalar]?
 
   public init(
     run: any TrainingSteps<Scalar>, sample: any Loss<Scalar>, rate: Double, report: StepReport?,
-    seed: UInt64
+    seed: UInt64, origin: [Scalar]? = nil
   ) {
     self.run = run
     self.sample = sample
     self.rate = rate
     self.report = report
     self.seed = seed
+    self.origin = origin
   }
 }
 
@@ -83,8 +98,10 @@ public struct TrackedValue: Sendable, Equatable, Codable {
 /// The trackers that a person can name; command line, help, docs and JSON read this list.
 public enum TrackerCatalogue: Catalogue {
   public static let kind = "tracker"
-  public static let all: [TrackerEntry] = []
-  public static let standard = "sharpness"
+  public static let all: [TrackerEntry] = [
+    Sharpness.entry, PreconditionedSharpness.entry,
+  ]
+  public static let standard = Sharpness.entry.name
   public typealias Made = any Tracker
 }
 

@@ -67,7 +67,10 @@ public final class Trainer<Scalar: LinearMapScalar> {
       }
       let rate = try nextRate(step)
       try check(step, rate: rate, event)
+      keepPoint(step)
       run.rate = rate
+      let origin =
+        trackers.contains { $0.looksAtSteps && isDue($0, step) } ? run.parameters : nil
       let report = try run.step()
       lastReport = report
       try event(
@@ -75,16 +78,17 @@ public final class Trainer<Scalar: LinearMapScalar> {
           StepRecord(
             step: step, pass: step / stepsPerPass, loss: report.loss,
             gradientNorm: report.gradientNorm, rate: rate)))
+      if let alarm = watch?.observe(step: step, report: report, rate: rate, tracked: lastTracked) {
+        try event(.alarm(step: step, alarm))
+        if action == .stop { return try end(.alarm, alarm.sentence, event) }
+        if action == .lowerRate, goBack(alarm) { continue }
+      }
       guard report.loss.isFinite, report.gradientNorm.isFinite else {
         return try end(
           .nonFinite,
           "The loss or its gradient is not finite before step \(step + 1), at rate \(rate).", event)
       }
-      if let alarm = watch?.observe(step: step, report: report, rate: rate, tracked: lastTracked) {
-        try event(.alarm(step: step, alarm))
-        if action == .stop { return try end(.alarm, alarm.sentence, event) }
-        if action == .lowerRate { rateFactor *= alarm.rateFactor }
-      }
+      if let origin { try check(step, rate: rate, from: origin, event) }
       lastTracked = []
       if let ending = report.ending { return try end(.method, ending.sentence, event) }
       context.report("training", fraction: Double(step + 1) / Double(stepCount))
@@ -101,24 +105,69 @@ public final class Trainer<Scalar: LinearMapScalar> {
     return schedule.rate(moment) * rateFactor
   }
 
-  /// Lets the trackers look that are due.
+  private func isDue(_ tracker: any Tracker, _ step: Int) -> Bool {
+    let closer = tracker.isGuiding ? watch?.checkPeriod : nil
+    return step % min(tracker.period, closer ?? .max) == 0
+  }
+
+  /// Lets the trackers look that are due: before the step, or `from` where it began.
   private func check(
-    _ step: Int, rate: Double, _ event: (TrainingEvent) throws -> Void
+    _ step: Int, rate: Double, from origin: [Scalar]? = nil,
+    _ event: (TrainingEvent) throws -> Void
   ) throws {
-    let due = trackers.indices.filter { step % trackers[$0].period == 0 }
+    let due = trackers.indices.filter {
+      trackers[$0].looksAtSteps == (origin != nil) && isDue(trackers[$0], step)
+    }
     guard !due.isEmpty else { return }
     let moment = TrackingMoment(
-      run: run, sample: sample, rate: rate, report: lastReport, seed: seed)
-    let (spent, began) = (sample.operations, Date())
+      run: run, sample: sample, rate: rate, report: lastReport, seed: seed, origin: origin)
+    let unit = try stepOperations()
     var values: [TrackedValue] = []
-    for index in due { values += try trackers[index].check(moment, &memories[index]) }
-    lastTracked = values
+    var costs: [TrackerCost] = []
+    for index in due {
+      let (spent, began) = (sample.operations, Date())
+      values += try trackers[index].check(moment, &memories[index])
+      costs.append(
+        TrackerCost(
+          tracker: trackers[index].name, gradients: (sample.operations - spent) / unit,
+          seconds: Date().timeIntervalSince(began)))
+    }
+    if origin == nil { lastTracked = values }
     try event(
       .tracked(
         TrackingRecord(
-          step: step, values: values,
-          gradients: (sample.operations - spent) / max(1, try sample.gradientOperations()),
-          seconds: Date().timeIntervalSince(began))))
+          step: step, values: values, gradients: costs.reduce(0) { $0 + $1.gradients },
+          seconds: costs.reduce(0) { $0 + $1.seconds }, costs: costs)))
+  }
+
+  /// Operations of a step's gradient: the unit of what checks cost.
+  private func stepOperations() throws -> Double {
+    let whole = try run.loss.gradientOperations()
+    guard case .batches(let batches)? = (run as? TrainingRun<Scalar>)?.source else {
+      return max(1, whole)
+    }
+    return max(1, whole * Double(batches.size) / Double(run.loss.sampleCount))
+  }
+
+  /// Lets the guard have the point before a step to go back to.
+  private func keepPoint(_ step: Int) {
+    guard action == .lowerRate, watch?.wantsPoint(before: step, tracked: lastTracked) == true else {
+      return
+    }
+    let state = run.trainingState
+    watch?.point = (state.parameters + state.state).map { Double($0) }
+  }
+
+  /// Lowers the rate, and puts the run back where it was good.
+  ///
+  /// - Returns: whether it was put back, so that what the step saw counts no more.
+  private func goBack(_ alarm: GuardAlarm) -> Bool {
+    rateFactor *= alarm.rateFactor
+    let count = run.loss.parameterCount
+    guard let point = watch?.point, point.count >= count else { return false }
+    let numbers = point.map { Scalar($0) }
+    lastTracked = []
+    return run.goBack(parameters: Array(numbers[..<count]), state: Array(numbers[count...]))
   }
 
   private func end(

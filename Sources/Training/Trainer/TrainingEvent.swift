@@ -29,6 +29,17 @@ public struct TrackingRecord: Sendable, Equatable, Codable {
   public var gradients: Double
   /// Their time; shown, never decided by.
   public var seconds: Double
+  /// What each tracker had of both, in the order of the run's trackers.
+  public var costs: [TrackerCost] = []
+}
+
+/// What a check of one tracker cost.
+public struct TrackerCost: Sendable, Equatable, Codable {
+  public var tracker: String
+  /// In gradients of a training step.
+  public var gradients: Double
+  /// Shown, never decided by.
+  public var seconds: Double
 }
 
 /// How a run came to its end.

@@ -1,0 +1,176 @@
+import Curvature
+import LinearMaps
+
+/// The largest eigenvalue of the Hessian beside what the optimizer stands at this rate: 2 over the rate for
+/// gradient descent, `(2 + 2b) / rate` for heavy-ball momentum, `(2 + 2b) / ((1 + 2b) rate)` for Nesterov's.
+///
+/// An optimizer that divides its steps has no such limit for the Hessian itself, but for the divided one:
+/// `PreconditionedSharpness`.
+///
+/// Reference: Cohen et al., "Gradient descent on neural networks typically occurs at the edge of stability",
+/// arXiv:2103.00065, appendix B.
+public struct Sharpness: Tracker {
+  public static let entry = TrackerEntry(
+    "sharpness", formula: "lambda_max(H), beside the limit of the optimizer at this rate",
+    hyperparameters: SharpnessLook.hyperparameters
+  ) { Sharpness(SharpnessLook($0)) }
+
+  public let name = "sharpness"
+  public let phrase = "the largest eigenvalue of the Hessian"
+  public var look: SharpnessLook
+
+  public init(_ look: SharpnessLook = SharpnessLook()) { self.look = look }
+
+  public var hyperparameters: [String: Double] { look.hyperparameters }
+  public var period: Int { look.period }
+  public let isGuiding = true
+
+  public func check<Scalar: LinearMapScalar>(
+    _ moment: TrackingMoment<Scalar>, _ memory: inout TrackerMemory
+  ) throws -> [TrackedValue] {
+    let run = moment.run as? TrainingRun<Scalar>
+    let rule = run?.optimizer.stability
+    let applies = rule?.isPreconditioned == false && run?.rules.rateFactors == nil
+    let point = moment.run.parameters
+    return try look(
+      name, moment, at: point, inverse: nil,
+      criticalProduct: applies ? rule?.criticalProduct : nil, &memory)
+  }
+}
+
+/// The largest eigenvalue of `P^-1/2 H P^-1/2` with the diagonal `P` that the optimizer divides its steps by,
+/// beside what it stands at this rate: 38 over the rate for Adam at `b1 = 0.9`, 2 over the rate for RMSProp.
+///
+/// Factors of the rate per parameter belong to `P^-1`. For an optimizer that divides by nothing it is the
+/// sharpness itself.
+///
+/// Reference: Cohen et al., "Adaptive gradient methods at the edge of stability", arXiv:2207.14484.
+public struct PreconditionedSharpness: Tracker {
+  public static let entry = TrackerEntry(
+    "preconditioned-sharpness",
+    formula: "lambda_max(P^-1 H) with the P that steps are divided by, beside its limit at this rate",
+    hyperparameters: SharpnessLook.hyperparameters
+  ) { PreconditionedSharpness(SharpnessLook($0)) }
+
+  public let name = "preconditioned-sharpness"
+  public let phrase = "the largest eigenvalue of the Hessian as the optimizer's division leaves it"
+  public var look: SharpnessLook
+
+  public init(_ look: SharpnessLook = SharpnessLook()) { self.look = look }
+
+  public var hyperparameters: [String: Double] { look.hyperparameters }
+  public var period: Int { look.period }
+  public let isGuiding = true
+
+  /// Nothing before the first step of an optimizer that has no `P` yet.
+  public func check<Scalar: LinearMapScalar>(
+    _ moment: TrackingMoment<Scalar>, _ memory: inout TrackerMemory
+  ) throws -> [TrackedValue] {
+    let run = moment.run as? TrainingRun<Scalar>
+    let rule = run?.optimizer.stability
+    let inverse = run?.inversePreconditioner
+    guard inverse != nil || rule?.isPreconditioned != true else { return [] }
+    return try look(
+      name, moment, at: moment.run.parameters, inverse: inverse,
+      criticalProduct: rule?.criticalProduct, &memory)
+  }
+}
+
+/// How a sharpness is looked at, and how often.
+public struct SharpnessLook: Sendable, Equatable {
+  public var period = 50
+  public var search = WarmSharpness()
+
+  public init() {}
+
+  init(_ values: [String: Double]) {
+    period = Int(values["period"]!)
+    search.tolerance = values["tolerance"]!
+    search.productLimit = Int(values["products"]!)
+  }
+
+  static let hyperparameters = [
+    Hyperparameter.period(50),
+    Hyperparameter(
+      "tolerance", 0.05, .between(0, 1), "the relative residual that a check stops at"),
+    Hyperparameter("products", 4, .atLeast(1), "Hessian products of a check at the most"),
+  ]
+
+  var hyperparameters: [String: Double] {
+    [
+      "period": Double(period), "tolerance": search.tolerance,
+      "products": Double(search.productLimit),
+    ]
+  }
+
+  /// One look: the eigenvalue and, where it is over the limit, how much of the loss lies along its vector `u`,
+  /// by the quadratic there: `(g'u)^2 / (2 lambda)`.
+  func callAsFunction<Scalar: LinearMapScalar>(
+    _ name: String, _ moment: TrackingMoment<Scalar>, at point: [Scalar], inverse: [Double]?,
+    criticalProduct: Double?, _ memory: inout TrackerMemory
+  ) throws -> [TrackedValue] {
+    let checks = memory.numbers["checks", default: 0]
+    memory.numbers["checks"] = checks + 1
+    let seed = moment.seed &+ UInt64(checks) &* 0x9E37_79B9_7F4A_7C15
+    let start = memory.vectors["direction"].map { $0.map { Scalar($0) } }
+    do {
+      let hessian = try moment.sample.hessian(at: point)
+      let factor = try inverse.map { try DiagonalPreconditioner<Scalar>(inverse: $0) }
+      let found =
+        try factor.map {
+          try search(of: PreconditionedMap(hessian, by: $0), start: start, seed: seed)
+        } ?? search(of: hessian, start: start, seed: seed)
+      memory.vectors["direction"] = found.vector.map { Double($0) }
+      let limit = criticalProduct.map { $0 / moment.rate }
+      var values = [
+        TrackedValue(
+          name, found.value, error: found.residual, threshold: limit,
+          isReliable: found.isReliable)
+      ]
+      if let limit, found.value > limit {
+        var gradient = try moment.sample.valueAndGradient(at: point).gradient
+        gradient.withUnsafeMutableBufferPointer { factor?.multiplyTransposed($0.baseAddress!) }
+        let slope = Scalar.dot(gradient.count, gradient, found.vector)
+        values.append(TrackedValue(Self.lossAlong, slope * slope / (2 * found.value)))
+      }
+      return values
+    } catch  where error.isNonFinite {
+      // Where the run has left the numbers, the steps themselves will say so.
+      memory.vectors["direction"] = nil
+      return []
+    }
+  }
+
+  /// The name of what `StabilityGuard` watches grow.
+  static let lossAlong = "loss-along-sharpest"
+}
+
+extension Hyperparameter {
+  static func period(_ steps: Double) -> Hyperparameter {
+    Hyperparameter("period", steps, .atLeast(1), "steps between two checks")
+  }
+}
+
+extension TrainingRun {
+  /// The diagonal of what steps are multiplied by beside the rate, from the optimizer's state and the factors
+  /// of the rate; nil where that is nothing, or the optimizer cannot tell.
+  var inversePreconditioner: [Double]? {
+    let divided = optimizer.preconditioner(
+      state: { name in self.state(name).map { Double($0) } }, step: stepCount)
+    let factors = rules.rateFactors.map { factors in
+      zip(factors, loss.parameters).flatMap { factor, parameter -> [Double] in
+        switch factor {
+        case .scalar(let value): [Double](repeating: value, count: parameter.shape.count)
+        case .tensor(let values): values
+        }
+      }
+    }
+    // Without a `P` of an optimizer that has one, factors alone would say nothing.
+    guard divided != nil || optimizer.stability?.isPreconditioned != true else { return nil }
+    switch (divided, factors) {
+    case (let divided?, let factors?): return zip(divided, factors).map { $1 / $0 }
+    case (let divided?, nil): return divided.map { 1 / $0 }
+    case (nil, let factors): return factors
+    }
+  }
+}
