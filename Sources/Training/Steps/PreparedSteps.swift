@@ -176,7 +176,7 @@ private struct SizedStep {
 }
 
 /// Some samples of a data set, in memory that a prepared run reads.
-private final class BatchMemory {
+final class BatchMemory {
   let views: [TensorView]
   private let data: [Tensor]
 

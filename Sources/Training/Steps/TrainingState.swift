@@ -85,6 +85,7 @@ extension TrainingState: Codable {
 public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   case wrongState(String)
   case noBatches(String)
+  case noSweep(String)
 
   public var description: String {
     switch self {
@@ -92,6 +93,8 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
       "The training state does not fit: \(reason); give the state of this loss and optimizer."
     case .noBatches(let reason):
       "There are no mini-batches of this loss: \(reason); train on all samples."
+    case .noSweep(let reason):
+      "There is no sweep of these runs: \(reason); choose one that does not, or train one by one."
     }
   }
 }
