@@ -145,6 +145,9 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
 
   public var parameters: [Scalar] { numbers(memory.copies[current], memory.parameterCount) }
 
+  /// The parameters before the last step; those at the start before the first one.
+  var parametersBefore: [Scalar] { numbers(memory.copies[1 - current], memory.parameterCount) }
+
   /// The point whose loss and gradient the last step returned: the parameters before it, or where the
   /// optimizer took the gradient. The parameters before the first step.
   public var evaluatedParameters: [Scalar] {

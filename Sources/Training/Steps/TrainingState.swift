@@ -86,6 +86,7 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   case wrongState(String)
   case noBatches(String)
   case noProbe(String)
+  case noSweep(String)
 
   public var description: String {
     switch self {
@@ -96,6 +97,8 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
     case .noProbe(let reason):
       "No targets can be drawn from this loss: \(reason); take an optimizer that asks for none, such as "
         + "sophia-h."
+    case .noSweep(let reason):
+      "There is no sweep of these runs: \(reason); choose one that does not, or train one by one."
     }
   }
 }
