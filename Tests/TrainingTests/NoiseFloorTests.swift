@@ -138,35 +138,59 @@ import Testing
     return w
   }
 
+  /// Steps over which the flattest direction forgets, in passes.
+  private func memory(_ problem: Problem, _ samples: LeastSquaresSamples, rate: Double) -> Int {
+    let steps = Double((problem.rows.count + problem.batch - 1) / problem.batch)
+    return Int((0.5 / (steps * rate * samples.curvatures[0])).rounded(.up))
+  }
+
   @Test("with replacement, up to half the limit and near it", arguments: (0..<20).map(Problem.init))
   func replacement(_ problem: Problem) throws {
-    let noise = try ReplacementNoise(problem.samples(), batch: problem.batch)
+    let samples = try problem.samples()
+    let noise = ReplacementNoise(samples, batch: problem.batch)
     let limit = try noise.limit()
     for share in [0.1, 0.5, 0.8] {
       let predicted = try #require(try noise.floor(rate: share * limit))
+      let memory = memory(problem, samples, rate: share * limit)
       let runs = Self.simulated(
-        problem, rate: share * limit, isShuffled: false, runs: 200, settle: 60, passes: 60)
+        problem, rate: share * limit, isShuffled: false, runs: 200, settle: 5 * memory,
+        passes: max(share > 0.5 ? 300 : 80, 10 * memory))
       report("replacement", problem, share, predicted, 0, runs.end)
-      if share <= 0.5 { #expect(abs(predicted - runs.end.mean) <= 0.05 * runs.end.mean) }
-      #expect(abs(predicted - runs.end.mean) <= 3 * runs.end.error)
+      if share <= 0.5 {
+        #expect(abs(predicted - runs.end.mean) <= 0.05 * runs.end.mean)
+      } else {
+        #expect(abs(predicted - runs.end.mean) <= 3 * runs.end.error)
+      }
     }
   }
 
-  @Test("shuffled, at the ends of passes and in their middles", arguments: (0..<20).map(Problem.init))
+  @Test(
+    "shuffled, at the ends of passes and in their middles", arguments: (0..<20).map(Problem.init))
   func shuffled(_ problem: Problem) throws {
     let samples = try problem.samples()
     let limit = try ReplacementNoise(samples, batch: problem.batch).limit()
     let noise = try #require(ReshuffledNoise(samples, batch: problem.batch, seed: 5))
-    for share in [0.02, 0.1, 0.5, 0.8] {
+    for share in [problem.index % 2 == 0 ? 0.02 : 0.1, 0.5, 0.8] {
       let predicted = try #require(noise.floor(rate: share * limit))
+      let memory = memory(problem, samples, rate: share * limit)
       let runs = Self.simulated(
-        problem, rate: share * limit, isShuffled: true, runs: 200,
-        settle: share < 0.1 ? 100 : 40, passes: 60)
+        problem, rate: share * limit, isShuffled: true, runs: 200, settle: 5 * memory,
+        passes: max(share > 0.5 ? 300 : 80, 10 * memory))
       report("shuffle end", problem, share, predicted.end, predicted.endError, runs.end)
       report("shuffle middle", problem, share, predicted.middle, predicted.middleError, runs.middle)
+      for (predicted, error, run) in [
+        (predicted.end, predicted.endError, runs.end),
+        (predicted.middle, predicted.middleError, runs.middle),
+      ] {
+        if share <= 0.5 {
+          #expect(abs(predicted - run.mean) <= 0.05 * run.mean)
+        } else {
+          #expect(
+            abs(predicted - run.mean) <= 3 * (run.error * run.error + error * error).squareRoot())
+        }
+      }
     }
   }
-
   private func report(
     _ name: String, _ problem: Problem, _ share: Double, _ predicted: Double, _ error: Double,
     _ run: (mean: Double, error: Double)
