@@ -1,0 +1,212 @@
+import Foundation
+import LinearMaps
+
+/// The samples of a least-squares loss in the coordinates of its Hessian's eigenvectors, at its minimum:
+/// all that mini-batch descent on it depends on.
+///
+/// The loss is `1/n sum_i (x_i'w - y_i)^2 / 2 + w'D w / 2`. With the error `e = w - w*` and the residuals
+/// `r_i` at the minimum, the gradient of a batch is
+///
+///     g_b = (mean x x' + D) e + mean r x + p,   p = D w*,
+///
+/// whose mean over all samples is `H e`. Directions in which `H` is zero to rounding are left out: no
+/// sample has a part there.
+package struct LeastSquaresSamples: Sendable {
+  package let count: Int
+  /// Directions of positive curvature.
+  package let dimension: Int
+  /// Ascending.
+  package let curvatures: [Double]
+  /// `count` rows of `dimension` numbers.
+  package let rows: [Double]
+  /// `r_i`.
+  package let residuals: [Double]
+  /// `D` in these coordinates, column-major; nil where there is no penalty.
+  let penalty: [Double]?
+  /// `p` in these coordinates.
+  let pull: [Double]
+  /// The error at the point that the samples were given with, in these coordinates.
+  package let start: [Double]
+  /// The loss at its minimum.
+  package let minimum: Double
+  /// Column by column the directions, in the parameters' own coordinates, each divided by the root of the
+  /// optimizer's divisor.
+  let basis: [Double]
+
+  /// Numbers in the table up to which the products `n d^2` are made.
+  package static func affords(rows: Int, columns: Int) -> Bool {
+    columns >= 1 && columns <= 400 && Double(rows) * Double(columns) * Double(columns) <= 4e9
+  }
+
+  /// - Parameters:
+  ///   - rows: `n x d`, row-major.
+  ///   - scale: by which the squared residuals are multiplied, 1 for the half squared error.
+  ///   - penalty: the diagonal of `D`.
+  ///   - point: any point, from which the minimum is solved for.
+  ///   - divisor: a positive number per parameter by which the optimizer divides its gradient; the samples
+  ///     are then those of the loss in the variables `w_j sqrt(divisor_j)`, in which its steps are plain.
+  /// - Returns: nil where nothing curves, or numbers overflow.
+  /// - Throws: what the eigensolver throws.
+  package init?(
+    rows given: [Double], targets: [Double], scale: Double = 1, penalty diagonal: [Double],
+    at point: [Double], divisor: [Double]? = nil
+  ) throws {
+    let (n, d) = (targets.count, point.count)
+    precondition(given.count == n * d && diagonal.count == d, "the rows do not fit the point")
+    let units = (0..<d).map { 1 / (divisor?[$0] ?? 1).squareRoot() }
+    let root = scale.squareRoot()
+    var x = given
+    var r = [Double](repeating: 0, count: n)
+    for i in 0..<n {
+      var sum = -targets[i]
+      for j in 0..<d { sum += given[i * d + j] * point[j] }
+      r[i] = root * sum
+      for j in 0..<d { x[i * d + j] *= root * units[j] }
+    }
+    guard x.allSatisfy(\.isFinite), r.allSatisfy(\.isFinite) else { return nil }
+    var hessian = [Double](repeating: 0, count: d * d)
+    Double.gemm(
+      transposedA: false, transposedB: true, m: d, n: d, k: n, alpha: 1 / Double(n), x, lda: d, x,
+      ldb: d, beta: 0, &hessian, ldc: d)
+    let ridge = (0..<d).map { diagonal[$0] * units[$0] * units[$0] }
+    for j in 0..<d { hessian[j * d + j] += ridge[j] }
+    guard hessian.allSatisfy(\.isFinite) else { return nil }
+    let system = try SymmetricEigensystem(columnMajor: hessian, dimension: d)
+    let order = system.values.indices.sorted { system.values[$0] < system.values[$1] }
+    guard let top = order.last.map({ system.values[$0] }), top > 0 else { return nil }
+    let kept = order.filter { system.values[$0] > 4 * Double(d) * .ulpOfOne * top }
+    let k = kept.count
+    let q = kept.flatMap { system.vector($0) }
+    var z = [Double](repeating: 0, count: n * k)
+    Double.gemm(
+      transposedA: true, transposedB: false, m: k, n: n, k: d, alpha: 1, q, lda: d, x, ldb: d,
+      beta: 0, &z, ldc: k)
+    let values = kept.map { system.values[$0] }
+    func inBasis(_ vector: [Double]) -> [Double] {
+      (0..<k).map { column in (0..<d).reduce(0) { $0 + q[column * d + $1] * vector[$1] } }
+    }
+    // The penalty's gradient at a point, then Newton's step; twice, since the first rounds.
+    var w = (0..<d).map { point[$0] / units[$0] }
+    var moved = [Double](repeating: 0, count: k)
+    for _ in 0..<3 {
+      var gradient = inBasis((0..<d).map { ridge[$0] * w[$0] })
+      for i in 0..<n {
+        for a in 0..<k { gradient[a] += r[i] * z[i * k + a] / Double(n) }
+      }
+      let step = (0..<k).map { -gradient[$0] / values[$0] }
+      for a in 0..<k {
+        moved[a] += step[a]
+        for j in 0..<d { w[j] += step[a] * q[a * d + j] }
+      }
+      for i in 0..<n {
+        for a in 0..<k { r[i] += z[i * k + a] * step[a] }
+      }
+    }
+    count = n
+    dimension = k
+    curvatures = values
+    self.rows = z
+    residuals = r
+    start = moved.map { -$0 }
+    pull = inBasis((0..<d).map { ridge[$0] * w[$0] })
+    if ridge.contains(where: { $0 > 0 }) {
+      var inner = [Double](repeating: 0, count: k * k)
+      for a in 0..<k {
+        for b in 0..<k {
+          inner[a * k + b] = (0..<d).reduce(0) { $0 + q[a * d + $1] * ridge[$1] * q[b * d + $1] }
+        }
+      }
+      penalty = inner
+    } else {
+      penalty = nil
+    }
+    minimum =
+      r.reduce(0) { $0 + $1 * $1 } / Double(2 * n)
+      + (0..<d).reduce(0) { $0 + ridge[$1] * w[$1] * w[$1] } / 2
+    basis = q.indices.map { q[$0] * units[$0 % d] }
+    guard minimum.isFinite else { return nil }
+  }
+
+  /// `tr(H S) / 2`: the mean loss gap of errors with these second moments, column-major.
+  package func gap(_ second: [Double]) -> Double {
+    (0..<dimension).reduce(0) { $0 + curvatures[$1] * second[$1 * dimension + $1] } / 2
+  }
+
+  /// The covariance of one sample's gradient at the minimum, column-major: `mean r^2 x x' - p p'`.
+  package var noise: [Double] {
+    let k = dimension
+    var sum = product(weights: residuals.map { $0 * $0 })
+    for a in 0..<k {
+      for b in 0..<k { sum[a * k + b] -= pull[a] * pull[b] }
+    }
+    return sum
+  }
+
+  /// `mean s_i x_i x_i'`, column-major.
+  func product(weights: [Double]) -> [Double] {
+    let k = dimension
+    var weighted = rows
+    for i in 0..<count {
+      for a in 0..<k { weighted[i * k + a] *= weights[i] }
+    }
+    var result = [Double](repeating: 0, count: k * k)
+    Double.gemm(
+      transposedA: false, transposedB: true, m: k, n: k, k: count, alpha: 1 / Double(count),
+      weighted, lda: k, rows, ldb: k, beta: 0, &result, ldc: k)
+    return result
+  }
+
+  /// `mean (x x' - G) S (x x' - G)` for symmetric `S` and `G = mean x x'`: by what the batches' own
+  /// curvatures spread second moments.
+  func spread(_ second: [Double]) -> [Double] {
+    let k = dimension
+    var images = [Double](repeating: 0, count: count * k)
+    Double.gemm(
+      transposedA: false, transposedB: false, m: k, n: count, k: k, alpha: 1, second, lda: k,
+      rows, ldb: k, beta: 0, &images, ldc: k)
+    let squares = (0..<count).map { i in
+      (0..<k).reduce(0.0) { $0 + rows[i * k + $1] * images[i * k + $1] }
+    }
+    var result = product(weights: squares)
+    let between = betweenMeans(second)
+    for index in result.indices { result[index] -= between[index] }
+    return result
+  }
+
+  /// `G S G`.
+  private func betweenMeans(_ second: [Double]) -> [Double] {
+    let k = dimension
+    guard let penalty else {
+      return second.indices.map { second[$0] * curvatures[$0 / k] * curvatures[$0 % k] }
+    }
+    var mean = penalty.map { -$0 }
+    for a in 0..<k { mean[a * k + a] += curvatures[a] }
+    var half = [Double](repeating: 0, count: k * k)
+    var result = half
+    Double.gemm(
+      transposedA: false, transposedB: false, m: k, n: k, k: k, alpha: 1, mean, lda: k, second,
+      ldb: k, beta: 0, &half, ldc: k)
+    Double.gemm(
+      transposedA: false, transposedB: false, m: k, n: k, k: k, alpha: 1, half, lda: k, mean,
+      ldb: k, beta: 0, &result, ldc: k)
+    return result
+  }
+
+  /// `mean (x x' - G) m (r x + p)'`, column-major: what the error's mean adds to the moments of a step.
+  func cross(_ mean: [Double]) -> [Double] {
+    let k = dimension
+    let along = (0..<count).map { i in
+      (0..<k).reduce(0.0) { $0 + rows[i * k + $1] * mean[$1] }
+    }
+    var result = product(weights: (0..<count).map { residuals[$0] * along[$0] })
+    // G m, by the penalty's part.
+    let image = (0..<k).map { a in
+      curvatures[a] * mean[a]
+        - (penalty.map { d in (0..<k).reduce(0) { $0 + d[$1 * k + a] * mean[$1] } } ?? 0)
+    }
+    for b in 0..<k {
+      for a in 0..<k { result[b * k + a] += image[a] * pull[b] }
+    }
+    return result
+  }
+}

@@ -1,0 +1,176 @@
+import Foundation
+import LinearMaps
+
+/// Mini-batch descent on least squares, the samples shuffled anew for each pass over them.
+///
+/// A pass in a given order is an affine map of the error, `e+ = P e + q`, exactly. Orders are independent
+/// from pass to pass, so that the moments at the ends of passes go on by the means of `P`, `q` and of
+/// their products over all orders: closed and linear, `S+ = E[P S P'] + E[P m q'] + E[q m' P'] + E[q q']`.
+/// The means over orders have no closed form (a batch tells what the later ones hold), and are averaged
+/// over seeded orders, each with its reverse; the spread between 16 groups of orders gives the error.
+///
+/// What is left at the end of a pass is far less than with replacement at small rates, since each pass sees
+/// every sample once and their pulls cancel; it is more where a last, smaller batch is as noisy as it is
+/// small.
+///
+/// Reference: Mishchenko, Khaled and Richtarik, "Random reshuffling: simple analysis with vast
+/// improvements" (arXiv:2006.05988).
+package struct ReshuffledNoise {
+  package let samples: LeastSquaresSamples
+  package let batch: Int
+  package let momentum: Double
+  package let seed: UInt64
+
+  /// The mean loss gaps that runs settle at.
+  package struct Floor: Sendable, Equatable {
+    /// At the end of a pass and in its middle, after half of its steps.
+    package let end: Double
+    package let middle: Double
+    /// Of the averages over orders.
+    package let endError: Double
+    package let middleError: Double
+    /// Orders of the samples averaged over.
+    package let orders: Int
+  }
+
+  /// Directions, twice as many with momentum, up to which the moments' system is written out.
+  package static let mostDirections = 24
+
+  /// - Returns: nil above `mostDirections`.
+  package init?(
+    _ samples: LeastSquaresSamples, batch: Int, momentum: Double = 0, seed: UInt64 = 0
+  ) {
+    guard samples.dimension * (momentum == 0 ? 1 : 2) <= Self.mostDirections else { return nil }
+    self.samples = samples
+    self.batch = min(batch, samples.count)
+    self.momentum = momentum
+    self.seed = seed
+  }
+
+  /// The mean loss gap that runs settle at; nil where second moments grow from pass to pass.
+  ///
+  /// - Parameters:
+  ///   - precision: the relative error to reach, as far as the work allows.
+  ///   - work: multiplications that may be spent.
+  package func floor(rate: Double, precision: Double = 0.007, work: Double = 2e9) -> Floor? {
+    let map = EpochMap(samples, batch: batch, momentum: momentum, rate: rate)
+    var generator = SeededGenerator(seed: seed)
+    var moments = EpochMoments(map)
+    let width = Double(map.order * (map.order + 1))
+    let cost = 2 * Double(EpochMoments.groupCount) * (map.work + width * width)
+    let most = max(8, Int(work / cost))
+    var pairs = min(16, most)
+    moments.draw(pairs, &generator)
+    while true {
+      guard let floor = settled(moments) else { return nil }
+      let error = max(floor.endError / floor.end, floor.middleError / floor.middle)
+      guard error > precision, pairs < most else { return floor }
+      let wanted = Double(pairs) * min(8, 1.2 * (error / precision) * (error / precision))
+      let more = min(most, max(pairs + 1, Int(wanted))) - pairs
+      for start in stride(from: 0, to: more, by: 64) {
+        moments.draw(min(64, more - start), &generator)
+      }
+      pairs += more
+    }
+  }
+
+  /// The rate up to which second moments at the ends of passes stay bounded, by bisection over the same
+  /// orders; between `limits` and good to a percent or two, since rare orders decide.
+  ///
+  /// - Returns: the upper end where they stay bounded up to it.
+  package func limit(below most: Double, orders: Int = 512) -> Double {
+    let pairs = max(1, orders / 2 / EpochMoments.groupCount)
+    func isStable(_ rate: Double) -> Bool {
+      var generator = SeededGenerator(seed: seed)
+      var moments = EpochMoments(
+        EpochMap(samples, batch: batch, momentum: momentum, rate: rate))
+      moments.draw(pairs, &generator)
+      return moments.means().growth.map { $0 < 1 } ?? false
+    }
+    guard !isStable(most) else { return most }
+    var (low, high) = (0.0, most)
+    for _ in 0..<8 {
+      let middle = low == 0 ? high / 2 : (low + high) / 2
+      if isStable(middle) { low = middle } else { high = middle }
+    }
+    return (low + high) / 2
+  }
+
+  private func settled(_ moments: EpochMoments) -> Floor? {
+    let means = moments.means()
+    guard let growth = means.growth, growth < 1,
+      let first = DenseSystem(means.firstSystem, size: means.order)
+    else { return nil }
+    let d = means.order
+    let pairs = (0..<d).flatMap { i in (0...i).map { (i, $0) } }
+    guard let second = DenseSystem(means.secondSystem, size: pairs.count) else { return nil }
+    func solved(_ right: [Double]) -> [Double] {
+      let packed = second.solve(pairs.map { right[$1 * d + $0] })
+      var result = [Double](repeating: 0, count: d * d)
+      for (index, (i, l)) in pairs.enumerated() {
+        result[l * d + i] = packed[index]
+        result[i * d + l] = packed[index]
+      }
+      return result
+    }
+    let zero = ErrorMoments(
+      mean: .init(repeating: 0, count: d), second: .init(repeating: 0, count: d * d))
+    let mean = first.solve(means.image(mean: zero.mean))
+    let settled = ErrorMoments(
+      mean: mean,
+      second: solved(means.image(ErrorMoments(mean: mean, second: zero.second))))
+    let k = samples.dimension
+    func gap(_ second: [Double]) -> Double {
+      (0..<k).reduce(0) { $0 + samples.curvatures[$1] * second[$1 * d + $1] } / 2
+    }
+    let (end, middle) = (gap(settled.second), means.middleGap(settled))
+    guard end.isFinite, middle.isFinite, end > 0, middle > 0 else { return nil }
+    // To first order, by what a group's own means would move the solution.
+    let moved = (0..<EpochMoments.groupCount).map { group -> (end: Double, middle: Double) in
+      let own = moments.means(group: group)
+      let shift = first.solve(zip(own.image(mean: mean), mean).map { $0 - $1 })
+      let cross = means.cross(mean: shift)
+      let image = own.image(settled)
+      let change = solved(image.indices.map { image[$0] - settled.second[$0] + cross[$0] })
+      let there = ErrorMoments(
+        mean: zip(mean, shift).map { $0 + $1 },
+        second: zip(settled.second, change).map { $0 + $1 })
+      let direct = own.middleGap(settled) - middle
+      return (gap(change), direct + means.middleGap(there) - middle)
+    }
+    let count = Double(moved.count)
+    func error(_ values: [Double]) -> Double {
+      (values.reduce(0) { $0 + $1 * $1 } / (count * (count - 1))).squareRoot()
+    }
+    return Floor(
+      end: end, middle: middle, endError: error(moved.map(\.end)),
+      middleError: error(moved.map(\.middle)), orders: moments.drawn)
+  }
+}
+
+extension EpochMeans {
+  /// The spectral radius of `S -> E[P S P']`, by iterating on a positive definite matrix; nil where
+  /// numbers overflow.
+  var growth: Double? {
+    let d = order
+    let zero = [Double](repeating: 0, count: d)
+    // Without the affine part.
+    let constant = image(
+      ErrorMoments(mean: zero, second: [Double](repeating: 0, count: d * d)))
+    var second = (0..<d * d).map { $0 % d == $0 / d ? 1.0 : 0 }
+    var (growth, last) = (0.0, -1.0)
+    for _ in 0..<2_000 {
+      let image = image(ErrorMoments(mean: zero, second: second))
+      let next = image.indices.map { image[$0] - constant[$0] }
+      let norm = next.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      guard norm.isFinite, norm > 0 else { return norm == 0 ? 0 : nil }
+      let size = second.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      growth = norm / size
+      if abs(growth - last) <= 1e-9 * growth { break }
+      // Beyond doubt on either side.
+      last = growth
+      second = next.map { $0 / norm }
+    }
+    return growth
+  }
+}
