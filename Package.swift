@@ -102,7 +102,11 @@ let package = Package(
     .testTarget(name: "ArchitectureTests"),
     .testTarget(name: "PresentationTests", dependencies: ["Presentation"]),
     .testTarget(
-      name: "LabsTests", dependencies: ["Labs", "Reports", "TensorPrograms", "Presentation"]),
+      name: "LabsTests",
+      dependencies: [
+        "Labs", "Reports", "Training", "Curvature", "OnnxBackend", "LinearMaps", "TensorPrograms",
+        "Presentation",
+      ]),
     .testTarget(
       name: "DiagnosisTests",
       dependencies: [

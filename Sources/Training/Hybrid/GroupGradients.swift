@@ -1,0 +1,70 @@
+import Curvature
+import LinearMaps
+import TensorPrograms
+
+/// The gradients of disjoint groups of samples, drawn anew for each check by its number and a seed.
+///
+/// With groups that take up all samples a check costs about one gradient.
+final class GroupGradients<Scalar: LinearMapScalar> {
+  let groups: Int
+  /// Samples of each.
+  let size: Int
+  private let objective: Objective<Scalar>
+  private let executable: any Executable
+  private let seed: UInt64
+
+  /// Nil where the loss has no groups: it is no tensor program, couples its samples, takes one size of batch
+  /// alone that is too large, shares its samples with other parties, or has too few.
+  ///
+  /// - Parameter batchSize: of the run's own mini-batches; nil on all samples.
+  /// - Throws: what tracing and compiling throw.
+  init?(_ loss: any Loss<Scalar>, groups: Int, batchSize: Int?, seed: UInt64) throws {
+    guard let objective = loss.objective, objective.holdsAllSamples,
+      !objective.definition.couplesSamples
+    else { return nil }
+    let samples = objective.sampleCount
+    let size = objective.definition.fixedBatch ?? min(batchSize ?? samples, samples / groups)
+    guard size >= 1, groups * size <= samples else { return nil }
+    self.objective = objective
+    self.groups = groups
+    self.size = size
+    self.seed = seed
+    executable = try objective.executor.compile(objective.gradientProgram(samples: size))
+  }
+
+  /// The gradients at a point and the mean of the groups' losses.
+  ///
+  /// - Throws: what the executor throws.
+  func check(_ number: Int, at point: [Scalar]) throws -> (loss: Double, gradients: [[Scalar]]) {
+    var generator = SeededGenerator(
+      seed: seed ^ UInt64(bitPattern: Int64(number)) &* 0x9FB2_1C65_1E98_DF25)
+    let order = (0..<objective.sampleCount).shuffled(using: &generator)
+    let types = objective.definition.parameterTypes(Scalar.element)
+    var (loss, gradients): (Double, [[Scalar]]) = (0, [])
+    for group in 0..<groups {
+      let chosen = Array(order[group * size..<(group + 1) * size])
+      var gradient = [Scalar](repeating: 0, count: point.count)
+      let value = try point.withUnsafeBufferPointer { point in
+        try gradient.withUnsafeMutableBufferPointer { gradient in
+          let data = objective.data.map { Argument.tensor($0.samples(at: chosen)) }
+          let results = try executable.run(
+            Self.views(point.baseAddress!, types).arguments + data,
+            into: [.tensor] + Self.views(gradient.baseAddress!, types).destinations)
+          return try results[0].tensor().scalarValue
+        }
+      }
+      objective.count(executable.program.operationCount)
+      loss += value / Double(groups)
+      gradients.append(gradient)
+    }
+    return (loss, gradients)
+  }
+
+  private static func views(_ flat: UnsafePointer<Scalar>, _ types: [TensorType]) -> [TensorView] {
+    var offset = 0
+    return types.map { type in
+      defer { offset += type.shape.count }
+      return TensorView(UnsafeMutableRawPointer(mutating: flat + offset), type: type)
+    }
+  }
+}

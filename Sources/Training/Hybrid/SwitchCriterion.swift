@@ -1,0 +1,158 @@
+import Presentation
+
+/// When to leave a first-order optimizer for a method on all samples: where the gradient's signal has risen
+/// above its noise and the loss no longer falls.
+///
+/// Every `period` steps the ratio of signal to noise (`GradientSignal`) and the loss are taken. Both must hold:
+/// the ratio's moving mean was above `threshold` in `consecutive` checks, and in `patience` checks the loss has
+/// not come `progress` below its reference. A check between `release * threshold` and the threshold neither
+/// counts nor sets back, one below sets the count back to 0. At step `latest` the change is made whatever was
+/// measured. Where no ratio can be taken, the loss alone decides.
+///
+/// Reference: the phases of Anagnostopoulos et al., arXiv:2403.18494; the rule is this package's own.
+public struct SwitchCriterion: Sendable, Equatable, Codable {
+  /// Steps between two checks.
+  public var period = 50
+  /// Groups of samples whose gradients are compared; 3 or more.
+  public var groups = 16
+  public var threshold = 1.0
+  /// The share of the moving mean that a check keeps.
+  public var smoothing = 0.5
+  public var consecutive = 3
+  public var release = 0.5
+  /// The share by which the loss has to fall below its reference to count as progress.
+  public var progress = 0.05
+  public var patience = 5
+  /// The step at which the change is made in any case; nil for none.
+  public var latest: Int?
+
+  public init() {}
+
+  /// What is wrong with the values, for people; nil where nothing is.
+  public var fault: String? {
+    let rows: [(Bool, String)] = [
+      (period >= 1, "period must be 1 or more"), (groups >= 3, "groups must be 3 or more"),
+      (threshold > 0 && threshold.isFinite, "threshold must be above 0"),
+      (smoothing >= 0 && smoothing < 1, "smoothing must be at least 0 and below 1"),
+      (consecutive >= 1, "consecutive must be 1 or more"),
+      (release >= 0 && release <= 1, "release must be between 0 and 1"),
+      (progress >= 0 && progress < 1, "progress must be at least 0 and below 1"),
+      (patience >= 1, "patience must be 1 or more"),
+      (latest.map { $0 >= 1 } ?? true, "latest must be 1 or more"),
+    ]
+    return rows.first { !$0.0 }?.1
+  }
+}
+
+/// What a `SwitchCriterion` remembers from check to check; all of it, so that a resumed run decides alike.
+public struct SwitchWatch: Sendable, Equatable, Codable {
+  public let criterion: SwitchCriterion
+  private var mean = 0.0
+  /// Checks that are in `mean`.
+  private var measured = 0
+  private var above = 0
+  private var reference: Double?
+  private var stalled = 0
+
+  public init(_ criterion: SwitchCriterion) {
+    precondition(criterion.fault == nil, criterion.fault ?? "")
+    self.criterion = criterion
+  }
+
+  public func isDue(_ step: Int) -> Bool {
+    step > 0 && step % criterion.period == 0 || step == criterion.latest
+  }
+
+  /// One check.
+  ///
+  /// - Parameters:
+  ///   - step: steps taken.
+  ///   - signal: nil where it cannot be taken.
+  ///   - loss: over all samples, or the mean over the groups.
+  public mutating func check(step: Int, signal: GradientSignal?, loss: Double) -> SwitchCheck {
+    var smoothed: Double?
+    if let signal {
+      // Squares are averaged, and may be below 0: a mean of roots would turn noise into signal.
+      let share = criterion.smoothing
+      mean = share * mean + (1 - share) * min(signal.ratioSquare, 1e12)
+      measured += 1
+      var correction = 1.0
+      for _ in 0..<measured { correction *= share }
+      let value = max(0, mean / (1 - correction)).squareRoot()
+      if value > criterion.threshold {
+        above += 1
+      } else if value < criterion.release * criterion.threshold {
+        above = 0
+      }
+      smoothed = value
+    }
+    if let reference, !(loss < (1 - criterion.progress) * reference) {
+      stalled += 1
+    } else if loss.isFinite {
+      reference = loss
+      stalled = 0
+    }
+    let isStrong = signal == nil || above >= criterion.consecutive
+    let decision: SwitchCheck.Decision =
+      isStrong && stalled >= criterion.patience
+      ? .change : criterion.latest.map { step >= $0 } ?? false ? .latest : .wait
+    return SwitchCheck(
+      step: step, ratio: signal?.ratio, smoothed: smoothed, threshold: criterion.threshold,
+      above: above, consecutive: criterion.consecutive, loss: loss, reference: reference ?? loss,
+      stalled: stalled, patience: criterion.patience, period: criterion.period,
+      progress: criterion.progress, decision: decision)
+  }
+}
+
+/// A check of the criterion with all numbers that it went by.
+public struct SwitchCheck: Sendable, Equatable, Codable {
+  public enum Decision: String, Sendable, Codable, CaseIterable {
+    case wait
+    /// Both conditions hold.
+    case change
+    /// They do not, and the last step for it has come.
+    case latest
+  }
+
+  /// Steps taken before it.
+  public var step: Int
+  /// Signal over noise of a group's gradient, and its moving mean; nil where it cannot be taken.
+  public var ratio: Double?
+  public var smoothed: Double?
+  public var threshold: Double
+  /// Checks that count as above the threshold, of those that are needed.
+  public var above: Int
+  public var consecutive: Int
+  public var loss: Double
+  /// The loss that progress is measured from.
+  public var reference: Double
+  /// Checks without progress, of those that are needed.
+  public var stalled: Int
+  public var patience: Int
+  public var period: Int
+  public var progress: Double
+  public var decision: Decision
+
+  /// What was seen, and what follows.
+  public var sentence: String {
+    let signal =
+      smoothed.map { value in
+        "the gradient's signal is \(Wording.number(value)) times its noise (asked for: above "
+          + "\(Wording.number(threshold)) in \(consecutive) checks; \(min(above, consecutive)) so far)"
+      } ?? "the gradient's noise cannot be measured here"
+    let share = Wording.number(100 * progress)
+    let progress =
+      stalled == 0
+      ? "the loss still falls"
+      : "the loss has fallen by less than \(share) % in \(stalled * period) steps (asked for: "
+        + "\(patience * period))"
+    let start = "Step \(step), loss \(Wording.number(loss)): "
+    return switch decision {
+    case .wait: "\(start)\(signal); \(progress)."
+    case .change: "\(start)\(signal); \(progress): time to change the method."
+    case .latest:
+      "\(start)\(signal); \(progress): the method is changed all the same, since this is the last step "
+        + "for it."
+    }
+  }
+}
