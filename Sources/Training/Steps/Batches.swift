@@ -22,6 +22,8 @@ public struct Batches: Sendable, Equatable, Codable {
   public var seed: UInt64
   public var sampling: Sampling
   public var last: Last
+  /// Parts that a step's gradient is computed in, one after another, and put together to that of the batch.
+  public var parts = 1
 
   public init(
     size: Int, seed: UInt64, sampling: Sampling = .shuffle, last: Last = .included
@@ -37,6 +39,14 @@ public struct Batches: Sendable, Equatable, Codable {
   public func stepsPerPass(_ sampleCount: Int) -> Int {
     sampling == .shuffle && last == .included
       ? (sampleCount + size - 1) / size : max(1, sampleCount / size)
+  }
+}
+
+extension Batches {
+  /// The samples that a step takes, of so many.
+  package func samples(of step: Int, sampleCount: Int) -> [Int] {
+    var order = BatchOrder(sampleCount: sampleCount, self)
+    return Array(order.samples(of: step))
   }
 }
 

@@ -51,7 +51,7 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
 
   func run(from copy: Int, step: Int) throws { try take(copy, step) }
 
-  private typealias Prepared = (Double, Int, (_ copy: Int, _ step: Int) throws -> Void)
+  typealias Prepared = (Double, Int, (_ copy: Int, _ step: Int) throws -> Void)
 
   /// What a whole step writes.
   private static func outputs(
@@ -88,7 +88,7 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
   }
 
   /// A gradient that comes from elsewhere, then the update.
-  private static func twoRuns(
+  static func twoRuns(
     _ executor: any Executor, _ traced: TracedStep, _ point: Program?,
     _ memory: TrainingMemory<Scalar>,
     gradient:
@@ -141,6 +141,7 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
     if let fixed = objective.definition.fixedBatch, fixed != size {
       throw TrainingError.noBatches("the model takes batches of \(fixed) alone, and not of \(size)")
     }
+    if batches.parts > 1 { return try partRuns(objective, traced, memory, batches) }
     var order = BatchOrder(sampleCount: objective.sampleCount, batches)
     func sized(_ count: Int) throws -> SizedStep {
       let samples = BatchMemory(objective.data, count: count)
@@ -176,7 +177,7 @@ private struct SizedStep {
 }
 
 /// Some samples of a data set, in memory that a prepared run reads.
-private final class BatchMemory {
+final class BatchMemory {
   let views: [TensorView]
   private let data: [Tensor]
 
