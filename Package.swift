@@ -13,12 +13,13 @@ let package = Package(
       name: "Eigenstep",
       targets: [
         "Presentation", "TensorPrograms", "LinearMaps", "OnnxBackend", "TensorFiles", "Curvature",
-        "Training", "Diagnosis", "Problems", "Labs", "Reports",
+        "Training", "TrainingLogs", "Diagnosis", "Problems", "Labs", "Reports",
       ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
   ],
   targets: [
     .target(
@@ -44,10 +45,27 @@ let package = Package(
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
     .target(name: "TensorFiles", dependencies: ["TensorPrograms", "Presentation", "CZlib"]),
     .target(name: "Curvature", dependencies: ["LinearMaps", "TensorPrograms", "Presentation"]),
-    .target(name: "Training", dependencies: ["Curvature", "Presentation"]),
-    .target(name: "Diagnosis", dependencies: ["Training", "Presentation"]),
     .target(
-      name: "Problems", dependencies: ["Diagnosis", "OnnxBackend", "TensorFiles", "Presentation"]),
+      name: "Training",
+      dependencies: [
+        "Curvature", "Presentation", .product(name: "Logging", package: "swift-log"),
+      ]),
+    .target(
+      name: "Diagnosis",
+      dependencies: ["Training", "Presentation", .product(name: "Logging", package: "swift-log")]),
+    // What happened in a training run, as JSON lines and as event files of TensorBoard.
+    .target(
+      name: "TrainingLogs",
+      dependencies: [
+        "Training", "Presentation", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      exclude: ["event.proto"]),
+    .target(
+      name: "Problems",
+      dependencies: [
+        "Diagnosis", "OnnxBackend", "TensorFiles", "TrainingLogs", "Presentation",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     .target(
       name: "Labs", dependencies: ["Diagnosis", "Training", "TensorPrograms", "Presentation"]),
     .target(
@@ -59,6 +77,7 @@ let package = Package(
         "Reports", "Labs", "Problems", "Diagnosis", "Curvature", "OnnxBackend", "TensorFiles",
         "LinearMaps", "TensorPrograms", "Presentation", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ]),
     // Every primitive and random programs of them, for the tests of each executor.
     .target(
@@ -98,6 +117,9 @@ let package = Package(
         "Training", "Curvature", "OnnxBackend", "LinearMaps", "TensorPrograms", "KnownLosses",
       ],
       exclude: ["Fixtures"]),
+    // Logs read back, and the checksums of their records.
+    .testTarget(
+      name: "TrainingLogsTests", dependencies: ["TrainingLogs", "Training", "ProgramRuns"]),
     // The drawing in docs/architecture.md against this file and the sources.
     .testTarget(name: "ArchitectureTests"),
     .testTarget(name: "PresentationTests", dependencies: ["Presentation"]),

@@ -103,9 +103,11 @@ extension Message: ExpressibleByStringInterpolation {
 extension Message {
   /// What messages tell to change.
   public enum Option: String, Sendable, CaseIterable {
-    case batchAxis, data, dropped, executor, features, frozen, kept, l2, loss, lossOutput, memory
-    case missing, model
-    case optimizer, output, parameters, precision, preconditioning, rate, samples, steps, target
+    case batchAxis, batches, checkpoints, data, dropped, executor, features, frozen, heldOut, kept,
+      l2
+    case loss, lossOutput, memory, missing, model
+    case optimizer, output, parameters, patience, precision, preconditioning, rate, resumes, samples
+    case saved, schedule, steps, target
     /// The listing of a model's stored tensors, which is no field.
     case listing
 
@@ -120,16 +122,21 @@ extension Message {
     public var flag: String {
       switch self {
       case .batchAxis: "--batch-axis"
+      case .batches: "--batch"
+      case .checkpoints: "--checkpoint"
       case .dropped: "--drop"
       case .frozen: "--freeze"
+      case .heldOut: "--held-out"
       case .kept: "--keep"
       case .listing: "--list-parameters"
       case .lossOutput: "--loss-output"
       case .preconditioning: "--precondition"
       case .rate: "--lr"
+      case .resumes: "--resume"
+      case .saved: "--save"
       case .steps: "--at"
       case .data, .executor, .features, .l2, .loss, .memory, .missing, .model, .optimizer, .output,
-        .parameters, .precision, .samples, .target:
+        .parameters, .patience, .precision, .samples, .schedule, .target:
         "--\(rawValue)"
       }
     }

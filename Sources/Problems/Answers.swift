@@ -53,7 +53,7 @@ public func measureSpectrum(
   return result
 }
 
-private func answer<Result>(
+func answer<Result>(
   _ source: ProblemSource, _ resources: Resources, _ context: RunContext,
   _ profiled: (ExecutionProfile) throws -> Void,
   _ measure: (DiagnosisProblem, any Executor) throws -> Result

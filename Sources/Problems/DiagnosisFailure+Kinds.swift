@@ -3,6 +3,7 @@ import Diagnosis
 import OnnxBackend
 import TensorFiles
 import Training
+import TrainingLogs
 
 extension DiagnosisFailure.Kind {
   /// What an error that opening or diagnosing a problem throws comes down to.
@@ -20,6 +21,8 @@ extension DiagnosisFailure.Kind {
     case let error as OnnxModelError: self = error.kind == .cannotWrite ? .cannotCreate : .badData
     case is TableError: self = .badData
     case is TrainingError, CurvatureError.wrongLength: self = .usage
+    case let error as LogError:
+      self = if case .taken = error { .usage } else { .cannotCreate }
     case is CancellationError: self = .interrupted
     case let error as OnnxRuntimeError:
       self =

@@ -47,6 +47,7 @@ extension TabularProblem {
     hasIntercept = source.intercept
     reduction = source.reduction
     readings = data.readings
+    if case .classes(_, let labels, _) = data.target { classLabels = labels.map { "\($0)" } }
     if source.model == nil, kind == .automatic { undecidedClasses = data.undecidedClasses }
     if source.model == nil, model == .softmax, case .classes(_, count: 2) = target {
       notes.append(

@@ -117,7 +117,13 @@ package enum OptionValue {
     "resources.seed": "--seed", "resources.memory": "--memory", "resources.threads": "--threads",
     "resources.effort": "--effort", "trials.tolerance": "--tolerance",
     "trials.maxIterations": "--max-iterations", "count": "--count", "tolerance": "--tolerance",
-    "densityError": "--error",
+    "densityError": "--error", "rate": "The learning rate --lr", "warmUp": "--warm-up",
+    "batches": "--batch", "batches.size": "--batch", "batches.accumulation": "--accumulate",
+    "epochs": "--epochs", "steps": "--steps", "rules.clipValue": "--clip-value",
+    "rules.clipNorm": "--clip-norm", "rules.weightDecay": "--weight-decay",
+    "heldOut.share": "--held-out", "patience": "--patience", "files.kept": "--keep-checkpoints",
+    "files.checkpointPeriod": "--checkpoint-every", "files.resumes": "--resume",
+    "files.saved": "--save",
   ]
 
   /// Refusals of a request in words of the options that made it.

@@ -8,7 +8,7 @@ import TensorFiles
 /// The exit codes of `docs/json.md`; from 64 to 78 those of BSD's `sysexits.h`.
 package enum ProgramExit: Int32, Sendable {
   case done = 0
-  /// A lab measured something else than it predicts.
+  /// A lab measured something else than it predicts, or training ended without a finite loss or by an alarm.
   case checkFailed = 1
   case usage = 64
   case badData = 65

@@ -58,7 +58,7 @@ struct Run {
     return try session.perform { context in try measure(context, session.showEarly) }
   }
 
-  private func writeProfile(_ times: ExecutionProfile) {
+  func writeProfile(_ times: ExecutionProfile) {
     guard let profile else { return }
     LateFailures.noting {
       try JSONDestination.file(profile).write(OrderedJSON.string(times) + "\n")

@@ -10,8 +10,8 @@ struct RunCommand: ParsableCommand {
     commandName: "run",
     abstract: "Carry out a request from a file, or that of a result, again.",
     discussion: """
-      The file is a request as JSON, or the JSON of an earlier diagnosis or spectrum, which carries its \
-      own. Paths in it are relative to the current folder.
+      The file is a request as JSON, or the JSON of an earlier diagnosis, spectrum or training, which \
+      carries its own. Paths in it are relative to the current folder.
       """,
     version: Eigenstep.version)
 
@@ -59,6 +59,14 @@ struct RunCommand: ParsableCommand {
           request.problem, request: file, state: request.preconditioning.file, outputs: outputs
         ).check()
         return try run.spectrum(request)
+      case .training(var request):
+        if diagonal != nil {
+          throw DiagnosisFailure(
+            .usage, "--diagonal is of a spectrum, and \(file) asks for training; leave it out.")
+        }
+        request.resources.isProfiled = profile != nil
+        try RunFiles(training: request, request: file, outputs: outputs).check()
+        return try run.train(request)
       }
     }
   }

@@ -45,6 +45,16 @@ package struct RunFiles {
     }
   }
 
+  /// Likewise of a training run.
+  init(
+    training: TrainingRequest, request: String? = nil, outputs: [(role: String, path: String?)]
+  ) {
+    self.init(
+      training.problem, request: request, outputs: outputs + [("--save", training.files.saved)])
+    if case .file(let path)? = training.heldOut { inputs.append(("--held-out", path)) }
+    if let path = training.rules.rateFile { inputs.append(("--rate-file", path)) }
+  }
+
   /// - Throws: ``DiagnosisFailure``: `noInput` for an input that is not there, `usage` where an output is
   ///   an input or another output by whatever name, `cannotCreate` where one could not be written.
   package func check() throws {

@@ -5,7 +5,7 @@ import Testing
 import eigenstep
 
 @Suite struct OptionTests {
-  @Test(arguments: [[], ["diagnose"], ["spectrum"], ["run"], ["doctor"], ["lab"]])
+  @Test(arguments: [[], ["diagnose"], ["spectrum"], ["train"], ["run"], ["doctor"], ["lab"]])
   func `help and version everywhere`(command: [String]) throws {
     let version = try BuiltProgram.run(command + ["--version"])
     #expect(version.status == 0 && version.output == "0.1.0\n" && version.errors.isEmpty)

@@ -49,8 +49,10 @@ import Testing
     for problem in RequestTests.problems {
       let request = RequestTests.spectrum(problem)
       collect(try JSONSerialization.jsonObject(with: JSONEncoder().encode(request)))
+      let training = TrainingRequestTests.full(problem)
+      collect(try JSONSerialization.jsonObject(with: JSONEncoder().encode(training)))
     }
-    let help = try ["diagnose", "spectrum"].map { try BuiltProgram.run([$0, "--help"]).output }
+    let help = try ["diagnose", "spectrum", "train"].map { try BuiltProgram.run([$0, "--help"]).output }
     let flags = Set(
       help.joined().split { !($0.isLetter || $0.isNumber || $0 == "-") }.map(String.init))
     for option in Message.Option.allCases {

@@ -57,8 +57,8 @@ import Testing
     (#"{"schema": 3}"#, "is no JSON object of one."), ("{}", "its schema is missing"),
     (
       #"{"schema": "eigenstep.doctor/1"}"#,
-      "its schema is 'eigenstep.doctor/1', and not 'eigenstep.request.diagnosis/1' or "
-        + "'eigenstep.request.spectrum/1'."
+      "its schema is 'eigenstep.doctor/1', and not 'eigenstep.request.diagnosis/1', "
+        + "'eigenstep.request.spectrum/1' or 'eigenstep.request.training/1'."
     ),
     (#"{"schema": "eigenstep.request.diagnosis/2"}"#, "'eigenstep.request.diagnosis/2'"),
   ]

@@ -62,6 +62,9 @@ import Testing
     #expect(rates(events) == [0.2, 0.2, 0.2, halved, halved, halved])
     let kinds = events.map { event -> String in
       switch event {
+      case .started(let step, let count, let pass): "started \(step) \(count) \(pass)"
+      case .evaluated(let evaluation): "evaluated \(evaluation.step)"
+      case .kept(let step, _): "kept \(step)"
       case .step(let record): "step \(record.step)"
       case .tracked(let record): "tracked \(record.step)"
       case .alarm(let step, _): "alarm \(step)"
@@ -70,7 +73,8 @@ import Testing
     }
     #expect(
       kinds == [
-        "tracked 0", "step 0", "step 1", "tracked 2", "step 2", "alarm 2", "step 3", "tracked 4",
+        "started 0 6 1", "tracked 0", "step 0", "step 1", "tracked 2", "step 2", "alarm 2",
+        "step 3", "tracked 4",
         "step 4", "step 5", "ended 6",
       ])
     #expect(trainer.memories == [memory(3)])

@@ -33,6 +33,8 @@ public struct TabularProblem: Sendable {
   /// Where the target's reading as classes or numbers was the program's own choice: how many classes it
   /// has as such. The other model could have been meant, see `bothReadings`.
   public var undecidedClasses: Int?
+  /// What the classes are called, in the order of their indices; empty for numbers, and where it was not said.
+  public var classLabels: [String] = []
   /// Factors `1 / s_j^2` by which the penalty weighs the first layer's row `j`, after a change of
   /// variables; nil for equal weights.
   var penaltyScales: [Double]?

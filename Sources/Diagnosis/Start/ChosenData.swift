@@ -52,7 +52,7 @@ struct ChosenData<Scalar: LinearMapScalar> {
 
   /// The problem with what running batches tells: as one batch where a sample's loss depends on the others,
   /// in batches of one size where the model takes no other.
-  private static func withCouplingFound(
+  static func withCouplingFound(
     _ problem: DiagnosisProblem, _ executor: any Executor
   ) throws -> DiagnosisProblem {
     guard case .traced(var definition, let data) = problem.loss, problem.table == nil,

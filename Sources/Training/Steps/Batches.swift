@@ -40,6 +40,14 @@ public struct Batches: Sendable, Equatable, Codable {
   }
 }
 
+extension Batches {
+  /// The samples that a step takes, of so many.
+  package func samples(of step: Int, sampleCount: Int) -> [Int] {
+    var order = BatchOrder(sampleCount: sampleCount, self)
+    return Array(order.samples(of: step))
+  }
+}
+
 /// Which samples each step of a run over mini-batches takes.
 struct BatchOrder {
   let sampleCount: Int

@@ -36,7 +36,7 @@ extension TrainingSteps {
 }
 
 /// What a step saw and how it went.
-public struct StepReport: Sendable, Equatable {
+public struct StepReport: Sendable, Equatable, Codable {
   /// Where the gradient was taken, *before* the step; of the batch, where the gradients are of batches.
   public var loss: Double
   public var gradientNorm: Double

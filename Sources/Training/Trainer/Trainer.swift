@@ -1,12 +1,14 @@
 import Curvature
 import Foundation
 import LinearMaps
+import Logging
 import TensorPrograms
 
-/// Moves a run step by step: asks the schedule for the rate, has trackers look, lets the guard watch, and tells
-/// what happens.
+/// Moves a run step by step: asks the schedule for the rate, has trackers look, lets the guard watch, looks at
+/// whole data sets at the end of each pass, keeps checkpoints, and tells what happens.
 ///
-/// Each step goes: checks that are due, the rate, the step, the guard. No decision reads the clock.
+/// Each step goes: checks that are due, the rate, the step, the guard; then the evaluation and the checkpoint that
+/// are due. No decision reads the clock.
 public final class Trainer<Scalar: LinearMapScalar> {
   public let run: any TrainingSteps<Scalar>
   /// The rate that the schedule starts from.
@@ -16,29 +18,37 @@ public final class Trainer<Scalar: LinearMapScalar> {
   public let stepsPerPass: Int
   public private(set) var schedule: any Schedule
   public let trackers: [any Tracker]
-  public private(set) var memories: [TrackerMemory]
-  public private(set) var watch: (any RunGuard)?
+  public internal(set) var watch: (any RunGuard)?
   public let action: GuardAction
   /// The loss that trackers look at.
   public let sample: any Loss<Scalar>
   public let seed: UInt64
+  public let evaluator: TrainingEvaluator<Scalar>?
+  public let keeping: CheckpointKeeping<Scalar>?
+  public let logger: Logger?
+  /// All that is remembered beside the run.
+  var own = TrainerMemories<Scalar>()
+  private var ending: TrainingEnding?
   /// Measures what the schedule asks for.
-  private let measure: (ScheduleMeasurement, any TrainingSteps<Scalar>) throws -> ScheduleReading
-  /// What alarms made of the rate.
-  private var rateFactor = 1.0
-  private var lastReport: StepReport?
-  private var lastTracked: [TrackedValue] = []
+  private let measure:
+    (ScheduleMeasurement, any TrainingSteps<Scalar>, inout TrackerMemory) throws -> ScheduleReading
+  var lastTracked: [TrackedValue] = []
 
   /// - Parameters:
   ///   - sample: what trackers look at; nil for the loss of the run.
-  ///   - measure: measures what `schedule` asks for.
+  ///   - patience: evaluations without a lower held-out loss after which the run is stopped.
+  ///   - logger: told alarms, checkpoints and the end.
+  ///   - measure: measures what `schedule` asks for, with what it kept from one time to the next.
   public init(
     _ run: any TrainingSteps<Scalar>, rate: Double, steps: Int, stepsPerPass: Int = 1,
     schedule: any Schedule = Constant(), trackers: [any Tracker] = [],
     watch: (any RunGuard)? = nil, action: GuardAction = .off, sample: (any Loss<Scalar>)? = nil,
-    seed: UInt64 = 0,
-    measure: @escaping (ScheduleMeasurement, any TrainingSteps<Scalar>) throws -> ScheduleReading =
-      { measurement, _ in preconditionFailure("nobody measures \(measurement)") }
+    seed: UInt64 = 0, evaluator: TrainingEvaluator<Scalar>? = nil, patience: Int? = nil,
+    keeping: CheckpointKeeping<Scalar>? = nil, logger: Logger? = nil,
+    remembering measure:
+      @escaping (
+        ScheduleMeasurement, any TrainingSteps<Scalar>, inout TrackerMemory
+      ) throws -> ScheduleReading
   ) {
     self.run = run
     self.rate = rate
@@ -46,42 +56,122 @@ public final class Trainer<Scalar: LinearMapScalar> {
     self.stepsPerPass = stepsPerPass
     self.schedule = schedule
     self.trackers = trackers
-    memories = trackers.map { _ in TrackerMemory() }
     self.watch = watch
     self.action = action
     self.sample = sample ?? run.loss
     self.seed = seed
+    self.evaluator = evaluator
+    self.keeping = keeping
+    self.logger = logger
     self.measure = measure
+    own.trackers = trackers.map { _ in TrackerMemory() }
+    own.stopping = patience.map { EarlyStopping(patience: $0) }
   }
 
-  /// Trains until all steps are taken or something ends the run.
+  /// Likewise, with measuring that keeps nothing.
+  public convenience init(
+    _ run: any TrainingSteps<Scalar>, rate: Double, steps: Int, stepsPerPass: Int = 1,
+    schedule: any Schedule = Constant(), trackers: [any Tracker] = [],
+    watch: (any RunGuard)? = nil, action: GuardAction = .off, sample: (any Loss<Scalar>)? = nil,
+    seed: UInt64 = 0, evaluator: TrainingEvaluator<Scalar>? = nil, patience: Int? = nil,
+    keeping: CheckpointKeeping<Scalar>? = nil, logger: Logger? = nil,
+    measure: @escaping (ScheduleMeasurement, any TrainingSteps<Scalar>) throws -> ScheduleReading =
+      { measurement, _ in preconditionFailure("nobody measures \(measurement)") }
+  ) {
+    self.init(
+      run, rate: rate, steps: steps, stepsPerPass: stepsPerPass, schedule: schedule,
+      trackers: trackers, watch: watch, action: action, sample: sample, seed: seed,
+      evaluator: evaluator, patience: patience, keeping: keeping, logger: logger,
+      remembering: { measurement, run, _ in try measure(measurement, run) })
+  }
+
+  public var memories: [TrackerMemory] { own.trackers }
+  public var history: TrainingHistory { own.history }
+  public var stopping: EarlyStopping<Scalar>? { own.stopping }
+
+  /// The parameters to use: those of the lowest held-out loss where early stopping keeps them, else the run's.
+  public var result: [Scalar] {
+    if let stopping = own.stopping, stopping.best != nil { return stopping.bestParameters }
+    return run.parameters
+  }
+
+  /// Everything that is needed to go on, bit for bit.
+  public var state: TrainerState<Scalar> {
+    TrainerState(run: run.trainingState, memories: present, ending: ending)
+  }
+
+  private var present: TrainerMemories<Scalar> {
+    var memories = own
+    memories.schedule = schedule.memory
+    memories.watch = watch?.memory
+    return memories
+  }
+
+  /// Takes up what a trainer made of the same parts remembered; `run` is to be resumed from the state's.
   ///
-  /// - Throws: what the executor throws; what `event` throws.
+  /// - Precondition: as many trackers as the state has memories of, and a guard where it has one's.
+  public func restore(_ state: TrainerState<Scalar>) {
+    precondition(
+      state.memories.trackers.count == trackers.count,
+      "\(state.memories.trackers.count) memories for \(trackers.count) trackers")
+    let patience = own.stopping?.patience
+    own = state.memories
+    own.history.resumedAfter.append(state.run.stepCount)
+    schedule.memory = own.schedule
+    if let memory = own.watch { watch?.memory = memory }
+    precondition(own.stopping?.patience == patience, "another patience than that of the state")
+    // A run that was to be longer goes on.
+    ending =
+      state.ending?.reason == .finished && state.run.stepCount < stepCount ? nil : state.ending
+  }
+
+  /// Trains until all steps are taken or something ends the run; a run that had ended already only says so.
+  ///
+  /// - Throws: what the executor throws, what keeping a checkpoint throws; what `event` throws.
   public func train(
     _ context: RunContext = RunContext(), _ event: (TrainingEvent) throws -> Void = { _ in }
   ) throws -> TrainingEnding {
+    if let ending { return ending }
+    try event(.started(step: run.stepCount, stepCount: stepCount, stepsPerPass: stepsPerPass))
+    if own.history.evaluations.isEmpty { try evaluate(event) }
     while run.stepCount < stepCount {
       let step = run.stepCount
-      if context.isCancelled() {
-        return try end(.interrupted, "Interrupted after \(step) of \(stepCount) steps.", event)
+      if context.isCancelled() { return try interrupted(event) }
+      // A method that is interrupted within a step goes on from before it.
+      let before = (
+        memories: present,
+        run: keeping == nil || run is TrainingRun<Scalar> ? nil : run.trainingState
+      )
+      let report: StepReport
+      let rate: Double
+      let origin: [Scalar]?
+      do {
+        rate = try nextRate(step)
+        try check(step, rate: rate, event)
+        keepPoint(step)
+        run.rate = rate
+        origin = trackers.contains { $0.looksAtSteps && isDue($0, step) } ? run.parameters : nil
+        report = try run.step()
+      } catch is CancellationError {
+        return try interrupted(
+          event, TrainerState(run: before.run ?? run.trainingState, memories: before.memories))
       }
-      let rate = try nextRate(step)
-      try check(step, rate: rate, event)
-      keepPoint(step)
-      run.rate = rate
-      let origin =
-        trackers.contains { $0.looksAtSteps && isDue($0, step) } ? run.parameters : nil
-      let report = try run.step()
-      lastReport = report
+      own.report = report
+      own.history.note(report, rate: rate)
       try event(
         .step(
           StepRecord(
             step: step, pass: step / stepsPerPass, loss: report.loss,
             gradientNorm: report.gradientNorm, rate: rate)))
       if let alarm = watch?.observe(step: step, report: report, rate: rate, tracked: lastTracked) {
+        own.history.note(alarm, step: step)
+        logger?.warning("\(alarm.sentence)")
         try event(.alarm(step: step, alarm))
         if action == .stop { return try end(.alarm, alarm.sentence, event) }
-        if action == .lowerRate, goBack(alarm) { continue }
+        if action == .lowerRate, goBack(alarm) {
+          if let ending = try passEnd(event) { return ending }
+          continue
+        }
       }
       guard report.loss.isFinite, report.gradientNorm.isFinite else {
         return try end(
@@ -90,8 +180,10 @@ public final class Trainer<Scalar: LinearMapScalar> {
       }
       if let origin { try check(step, rate: rate, from: origin, event) }
       lastTracked = []
+      own.lossSum += report.loss
+      own.lossCount += 1
       if let ending = report.ending { return try end(.method, ending.sentence, event) }
-      context.report("training", fraction: Double(step + 1) / Double(stepCount))
+      if let ending = try passEnd(event) { return ending }
     }
     return try end(.finished, "All \(stepCount) steps are taken.", event)
   }
@@ -100,81 +192,82 @@ public final class Trainer<Scalar: LinearMapScalar> {
     var moment = ScheduleMoment(
       step: step, stepCount: stepCount, stepsPerPass: stepsPerPass, rate: rate)
     if let measurement = schedule.measurement, step % measurement.period == 0 {
-      moment.measured = try measure(measurement, run)
+      moment.measured = try measure(measurement, run, &own.measuring)
     }
-    return schedule.rate(moment) * rateFactor
+    return schedule.rate(moment) * own.rateFactor
   }
 
-  private func isDue(_ tracker: any Tracker, _ step: Int) -> Bool {
-    let closer = tracker.isGuiding ? watch?.checkPeriod : nil
-    return step % min(tracker.period, closer ?? .max) == 0
+  /// What is due behind a step: the evaluation, the schedule's news, the checkpoint.
+  ///
+  /// - Returns: the ending where early stopping stops the run.
+  private func passEnd(_ event: (TrainingEvent) throws -> Void) throws -> TrainingEnding? {
+    let taken = run.stepCount
+    if let evaluator, taken % evaluator.period == 0 {
+      if let sentence = try evaluate(event) { return try end(.earlyStop, sentence, event) }
+    } else if evaluator == nil, taken % stepsPerPass == 0, own.lossCount > 0 {
+      schedule.observe(loss: own.lossSum / Double(own.lossCount))
+      (own.lossSum, own.lossCount) = (0, 0)
+    }
+    if let keeping, taken % keeping.period == 0, taken < stepCount {
+      try keep(state, keeping, event)
+    }
+    return nil
   }
 
-  /// Lets the trackers look that are due: before the step, or `from` where it began.
-  private func check(
-    _ step: Int, rate: Double, from origin: [Scalar]? = nil,
+  /// Looks at the data sets, tells the schedule, and lets early stopping take note.
+  ///
+  /// - Returns: why the run is to stop, or nil.
+  @discardableResult
+  private func evaluate(_ event: (TrainingEvent) throws -> Void) throws -> String? {
+    guard let evaluator else { return nil }
+    let (step, point) = (run.stepCount, run.parameters)
+    let (training, heldOut) = try evaluator.evaluate(point)
+    let mean = own.lossCount > 0 ? own.lossSum / Double(own.lossCount) : nil
+    let evaluation = TrainingEvaluation(
+      step: step, pass: step / stepsPerPass, training: training, heldOut: heldOut,
+      meanLossOfSteps: mean)
+    (own.lossSum, own.lossCount) = (0, 0)
+    own.history.evaluations.append(evaluation)
+    if let news = heldOut != nil ? heldOut?.loss : mean { schedule.observe(loss: news) }
+    try event(.evaluated(evaluation))
+    guard heldOut != nil, own.stopping?.observe(heldOut?.loss, step: step, at: point) == true,
+      let stopping = own.stopping
+    else { return nil }
+    let best = stopping.best.map { "its \($0) after step \(stopping.bestStep)" } ?? "no number yet"
+    return "The held-out loss has not fallen below \(best) for \(stopping.patience) evaluations."
+  }
+
+  private func keep(
+    _ state: TrainerState<Scalar>, _ keeping: CheckpointKeeping<Scalar>,
     _ event: (TrainingEvent) throws -> Void
   ) throws {
-    let due = trackers.indices.filter {
-      trackers[$0].looksAtSteps == (origin != nil) && isDue(trackers[$0], step)
-    }
-    guard !due.isEmpty else { return }
-    let moment = TrackingMoment(
-      run: run, sample: sample, rate: rate, report: lastReport, seed: seed, origin: origin)
-    let unit = try stepOperations()
-    var values: [TrackedValue] = []
-    var costs: [TrackerCost] = []
-    for index in due {
-      let (spent, began) = (sample.operations, Date())
-      values += try trackers[index].check(moment, &memories[index])
-      costs.append(
-        TrackerCost(
-          tracker: trackers[index].name, gradients: (sample.operations - spent) / unit,
-          seconds: Date().timeIntervalSince(began)))
-    }
-    if origin == nil { lastTracked = values }
-    try event(
-      .tracked(
-        TrackingRecord(
-          step: step, values: values, gradients: costs.reduce(0) { $0 + $1.gradients },
-          seconds: costs.reduce(0) { $0 + $1.seconds }, costs: costs)))
+    let place = try keeping.keep(state)
+    logger?.info("Checkpoint after step \(state.run.stepCount): \(place)")
+    try event(.kept(step: state.run.stepCount, place: place))
   }
 
-  /// Operations of a step's gradient: the unit of what checks cost.
-  private func stepOperations() throws -> Double {
-    let whole = try run.loss.gradientOperations()
-    guard case .batches(let batches)? = (run as? TrainingRun<Scalar>)?.source else {
-      return max(1, whole)
-    }
-    return max(1, whole * Double(batches.size) / Double(run.loss.sampleCount))
+  private func interrupted(
+    _ event: (TrainingEvent) throws -> Void, _ state: TrainerState<Scalar>? = nil
+  ) throws -> TrainingEnding {
+    let state = state ?? self.state
+    return try end(
+      .interrupted, "Interrupted after \(state.run.stepCount) of \(stepCount) steps.", event,
+      keeping: state)
   }
 
-  /// Lets the guard have the point before a step to go back to.
-  private func keepPoint(_ step: Int) {
-    guard action == .lowerRate, watch?.wantsPoint(before: step, tracked: lastTracked) == true else {
-      return
-    }
-    let state = run.trainingState
-    watch?.point = (state.parameters + state.state).map { Double($0) }
-  }
-
-  /// Lowers the rate, and puts the run back where it was good.
-  ///
-  /// - Returns: whether it was put back, so that what the step saw counts no more.
-  private func goBack(_ alarm: GuardAlarm) -> Bool {
-    rateFactor *= alarm.rateFactor
-    let count = run.loss.parameterCount
-    guard let point = watch?.point, point.count >= count else { return false }
-    let numbers = point.map { Scalar($0) }
-    lastTracked = []
-    return run.goBack(parameters: Array(numbers[..<count]), state: Array(numbers[count...]))
-  }
-
+  /// - Parameter before: what is kept instead of the present.
   private func end(
     _ reason: TrainingEnding.Reason, _ sentence: String,
-    _ event: (TrainingEvent) throws -> Void
+    _ event: (TrainingEvent) throws -> Void, keeping before: TrainerState<Scalar>? = nil
   ) throws -> TrainingEnding {
     let ending = TrainingEnding(reason, sentence)
+    if reason != .nonFinite, reason != .interrupted {
+      if own.history.evaluations.last?.step != run.stepCount { try evaluate(event) }
+      self.ending = ending
+    }
+    // What has no finite loss is no place to go on from.
+    if let keeping, reason != .nonFinite { try keep(before ?? state, keeping, event) }
+    logger?.notice("\(sentence)")
     try event(.ended(step: run.stepCount, ending))
     return ending
   }

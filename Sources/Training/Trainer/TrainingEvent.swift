@@ -1,11 +1,17 @@
 /// What a run tells while it goes on, in order; logs, progress and pictures are views of it.
 public enum TrainingEvent: Sendable, Equatable {
+  /// The run begins, or goes on, after so many steps.
+  case started(step: Int, stepCount: Int, stepsPerPass: Int)
   /// A step was taken.
   case step(StepRecord)
   /// Trackers looked at the run before a step.
   case tracked(TrackingRecord)
   /// An alarm, and what was done about it.
   case alarm(step: Int, GuardAlarm)
+  /// Losses and metrics over whole data sets, at the end of a pass.
+  case evaluated(TrainingEvaluation)
+  /// The run as it stands was kept, at a place.
+  case kept(step: Int, place: String)
   /// The run is over.
   case ended(step: Int, TrainingEnding)
 }
@@ -19,6 +25,14 @@ public struct StepRecord: Sendable, Equatable, Codable {
   public var loss: Double
   public var gradientNorm: Double
   public var rate: Double
+
+  public init(step: Int, pass: Int, loss: Double, gradientNorm: Double, rate: Double) {
+    self.step = step
+    self.pass = pass
+    self.loss = loss
+    self.gradientNorm = gradientNorm
+    self.rate = rate
+  }
 }
 
 /// A check of all trackers that were due before a step.
@@ -30,7 +44,18 @@ public struct TrackingRecord: Sendable, Equatable, Codable {
   /// Their time; shown, never decided by.
   public var seconds: Double
   /// What each tracker had of both, in the order of the run's trackers.
-  public var costs: [TrackerCost] = []
+  public var costs: [TrackerCost]
+
+  public init(
+    step: Int, values: [TrackedValue], gradients: Double, seconds: Double,
+    costs: [TrackerCost] = []
+  ) {
+    self.step = step
+    self.values = values
+    self.gradients = gradients
+    self.seconds = seconds
+    self.costs = costs
+  }
 }
 
 /// What a check of one tracker cost.

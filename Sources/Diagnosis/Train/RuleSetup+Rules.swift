@@ -1,0 +1,66 @@
+import Curvature
+import Presentation
+import TensorPrograms
+import Training
+
+extension RuleSetup {
+  /// The rules with patterns resolved.
+  ///
+  /// - Parameter factors: arrays of `rateFile`, by the names of parameters.
+  /// - Throws: `DiagnosisFailure` for a pattern that names no parameter, and for an array that fits none.
+  func rules(
+    _ parameters: [LossDefinition.Parameter], factors: [String: Tensor] = [:]
+  ) throws -> StepRules {
+    var rules = StepRules()
+    rules.clipValue = clipValue
+    rules.clipNorm = clipNorm
+    rules.weightDecay = weightDecay
+    if let undecayed {
+      let left =
+        undecayed == Self.biases
+        ? parameters.indices.filter { parameters[$0].isBias }
+        : try positions(of: undecayed, in: parameters)
+      rules.decays = parameters.indices.map { !left.contains($0) }
+    }
+    guard !rates.isEmpty || !factors.isEmpty else { return rules }
+    var all = parameters.map { _ in RateFactor.scalar(1) }
+    for group in rates {
+      for index in try positions(of: group.parameters, in: parameters) {
+        all[index] = .scalar(group.factor)
+      }
+    }
+    for (name, tensor) in factors.sorted(by: { $0.key < $1.key }) {
+      guard let index = parameters.firstIndex(where: { $0.name == name }) else {
+        throw DiagnosisFailure(
+          .badData,
+          "\(rateFile ?? "The file of rates"): there is no parameter '\(name)'; there are "
+            + "\(Wording.list(parameters.map(\.name), limit: 12)).")
+      }
+      let shape = parameters[index].shape
+      guard tensor.shape == shape || tensor.shape.count == 1 else {
+        throw DiagnosisFailure(
+          .badData,
+          "\(rateFile ?? "The file of rates"): '\(name)' has the shape \(tensor.shape) and the parameter "
+            + "\(shape); give one factor, or one for each entry.")
+      }
+      let values = tensor.doubles
+      guard let first = values.first, values.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
+        throw DiagnosisFailure(
+          .badData,
+          "\(rateFile ?? "The file of rates"): '\(name)' holds a factor that is not a number of 0 or more; "
+            + "mend it.")
+      }
+      all[index] = tensor.shape == shape ? .tensor(values) : .scalar(first)
+    }
+    rules.rateFactors = all
+    return rules
+  }
+
+  private func positions(
+    of patterns: String, in parameters: [LossDefinition.Parameter]
+  ) throws -> [Int] {
+    do { return try parameters.positions(matching: patterns) } catch {
+      throw DiagnosisFailure(.usage, "\(error)")
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import Curvature
+import LinearMaps
+import Presentation
+import Training
+
+/// The samples that are trained on, and those that are held out.
+struct TrainingData {
+  private(set) var training: DiagnosisProblem
+  private(set) var heldOut: DiagnosisProblem?
+
+  /// - Parameter other: what a file of held-out samples was opened as.
+  /// - Throws: `DiagnosisFailure` where nothing would be left, or samples cannot be told apart.
+  init(
+    _ problem: DiagnosisProblem, heldOut other: DiagnosisProblem?, _ setup: HeldOutSetup?,
+    seed: Int
+  ) throws {
+    training = problem
+    heldOut = other
+    guard case .share(let share)? = setup else { return }
+    let samples = problem.sampleCount
+    guard case .traced(let definition, _) = problem.loss, !definition.couplesSamples else {
+      throw DiagnosisFailure(
+        .usage,
+        "No share of the samples can be held out of \(problem.name), whose loss is of all of them at once; "
+          + "leave \(option: .heldOut) out.")
+    }
+    let group = definition.fixedBatch ?? 1
+    let groups = samples / group
+    let count = Int((share * Double(groups)).rounded())
+    guard count >= 1, count < groups else {
+      throw DiagnosisFailure(
+        .usage,
+        "\(option: .heldOut, "\(share)") of \(Wording.count(samples, "sample")) leaves "
+          + (count < 1 ? "none to look at" : "none to train on") + "; give another share.")
+    }
+    var generator = SeededGenerator(seed: UInt64(bitPattern: Int64(seed)) &+ 3)
+    let order = (0..<groups).shuffled(using: &generator)
+    func members(of chosen: ArraySlice<Int>) -> [Int] {
+      chosen.sorted().flatMap { $0 * group..<($0 + 1) * group }
+    }
+    heldOut = problem.on(members(of: order.prefix(count)))
+    training = problem.on(members(of: order.dropFirst(count)))
+    training.readings.append(
+      Reading(
+        "held-out",
+        "\(Wording.count(count * group)) of the \(Wording.count(samples, "sample")), drawn by --seed "
+          + "\(seed), are held out and not trained on.", names: []))
+  }
+}
+
+extension DiagnosisProblem {
+  /// The same problem on some of its samples; losses that are added up are those of these alone.
+  fileprivate func on(_ chosen: [Int]) -> DiagnosisProblem {
+    if let table {
+      var rows = table.rows(at: chosen)
+      rows.rowsMeant = nil
+      return onRows(of: rows)
+    }
+    guard case .traced(let definition, let data) = loss else { return self }
+    var result = self
+    result.loss = .traced(definition, data: data.map { $0.samples(at: chosen) })
+    return result
+  }
+
+  /// What tells this model, its data and its start from others.
+  ///
+  /// - Parameter heldOut: other samples that the run depends on.
+  func fingerprint(heldOut: DiagnosisProblem?) -> String {
+    var print = Fingerprint()
+    for parameter in parameters { print.add("\(parameter.name) \(parameter.shape)") }
+    print.add(start)
+    print.add("\(modelName ?? "") \(lossName ?? "") \(l2)")
+    for tensor in data { print.add(tensor) }
+    for tensor in heldOut?.data ?? [] { print.add(tensor) }
+    return print.text
+  }
+}

@@ -1,0 +1,143 @@
+import Presentation
+import Training
+
+/// What a training run came to; `docs/json.md` describes its JSON, which is stable.
+///
+/// What was not asked for, or does not exist, is nil and prints as `null`.
+public struct TrainingReport: Sendable, Equatable, Codable {
+  public static let currentSchema = "eigenstep.training/1"
+
+  public let schema: String
+  /// The samples that were trained on; loss and gradient norm at the start.
+  public var problem: DiagnosisReport.Problem
+  public var method: Method
+  public var rate: Rate
+  public var length: Length
+  /// At the start, and with the parameters of the result.
+  public var before: DataReading
+  public var after: DataReading
+  public var heldOut: HeldOut?
+  public var evaluations: [TrainingEvaluation]
+  public var tracked: [TrainingHistory.Tracked]
+  public var cost: Cost
+  public var alarms: Alarms
+  public var ending: TrainingEnding
+  /// What to do next, in sentences.
+  public var next: [String]
+  public var checkpoints: Checkpoints?
+  /// What the parameters of the result are: `last`, `best`, or `none` where they are not finite.
+  public var result: Result
+  /// What was asked for, to be done again by `eigenstep run`.
+  public var request: TrainingRequest
+
+  /// The report as JSON: keys in the documented order, `null` for missing values.
+  public func json(indented: Bool = true) throws -> String {
+    try OrderedJSON.string(self, indented: indented)
+  }
+
+  init(
+    problem: DiagnosisReport.Problem, method: Method, rate: Rate, length: Length,
+    before: DataReading, after: DataReading, heldOut: HeldOut?, history: TrainingHistory,
+    ending: TrainingEnding, next: [String], checkpoints: Checkpoints?, result: Result,
+    request: TrainingRequest
+  ) {
+    schema = Self.currentSchema
+    self.problem = problem
+    self.method = method
+    self.rate = rate
+    self.length = length
+    self.before = before
+    self.after = after
+    self.heldOut = heldOut
+    evaluations = history.evaluations
+    tracked = history.tracked
+    cost = Cost(
+      gradients: history.gradients, products: history.products,
+      trackingGradients: history.trackingGradients, trackingSeconds: history.trackingSeconds)
+    alarms = Alarms(count: history.alarmCount, first: history.alarms)
+    self.ending = ending
+    self.next = next
+    self.checkpoints = checkpoints
+    self.result = result
+    self.request = request
+  }
+}
+
+extension TrainingReport {
+  public struct Method: Sendable, Equatable, Codable {
+    /// The name in the catalogue, and with what was set in words.
+    public var name: String
+    public var phrase: String
+    public var schedule: String
+    /// Samples whose mean gradient makes a step; nil for all.
+    public var batch: Int?
+    /// How they are drawn, in words.
+    public var sampling: String
+  }
+
+  public struct Rate: Sendable, Equatable, Codable {
+    /// The rate that the schedule starts from.
+    public var given: Double
+    /// Those of the steps; nil before the first.
+    public var steps: TrainingHistory.Rates?
+  }
+
+  public struct Length: Sendable, Equatable, Codable {
+    public var steps: Int
+    public var stepsAsked: Int
+    /// Steps of a pass over the samples; 1 on all samples.
+    public var stepsPerPass: Int
+    /// Steps that the run was resumed after, in order.
+    public var resumedAfter: [Int]
+  }
+
+  public struct HeldOut: Sendable, Equatable, Codable {
+    public var samples: Int
+    public var before: DataReading
+    public var after: DataReading
+    /// The lowest loss at an evaluation, and after which step.
+    public var lowest: Double?
+    public var lowestStep: Int?
+  }
+
+  public struct Cost: Sendable, Equatable, Codable {
+    /// Gradients and curvature products of all steps.
+    public var gradients: Int
+    public var products: Int
+    /// What the checks of trackers took, in gradients of a step and in seconds.
+    public var trackingGradients: Double
+    public var trackingSeconds: Double
+  }
+
+  public struct Alarms: Sendable, Equatable, Codable {
+    public var count: Int
+    /// The first hundred.
+    public var first: [TrainingHistory.Alarm]
+  }
+
+  public struct Checkpoints: Sendable, Equatable, Codable {
+    public var folder: String
+    /// The newest, and the step that it was taken after; nil where none was written.
+    public var newest: String?
+    public var step: Int?
+  }
+
+  public enum Result: String, Sendable, Codable, CaseIterable {
+    case last
+    case best
+    case none
+  }
+}
+
+/// A report with the parameters that it is of.
+public struct TrainingResult: Sendable {
+  public var report: TrainingReport
+  /// One per parameter of the model, in its order; empty where they are not finite.
+  public var parameters: [NamedValues]
+
+  public struct NamedValues: Sendable, Equatable {
+    public var name: String
+    public var shape: [Int]
+    public var values: [Double]
+  }
+}

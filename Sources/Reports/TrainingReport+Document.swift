@@ -1,0 +1,128 @@
+import Diagnosis
+import Presentation
+import Training
+
+extension TrainingReport {
+  /// The report as text for people.
+  public func terminalText(_ style: TerminalStyle) -> String { document.terminalText(style) }
+
+  /// What was trained, what it came to, what was seen on the way, how it ended and what to do next.
+  public var document: Document {
+    Document(
+      title: subject,
+      sections: [
+        problem.readingSection, lossSection, answer, trackedSection, alarmSection, closingSection,
+      ].compactMap { $0 })
+  }
+
+  private var subject: String {
+    let isFile = problem.model == problem.name
+    let model = [isFile ? nil : problem.model, problem.lossName].compactMap { $0 }
+      .joined(separator: ", ")
+    let name = [problem.name, problem.data].compactMap { $0 }.joined(separator: " on ")
+    let samples = Wording.count(
+      problem.samples, problem.features == nil ? "sample" : "row")
+    return "\(name.isEmpty ? "" : "\(name): ")\(samples); \(model.isEmpty ? "" : "\(model), ")"
+      + "\(Wording.count(problem.parameters, "parameter")), \(problem.precision); \(method.phrase), "
+      + "\(method.schedule)"
+      + (method.batch.map { ", batches of \(Wording.count($0))" } ?? ", all samples at each step")
+  }
+
+  private var lossSection: Document.Section {
+    var rows: [DataTable.Row] = []
+    let (isClasses, isNumbers) = (before.accuracy != nil, before.rSquared != nil)
+    func row(_ name: String, _ remark: String, _ reading: DataReading) {
+      var cells: [DataTable.Cell] = [.text(name), .text(remark), .number(orMissing: reading.loss)]
+      if isClasses { cells.append(.number(orMissing: reading.accuracy)) }
+      if isNumbers { cells.append(.number(orMissing: reading.rSquared)) }
+      rows.append(DataTable.Row(cells))
+    }
+    let end =
+      result == .best ? "best" : "after \(Wording.count(length.steps, "step"))"
+    row("training", "at the start", before)
+    row("", end, after)
+    if let heldOut {
+      row("held out", "at the start", heldOut.before)
+      row("", end, heldOut.after)
+    }
+    var columns: [DataTable.Column] = [
+      .words(), .words(), DataTable.Column("loss", .significant(4)),
+    ]
+    if isClasses { columns.append(DataTable.Column("accuracy", .significant(3))) }
+    if isNumbers { columns.append(DataTable.Column("R2", .significant(4))) }
+    return Document.Section(nil, [.table(DataTable(columns, rows))])
+  }
+
+  /// How it ended, at which rates, and what to do.
+  private var answer: Document.Section {
+    let isLost = ending.reason == .nonFinite || ending.reason == .alarm
+    var paragraphs = [
+      Document.Paragraph(ending.sentence, lead: "End", tone: isLost ? .caution : .fact)
+    ]
+    if let rates = rate.steps {
+      var words =
+        rates.lowest == rates.highest
+        ? "The rate was \(Wording.number(rates.first))"
+        : "The rate went from \(Wording.number(rates.first)) to \(Wording.number(rates.last)), between "
+          + "\(Wording.number(rates.lowest)) and \(Wording.number(rates.highest))"
+      if let sharp = tracked.first(where: { $0.threshold != nil && $0.part == nil }),
+        let threshold = sharp.threshold
+      {
+        words +=
+          "; at the last check the \(sharp.name) was \(Wording.number(sharp.last)), "
+          + "\(Wording.number(sharp.last / threshold)) of the \(Wording.number(threshold)) at which that "
+          + "rate becomes unstable"
+      }
+      paragraphs.append(Document.Paragraph(words + ".", lead: "Rate", tone: .fact))
+    }
+    paragraphs += next.map { Document.Paragraph($0, lead: "Do", tone: .advice) }
+    return Document.Section(nil, paragraphs.map { .paragraph($0) })
+  }
+
+  private var trackedSection: Document.Section? {
+    guard !tracked.isEmpty else { return nil }
+    let columns: [DataTable.Column] = [
+      .words(), .words(), DataTable.Column("first", .significant(4)),
+      DataTable.Column("last", .significant(4)), DataTable.Column("lowest", .significant(4)),
+      DataTable.Column("highest", .significant(4)), DataTable.Column("limit", .significant(4)),
+      DataTable.Column("over it"),
+    ]
+    let rows = tracked.map { item in
+      DataTable.Row([
+        .text(item.name), .text(item.part ?? ""), .number(item.first), .number(item.last),
+        .number(item.lowest), .number(item.highest), .number(orMissing: item.threshold),
+        item.threshold == nil ? .blank : .text("\(item.crossings) of \(item.checks)"),
+      ])
+    }
+    let share =
+      cost.gradients > 0
+      ? ", \(Wording.number(100 * cost.trackingGradients / Double(cost.gradients))) % of the steps' own work"
+      : ""
+    let unreliable = tracked.filter { $0.unreliable > 0 }.map {
+      "\($0.unreliable) of \($0.checks) checks of \($0.name)"
+        + "\($0.part.map { " of \($0)" } ?? "") had an error too large to go by."
+    }
+    return Document.Section(
+      "On the way",
+      [
+        .table(DataTable(columns, rows)),
+        .explanation(
+          "These checks cost as much as \(Wording.number(cost.trackingGradients)) gradients of a step"
+            + "\(share), and \(Wording.number(cost.trackingSeconds)) s."),
+      ] + (unreliable.isEmpty ? [] : [.notes(unreliable)]))
+  }
+
+  private var alarmSection: Document.Section? {
+    guard alarms.count > 0 else { return nil }
+    let shown = alarms.first.prefix(10).map {
+      "After step \(Wording.count($0.step)): \($0.sentence)"
+    }
+    let rest = alarms.count - shown.count
+    return Document.Section(
+      "Alarms", [.notes(shown + (rest > 0 ? ["And \(Wording.count(rest)) more."] : []))])
+  }
+
+  private var closingSection: Document.Section? {
+    problem.notes.isEmpty ? nil : Document.Section("Also", [.notes(problem.notes)])
+  }
+}

@@ -1,0 +1,99 @@
+/// What a run has shown so far, as its report tells it; part of every checkpoint, so that the report of a run
+/// that was stopped and resumed is that of one that was not.
+public struct TrainingHistory: Sendable, Equatable, Codable {
+  /// Gradients and curvature products of all steps.
+  public internal(set) var gradients = 0
+  public internal(set) var products = 0
+  /// The rates of the first and the last step, and the extremes.
+  public internal(set) var rates: Rates?
+  public internal(set) var evaluations: [TrainingEvaluation] = []
+  /// The first alarms, as many as `mostAlarms`.
+  public internal(set) var alarms: [Alarm] = []
+  public internal(set) var alarmCount = 0
+  public internal(set) var tracked: [Tracked] = []
+  /// What all checks cost, in gradients of a training step and in seconds.
+  public internal(set) var trackingGradients = 0.0
+  public internal(set) var trackingSeconds = 0.0
+  /// Steps that the run was resumed after.
+  public internal(set) var resumedAfter: [Int] = []
+
+  /// More alarms than these are counted only.
+  static var mostAlarms: Int { 100 }
+
+  public init() {}
+
+  public struct Rates: Sendable, Equatable, Codable {
+    public var first: Double
+    public var last: Double
+    public var lowest: Double
+    public var highest: Double
+  }
+
+  public struct Alarm: Sendable, Equatable, Codable {
+    public var step: Int
+    public var sentence: String
+  }
+
+  /// All checks of one number.
+  public struct Tracked: Sendable, Equatable, Codable {
+    public var name: String
+    /// The parameter or layer that it is of; nil for all.
+    public var part: String?
+    public var checks: Int
+    public var first: Double
+    public var last: Double
+    public var lowest: Double
+    public var highest: Double
+    /// The value above which the run becomes unstable, at the last check.
+    public var threshold: Double?
+    /// Checks whose value was above the threshold of that check.
+    public var crossings: Int
+    /// Checks whose error was too large to go by.
+    public var unreliable: Int
+  }
+
+  mutating func note(_ report: StepReport, rate: Double) {
+    gradients += report.gradients
+    products += report.products
+    guard var known = rates else {
+      rates = Rates(first: rate, last: rate, lowest: rate, highest: rate)
+      return
+    }
+    known.last = rate
+    known.lowest = min(known.lowest, rate)
+    known.highest = max(known.highest, rate)
+    rates = known
+  }
+
+  mutating func note(_ alarm: GuardAlarm, step: Int) {
+    alarmCount += 1
+    if alarms.count < Self.mostAlarms { alarms.append(Alarm(step: step, sentence: alarm.sentence)) }
+  }
+
+  mutating func note(_ record: TrackingRecord) {
+    trackingGradients += record.gradients
+    trackingSeconds += record.seconds
+    for value in record.values where value.value.isFinite {
+      let isCrossing = value.threshold.map { value.value > $0 } ?? false
+      guard
+        let index = tracked.firstIndex(where: { $0.name == value.name && $0.part == value.part })
+      else {
+        tracked.append(
+          Tracked(
+            name: value.name, part: value.part, checks: 1, first: value.value, last: value.value,
+            lowest: value.value, highest: value.value, threshold: value.threshold,
+            crossings: isCrossing ? 1 : 0, unreliable: value.isReliable ? 0 : 1))
+        continue
+      }
+      var known = tracked[index]
+      known.checks += 1
+      known.last = value.value
+      known.lowest = min(known.lowest, value.value)
+      known.highest = max(known.highest, value.value)
+      known.threshold = value.threshold
+      known.crossings += isCrossing ? 1 : 0
+      known.unreliable += value.isReliable ? 0 : 1
+      tracked[index] = known
+    }
+  }
+}

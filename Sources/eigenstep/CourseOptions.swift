@@ -1,0 +1,257 @@
+import ArgumentParser
+import Diagnosis
+import Presentation
+import Training
+
+/// The options that say how a model is trained.
+struct CourseOptions: ParsableArguments {
+  @Option(
+    help: "The optimizer, or the method. (default: \(TrainingMethod().name))",
+    completion: .list(TrainingMethod.names), transform: OptionValue.trainingMethod)
+  var optimizer: TrainingMethod = .init()
+
+  @Option(
+    name: .customLong("lr"), parsing: .unconditional,
+    help: ArgumentHelp(
+      "The learning rate, a number or auto. (default of a method: 1)", valueName: "rate"),
+    transform: OptionValue.rate)
+  var rate: RateChoice?
+
+  @Option(
+    help: "How the rate changes. (default: \(ScheduleCatalogue.standard))",
+    completion: .list(ScheduleCatalogue.all.map(\.name)),
+    transform: { try OptionValue.setting($0) as ScheduleSetting })
+  var schedule: ScheduleSetting = .init()
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Let the rate rise to the schedule's in this many steps, or up to 1 in this share of them.",
+      valueName: "steps|share"))
+  var warmUp: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Samples of a batch. (default: all at each step)", valueName: "samples"))
+  var batch: Int?
+
+  @Option(help: "How batches are drawn: each pass in an order of its own, or each by itself.")
+  var sampling: Batches.Sampling = .shuffle
+
+  @Option(help: "Whether the samples left over at the end of a pass are a smaller batch.")
+  var last: Batches.Last = .included
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Batches whose mean gradient makes one step.", valueName: "batches"))
+  var accumulate: Int = 1
+
+  @Option(parsing: .unconditional, help: "Passes over the samples.")
+  var epochs: Int?
+
+  @Option(parsing: .unconditional, help: "Steps, instead of --epochs.")
+  var steps: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Hold each entry of the gradient within this.", valueName: "size"))
+  var clipValue: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Hold the gradient's norm within this.", valueName: "norm"))
+  var clipNorm: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Decoupled weight decay. (default: the optimizer's)", valueName: "decay"))
+  var weightDecay: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Parameters that do not decay, as *.bias; or biases: all but weights.", valueName: "globs"))
+  var noDecay: String?
+
+  @Option(
+    name: .customLong("rate"), parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "Another rate for some parameters, as 'layer1.*=0.1x'; may be repeated.",
+      valueName: "globs=factorx"),
+    transform: OptionValue.groupRate)
+  var groupRates: [RuleSetup.GroupRate] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A factor of the rate for each entry of a parameter, by its name: NPZ or safetensors.",
+      valueName: "file"))
+  var rateFile: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Samples that are not trained on: a share of all, or another file.", valueName: "share|file"),
+    transform: OptionValue.heldOut)
+  var heldOut: HeldOutSetup?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Evaluations without a lower held-out loss, after which the best parameters are taken.",
+      valueName: "evaluations"))
+  var patience: Int?
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("What is measured on the way; may be repeated.", valueName: "tracker"),
+    completion: .list(TrackerCatalogue.all.map(\.name)),
+    transform: { try OptionValue.setting($0) as TrackerSetting })
+  var track: [TrackerSetting] = []
+
+  @Option(name: .customLong("guard"), help: "What an alarm does: a rate over its limit and growth.")
+  var guarding: GuardAction = .off
+
+  func validate() throws {
+    guard batch != nil || (accumulate == 1 && sampling == .shuffle && last == .included) else {
+      throw ValidationError("--accumulate, --sampling and --last are of batches; add --batch.")
+    }
+  }
+
+  func set(_ request: inout TrainingRequest) {
+    request.optimizer = optimizer
+    request.rate = rate
+    request.schedule = schedule
+    request.warmUp = warmUp
+    request.batches = batch.map {
+      var batches = BatchSetup(size: $0)
+      (batches.sampling, batches.last, batches.accumulation) = (sampling, last, accumulate)
+      return batches
+    }
+    request.epochs = epochs
+    request.steps = steps
+    request.rules.clipValue = clipValue
+    request.rules.clipNorm = clipNorm
+    request.rules.weightDecay = weightDecay
+    request.rules.undecayed = noDecay
+    request.rules.rates = groupRates
+    request.rules.rateFile = rateFile
+    request.heldOut = heldOut
+    request.patience = patience
+    request.trackers = track
+    request.guarding = guarding
+  }
+}
+
+/// The options that say what a training run leaves.
+struct TrainingFileOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Keep checkpoints in a folder of its own.", valueName: "folder"))
+  var checkpoint: String?
+
+  @Option(parsing: .unconditional, help: "How many checkpoints are kept.")
+  var keepCheckpoints: Int = 3
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Steps between two checkpoints. (default: a pass, or a hundredth of the run if that is more)",
+      valueName: "steps"))
+  var checkpointEvery: Int?
+
+  @Flag(help: "Go on from the newest checkpoint, as if the run had not been stopped.")
+  var resume = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Log to a folder: events.jsonl, and event files of TensorBoard.", valueName: "folder"))
+  var log: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write the parameters at the end: .safetensors, or the model as .onnx.", valueName: "path"))
+  var save: String?
+
+  @Flag(help: "Say on standard error when a checkpoint is written, and every alarm.")
+  var verbose = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
+  var json: String?
+
+  var files: TrainingFiles {
+    var files = TrainingFiles()
+    files.checkpoints = checkpoint
+    files.kept = keepCheckpoints
+    files.checkpointPeriod = checkpointEvery
+    files.resumes = resume
+    files.log = log
+    files.saved = save
+    return files
+  }
+}
+
+extension Batches.Sampling: ExpressibleByArgument {}
+extension Batches.Last: ExpressibleByArgument {}
+extension GuardAction: ExpressibleByArgument {}
+
+extension OptionValue {
+  /// `name`, or with numbers of it `name:a=1,b=2`.
+  private static func parts(_ text: String) throws -> (name: String, values: [String: Double]) {
+    let sides = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    var values: [String: Double] = [:]
+    for item in sides.dropFirst().flatMap({ $0.split(separator: ",") }) {
+      let pair = item.split(separator: "=")
+      guard pair.count == 2, let value = Double(pair[1]) else {
+        throw ValidationError(
+          "'\(Printable.line(String(item)))' in '\(Printable.line(text))' is no name and number, such as "
+            + "beta2=0.99.")
+      }
+      values[String(pair[0])] = value
+    }
+    return (String(sides[0]), values)
+  }
+
+  package static func trainingMethod(_ text: String) throws -> TrainingMethod {
+    let (name, values) = try parts(text)
+    return try catalogued { try TrainingMethod(name, values) }
+  }
+
+  static func setting<Kind: Catalogue>(_ text: String) throws -> CatalogueSetting<Kind> {
+    let (name, values) = try parts(text)
+    return try catalogued { try CatalogueSetting(name, values) }
+  }
+
+  private static func catalogued<R>(_ make: () throws -> R) throws -> R {
+    do { return try make() } catch let error as CatalogueError {
+      throw ValidationError("\(error)")
+    }
+  }
+
+  static func rate(_ text: String) throws -> RateChoice {
+    if text == "auto" { return .automatic }
+    guard let rate = Double(text) else {
+      throw ValidationError(
+        "The learning rate --lr is '\(Printable.line(text))', but it must be a number above 0, or auto."
+      )
+    }
+    return .number(rate)
+  }
+
+  static func groupRate(_ text: String) throws -> RuleSetup.GroupRate {
+    let place = text.lastIndex(of: "=")
+    let factor = place.map { text[text.index(after: $0)...] }
+    guard let place, let factor, place > text.startIndex, factor.hasSuffix("x"),
+      let value = Double(factor.dropLast())
+    else {
+      throw ValidationError(
+        "--rate takes parameters and a factor, such as 'layer1.*=0.1x', not '\(Printable.line(text))'."
+      )
+    }
+    return RuleSetup.GroupRate(parameters: String(text[..<place]), factor: value)
+  }
+
+  static func heldOut(_ text: String) throws -> HeldOutSetup {
+    Double(text).map { .share($0) } ?? .file(text)
+  }
+}
