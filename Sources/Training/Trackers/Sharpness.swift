@@ -92,7 +92,7 @@ public struct SharpnessLook: Sendable, Equatable {
   static let hyperparameters = [
     Hyperparameter.period(50),
     Hyperparameter(
-      "tolerance", 0.05, .between(0, 1), "the relative residual that a check stops at"),
+      "tolerance", 0.1, .between(0, 1), "the relative residual that a check stops at"),
     Hyperparameter("products", 4, .atLeast(1), "Hessian products of a check at the most"),
   ]
 
@@ -112,7 +112,7 @@ public struct SharpnessLook: Sendable, Equatable {
     let checks = memory.numbers["checks", default: 0]
     memory.numbers["checks"] = checks + 1
     let seed = moment.seed &+ UInt64(checks) &* 0x9E37_79B9_7F4A_7C15
-    let start = memory.vectors["direction"].map { $0.map { Scalar($0) } }
+    let start: [Scalar]? = memory.vectors["direction"].map { scalars($0) }
     do {
       let hessian = try moment.sample.hessian(at: point)
       let factor = try inverse.map { try DiagonalPreconditioner<Scalar>(inverse: $0) }
@@ -120,7 +120,7 @@ public struct SharpnessLook: Sendable, Equatable {
         try factor.map {
           try search(of: PreconditionedMap(hessian, by: $0), start: start, seed: seed)
         } ?? search(of: hessian, start: start, seed: seed)
-      memory.vectors["direction"] = found.vector.map { Double($0) }
+      memory.vectors["direction"] = doubles(found.vector)
       let limit = criticalProduct.map { $0 / moment.rate }
       var values = [
         TrackedValue(
@@ -156,7 +156,7 @@ extension TrainingRun {
   /// of the rate; nil where that is nothing, or the optimizer cannot tell.
   var inversePreconditioner: [Double]? {
     let divided = optimizer.preconditioner(
-      state: { name in self.state(name).map { Double($0) } }, step: stepCount)
+      state: { doubles(self.state($0)) }, step: stepCount)
     let factors = rules.rateFactors.map { factors in
       zip(factors, loss.parameters).flatMap { factor, parameter -> [Double] in
         switch factor {

@@ -4,7 +4,7 @@ import LinearMaps
 /// The largest eigenvalue of a symmetric map that has moved since it was last looked at: Lanczos from the last
 /// Ritz vector `v`, mixed with a little noise `z`,
 ///
-///     s = v + noise z,   |v| = |z| = 1,
+///     s = v + noise z,   |v| = |z| = 1,  z_i = +-1 / sqrt(n),
 ///
 /// so that a direction which has become the sharpest can show. It stops at a relative residual or at a number
 /// of products. Without a last vector it starts from a random one.
@@ -14,7 +14,7 @@ import LinearMaps
 /// eigenvalue, so that a residual of some per cent makes an error of far less.
 public struct WarmSharpness: Sendable, Equatable {
   /// The relative residual at which it stops.
-  public var tolerance = 0.05
+  public var tolerance = 0.1
   /// Products of a look that has a vector to start from.
   public var productLimit = 4
   /// Products of a look without.
@@ -29,7 +29,7 @@ public struct WarmSharpness: Sendable, Equatable {
     /// The largest Ritz value.
     public let value: Double
     public let residual: Double
-    /// The Ritz vector, of unit norm: the next look's start.
+    /// The Ritz vector, of unit norm but for rounding: the next look's start.
     public let vector: [Scalar]
     public let products: Int
 
@@ -49,28 +49,130 @@ public struct WarmSharpness: Sendable, Equatable {
     of map: Map, start: [Map.Scalar]? = nil, seed: UInt64
   ) throws -> Found<Map.Scalar> {
     let count = map.dimension
-    var generator = SeededGenerator(seed: seed)
-    var first: [Map.Scalar] = generator.unitSphere(count)
     let norm = start.map { $0.count == count ? Map.Scalar.nrm2(count, $0) : 0 } ?? 0
     let isWarm = norm > 0 && norm.isFinite
+    var first: [Map.Scalar]
     if isWarm, let start {
-      for index in 0..<count {
-        first[index] = start[index] / Map.Scalar(norm) + Map.Scalar(noise) * first[index]
-      }
+      first = signs(count, of: Map.Scalar(noise / Double(count).squareRoot()), seed: seed)
+      Map.Scalar.axpy(count, Map.Scalar(1 / norm), start, &first)
+    } else {
+      var generator = SeededGenerator(seed: seed)
+      first = generator.unitSphere(count)
     }
-    let lanczos = try LanczosFactorization(start: first)
+    var basis = ShortBasis(first)
     let limit = max(1, min(count, isWarm ? productLimit : coldProductLimit))
     while true {
-      try lanczos.extend(by: map)
-      let ritz = try lanczos.ritzSystem(vectors: .all)
-      let (top, steps) = (ritz.dimension - 1, lanczos.count)
-      let residual = abs(lanczos.betas[steps - 1] * ritz.last[top])
-      guard steps == limit || lanczos.isInvariant || residual <= tolerance * abs(ritz.values[top])
-      else { continue }
-      let coefficients = Array(ritz.vectors[top * steps..<(top + 1) * steps])
+      try basis.extend(by: map)
+      let steps = basis.alphas.count
+      let ritz = try TridiagonalEigensystem(
+        diagonal: basis.alphas, offDiagonal: Array(basis.betas.dropLast()), vectors: .all)
+      let (top, last) = (ritz.values[steps - 1], basis.betas[steps - 1])
+      let residual = abs(last * ritz.last[steps - 1])
+      guard steps == limit || last == 0 || residual <= tolerance * abs(top) else { continue }
       return Found(
-        value: ritz.values[top], residual: residual,
-        vector: lanczos.combination(coefficients, normalized: true), products: steps)
+        value: top, residual: residual,
+        vector: basis.combination(Array(ritz.vectors.suffix(steps))), products: steps)
     }
   }
+}
+
+/// A Krylov basis of a few vectors, which costs little beside as few products: `LanczosFactorization` makes room
+/// for many at once.
+private struct ShortBasis<Scalar: LinearMapScalar> {
+  private(set) var alphas: [Double] = []
+  /// 0 where the space is invariant.
+  private(set) var betas: [Double] = []
+  private var vectors: [[Scalar]]
+
+  init(_ start: [Scalar]) {
+    vectors = [start]
+    normalize(Scalar.nrm2(start.count, start))
+  }
+
+  private mutating func normalize(_ norm: Double) {
+    Scalar.scal(vectors[0].count, Scalar(1 / norm), &vectors[vectors.count - 1])
+  }
+
+  /// One product, orthogonalised against all vectors.
+  mutating func extend<Map: LinearMap<Scalar>>(by map: Map) throws {
+    let (count, steps) = (map.dimension, vectors.count)
+    var next = try [Scalar](unsafeUninitializedCapacity: count) { buffer, filled in
+      try map.apply(vectors[steps - 1], into: buffer.baseAddress!)
+      filled = count
+    }
+    if let index = Scalar.firstNonFinite(count, next) {
+      throw LinearMapError.nonFiniteProduct(application: steps, index: index)
+    }
+    var (norm, alpha, taken) = (0.0, 0.0, 0.0)
+    // Once is enough for so few vectors, unless nearly all cancels.
+    for _ in 0..<2 where norm <= 0.01 * taken.squareRoot() {
+      for (index, vector) in vectors.enumerated() {
+        let part = Scalar.dot(count, vector, next)
+        Scalar.axpy(count, Scalar(-part), vector, &next)
+        if index == steps - 1 { alpha += part }
+        taken += part * part
+      }
+      norm = Scalar.nrm2(count, next)
+    }
+    let size = (taken + norm * norm).squareRoot()
+    alphas.append(alpha)
+    guard steps < count, norm > 16 * Double(Scalar.ulpOfOne) * size else {
+      betas.append(0)
+      return
+    }
+    betas.append(norm)
+    vectors.append(next)
+    normalize(norm)
+  }
+
+  /// `sum_i c_i v_i`.
+  func combination(_ coefficients: [Double]) -> [Scalar] {
+    let count = vectors[0].count
+    var sum = vectors[0]
+    Scalar.scal(count, Scalar(coefficients[0]), &sum)
+    for (coefficient, vector) in zip(coefficients, vectors).dropFirst() {
+      Scalar.axpy(count, Scalar(coefficient), vector, &sum)
+    }
+    return sum
+  }
+}
+
+/// Numbers of one size with fair signs.
+@_specialize(where Scalar == Float)
+@_specialize(where Scalar == Double)
+private func signs<Scalar: LinearMapScalar>(
+  _ count: Int, of size: Scalar, seed: UInt64
+) -> [Scalar] {
+  var generator = SeededGenerator(seed: seed)
+  return [Scalar](unsafeUninitializedCapacity: count) { buffer, filled in
+    var index = 0
+    while index < count {
+      let (bits, width) = (generator.next(), min(64, count - index))
+      // Without a branch, which would be guessed wrong every other time.
+      for bit in 0..<width {
+        buffer[index &+ bit] = bits &>> UInt64(truncatingIfNeeded: bit) & 1 == 0 ? size : -size
+      }
+      index += width
+    }
+    filled = count
+  }
+}
+
+/// The same numbers in double precision; a copy of its own, since mapping an array of a generic number is
+/// tens of times slower.
+@_specialize(where Scalar == Float)
+@_specialize(where Scalar == Double)
+func doubles<Scalar: LinearMapScalar>(_ values: [Scalar]) -> [Double] {
+  var all = [Double](repeating: 0, count: values.count)
+  for index in values.indices { all[index] = Double(values[index]) }
+  return all
+}
+
+/// The same numbers in the precision of a run.
+@_specialize(where Scalar == Float)
+@_specialize(where Scalar == Double)
+func scalars<Scalar: LinearMapScalar>(_ values: [Double]) -> [Scalar] {
+  var all = [Scalar](repeating: 0, count: values.count)
+  for index in values.indices { all[index] = Scalar(values[index]) }
+  return all
 }

@@ -53,7 +53,7 @@ extension Trainer {
       return
     }
     let state = run.trainingState
-    watch?.point = (state.parameters + state.state).map { Double($0) }
+    watch?.point = doubles(state.parameters) + doubles(state.state)
   }
 
   /// Lowers the rate, and puts the run back where it was good.
@@ -63,7 +63,7 @@ extension Trainer {
     own.rateFactor *= alarm.rateFactor
     let count = run.loss.parameterCount
     guard let point = watch?.point, point.count >= count else { return false }
-    let numbers = point.map { Scalar($0) }
+    let numbers: [Scalar] = scalars(point)
     lastTracked = []
     return run.goBack(parameters: Array(numbers[..<count]), state: Array(numbers[count...]))
   }
