@@ -13,6 +13,13 @@ struct AdamSearch<Scalar: LinearMapScalar> {
   /// The loss as its quadratic, where it is one.
   let modes: LeastSquaresModes?
   let context: RunContext
+  /// Where the rate is kept for others that start from the same point.
+  let found: FoundRate?
+
+  /// A rate that a search chose, and after how many steps of each.
+  final class FoundRate {
+    var choice: (rate: Double, steps: Int)?
+  }
 
   private static var rates: [Double] { [1, 0.1, 0.01, 0.001] }
 
@@ -26,17 +33,19 @@ struct AdamSearch<Scalar: LinearMapScalar> {
 
   init(
     _ objective: any Loss<Scalar>, from point: [Scalar], steps: Int, modes: LeastSquaresModes?,
-    context: RunContext
+    context: RunContext, found: FoundRate? = nil
   ) {
     self.objective = objective
     self.point = point
     self.steps = steps
     self.modes = modes
     self.context = context
+    self.found = found
   }
 
-  func run(on bench: TrialBench<Scalar>) throws -> TrialBench<Scalar>.Outcome {
-    let spent = objective.operations
+  /// The best of the rates: that of an earlier search, or of one by trials of some steps.
+  func chosen(on bench: TrialBench<Scalar>) throws -> (rate: Double, steps: Int) {
+    if let known = found?.choice { return known }
     let probe = bench.probing(steps)
     let steps = probe.maxIterations ?? steps
     var chosen = (rate: 1e-3, loss: Double.infinity)
@@ -47,6 +56,13 @@ struct AdamSearch<Scalar: LinearMapScalar> {
         .run(objective, Adam(), rate: rate, from: point, theory: .init(isStable: true))
       if let last = trial.losses.last, last < chosen.loss { chosen = (rate, last) }
     }
+    found?.choice = (chosen.rate, steps)
+    return (chosen.rate, steps)
+  }
+
+  func run(on bench: TrialBench<Scalar>) throws -> TrialBench<Scalar>.Outcome {
+    let spent = objective.operations
+    let chosen = try chosen(on: bench)
     var outcome = try bench.run(
       objective, Adam(), rate: chosen.rate, from: point,
       theory: .init(modes: modes, isStable: true),
@@ -55,7 +71,7 @@ struct AdamSearch<Scalar: LinearMapScalar> {
     guard outcome.chosenRate == nil else { return outcome }
     outcome.chosenRate = chosen.rate
     outcome.change =
-      "Adam at \(Wording.number(chosen.rate)), the best of 1, 0.1, 0.01 and 0.001 after \(steps) "
+      "Adam at \(Wording.number(chosen.rate)), the best of 1, 0.1, 0.01 and 0.001 after \(chosen.steps) "
       + "steps of each"
     return outcome
   }
