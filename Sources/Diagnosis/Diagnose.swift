@@ -44,9 +44,13 @@ private func diagnosed<Scalar: LinearMapScalar>(
     outcome.prescriptions = outcome.prescriptions.ranked()
     // The findings name what the prediction was too dear for.
     let prediction = try start.ifMeasurable { try measured.prediction() }
-    let findings = try FindingRules(measured: measured, outcome: outcome).findings()
+    let miniBatches = try start.ifMeasurable { try MiniBatchStudy(measured)?.study() }
+    let findings = try FindingRules(
+      measured: measured, outcome: outcome, miniBatches: miniBatches
+    ).findings()
     report = measured.report(
-      prediction: prediction, findings: findings, prescriptions: outcome.prescriptions)
+      prediction: prediction, findings: findings, prescriptions: outcome.prescriptions,
+      miniBatches: miniBatches)
     if outcome.interrupted != nil || context.isCancelled() {
       report.stage = report.advice.basis.isTried ? .trials : .curvature
     }

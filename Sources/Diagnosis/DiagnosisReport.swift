@@ -28,12 +28,21 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
   public var stage: Stage? = .complete
   /// What was said before everything was measured; nil where no curvature limits the rate.
   public var first: FirstAnswer?
+  /// What training on mini-batches changes; nil, and left out of the JSON, where no batch was given.
+  public let miniBatches: MiniBatches?
+
+  private enum CodingKeys: String, CodingKey {
+    case schema, problem, curvature, learningRate, directions, prediction, findings, prescriptions
+    case layers, advice, request, stage, first, miniBatches
+  }
 
   public init(
     problem: Problem, curvature: Curvature, learningRate: LearningRate,
     directions: [EigenDirection], prediction: Prediction, findings: [Finding],
-    prescriptions: [Prescription], layers: [LayerCurvature] = []
+    prescriptions: [Prescription], layers: [LayerCurvature] = [],
+    miniBatches: MiniBatches? = nil
   ) {
+    self.miniBatches = miniBatches
     schema = Self.currentSchema
     self.problem = problem
     self.curvature = curvature
@@ -46,7 +55,8 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
     advice = Advice(
       AdviceFacts(
         problem: problem, curvature: curvature, learningRate: learningRate,
-        prediction: prediction, findings: findings, prescriptions: prescriptions))
+        prediction: prediction, findings: findings, prescriptions: prescriptions,
+        miniBatches: miniBatches))
   }
 
   /// Reports of earlier versions, which hold no advice, get theirs here.
@@ -64,12 +74,32 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
     request = try container.decodeIfPresent(DiagnosisRequest.self, forKey: .request)
     stage = try container.decodeIfPresent(Stage.self, forKey: .stage)
     first = try container.decodeIfPresent(FirstAnswer.self, forKey: .first)
+    miniBatches = try container.decodeIfPresent(MiniBatches.self, forKey: .miniBatches)
     advice =
       try container.decodeIfPresent(Advice.self, forKey: .advice)
       ?? Advice(
         AdviceFacts(
           problem: problem, curvature: curvature, learningRate: learningRate,
-          prediction: prediction, findings: findings, prescriptions: prescriptions))
+          prediction: prediction, findings: findings, prescriptions: prescriptions,
+          miniBatches: miniBatches))
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(schema, forKey: .schema)
+    try container.encode(problem, forKey: .problem)
+    try container.encode(curvature, forKey: .curvature)
+    try container.encode(learningRate, forKey: .learningRate)
+    try container.encode(directions, forKey: .directions)
+    try container.encode(prediction, forKey: .prediction)
+    try container.encode(findings, forKey: .findings)
+    try container.encode(prescriptions, forKey: .prescriptions)
+    try container.encode(layers, forKey: .layers)
+    try container.encode(advice, forKey: .advice)
+    try container.encodeIfPresent(request, forKey: .request)
+    try container.encodeIfPresent(stage, forKey: .stage)
+    try container.encodeIfPresent(first, forKey: .first)
+    if let miniBatches { try container.encode(miniBatches, forKey: .miniBatches) }
   }
 
   /// The report as JSON: keys in the documented order, `null` for missing values.
@@ -250,10 +280,12 @@ extension DiagnosisReport {
     /// What a run at the given rate did; nil where it was not run.
     public var run: RateRun?
 
-    /// - Parameter isLimitGlobal: whether the loss is a quadratic, of which the limit holds everywhere.
+    /// - Parameters:
+    ///   - isLimitGlobal: whether the loss is a quadratic, of which the limit holds everywhere.
+    ///   - miniBatches: what the batches that are trained on change.
     public init(
       _ facts: LearningRateFacts, note: String? = nil, optimizer: String? = nil,
-      run: RateRun? = nil, isLimitGlobal: Bool = false
+      run: RateRun? = nil, isLimitGlobal: Bool = false, miniBatches: MiniBatches? = nil
     ) {
       self.optimizer = optimizer
       self.run = run
@@ -263,7 +295,7 @@ extension DiagnosisReport {
       contraction = facts.contraction
       given = facts.given
       givenTimesSharpness = facts.givenTimesSharpness
-      verdict = facts.verdict?.after(run, isLimitGlobal: isLimitGlobal)
+      verdict = facts.verdict?.after(run, isLimitGlobal: isLimitGlobal).with(miniBatches)
       restsOn = verdict.map { _ in
         isLimitGlobal ? .limitEverywhere : run == nil ? .limitHere : .limitHereAndRun
       }

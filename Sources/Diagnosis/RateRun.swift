@@ -58,7 +58,21 @@ extension Verdict {
   }
 
   /// Whether neither the limit nor a run speaks for the rate.
-  var isUnstable: Bool { self == .unstable || self == .stableHereDiverged }
+  var isUnstable: Bool {
+    self == .unstable || self == .stableHereDiverged || self == .unstableInBatches
+  }
+
+  /// This verdict of all samples, with the limit of the batches that are trained on.
+  func with(_ batches: MiniBatches?) -> Verdict {
+    guard let batches, let rate = batches.rate, let limit = batches.limit else { return self }
+    switch self {
+    case .slow, .stable, .oscillating:
+      if rate >= limit { return .unstableInBatches }
+      return self == .slow && rate >= Self.slowBelow * limit ? .stable : self
+    case .unstable, .noStableRate, .unstableHereSettles, .stableHereDiverged, .unstableInBatches:
+      return self
+    }
+  }
 }
 
 extension RateRun {

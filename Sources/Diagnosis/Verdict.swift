@@ -16,6 +16,12 @@
 /// |---|---|---|
 /// | `unstable-here-settles` | 1 and above | ended below its start, and stayed below it for the second half |
 /// | `stable-here-diverged` | below 1 | diverged |
+///
+/// Of training on mini-batches:
+///
+/// | verdict | |
+/// |---|---|
+/// | `unstable-in-batches` | below 1, but at or above the limit of the batches |
 public enum Verdict: String, Sendable, Codable, CaseIterable {
   case slow
   case stable
@@ -26,6 +32,8 @@ public enum Verdict: String, Sendable, Codable, CaseIterable {
   case unstableHereSettles = "unstable-here-settles"
   /// Below the limit at this point, and a run diverged all the same.
   case stableHereDiverged = "stable-here-diverged"
+  /// Below the limit of all samples, and at or above that of the batches that are trained on.
+  case unstableInBatches = "unstable-in-batches"
 
   /// Below this fraction of the limit a rate of plain descent is slow.
   public static let slowBelow = 0.05

@@ -33,8 +33,8 @@ extension DiagnosisReport {
     guard let first else {
       return [(.start, problem.readingSection)]
         + [
-          answer, curvatureSection, rateSection, directionSection, prescriptionSection,
-          closingSection,
+          answer, curvatureSection, rateSection, miniBatchSection, directionSection,
+          prescriptionSection, closingSection,
         ].map { (.complete, $0) }
     }
     let opening = Document.Paragraph(first.sentence, lead: "First", tone: .fact)
@@ -44,7 +44,8 @@ extension DiagnosisReport {
       (.start, problem.readingSection),
       (.sharpness, Document.Section(nil, [.paragraph(opening)])),
       (.curvature, isMeasured ? curvatureSection : nil), (.curvature, directionSection),
-      (.complete, answer), (.complete, rateSection), (.complete, prescriptionSection),
+      (.complete, answer), (.complete, rateSection), (.complete, miniBatchSection),
+      (.complete, prescriptionSection),
       (.complete, closingSection),
     ]
   }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Diagnosis
 import Foundation
 import TensorPrograms
+import Training
 
 /// `eigenstep diagnose FILE.csv --target COLUMN` or `diagnose FILE.onnx --data FILE --loss NAME`.
 struct DiagnoseCommand: ParsableCommand {
@@ -11,6 +12,14 @@ struct DiagnoseCommand: ParsableCommand {
     version: Eigenstep.version)
 
   @OptionGroup var problem: ProblemOptions
+
+  @Option(
+    parsing: .unconditional,
+    help: "Samples of a training step, of which the limit and the noise are told. (default: all)")
+  var batch: Int?
+
+  @Option(help: "How the samples of a batch are drawn: shuffle or replacement. (default: shuffle)")
+  var sampling: Batches.Sampling?
 
   @Option(
     parsing: .unconditional, help: "The relative loss gap at which a run counts as finished.")
@@ -42,7 +51,14 @@ struct DiagnoseCommand: ParsableCommand {
   var json: String?
 
   func validate() throws {
-    try OptionValue.checking { try request.trials.check() }
+    if let sampling, batch == nil {
+      throw ValidationError(
+        "--sampling \(sampling.rawValue) draws mini-batches; add --batch N, or leave it out.")
+    }
+    try OptionValue.checking {
+      try request.trials.check()
+      try request.training.check()
+    }
     if problem.modelFile.parameters != nil, !problem.isModel {
       throw ValidationError(
         "--parameters is for model files (ONNX), and \(problem.file) is a table; leave it out.")
@@ -54,6 +70,8 @@ struct DiagnoseCommand: ParsableCommand {
   var request: DiagnosisRequest {
     var request = DiagnosisRequest(problem.source)
     request.training = problem.training
+    request.training.batch = batch
+    request.training.sampling = sampling
     request.resources = problem.resources
     request.resources.effort = effort
     request.trials.tolerance = tolerance

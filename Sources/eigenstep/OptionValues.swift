@@ -33,6 +33,7 @@ extension PrecisionChoice: ExpressibleByArgument {}
 extension ExecutorChoice: ExpressibleByArgument {}
 extension MissingValues: ExpressibleByArgument {}
 extension LossReduction: ExpressibleByArgument {}
+extension Batches.Sampling: ExpressibleByArgument {}
 
 /// Readings of option values; each refusal names the value and says what would do.
 package enum OptionValue {
@@ -111,7 +112,8 @@ package enum OptionValue {
 
   /// The options that a request's fields are given by.
   private static let options = [
-    "training.rate": "The learning rate --lr", "training.steps": "--at", "problem.table.l2": "--l2",
+    "training.rate": "The learning rate --lr", "training.steps": "--at",
+    "training.batch": "--batch", "training.sampling": "--sampling", "problem.table.l2": "--l2",
     "problem.model.l2": "--l2",
     "problem.model.samples": "--samples", "problem.model": "--model",
     "resources.seed": "--seed", "resources.memory": "--memory", "resources.threads": "--threads",

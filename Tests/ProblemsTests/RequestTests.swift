@@ -316,7 +316,8 @@ import Training
         "problem.model.saved",
         { $0.problem = .model(Self.changed(Self.model) { $0.saved = "w.npz" }) }
       ),
-      ("training.batch", { $0.training.batch = 4 }),
+      ("training.batch", { $0.training.batch = 0 }),
+      ("training.sampling", { $0.training.sampling = .replacement }),
       ("resources.threads", { $0.resources.threads = 100_000 }),
       ("training.rate", { $0.training.rate = .infinity }),
       ("resources.memory", { $0.resources.memory = -1 }),
@@ -353,7 +354,10 @@ import Training
     }
     #expect("\(error)".contains("momentum is 1.0, but it must be at least 0 and below 1"))
     let unknown = json.replacingOccurrences(of: #""name": "momentum""#, with: #""name": "sdg""#)
-    #expect(throws: CatalogueError.unknown("sdg", kind: "optimizer", known: OptimizerCatalogue.all.map(\.name))) {
+    #expect(
+      throws: CatalogueError.unknown(
+        "sdg", kind: "optimizer", known: OptimizerCatalogue.all.map(\.name))
+    ) {
       try JSONDecoder().decode(DiagnosisRequest.self, from: Data(unknown.utf8))
     }
   }

@@ -43,6 +43,8 @@ public struct Advice: Sendable, Equatable, Codable {
     case leastWorkWhenRun = "least-work-when-run"
     /// None that was run reached the tolerance; it came closest, or to the lowest loss.
     case lowestWhenRun = "lowest-when-run"
+    /// Half of the limit of the batches that are trained on.
+    case halfOfBatchLimit = "half-of-batch-limit"
   }
 
   /// What to do.

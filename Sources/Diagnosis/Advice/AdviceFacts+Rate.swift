@@ -23,12 +23,16 @@ extension AdviceFacts {
     guard let limit = learningRate.stabilityLimit else { return learningRate.note }
     let name =
       learningRate.optimizer ?? (isPlain ? "gradient descent" : problem.optimizer ?? "it")
+    if let miniBatches, let own = miniBatches.limit, own < limit {
+      return "Stay below \(Wording.number(own)), the limit of \(name) on batches of "
+        + "\(Wording.count(miniBatches.batch, "sample")) (\(Wording.number(limit)) on all at once)."
+    }
     let number = Wording.number(limit)
     // A limit that a run has shown not to decide is told and not advised.
     switch learningRate.verdict {
     case .unstableHereSettles, .stableHereDiverged:
       return "The stability limit of \(name) at this point is \(number)."
-    case .slow, .stable, .oscillating, .unstable, .noStableRate, nil:
+    case .slow, .stable, .oscillating, .unstable, .noStableRate, .unstableInBatches, nil:
       return "Stay below \(number), the stability limit of \(name)"
         + (basis.isQuadratic ? "." : " at this point.")
     }
@@ -45,6 +49,13 @@ extension AdviceFacts {
   /// A rate of plain descent; nil for other optimizers.
   private var suggestion: Suggested? {
     guard isPlain, learningRate.stabilityLimit != nil else { return nil }
+    if let own = miniBatches?.limit {
+      return .init(
+        rate: own / 2, kind: .halfOfBatchLimit,
+        sentence:
+          "Half of it, \(Wording.number(own / 2)), keeps clear of bursts; the loss that noise "
+          + "leaves falls with the rate.")
+    }
     if let fastest = prescription(.fastestRate), fastest.measured?.diverged != true,
       basis.isQuadratic, let rate = fastest.predicted.rate, fastest.predicted.iterations != nil
     {
@@ -214,6 +225,9 @@ extension Verdict {
         return "is above the limit, and when run \(run?.swing ?? "")"
       case nil: return "is above the limit: training is unstable here, and may settle (not run)"
       }
+    case .unstableInBatches:
+      return
+        "is below the limit of all samples but not below that of your batches: expect rare bursts"
     case .unstableHereSettles:
       return
         "is above the limit, yet training settled when run for \(Wording.count(run?.steps ?? 0, "step"))"

@@ -178,6 +178,10 @@ extension AdviceFacts {
             ? "; those for momentum and the diagonal are for the bowl that fits the loss here, and hold "
               + "only as far as its curvature stays the same." : "."))
     }
+    if miniBatches != nil {
+      notes.append(
+        "These runs take all samples at each step; what batches change stands under Mini-batches.")
+    }
     if let unfinished = finding("coefficients-unfinished") { notes.append(unfinished.sentence) }
     if prescriptions.contains(where: { $0.measured?.wasCut == true }) {
       notes.append(

@@ -9,6 +9,7 @@ struct AdviceFacts {
   let prediction: DiagnosisReport.Prediction
   let findings: [Finding]
   let prescriptions: [Prescription]
+  var miniBatches: MiniBatches?
 
   func finding(_ id: String) -> Finding? { findings.first { $0.id == id } }
 

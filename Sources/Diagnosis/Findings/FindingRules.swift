@@ -6,6 +6,7 @@ import Training
 struct FindingRules<Scalar: LinearMapScalar> {
   let measured: Measurements<Scalar>
   let outcome: RemedyOutcomes
+  let miniBatches: MiniBatches?
 
   var start: StartedProblem<Scalar> { measured.start }
   var survey: CurvatureSurvey<Scalar> { measured.survey }
@@ -13,7 +14,9 @@ struct FindingRules<Scalar: LinearMapScalar> {
   var problem: DiagnosisProblem { start.problem }
   var tolerance: Double { start.request.trials.tolerance }
   /// The limit here, and what the trials say of it.
-  var learningRate: DiagnosisReport.LearningRate { measured.learningRate(outcome.prescriptions) }
+  var learningRate: DiagnosisReport.LearningRate {
+    measured.learningRate(outcome.prescriptions, miniBatches)
+  }
 
   /// The most important first: a rate that diverges, then a cause that can be mended in the table, then the
   /// rate, then the shape of the loss.
@@ -26,9 +29,13 @@ struct FindingRules<Scalar: LinearMapScalar> {
     let isUnstable =
       learningRate.verdict?.isUnstable ?? (learningRate.run?.outcome == .diverged)
     let others = problem.isLinearInParameters ? [] : [targetScale, inputScales].compactMap { $0 }
-    var findings = (isUnstable ? rate : []) + others.filter { standing($0) == .main }
+    let batches = miniBatchFindings
+    var findings =
+      (isUnstable ? rate : []) + (miniBatches?.binds == .noise ? batches : [])
+      + others.filter { standing($0) == .main }
     findings += scales.map { [$0] } ?? []
     findings += isUnstable ? [] : rate
+    findings += miniBatches?.binds == .noise ? [] : batches
     findings += others.filter { standing($0) == .open }
     let absence = noMinimum
     // A network may fit its samples without error and train well for all that.

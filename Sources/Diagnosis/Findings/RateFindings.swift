@@ -35,8 +35,13 @@ extension FindingRules {
           isStationary: start.gradientNorm == 0, run: run)
       ]
     }
+    if let miniBatches, let own = miniBatches.limit, miniBatches.isAboveLimit {
+      return [.batchAboveLimit(miniBatches, rate: rate, limit: own)] + diverged
+    }
     guard diverged.isEmpty else { return diverged }
-    if rate < rule.slowBelow * limit {
+    if rate < rule.slowBelow * (miniBatches?.limit ?? limit) {
+      // What more is gained by a larger rate the noise takes.
+      if miniBatches?.binds == .noise { return [] }
       // What throws the loss about is not too small, however flat the start is.
       if let run, run.isSwinging { return [] }
       return [rateFarBelow(rate: rate, limit: limit, rule)]
@@ -57,7 +62,8 @@ extension FindingRules {
       findings.append(
         .rateLimitedBySharpest(
           rate: rate, sharpness: survey.largest, flattest: flattest, halfLife: direction.halfLife,
-          largerBy: start.optimizer.isPlainDescent ? limit / (2 * rate) : nil))
+          largerBy: start.optimizer.isPlainDescent
+            ? (miniBatches?.limit ?? limit) / (2 * rate) : nil))
     }
     return findings
   }
@@ -70,7 +76,9 @@ extension FindingRules {
     let own = outcome.prescriptions.first { $0.id == Prescription.Kind.asGiven.rawValue }
     var advised: Finding.AdvisedRate?
     var advisedSteps: Finding.StepCount?
-    if isPlain {
+    if let own = miniBatches?.limit {
+      advised = .init(own / 2, isQuadratic ? .everywhere : .here)
+    } else if isPlain {
       let better = outcome.prescriptions.prefix { $0.id != own?.id }
       // One that was run and came to no more speaks for nothing.
       let larger = plainRates.filter { item in

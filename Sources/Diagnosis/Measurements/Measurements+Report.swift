@@ -26,14 +26,17 @@ extension Measurements {
   }
 
   /// What is known of the rate: the limit here, and what the trials say that were run.
-  func learningRate(_ prescriptions: [Prescription]) -> DiagnosisReport.LearningRate {
+  func learningRate(
+    _ prescriptions: [Prescription], _ miniBatches: MiniBatches? = nil
+  ) -> DiagnosisReport.LearningRate {
     let rule = start.optimizer.stability
     return .init(
       facts, note: limitNote, optimizer: start.optimizer.phrase,
       run: RateRun(prescriptions, startLoss: start.loss) { sharpness in
         rule.flatMap { $0.isPreconditioned ? nil : $0.limit(curvature: sharpness) }
       },
-      isLimitGlobal: start.problem.isQuadratic && rule?.isPreconditioned == false)
+      isLimitGlobal: start.problem.isQuadratic && rule?.isPreconditioned == false,
+      miniBatches: miniBatches)
   }
 
   private var limitNote: String? {
@@ -66,16 +69,18 @@ extension Measurements {
 
   /// - Parameter prediction: nil where it could not be measured.
   func report(
-    prediction: DiagnosisReport.Prediction?, findings: [Finding], prescriptions: [Prescription]
+    prediction: DiagnosisReport.Prediction?, findings: [Finding], prescriptions: [Prescription],
+    miniBatches: MiniBatches? = nil
   ) -> DiagnosisReport {
     DiagnosisReport(
-      problem: start.facts, curvature: curvatureFacts, learningRate: learningRate(prescriptions),
+      problem: start.facts, curvature: curvatureFacts,
+      learningRate: learningRate(prescriptions, miniBatches),
       directions: directions,
       prediction: prediction.map { $0.beside(prescriptions) }
         ?? .init(
           rate: start.request.training.rate, iterations: nil,
           tolerance: start.request.trials.tolerance),
-      findings: findings, prescriptions: prescriptions, layers: layers)
+      findings: findings, prescriptions: prescriptions, layers: layers, miniBatches: miniBatches)
   }
 }
 

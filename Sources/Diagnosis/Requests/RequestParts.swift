@@ -6,8 +6,11 @@ public struct TrainingSetup: Sendable, Equatable {
   public var optimizer = OptimizerSetting()
   /// The learning rate; nil: none is judged.
   public var rate: Double?
-  /// Samples of each step before the diagnosis, drawn by the seed; nil for all.
+  /// Samples of a training step, drawn by the seed: of the steps before the diagnosis, and of what a diagnosis
+  /// says of mini-batches; nil for all.
   public var batch: Int?
+  /// How the samples are drawn; nil: shuffled.
+  public var sampling: Batches.Sampling?
   /// Steps before the diagnosis; 0 for the starting point.
   public var steps = 0
 
@@ -24,9 +27,15 @@ public struct TrainingSetup: Sendable, Equatable {
     if steps > 0, rate == nil {
       throw RequestError("training.steps", "is \(steps), which needs training.rate")
     }
-    if let batch, steps == 0 {
-      throw RequestError("training.batch", "is \(batch), which needs training.steps")
+    if batch == nil, let sampling {
+      throw RequestError("training.sampling", "is \(sampling.rawValue), which needs training.batch")
     }
+  }
+
+  /// Where the gradients of its steps come from.
+  func gradients<Scalar>(seed: UInt64) -> GradientSource<Scalar> {
+    batch.map { .batches(Batches(size: $0, seed: seed, sampling: sampling ?? .shuffle)) }
+      ?? .allSamples
   }
 }
 
@@ -101,7 +110,9 @@ public struct TrialOptions: Sendable, Equatable {
 }
 
 extension TrainingSetup: Codable {
-  private enum CodingKeys: String, CodingKey, CaseIterable { case optimizer, rate, batch, steps }
+  private enum CodingKeys: String, CodingKey, CaseIterable {
+    case optimizer, rate, batch, steps, sampling
+  }
 
   public init(from decoder: any Decoder) throws {
     let fields = try RequestFields(decoder, CodingKeys.self)
@@ -109,7 +120,18 @@ extension TrainingSetup: Codable {
     rate = try fields.optional(.rate)
     batch = try fields.optional(.batch)
     steps = try fields.optional(.steps) ?? steps
+    sampling = try fields.optional(.sampling)
     try check()
+  }
+
+  /// The sampling is left out where none was chosen.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(optimizer, forKey: .optimizer)
+    try container.encodeIfPresent(rate, forKey: .rate)
+    try container.encodeIfPresent(batch, forKey: .batch)
+    try container.encode(steps, forKey: .steps)
+    if let sampling { try container.encode(sampling, forKey: .sampling) }
   }
 }
 

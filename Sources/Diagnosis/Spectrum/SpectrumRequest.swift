@@ -46,6 +46,9 @@ public struct SpectrumRequest: Sendable, Equatable {
   public func check() throws {
     try problem.check()
     try training.check()
+    if let batch = training.batch, training.steps == 0 {
+      throw RequestError("training.batch", "is \(batch), which needs training.steps")
+    }
     try resources.check()
     try RequestError.check(count, "count", atLeast: 1)
     try RequestError.check(tolerance, "tolerance", .between(0, 1))

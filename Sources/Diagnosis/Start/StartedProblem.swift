@@ -36,6 +36,12 @@ struct StartedProblem<Scalar: LinearMapScalar> {
     _ problem: DiagnosisProblem, _ request: DiagnosisRequest, _ executor: any Executor,
     context: RunContext = RunContext(), needsRows: Bool = false
   ) throws {
+    if let batch = request.training.batch, batch > problem.sampleCount {
+      throw DiagnosisFailure(
+        .usage,
+        "Batches of \(batch) samples cannot be drawn from \(problem.sampleCount): give a batch of at "
+          + "most \(problem.sampleCount), or none to train on all of them.")
+    }
     let chosen = try ChosenData<Scalar>(
       problem, request, executor, context, needsRows: needsRows)
     let optimizer = request.training.optimizer.make()
@@ -48,7 +54,7 @@ struct StartedProblem<Scalar: LinearMapScalar> {
         notes.append("The parameters were not saved, since the loss is not finite there.")
       }
     }
-    if let batch = request.training.batch {
+    if let batch = request.training.batch, request.training.steps > 0 {
       notes.append(
         "The steps before were on \(Wording.count(batch, "sample")) at a time, drawn by the seed.")
     }

@@ -29,9 +29,7 @@ struct Walk<Scalar: LinearMapScalar> {
       context.report("running \(steps) steps first", fraction: 0)
       let run = try TrainingRun(
         objective, optimizer, rate: rate, from: point,
-        gradients: request.training.batch.map {
-          .batches(Batches(size: $0, seed: request.resources.probeSeed))
-        } ?? .allSamples)
+        gradients: request.training.gradients(seed: request.resources.probeSeed))
       for step in 0..<steps {
         let loss = try run.step().loss
         guard loss.isFinite else {

@@ -29,7 +29,7 @@ struct EpochMap {
   var work: Double {
     let width = Double(order + 1)
     let k = Double(samples.dimension)
-    return 2 * Double(samples.count) * k * width
+    return 2 * Double(samples.residuals.count) * k * width
       + Double(steps) * k * width * (samples.penalty == nil ? 3 : 3 + k)
   }
 
@@ -45,7 +45,7 @@ struct EpochMap {
     _ velocities: UnsafeMutablePointer<Double>, _ gradient: UnsafeMutablePointer<Double>,
     isMiddle: () -> Void
   ) {
-    let k = samples.dimension
+    let (k, perSample) = (samples.dimension, samples.rowsPerSample)
     let width = order + 1
     for index in 0..<k * width {
       errors[index] = index / width == index % width ? 1 : 0
@@ -58,10 +58,12 @@ struct EpochMap {
         let chosen = permutation[step * batch..<min(samples.count, (step + 1) * batch)]
         fillGradient(gradient, errors)
         let share = 1 / Double(chosen.count)
-        for sample in chosen {
-          let row = rows.baseAddress! + sample * k
+        for index in 0..<chosen.count * perSample {
+          let (place, rest) = index.quotientAndRemainder(dividingBy: perSample)
+          let number = chosen[chosen.startIndex + place] * perSample + rest
+          let row = rows.baseAddress! + number * k
           image.initialize(repeating: 0, count: width)
-          image[width - 1] = samples.residuals[sample]
+          image[width - 1] = samples.residuals[number]
           for a in 0..<k {
             let (x, line) = (row[a], errors + a * width)
             for c in 0..<width { image[c] += x * line[c] }

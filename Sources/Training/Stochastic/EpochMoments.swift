@@ -122,6 +122,23 @@ struct EpochMeans {
     return result
   }
 
+  /// `E[P S P']`.
+  func linearImage(_ second: [Double]) -> [Double] {
+    let d = order
+    var result = [Double](repeating: 0, count: d * d)
+    for i in 0..<d {
+      for l in 0...i {
+        var sum = 0.0
+        for a in 0..<d {
+          for c in 0..<d { sum += moment(i, a, l, c) * second[c * d + a] }
+        }
+        result[l * d + i] = sum
+        result[i * d + l] = sum
+      }
+    }
+    return result
+  }
+
   /// `I - T` on symmetric matrices held as their lower triangles, row-major; `T S = E[P S P']`.
   var secondSystem: [Double] {
     let d = order

@@ -9,15 +9,17 @@ import LinearMaps
 ///
 ///     g_b = (mean x x' + D) e + mean r x + p,   p = D w*,
 ///
-/// whose mean over all samples is `H e`. Directions in which `H` is zero to rounding are left out: no
-/// sample has a part there.
+/// whose mean over all samples is `H e`. A sample may have several rows, as one of several outputs has; `x x'`
+/// and `r x` are then sums over them. Directions in which `H` is zero to rounding are left out: no sample has
+/// a part there.
 package struct LeastSquaresSamples: Sendable {
   package let count: Int
+  package let rowsPerSample: Int
   /// Directions of positive curvature.
   package let dimension: Int
   /// Ascending.
   package let curvatures: [Double]
-  /// `count` rows of `dimension` numbers.
+  /// `count rowsPerSample` rows of `dimension` numbers, a sample's rows together.
   package let rows: [Double]
   /// `r_i`.
   package let residuals: [Double]
@@ -29,9 +31,8 @@ package struct LeastSquaresSamples: Sendable {
   package let start: [Double]
   /// The loss at its minimum.
   package let minimum: Double
-  /// Column by column the directions, in the parameters' own coordinates, each divided by the root of the
-  /// optimizer's divisor.
-  let basis: [Double]
+  /// Where it is, in the parameters' own coordinates.
+  package let minimiser: [Double]
 
   /// Numbers in the table up to which the products `n d^2` are made.
   package static func affords(rows: Int, columns: Int) -> Bool {
@@ -39,7 +40,7 @@ package struct LeastSquaresSamples: Sendable {
   }
 
   /// - Parameters:
-  ///   - rows: `n x d`, row-major.
+  ///   - rows: `n m x d`, row-major, for `m` rows per sample.
   ///   - scale: by which the squared residuals are multiplied, 1 for the half squared error.
   ///   - penalty: the diagonal of `D`.
   ///   - point: any point, from which the minimum is solved for.
@@ -49,15 +50,17 @@ package struct LeastSquaresSamples: Sendable {
   /// - Throws: what the eigensolver throws.
   package init?(
     rows given: [Double], targets: [Double], scale: Double = 1, penalty diagonal: [Double],
-    at point: [Double], divisor: [Double]? = nil
+    at point: [Double], divisor: [Double]? = nil, rowsPerSample: Int = 1
   ) throws {
-    let (n, d) = (targets.count, point.count)
-    precondition(given.count == n * d && diagonal.count == d, "the rows do not fit the point")
+    let (all, d) = (targets.count, point.count)
+    precondition(all % rowsPerSample == 0, "the rows are no whole samples")
+    let n = all / rowsPerSample
+    precondition(given.count == all * d && diagonal.count == d, "the rows do not fit the point")
     let units = (0..<d).map { 1 / (divisor?[$0] ?? 1).squareRoot() }
     let root = scale.squareRoot()
     var x = given
-    var r = [Double](repeating: 0, count: n)
-    for i in 0..<n {
+    var r = [Double](repeating: 0, count: all)
+    for i in 0..<all {
       var sum = -targets[i]
       for j in 0..<d { sum += given[i * d + j] * point[j] }
       r[i] = root * sum
@@ -66,7 +69,7 @@ package struct LeastSquaresSamples: Sendable {
     guard x.allSatisfy(\.isFinite), r.allSatisfy(\.isFinite) else { return nil }
     var hessian = [Double](repeating: 0, count: d * d)
     Double.gemm(
-      transposedA: false, transposedB: true, m: d, n: d, k: n, alpha: 1 / Double(n), x, lda: d, x,
+      transposedA: false, transposedB: true, m: d, n: d, k: all, alpha: 1 / Double(n), x, lda: d, x,
       ldb: d, beta: 0, &hessian, ldc: d)
     let ridge = (0..<d).map { diagonal[$0] * units[$0] * units[$0] }
     for j in 0..<d { hessian[j * d + j] += ridge[j] }
@@ -77,9 +80,9 @@ package struct LeastSquaresSamples: Sendable {
     let kept = order.filter { system.values[$0] > 4 * Double(d) * .ulpOfOne * top }
     let k = kept.count
     let q = kept.flatMap { system.vector($0) }
-    var z = [Double](repeating: 0, count: n * k)
+    var z = [Double](repeating: 0, count: all * k)
     Double.gemm(
-      transposedA: true, transposedB: false, m: k, n: n, k: d, alpha: 1, q, lda: d, x, ldb: d,
+      transposedA: true, transposedB: false, m: k, n: all, k: d, alpha: 1, q, lda: d, x, ldb: d,
       beta: 0, &z, ldc: k)
     let values = kept.map { system.values[$0] }
     func inBasis(_ vector: [Double]) -> [Double] {
@@ -90,7 +93,7 @@ package struct LeastSquaresSamples: Sendable {
     var moved = [Double](repeating: 0, count: k)
     for _ in 0..<3 {
       var gradient = inBasis((0..<d).map { ridge[$0] * w[$0] })
-      for i in 0..<n {
+      for i in 0..<all {
         for a in 0..<k { gradient[a] += r[i] * z[i * k + a] / Double(n) }
       }
       let step = (0..<k).map { -gradient[$0] / values[$0] }
@@ -98,11 +101,12 @@ package struct LeastSquaresSamples: Sendable {
         moved[a] += step[a]
         for j in 0..<d { w[j] += step[a] * q[a * d + j] }
       }
-      for i in 0..<n {
+      for i in 0..<all {
         for a in 0..<k { r[i] += z[i * k + a] * step[a] }
       }
     }
     count = n
+    self.rowsPerSample = rowsPerSample
     dimension = k
     curvatures = values
     self.rows = z
@@ -123,7 +127,7 @@ package struct LeastSquaresSamples: Sendable {
     minimum =
       r.reduce(0) { $0 + $1 * $1 } / Double(2 * n)
       + (0..<d).reduce(0) { $0 + ridge[$1] * w[$1] * w[$1] } / 2
-    basis = q.indices.map { q[$0] * units[$0 % d] }
+    minimiser = (0..<d).map { w[$0] * units[$0] }
     guard minimum.isFinite else { return nil }
   }
 
@@ -132,42 +136,59 @@ package struct LeastSquaresSamples: Sendable {
     (0..<dimension).reduce(0) { $0 + curvatures[$1] * second[$1 * dimension + $1] } / 2
   }
 
-  /// The covariance of one sample's gradient at the minimum, column-major: `mean r^2 x x' - p p'`.
+  /// The covariance of one sample's gradient at the minimum, column-major: `mean (r x)(r x)' - p p'`.
   package var noise: [Double] {
     let k = dimension
-    var sum = product(weights: residuals.map { $0 * $0 })
+    let pulls = sums { residuals[$0] }
+    var result = product(pulls, pulls)
     for a in 0..<k {
-      for b in 0..<k { sum[a * k + b] -= pull[a] * pull[b] }
+      for b in 0..<k { result[a * k + b] -= pull[a] * pull[b] }
     }
-    return sum
+    return result
   }
 
-  /// `mean s_i x_i x_i'`, column-major.
-  func product(weights: [Double]) -> [Double] {
-    let k = dimension
-    var weighted = rows
-    for i in 0..<count {
-      for a in 0..<k { weighted[i * k + a] *= weights[i] }
+  /// `sum s x` over each sample's rows, sample by sample.
+  private func sums(weight: (_ row: Int) -> Double) -> [Double] {
+    let (k, m) = (dimension, rowsPerSample)
+    var result = [Double](repeating: 0, count: count * k)
+    for row in residuals.indices {
+      let (s, base) = (weight(row), row / m * k)
+      for a in 0..<k { result[base + a] += s * rows[row * k + a] }
     }
+    return result
+  }
+
+  /// The mean over the samples of `left right'`, column-major; both may have as many vectors per sample.
+  private func product(_ left: [Double], _ right: [Double]) -> [Double] {
+    let k = dimension
     var result = [Double](repeating: 0, count: k * k)
     Double.gemm(
-      transposedA: false, transposedB: true, m: k, n: k, k: count, alpha: 1 / Double(count),
-      weighted, lda: k, rows, ldb: k, beta: 0, &result, ldc: k)
+      transposedA: false, transposedB: true, m: k, n: k, k: left.count / k,
+      alpha: 1 / Double(count), left, lda: k, right, ldb: k, beta: 0, &result, ldc: k)
     return result
   }
 
   /// `mean (x x' - G) S (x x' - G)` for symmetric `S` and `G = mean x x'`: by what the batches' own
   /// curvatures spread second moments.
-  func spread(_ second: [Double]) -> [Double] {
-    let k = dimension
-    var images = [Double](repeating: 0, count: count * k)
+  package func spread(_ second: [Double]) -> [Double] {
+    let (k, m, all) = (dimension, rowsPerSample, residuals.count)
+    var images = [Double](repeating: 0, count: all * k)
     Double.gemm(
-      transposedA: false, transposedB: false, m: k, n: count, k: k, alpha: 1, second, lda: k,
-      rows, ldb: k, beta: 0, &images, ldc: k)
-    let squares = (0..<count).map { i in
-      (0..<k).reduce(0.0) { $0 + rows[i * k + $1] * images[i * k + $1] }
+      transposedA: false, transposedB: false, m: k, n: all, k: k, alpha: 1, second, lda: k, rows,
+      ldb: k, beta: 0, &images, ldc: k)
+    // x (x'S x) x' with one row, and X'(X S X') X with several.
+    var weighted = [Double](repeating: 0, count: all * k)
+    rows.withUnsafeBufferPointer { rows in
+      for row in 0..<all {
+        let first = row / m * m
+        for other in first..<first + m {
+          var s = 0.0
+          for a in 0..<k { s += images[row * k + a] * rows[other * k + a] }
+          for a in 0..<k { weighted[row * k + a] += s * rows[other * k + a] }
+        }
+      }
     }
-    var result = product(weights: squares)
+    var result = product(weighted, rows)
     let between = betweenMeans(second)
     for index in result.indices { result[index] -= between[index] }
     return result
@@ -195,10 +216,8 @@ package struct LeastSquaresSamples: Sendable {
   /// `mean (x x' - G) m (r x + p)'`, column-major: what the error's mean adds to the moments of a step.
   func cross(_ mean: [Double]) -> [Double] {
     let k = dimension
-    let along = (0..<count).map { i in
-      (0..<k).reduce(0.0) { $0 + rows[i * k + $1] * mean[$1] }
-    }
-    var result = product(weights: (0..<count).map { residuals[$0] * along[$0] })
+    let along = sums { row in (0..<k).reduce(0) { $0 + rows[row * k + $1] * mean[$1] } }
+    var result = product(along, sums { residuals[$0] })
     // G m, by the penalty's part.
     let image = (0..<k).map { a in
       curvatures[a] * mean[a]

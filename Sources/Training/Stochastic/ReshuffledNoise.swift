@@ -53,6 +53,13 @@ package struct ReshuffledNoise {
   ///   - precision: the relative error to reach, as far as the work allows.
   ///   - work: multiplications that may be spent.
   package func floor(rate: Double, precision: Double = 0.007, work: Double = 2e9) -> Floor? {
+    passes(rate: rate, precision: precision, work: work)?.floor
+  }
+
+  /// The same with what leads there.
+  package func passes(
+    rate: Double, precision: Double = 0.007, work: Double = 2e9
+  ) -> ReshuffledPasses? {
     let map = EpochMap(samples, batch: batch, momentum: momentum, rate: rate)
     var generator = SeededGenerator(seed: seed)
     var moments = EpochMoments(map)
@@ -64,7 +71,9 @@ package struct ReshuffledNoise {
     while true {
       guard let floor = settled(moments) else { return nil }
       let error = max(floor.endError / floor.end, floor.middleError / floor.middle)
-      guard error > precision, pairs < most else { return floor }
+      guard error > precision, pairs < most else {
+        return ReshuffledPasses(samples: samples, floor: floor, means: moments.means())
+      }
       let wanted = Double(pairs) * min(8, 1.2 * (error / precision) * (error / precision))
       let more = min(most, max(pairs + 1, Int(wanted))) - pairs
       for start in stride(from: 0, to: more, by: 64) {
@@ -78,8 +87,9 @@ package struct ReshuffledNoise {
   /// orders; between `limits` and good to a percent or two, since rare orders decide.
   ///
   /// - Returns: the upper end where they stay bounded up to it.
-  package func limit(below most: Double, orders: Int = 512) -> Double {
-    let pairs = max(1, orders / 2 / EpochMoments.groupCount)
+  package func limit(below most: Double, orders: Int = 512, work: Double = 1e9) -> Double {
+    let cost = 9 * EpochMap(samples, batch: batch, momentum: momentum, rate: most).work
+    let pairs = max(1, min(orders, Int(min(1e6, work / cost))) / 2 / EpochMoments.groupCount)
     func isStable(_ rate: Double) -> Bool {
       var generator = SeededGenerator(seed: seed)
       var moments = EpochMoments(
@@ -148,26 +158,43 @@ package struct ReshuffledNoise {
   }
 }
 
+/// Shuffled passes at one rate: what they settle at, and how they get there from the minimum.
+package struct ReshuffledPasses {
+  let samples: LeastSquaresSamples
+  package let floor: ReshuffledNoise.Floor
+  let means: EpochMeans
+
+  /// The mean loss gaps of runs that begin at the minimum, at rest, averaged over some of their passes, which
+  /// are counted from 0.
+  package func course(over passes: Range<Int>) -> (end: Double, middle: Double) {
+    let (d, k) = (means.order, samples.dimension)
+    var moments = ErrorMoments(of: [Double](repeating: 0, count: d))
+    var (end, middle) = (0.0, 0.0)
+    for pass in 0..<passes.upperBound {
+      if passes.contains(pass) { middle += means.middleGap(moments) }
+      moments = ErrorMoments(mean: means.image(mean: moments.mean), second: means.image(moments))
+      guard passes.contains(pass) else { continue }
+      end +=
+        (0..<k).reduce(0) { $0 + samples.curvatures[$1] * moments.second[$1 * d + $1] } / 2
+    }
+    return (end / Double(passes.count), middle / Double(passes.count))
+  }
+}
+
 extension EpochMeans {
   /// The spectral radius of `S -> E[P S P']`, by iterating on a positive definite matrix; nil where
   /// numbers overflow.
   var growth: Double? {
     let d = order
-    let zero = [Double](repeating: 0, count: d)
-    // Without the affine part.
-    let constant = image(
-      ErrorMoments(mean: zero, second: [Double](repeating: 0, count: d * d)))
     var second = (0..<d * d).map { $0 % d == $0 / d ? 1.0 : 0 }
     var (growth, last) = (0.0, -1.0)
     for _ in 0..<2_000 {
-      let image = image(ErrorMoments(mean: zero, second: second))
-      let next = image.indices.map { image[$0] - constant[$0] }
+      let next = linearImage(second)
       let norm = next.reduce(0) { $0 + $1 * $1 }.squareRoot()
       guard norm.isFinite, norm > 0 else { return norm == 0 ? 0 : nil }
       let size = second.reduce(0) { $0 + $1 * $1 }.squareRoot()
       growth = norm / size
       if abs(growth - last) <= 1e-9 * growth { break }
-      // Beyond doubt on either side.
       last = growth
       second = next.map { $0 / norm }
     }

@@ -94,6 +94,8 @@ extension DiagnosisReport {
       expect(!has("rate-above-limit"), "stable and above the limit")
     case .stableHereDiverged:
       expect(has("rate-diverged") && !has("rate-above-limit"), "diverged without a finding")
+    case .unstableInBatches:
+      expect(has("batch-above-limit") && !has("rate-above-limit"), "bursts without a finding")
     case .noStableRate: expect(curvature.indefinite, "no stable rate on a convex loss")
     case nil: expect(!has("rate-above-limit"), "above a limit that is not known")
     }

@@ -1,0 +1,134 @@
+import Training
+
+/// What training on mini-batches changes: the limit of the rate, the loss that a rate settles at, and what more
+/// samples in a batch are worth.
+public struct MiniBatches: Sendable, Equatable, Codable {
+  /// What the numbers are of.
+  public enum Basis: String, Sendable, Codable, CaseIterable {
+    /// Least squares, whose samples say all.
+    case leastSquares = "least-squares"
+    /// The quadratic that fits each sample's loss at the minimum.
+    case bowlAtMinimum = "bowl-at-minimum"
+    /// The same at the point of diagnosis.
+    case bowlHere = "bowl-here"
+    /// The spread of the samples' gradients at the point of diagnosis alone.
+    case gradientNoise = "gradient-noise"
+  }
+
+  /// What keeps training at the given rate from going faster or lower.
+  public enum Binding: String, Sendable, Codable, CaseIterable {
+    /// The rate is near its limit, which the sharpest direction sets.
+    case sharpness
+    /// The rate is at the limit of small batches, or the loss is near its floor.
+    case noise
+    /// Flat directions want a rate that sharp ones forbid.
+    case conditioning
+    /// None of them: the rate could be raised.
+    case rate
+  }
+
+  /// The mean loss gap that a rate settles at.
+  public struct Floor: Sendable, Equatable, Codable {
+    /// After a whole pass over the samples, and after half of its steps; the same where batches are drawn with
+    /// replacement.
+    public var end: Double
+    public var middle: Double
+    /// Standard errors of the averages over orders of the samples; 0 where exact, nil for an estimate.
+    public var endError: Double?
+    public var middleError: Double?
+    /// `end` as a share of the loss gap at the point of diagnosis; nil where that is not known.
+    public var relative: Double?
+    /// Steps after which full-batch training at this rate has come down to the floor; nil where unknown.
+    public var steps: Int?
+  }
+
+  /// A run at the given rate that began at the minimum.
+  public struct FloorRun: Sendable, Equatable, Codable {
+    public var steps: Int
+    /// Mean loss gaps over the passes behind the first third, and their standard errors; nil where a loss was
+    /// not finite.
+    public var end: Double?
+    public var endError: Double?
+    public var middle: Double?
+    public var middleError: Double?
+    /// What was predicted for these passes: flat directions take long to come to their share of the floor.
+    public var predictedEnd: Double?
+    public var predictedMiddle: Double?
+  }
+
+  /// A run from the point of diagnosis in batches: the given training, or a change to it.
+  public struct Trial: Sendable, Equatable, Codable {
+    public enum Change: String, Sendable, Codable, CaseIterable {
+      case asGiven = "as-given"
+      /// Half of the limit of the batches.
+      case halfOfLimit = "half-of-limit"
+      /// Four times as many samples in a batch.
+      case largerBatch = "larger-batch"
+      /// The given rate, lowered step by step to zero.
+      case decayedRate = "decayed-rate"
+    }
+
+    public var change: Change
+    /// At the first step.
+    public var rate: Double
+    public var batch: Int
+    /// Over all samples, the same for all trials, and the steps that they are.
+    public var passes: Int
+    public var steps: Int
+    /// Mean loss gaps over the ends of the last tenth of the passes; nil where nothing is foretold, and where
+    /// it was not finite.
+    public var predicted: Double?
+    public var measured: Double?
+  }
+
+  /// The limit of another batch.
+  public struct BatchLimit: Sendable, Equatable, Codable {
+    public var batch: Int
+    public var limit: Double
+  }
+
+  public var batch: Int
+  public var sampling: Batches.Sampling
+  /// Steps of a pass over all samples.
+  public var stepsPerPass: Int
+  /// Samples of the last batch of a pass, where they are fewer.
+  public var lastBatch: Int?
+  public var basis: Basis
+  /// Samples that the numbers were made of.
+  public var samplesUsed: Int
+  /// The rate up to which the mean square of the error stays bounded with batches drawn independently, or over
+  /// shuffled passes where that is less; nil where nothing is known.
+  public var limit: Double?
+  /// The same over shuffled passes, an estimate from drawn orders; nil for batches drawn independently.
+  public var passLimit: Double?
+  /// The limit of all samples at once.
+  public var limitOnAll: Double?
+  /// The given rate.
+  public var rate: Double?
+  /// Nil without a rate, where it has none, or where nothing is known.
+  public var floor: Floor?
+  /// Nil where it was not run.
+  public var run: FloorRun?
+  /// The batch whose limit is half of that of all samples: beyond it more samples hardly raise the limit.
+  public var halfLimitBatch: Double?
+  /// `tr C / |g|^2` at the point of diagnosis: of such a batch noise and gradient are equal in size.
+  public var noiseScale: Double?
+  /// Limits of other batches, the smallest first.
+  public var limits: [BatchLimit]
+  public var binds: Binding?
+  /// The lowest first; empty where none was run.
+  public var trials: [Trial]
+  /// Why something is missing.
+  public var note: String?
+}
+
+extension MiniBatches {
+  /// Whether the given rate is at or above the limit of the batches.
+  var isAboveLimit: Bool {
+    guard let rate, let limit else { return false }
+    return rate >= limit
+  }
+
+  /// The limit of the nearest larger batch beside its own, for the gain of doubling it.
+  var doubled: BatchLimit? { limits.first { $0.batch == 2 * batch } }
+}

@@ -1,0 +1,141 @@
+import Curvature
+import Foundation
+import LinearMaps
+import TensorPrograms
+import Testing
+import Training
+
+@testable import Diagnosis
+
+/// What a diagnosis says of mini-batches, beside the runs that it makes itself.
+@Suite struct MiniBatchTests {
+  private func report(
+    _ table: TabularProblem, batch: Int, rate: Double?,
+    _ sampling: Batches.Sampling? = nil, optimizer: OptimizerSetting = OptimizerSetting(),
+    trials: Bool = true
+  ) throws -> DiagnosisReport {
+    var request = DiagnosisRequest()
+    request.training.batch = batch
+    request.training.sampling = sampling
+    request.training.rate = rate
+    request.training.optimizer = optimizer
+    request.trials.areRun = trials
+    request.trials.maxIterations = 50
+    return try diagnose(table, request: request, executor: ReferenceExecutor())
+  }
+
+  private static let table = TestTable.linear(90, scales: [1, 0.6, 0.4], noise: 0.5, seed: 11)
+
+  private func isNear(_ a: Double?, _ b: Double?, within share: Double) -> Bool {
+    guard let a, let b else { return false }
+    return abs(a - b) <= share * abs(b)
+  }
+
+  @Test(
+    "least squares: the run comes to the floor that was predicted",
+    arguments: [Batches.Sampling.shuffle, .replacement])
+  func leastSquares(_ sampling: Batches.Sampling) throws {
+    let report = try report(Self.table, batch: 8, rate: 0.2, sampling)
+    let batches = try #require(report.miniBatches)
+    #expect(batches.basis == .leastSquares && batches.samplesUsed == 90)
+    #expect(batches.stepsPerPass == (sampling == .shuffle ? 12 : 11))
+    #expect(batches.lastBatch == (sampling == .shuffle ? 2 : nil))
+    let (limit, all) = (try #require(batches.limit), try #require(batches.limitOnAll))
+    #expect(limit < all && isNear(all, 2 / report.curvature.largest.value!, within: 1e-9))
+    let (floor, run) = (try #require(batches.floor), try #require(batches.run))
+    #expect(isNear(run.end, run.predictedEnd, within: 0.15))
+    #expect(isNear(run.middle, run.predictedMiddle, within: 0.15))
+    #expect(isNear(run.predictedEnd, floor.end, within: 0.05))
+    #expect(floor.endError.map { $0 <= 0.02 * floor.end } ?? false)
+    #expect(report.findings.contains { $0.id == "noise-floor" })
+    #expect(report.findings.contains { $0.id == "batch-size" })
+    #expect(report.learningRate.verdict == .stable)
+    let text = try report.json()
+    #expect(
+      try JSONDecoder().decode(DiagnosisReport.self, from: Data(text.utf8)).miniBatches == batches)
+  }
+
+  @Test("doubling the loss halves its limit, and without a batch nothing is said")
+  func scale() throws {
+    var twice = Self.table
+    twice.loss = .meanSquaredError
+    let own = try report(Self.table, batch: 4, rate: nil, trials: false)
+    let other = try report(twice, batch: 4, rate: nil, trials: false)
+    let (limit, half) = (
+      try #require(own.miniBatches?.limit), try #require(other.miniBatches?.limit)
+    )
+    #expect(isNear(half, limit / 2, within: 1e-9))
+    #expect(own.miniBatches?.floor == nil && own.miniBatches?.run == nil)
+    let none = try diagnose(Self.table, request: DiagnosisRequest(), executor: ReferenceExecutor())
+    let text = try none.json()
+    #expect(none.miniBatches == nil && !text.contains("miniBatches"))
+  }
+
+  @Test("a rate between both limits bursts and does not diverge")
+  func between() throws {
+    let known = try report(Self.table, batch: 1, rate: nil, .replacement, trials: false)
+    let (limit, all) = (known.miniBatches!.limit!, known.miniBatches!.limitOnAll!)
+    #expect(limit < 0.8 * all)
+    let report = try report(
+      Self.table, batch: 1, rate: (limit * all).squareRoot(), .replacement)
+    #expect(report.learningRate.verdict == .unstableInBatches)
+    #expect(report.findings.first?.id == "batch-above-limit")
+    let sentence = report.findings[0].sentence
+    #expect(sentence.contains("rare bursts") && sentence.contains("unbounded"))
+    #expect(report.miniBatches?.floor == nil && report.miniBatches?.binds == .noise)
+    let words = [report.advice.why.sentence, report.advice.rate?.sentence ?? ""]
+    #expect(words.allSatisfy { !$0.contains("diverge") })
+    #expect(report.advice.rate?.suggestion == .halfOfBatchLimit)
+    #expect(report.advice.rate!.suggested! < limit)
+  }
+
+  @Test("logistic regression: the bowl at the minimum foretells the run")
+  func logistic() throws {
+    let table = TestTable.classes(120, features: 3, count: 2, spread: 3, seed: 4, model: .logistic)
+    let report = try report(table, batch: 10, rate: 0.05, .replacement)
+    let batches = try #require(report.miniBatches)
+    #expect(batches.basis == .bowlAtMinimum)
+    let run = try #require(batches.run)
+    #expect(isNear(run.end, run.predictedEnd, within: 0.35))
+    #expect(batches.limit! < 2 / report.curvature.largest.value! * 1.5)
+  }
+
+  @Test("Adam: the second moments of a run foretell its floor")
+  func adam() throws {
+    let report = try report(
+      Self.table, batch: 8, rate: 0.003, .replacement, optimizer: try OptimizerSetting("adam", [:]))
+    let batches = try #require(report.miniBatches)
+    let run = try #require(batches.run)
+    #expect(isNear(run.end, run.predictedEnd, within: 0.35))
+    #expect(batches.limit! < batches.limitOnAll!)
+  }
+
+  @Test("momentum: the run comes to the floor of its form")
+  func momentum() throws {
+    let report = try report(
+      Self.table, batch: 8, rate: 0.03,
+      optimizer: try OptimizerSetting("momentum", ["momentum": 0.8])
+    )
+    let run = try #require(report.miniBatches?.run)
+    #expect(isNear(run.end, run.predictedEnd, within: 0.2))
+  }
+
+  @Test("a network: the noise of its gradients, and why no limit")
+  func network() throws {
+    var table = Self.table
+    table.model = .mlp(hidden: [4], activation: .tanh)
+    let report = try report(table, batch: 8, rate: 0.01, trials: false)
+    let batches = try #require(report.miniBatches)
+    #expect(batches.basis == .gradientNoise && batches.limit == nil && batches.note != nil)
+    #expect(batches.noiseScale! > 0)
+    #expect(report.findings.contains { $0.id == "batch-size" })
+  }
+
+  @Test("a batch of more samples than there are is refused")
+  func tooLarge() throws {
+    let error = try #require(throws: DiagnosisFailure.self) {
+      try report(Self.table, batch: 91, rate: nil)
+    }
+    #expect("\(error)".contains("91") && "\(error)".contains("90"))
+  }
+}
