@@ -40,9 +40,23 @@ public protocol Optimizer: Sendable {
   /// wherever it jumps to.
   var hasBoundedSteps: Bool { get }
 
-  /// The share of each weight, times the rate, that a step takes off beside the gradient's part; for those
-  /// who compare an optimizer's step with its gradient.
+  /// Decoupled weight decay: the share of each weight, times the rate, that a step takes off beside the
+  /// gradient's part. The step does it, `x <- x - eta decay x` with the weights before it.
   var decay: Double { get }
+
+  /// Whether `update` itself takes the decay off, by `OptimizerStep.decays`.
+  var appliesDecay: Bool { get }
+
+  /// What it wants to know of the Hessian's diagonal; nil for nothing.
+  var curvatureProbe: CurvatureProbe? { get }
+
+  /// Steps between two renewals of its state outside of the program; nil for none.
+  var renewalPeriod: Int? { get }
+
+  /// Renews the state after a step where `renewalPeriod` divides the number of steps taken.
+  ///
+  /// - Parameter state: the tensors of `initialState` in its order, each row-major.
+  func renew(_ state: inout [[Double]], _ parameters: [LossDefinition.Parameter], step: Int)
 }
 
 extension Optimizer {
@@ -54,6 +68,12 @@ extension Optimizer {
   public func preconditioner(state: (String) -> [Double], step: Int) -> [Double]? { nil }
   public var hasBoundedSteps: Bool { false }
   public var decay: Double { 0 }
+  public var appliesDecay: Bool { false }
+  public var curvatureProbe: CurvatureProbe? { nil }
+  public var renewalPeriod: Int? { nil }
+  public func renew(
+    _ state: inout [[Double]], _ parameters: [LossDefinition.Parameter], step: Int
+  ) {}
 
   /// Whether each step is the gradient at the parameters times the rate.
   public var isPlainDescent: Bool { stability == .gradientDescent }
@@ -104,6 +124,8 @@ public struct OptimizerPosition {
   public let state: [Traced]
   /// The learning rate, a scalar.
   public let rate: Traced
+  /// That of each parameter: a scalar, or a tensor of its shape.
+  public let rates: [Traced]
   /// 1 for the first step, a scalar.
   public let step: Traced
 
@@ -114,35 +136,82 @@ public struct OptimizerPosition {
   }
 }
 
+/// An estimate of the Hessian's diagonal that an optimizer asks for, of the samples of the step.
+public enum CurvatureProbe: Sendable, Equatable {
+  /// `u * (H u)` with entries of `u` drawn from -1 and 1, every so many steps.
+  ///
+  /// Reference: Bekas, Kokiopoulou and Saad, "An estimator for the diagonal of a matrix" (2007).
+  case hutchinson(every: Int)
+  /// `B g * g` with the gradient `g` of the mean loss of `B` samples at targets drawn from the model, every so
+  /// many steps: the diagonal of the Gauss-Newton matrix in the mean.
+  ///
+  /// Reference: Liu et al., "Sophia", arXiv:2305.14342, algorithm 2.
+  case gaussNewton(every: Int)
+
+  public var period: Int {
+    switch self {
+    case .hutchinson(let every), .gaussNewton(let every): every
+    }
+  }
+}
+
 /// A step to be taken: all parameters at once, with their gradients.
 public struct OptimizerStep {
   public let position: OptimizerPosition
-  /// Of the loss at `Optimizer.gradientPoint`, one per parameter.
+  /// Of the loss at `Optimizer.gradientPoint`, one per parameter, clipped where that was asked for.
   public let gradients: [Traced]
+  /// The loss there, a scalar.
+  public let loss: Traced
+  /// The decoupled weight decay of each parameter, 0 for those that a mask leaves out.
+  public let decays: [Double]
+  /// What `Optimizer.curvatureProbe` asked for, one per parameter; zero before the first probe.
+  public let probe: [Traced]?
+  /// 1 where `probe` is of this step, else 0; a scalar.
+  public let isProbed: Traced?
 
   public var definitions: [LossDefinition.Parameter] { position.definitions }
   public var parameters: [Traced] { position.parameters }
-  public var rate: Traced { position.rate }
   public var step: Traced { position.step }
+  public var rate: Traced { position.rate }
+  public var rates: [Traced] { position.rates }
 
   /// The update of a rule that treats each parameter by itself.
   ///
   /// - Parameters:
   ///   - slots: state tensors of each parameter, as `StateTensor.zeros` made them.
-  ///   - rule: from a parameter, its gradient and its state to both anew.
+  ///   - rule: from a parameter, its gradient, its rate and its state to parameter and state anew.
   public func eachParameter(
-    slots: Int, _ rule: (Traced, Traced, [Traced]) -> (parameter: Traced, state: [Traced])
+    slots: Int, _ rule: (ParameterStep) -> (parameter: Traced, state: [Traced])
   ) -> OptimizerUpdate {
     var moved: [Traced] = []
     var kept = [[Traced]](repeating: [], count: slots)
-    for (index, parameter) in parameters.enumerated() {
-      let own = (0..<slots).map { position.state(slot: $0, of: index) }
-      let result = rule(parameter, gradients[index], own)
+    for index in parameters.indices {
+      let result = rule(parameter(index, slots: slots))
       moved.append(result.parameter)
       for (slot, value) in result.state.enumerated() { kept[slot].append(value) }
     }
     return OptimizerUpdate(parameters: moved, state: kept.flatMap { $0 })
   }
+
+  /// One parameter with what belongs to it, where the state is `slots` tensors of each.
+  public func parameter(_ index: Int, slots: Int) -> ParameterStep {
+    ParameterStep(
+      definition: definitions[index], value: parameters[index], gradient: gradients[index],
+      rate: rates[index], decay: decays[index], probe: probe?[index],
+      state: (0..<slots).map { position.state(slot: $0, of: index) })
+  }
+}
+
+/// A step of one parameter.
+public struct ParameterStep {
+  public let definition: LossDefinition.Parameter
+  public let value: Traced
+  public let gradient: Traced
+  /// A scalar, or a tensor of the parameter's shape.
+  public let rate: Traced
+  public let decay: Double
+  public let probe: Traced?
+  public let state: [Traced]
 }
 
 extension OptimizerPosition {

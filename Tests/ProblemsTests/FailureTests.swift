@@ -124,7 +124,7 @@ import Training
   static let kinds: [(any Error & Sendable, DiagnosisFailure.Kind)] =
     DiagnosisFailure.Kind.allCases.map { (DiagnosisFailure($0, ""), $0) } + [
       (RequestError("training.rate", "is wrong"), .usage),
-      (OptimizerError.unknown("sgd", known: []), .usage),
+      (CatalogueError.unknown("sgd", kind: "optimizer", known: []), .usage),
       (OnnxRuntimeError.notFound(tried: []), .unavailable),
       (OnnxRuntimeError.notLoadable(path: "", reason: ""), .unavailable),
       (OnnxRuntimeError.tooOld(path: "", version: "", neededApi: 1), .unavailable),

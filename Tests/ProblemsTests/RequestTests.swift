@@ -348,12 +348,12 @@ import Training
       {"schema": "eigenstep.request.diagnosis/1", "problem": {"memory": "m"},
        "training": {"optimizer": {"name": "momentum", "momentum": 1}}}
       """#
-    let error = try #require(throws: OptimizerError.self) {
+    let error = try #require(throws: CatalogueError.self) {
       try JSONDecoder().decode(DiagnosisRequest.self, from: Data(json.utf8))
     }
     #expect("\(error)".contains("momentum is 1.0, but it must be at least 0 and below 1"))
     let unknown = json.replacingOccurrences(of: #""name": "momentum""#, with: #""name": "sgd""#)
-    #expect(throws: OptimizerError.unknown("sgd", known: OptimizerCatalogue.all.map(\.name))) {
+    #expect(throws: CatalogueError.unknown("sgd", kind: "optimizer", known: OptimizerCatalogue.all.map(\.name))) {
       try JSONDecoder().decode(DiagnosisRequest.self, from: Data(unknown.utf8))
     }
   }

@@ -28,7 +28,8 @@ import Training
       })
     for rate in [1, 0.5, 0.25] {
       run.rate = rate
-      let (loss, norm) = try run.step()
+      let report = try run.step()
+      let (loss, norm) = (report.loss, report.gradientNorm)
       #expect(loss == 7 && abs(norm - 10.0.squareRoot()) < 1e-14)
     }
     #expect(seen == [0, 1, 2])
@@ -79,7 +80,7 @@ import Training
       data: [Tensor(identity, shape: [count, count])], executor: ReferenceExecutor())
     let run = try TrainingRun(
       loss, GradientDescent(), rate: 1, from: [Double](repeating: 0, count: count),
-      gradients: .batches(size: size, seed: seed))
+      gradients: .batches(Batches(size: size, seed: seed)))
     var all: [[Int]] = []
     for _ in 0..<steps {
       let before = run.parameters
@@ -129,12 +130,12 @@ import Training
     try OptimizerTests.check(
       TrainingRun(
         double, optimizer, rate: row.rate, from: problem.start,
-        gradients: .batches(size: 3, seed: 4)), reference, tolerance: 1e-12)
+        gradients: .batches(Batches(size: 3, seed: 4))), reference, tolerance: 1e-12)
     let single: Objective<Float> = try problem.objective()
     try OptimizerTests.check(
       TrainingRun(
         single, optimizer, rate: row.rate, from: problem.start.map { Float($0) },
-        gradients: .batches(size: 3, seed: 4)), reference,
+        gradients: .batches(Batches(size: 3, seed: 4))), reference,
       tolerance: row.name == "adam" ? 3e-3 : 1e-5)
   }
 
@@ -143,7 +144,7 @@ import Training
     do {
       _ = try TrainingRun(
         loss, Adam(), rate: 0.1, from: [Double](repeating: 0, count: loss.parameterCount),
-        gradients: .batches(size: size, seed: 0))
+        gradients: .batches(Batches(size: size, seed: 0)))
       return "none"
     } catch {
       return "\(error)"

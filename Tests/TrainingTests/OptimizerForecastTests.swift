@@ -33,7 +33,8 @@ import Training
       losses.suffix(400).contains(where: { $0 > 1e-9 * initial })
         || losses.count < 400
     {
-      let (loss, norm) = try run.step()
+      let report = try run.step()
+      let (loss, norm) = (report.loss, report.gradientNorm)
       losses.append(loss)
       norms.append(norm)
     }

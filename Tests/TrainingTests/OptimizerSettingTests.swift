@@ -7,7 +7,7 @@ import Training
     do {
       _ = try JSONDecoder().decode(OptimizerSetting.self, from: Data(json.utf8))
       return "none"
-    } catch let error as OptimizerError {
+    } catch let error as CatalogueError {
       return error.description
     } catch {
       return "\(type(of: error))"
@@ -46,7 +46,8 @@ import Training
   @Test func refusals() {
     let names = OptimizerCatalogue.all.map(\.name).joined(separator: ", ")
     #expect(
-      refusal(#"{"name": "sgd"}"#) == "There is no optimizer 'sgd': choose one of \(names).")
+      refusal(#"{"name": "sgd"}"#)
+        == "There is no optimizer 'sgd': did you mean gd? Choose one of \(names).")
     #expect(
       refusal(#"{"name": "gd", "momentum": 0.9}"#)
         == "The optimizer gd has no 'momentum': leave it out.")

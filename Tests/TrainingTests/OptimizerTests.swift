@@ -22,7 +22,8 @@ import Training
     _ run: TrainingRun<Scalar>, _ reference: Reference, tolerance: Double, _ name: String = ""
   ) throws {
     for index in reference.losses.indices {
-      let (loss, gradientNorm) = try run.step()
+      let report = try run.step()
+      let (loss, gradientNorm) = (report.loss, report.gradientNorm)
       #expect(
         abs(loss - reference.losses[index]) <= tolerance * abs(reference.losses[0]),
         "\(name) step \(index): loss \(loss), by hand \(reference.losses[index])")

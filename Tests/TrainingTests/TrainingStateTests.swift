@@ -51,13 +51,13 @@ import Training
     let optimizer = try OptimizerSetting(row.name, row.hyperparameters).make()
     try goesOn(Double.self, optimizer, .allSamples)
     try goesOn(Float.self, optimizer, .allSamples)
-    try goesOn(Double.self, optimizer, .batches(size: 3, seed: 5))
-    try goesOn(Float.self, optimizer, .batches(size: 3, seed: .max))
+    try goesOn(Double.self, optimizer, .batches(Batches(size: 3, seed: 5)))
+    try goesOn(Float.self, optimizer, .batches(Batches(size: 3, seed: .max)))
   }
 
   @Test func unlistedOptimizersGoOn() throws {
     for (optimizer, _) in OptimizerTests.unlisted {
-      try goesOn(Double.self, optimizer, .batches(size: 2, seed: 5), isListed: false)
+      try goesOn(Double.self, optimizer, .batches(Batches(size: 2, seed: 5)), isListed: false)
       try goesOn(Float.self, optimizer, .allSamples, isListed: false)
     }
   }
@@ -80,7 +80,7 @@ import Training
     let objective: Objective<Double> = try problem.objective()
     let run = try TrainingRun(
       objective, Momentum(beta: 0.1 + 0.2), rate: 0.1 + 0.2, from: problem.start,
-      gradients: .batches(size: 2, seed: .max))
+      gradients: .batches(Batches(size: 2, seed: .max)))
     try run.step()
     var state = run.trainingState
     state.parameters[0...5] = [.nan, -.infinity, -0.0, .leastNonzeroMagnitude, 1 / 3, .pi]
@@ -88,7 +88,7 @@ import Training
     #expect(read.parameters.map(\.bitPattern) == state.parameters.map(\.bitPattern))
     #expect(read.state == state.state && read.state.count == 10)
     #expect(read.rate == 0.1 + 0.2 && read.hyperparameters == ["momentum": 0.1 + 0.2])
-    #expect(read.samples == .batches(size: 2, seed: .max))
+    #expect(read.samples == .batches(Batches(size: 2, seed: .max)))
     #expect(read.optimizer == "momentum" && read.stepCount == 1)
   }
 
@@ -163,7 +163,7 @@ import Training
       refusal { $0.hyperparameters["beta1"] = 1 }
         == "The beta1 of the optimizer adam is 1.0, but it must be at least 0 and below 1.")
     #expect(
-      refusal { $0.samples = .batches(size: 9, seed: 0) }
+      refusal { $0.samples = .batches(Batches(size: 9, seed: 0)) }
         == "There are no mini-batches of this loss: 9 of 7 samples were asked for; train on all "
         + "samples.")
     let names = OptimizerCatalogue.all.map(\.name).joined(separator: ", ")

@@ -43,7 +43,9 @@ struct Ascending: Optimizer {
       state: step.gradients + [(squares.dropFirst().reduce(squares[0], +)).sqrt(), turned])
   }
 
+  /// Of weights alone, whatever the mask: done by the update.
   var decay: Double { shrink }
+  var appliesDecay: Bool { true }
 
   static func reference(_ run: inout Reference) {
     let optimizer = Ascending()
@@ -79,9 +81,9 @@ struct ScheduleFree: Optimizer {
   }
 
   func update(_ step: OptimizerStep) -> OptimizerUpdate {
-    step.eachParameter(slots: 1) { parameter, gradient, state in
-      let z = state[0] - step.rate * gradient
-      return (parameter + (z - parameter) / step.step, [z])
+    step.eachParameter(slots: 1) { own in
+      let z = own.state[0] - own.rate * own.gradient
+      return (own.value + (z - own.value) / step.step, [z])
     }
   }
 
@@ -110,9 +112,9 @@ struct Follower: Optimizer {
   func gradientPoint(_ position: OptimizerPosition) -> [Traced]? { position.state(0) }
 
   func update(_ step: OptimizerStep) -> OptimizerUpdate {
-    step.eachParameter(slots: 1) { parameter, gradient, state in
-      let fast = state[0] - step.rate * gradient
-      return ((parameter + fast) * 0.5, [fast])
+    step.eachParameter(slots: 1) { own in
+      let fast = own.state[0] - own.rate * own.gradient
+      return ((own.value + fast) * 0.5, [fast])
     }
   }
 

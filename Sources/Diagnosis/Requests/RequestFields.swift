@@ -70,7 +70,7 @@ struct RequestFields<Key: CodingKey & CaseIterable & RawRepresentable<String>> {
       throw error
     } catch let error as DiagnosisFailure {
       throw error
-    } catch let error as OptimizerError {
+    } catch let error as CatalogueError {
       throw error
     } catch {
       // The decoder's own, of a number that the type cannot hold: it names no field.

@@ -30,10 +30,10 @@ struct Walk<Scalar: LinearMapScalar> {
       let run = try TrainingRun(
         objective, optimizer, rate: rate, from: point,
         gradients: request.training.batch.map {
-          .batches(size: $0, seed: request.resources.probeSeed)
+          .batches(Batches(size: $0, seed: request.resources.probeSeed))
         } ?? .allSamples)
       for step in 0..<steps {
-        let (loss, _) = try run.step()
+        let loss = try run.step().loss
         guard loss.isFinite else {
           brokenStep = step
           break

@@ -43,13 +43,13 @@ public struct Adam: Optimizer {
   }
 
   public func update(_ step: OptimizerStep) -> OptimizerUpdate {
-    let (rate, count) = (step.rate, step.step)
-    return step.eachParameter(slots: 2) { parameter, gradient, state in
-      let m = state[0] * beta1 + gradient * (1 - beta1)
-      let v = state[1] * beta2 + gradient.square() * (1 - beta2)
-      let first = 1 - rate.scalar(beta1).power(count)
-      let second = 1 - rate.scalar(beta2).power(count)
-      return (parameter - rate * (m / first) / ((v / second).sqrt() + epsilon), [m, v])
+    let count = step.step
+    return step.eachParameter(slots: 2) { step in
+      let m = step.state[0] * beta1 + step.gradient * (1 - beta1)
+      let v = step.state[1] * beta2 + step.gradient.square() * (1 - beta2)
+      let first = 1 - count.scalar(beta1).power(count)
+      let second = 1 - count.scalar(beta2).power(count)
+      return (step.value - step.rate * (m / first) / ((v / second).sqrt() + epsilon), [m, v])
     }
   }
 

@@ -22,8 +22,8 @@ public struct DiagonalDescent: Optimizer {
   }
 
   public func update(_ step: OptimizerStep) -> OptimizerUpdate {
-    step.eachParameter(slots: 1) { parameter, gradient, state in
-      (parameter - step.rate * (state[0] * gradient), state)
+    step.eachParameter(slots: 1) { step in
+      (step.value - step.rate * (step.state[0] * step.gradient), step.state)
     }
   }
 

@@ -12,8 +12,7 @@ public struct GradientDescent: Optimizer {
   public init() {}
 
   public func update(_ step: OptimizerStep) -> OptimizerUpdate {
-    step.eachParameter(slots: 0) { parameter, gradient, _ in (parameter - step.rate * gradient, [])
-    }
+    step.eachParameter(slots: 0) { ($0.value - $0.rate * $0.gradient, []) }
   }
 
   public var stability: StepRule? { .gradientDescent }

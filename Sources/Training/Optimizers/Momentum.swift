@@ -47,9 +47,9 @@ extension Hyperparameter {
 extension OptimizerStep {
   /// `v <- beta v + g`, `x <- x - eta v`.
   func heavyBall(_ beta: Double) -> OptimizerUpdate {
-    eachParameter(slots: 1) { parameter, gradient, state in
-      let velocity = state[0] * beta + gradient
-      return (parameter - rate * velocity, [velocity])
+    eachParameter(slots: 1) { step in
+      let velocity = step.state[0] * beta + step.gradient
+      return (step.value - step.rate * velocity, [velocity])
     }
   }
 }

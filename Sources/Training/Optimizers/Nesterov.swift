@@ -35,7 +35,10 @@ public struct Nesterov: Optimizer {
   }
 
   public func gradientPoint(_ position: OptimizerPosition) -> [Traced]? {
-    zip(position.parameters, position.state(0)).map { $0 - position.rate * ($1 * beta) }
+    let velocities = position.state(0)
+    return position.parameters.indices.map {
+      position.parameters[$0] - position.rates[$0] * (velocities[$0] * beta)
+    }
   }
 
   public func update(_ step: OptimizerStep) -> OptimizerUpdate {

@@ -6,10 +6,11 @@ import TensorPrograms
 ///
 /// Where the gradient is a program of one run, loss, gradient and update are one program, run in place
 /// between two copies of the state.
-public final class TrainingRun<Scalar: LinearMapScalar> {
+public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
   public let loss: any Loss<Scalar>
   public let optimizer: any Optimizer
   public let source: GradientSource<Scalar>
+  public let rules: StepRules
   /// The learning rate of the next step; may change from step to step.
   public var rate: Double
   public private(set) var stepCount: Int
@@ -33,10 +34,10 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
   ///   throw.
   public convenience init(
     _ loss: any Loss<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
-    gradients source: GradientSource<Scalar> = .allSamples
+    gradients source: GradientSource<Scalar> = .allSamples, rules: StepRules = StepRules()
   ) throws {
     precondition(start.count == loss.parameterCount, "the start does not fit the loss")
-    try self.init(loss, optimizer, source, rate: rate, stepCount: 0) { tensors, offsets in
+    try self.init(loss, optimizer, source, rules, rate: rate, stepCount: 0) { tensors, offsets in
       tensors.flatMap { tensor -> [Scalar] in
         switch tensor.start {
         case .constant(let value): [Scalar](repeating: Scalar(value), count: tensor.shape.count)
@@ -59,7 +60,8 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
   ///   hyperparameters throw.
   public convenience init(
     resuming state: TrainingState<Scalar>, of loss: any Loss<Scalar>,
-    optimizer: (any Optimizer)? = nil, gradients source: GradientSource<Scalar>? = nil
+    optimizer: (any Optimizer)? = nil, gradients source: GradientSource<Scalar>? = nil,
+    rules: StepRules = StepRules()
   ) throws {
     guard state.parameters.count == loss.parameterCount else {
       throw TrainingError.wrongState(
@@ -78,7 +80,7 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
       throw TrainingError.wrongState(
         "its gradients came from a closure, which has to be given again")
     }
-    try self.init(loss, optimizer, source, rate: state.rate, stepCount: state.stepCount) {
+    try self.init(loss, optimizer, source, rules, rate: state.rate, stepCount: state.stepCount) {
       tensors, _ in
       let count = tensors.reduce(0) { $0 + $1.shape.count }
       guard optimizer.name == state.optimizer, state.state.count == count else {
@@ -93,12 +95,13 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
 
   private init(
     _ loss: any Loss<Scalar>, _ optimizer: any Optimizer, _ source: GradientSource<Scalar>,
-    rate: Double, stepCount: Int,
+    _ rules: StepRules, rate: Double, stepCount: Int,
     state: (_ tensors: [StateTensor], _ offsets: [Int]) throws -> [Scalar]
   ) throws {
     self.loss = loss
     self.optimizer = optimizer
     self.source = source
+    self.rules = rules
     self.rate = rate
     self.stepCount = stepCount
     let definitions = loss.parameters
@@ -115,7 +118,7 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
     steps = try PreparedSteps(
       loss,
       TracedStep(
-        optimizer: optimizer, definitions: definitions, parameterTypes: types,
+        optimizer: optimizer, rules: rules, definitions: definitions, parameterTypes: types,
         stateTypes: memory.stateTypes), source, memory)
     var offsets: [Int] = []
     _ = types.reduce(0) {
@@ -173,13 +176,14 @@ public final class TrainingRun<Scalar: LinearMapScalar> {
   ///   batch, where the gradients are of batches.
   /// - Throws: what the executor throws, among it `CancellationError`.
   @discardableResult
-  public func step() throws -> (loss: Double, gradientNorm: Double) {
+  public func step() throws -> StepReport {
     memory.scalars[0] = Scalar(rate)
     memory.scalars[1] = Scalar(stepCount + 1)
     try steps.run(from: current, step: stepCount)
     loss.count(steps.operations)
     current = 1 - current
     stepCount += 1
-    return (Double(memory.scalars[2]), Double(memory.scalars[3]).squareRoot())
+    return StepReport(
+      loss: Double(memory.scalars[2]), gradientNorm: Double(memory.scalars[3]).squareRoot())
   }
 }

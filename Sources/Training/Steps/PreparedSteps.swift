@@ -39,12 +39,12 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
         position, step, gradient in
         try memory.fill(gradient, with: closure(memory.numbers(position), step))
       }
-    case .batches(let size, let seed):
+    case .batches(let batches):
       guard let objective = loss.objective else {
         throw TrainingError.noBatches("it is no tensor program")
       }
       prepared = try Self.batchRuns(
-        objective, traced, memory, size: size, seed: seed, isElsewhere: point != nil)
+        objective, traced, memory, batches, isElsewhere: point != nil)
     }
     (operations, equations, take) = prepared
   }
@@ -115,7 +115,7 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
         try found.withUnsafeMutableBufferPointer { flat in
           memory.scalars[2] = Scalar(try gradient(position, step, flat.baseAddress!))
           _ = try executable.run(
-            (memory.block(copy) + memory.control
+            (memory.block(copy) + memory.control + [memory.loss]
               + memory.views(of: flat.baseAddress!)).arguments,
             into: ([memory.report[1]] + memory.block(1 - copy)).destinations)
         }
@@ -126,8 +126,9 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
   /// Loss, gradient and update in one run over some samples, which are copied to where the run reads.
   private static func batchRuns(
     _ objective: Objective<Scalar>, _ traced: TracedStep, _ memory: TrainingMemory<Scalar>,
-    size: Int, seed: UInt64, isElsewhere: Bool
+    _ batches: Batches, isElsewhere: Bool
   ) throws -> Prepared {
+    let size = batches.size
     guard objective.holdsAllSamples else {
       throw TrainingError.noBatches("other parties hold samples of it too")
     }
@@ -140,7 +141,7 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
     if let fixed = objective.definition.fixedBatch, fixed != size {
       throw TrainingError.noBatches("the model takes batches of \(fixed) alone, and not of \(size)")
     }
-    var order = BatchOrder(sampleCount: objective.sampleCount, size: size, seed: seed)
+    var order = BatchOrder(sampleCount: objective.sampleCount, batches)
     func sized(_ count: Int) throws -> SizedStep {
       let samples = BatchMemory(objective.data, count: count)
       let program = try traced.whole(objective.gradientProgram(samples: count))
@@ -153,7 +154,7 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
       return SizedStep(samples: samples, runs: runs, program: program)
     }
     let full = try sized(size)
-    let last = order.rest == size ? full : try sized(order.rest)
+    let last = try order.sizes.dropFirst().first.map(sized) ?? full
     return (
       full.program.operationCount, full.program.equations.count,
       { copy, step in

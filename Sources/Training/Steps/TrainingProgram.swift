@@ -76,7 +76,8 @@ final class TrainingMemory<Scalar: LinearMapScalar> {
   var pointViews: [TensorView] { views(parameterTypes, gradientPoint) }
 
   var control: [TensorView] { [scalar(0), scalar(1)] }
-  var report: [TensorView] { [scalar(2), scalar(3)] }
+  var report: [TensorView] { [loss, scalar(3)] }
+  var loss: TensorView { scalar(2) }
   private func scalar(_ index: Int) -> TensorView {
     TensorView(scalars + index, type: TensorType(Scalar.element, .scalar))
   }
@@ -85,22 +86,23 @@ final class TrainingMemory<Scalar: LinearMapScalar> {
 /// An optimizer's step over one gradient, traced.
 struct TracedStep {
   let optimizer: any Optimizer
+  let rules: StepRules
   let definitions: [LossDefinition.Parameter]
   let parameterTypes: [TensorType]
   let stateTypes: [TensorType]
 
-  /// Rate and step.
-  private var controlTypes: [TensorType] {
-    let scalar = TensorType(parameterTypes[0].element, .scalar)
-    return [scalar, scalar]
-  }
+  private var scalar: TensorType { TensorType(parameterTypes[0].element, .scalar) }
+  /// Rate, step.
+  private var controlTypes: [TensorType] { [scalar, scalar] }
 
   private func position(_ arguments: [Traced]) -> (OptimizerPosition, rest: [Traced]) {
     let (n, m) = (parameterTypes.count, stateTypes.count)
+    let rate = arguments[n + m]
     return (
       OptimizerPosition(
         definitions: definitions, parameters: Array(arguments.prefix(n)),
-        state: Array(arguments[n..<n + m]), rate: arguments[n + m], step: arguments[n + m + 1]),
+        state: Array(arguments[n..<n + m]), rate: rate, rates: rules.rates(rate, definitions),
+        step: arguments[n + m + 1]),
       Array(arguments.dropFirst(n + m + 2))
     )
   }
@@ -117,13 +119,26 @@ struct TracedStep {
     gradients.dropFirst().reduce(gradients[0].square().sum()) { $0 + $1.square().sum() }
   }
 
-  private func updated(_ position: OptimizerPosition, _ gradients: [Traced]) -> [Traced] {
-    let update = optimizer.update(OptimizerStep(position: position, gradients: gradients))
+  private func updated(
+    _ position: OptimizerPosition, loss: Traced, _ gradients: [Traced]
+  ) -> [Traced] {
+    let decays = rules.decays(optimizer, definitions)
+    let update = optimizer.update(
+      OptimizerStep(
+        position: position, gradients: rules.clipped(gradients), loss: loss, decays: decays,
+        probe: nil, isProbed: nil))
     precondition(
       update.parameters.count == parameterTypes.count && update.state.count == stateTypes.count,
       "\(optimizer.name) returned \(update.parameters.count) parameters and \(update.state.count) "
         + "state tensors for \(parameterTypes.count) and \(stateTypes.count)")
-    return update.parameters + update.state
+    guard !optimizer.appliesDecay else { return update.parameters + update.state }
+    let decayed = update.parameters.indices.map { index in
+      decays[index] == 0
+        ? update.parameters[index]
+        : update.parameters[index]
+          - position.rates[index] * (position.parameters[index] * decays[index])
+    }
+    return decayed + update.state
   }
 
   /// From parameters, state, rate, step and data to loss, squared gradient norm, the gradient's point where
@@ -139,7 +154,8 @@ struct TracedStep {
       let point = point(position)
       let values = arguments[0].builder.inline(gradient, (point ?? position.parameters) + data)
       let gradients = Array(values.dropFirst())
-      return [values[0], squaredNorm(gradients)] + (point ?? []) + updated(position, gradients)
+      return [values[0], squaredNorm(gradients)] + (point ?? [])
+        + updated(position, loss: values[0], gradients)
     }.simplified()
   }
 
@@ -156,11 +172,13 @@ struct TracedStep {
     return isElsewhere ? program.simplified() : nil
   }
 
-  /// From parameters, state, rate, step and gradients to the squared gradient norm and all anew.
+  /// From parameters, state, rate, step, the loss and gradients to the squared gradient norm and all anew.
   func update() throws -> Program {
-    try Program.trace(parameterTypes + stateTypes + controlTypes + parameterTypes) { arguments in
-      let (position, gradients) = position(arguments)
-      return [squaredNorm(gradients)] + updated(position, gradients)
+    try Program.trace(parameterTypes + stateTypes + controlTypes + [scalar] + parameterTypes) {
+      arguments in
+      let (position, rest) = position(arguments)
+      let gradients = Array(rest.dropFirst())
+      return [squaredNorm(gradients)] + updated(position, loss: rest[0], gradients)
     }.simplified()
   }
 }

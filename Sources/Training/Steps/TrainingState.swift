@@ -12,19 +12,22 @@ public struct TrainingState<Scalar: LinearMapScalar>: Sendable, Equatable {
   /// Which samples the gradients are of; nil for those of a closure.
   public var samples: SampleSource?
   public var parameters: [Scalar]
-  /// The optimizer's tensors, flat, in the order of `Optimizer.initialState`.
+  /// The optimizer's tensors, flat, in the order of `Optimizer.initialState`; vectors of a method with inner
+  /// iterations.
   public var state: [Scalar]
+  /// Numbers that a method keeps beside its vectors.
+  public var numbers: [Double] = []
 }
 
 /// Which samples a step's gradient is of.
 public enum SampleSource: Sendable, Equatable, Codable {
   case all
-  case batches(size: Int, seed: UInt64)
+  case batches(Batches)
 }
 
 extension TrainingState: Codable {
   private enum CodingKeys: String, CodingKey {
-    case optimizer, hyperparameters, rate, stepCount, samples, precision, parameters, state
+    case optimizer, hyperparameters, rate, stepCount, samples, precision, parameters, state, numbers
   }
 
   /// Numbers as their bytes, so that none is rounded and none refused.
@@ -38,6 +41,7 @@ extension TrainingState: Codable {
     try container.encode(Scalar.precisionName, forKey: .precision)
     try container.encode(Self.bytes(parameters), forKey: .parameters)
     try container.encode(Self.bytes(state), forKey: .state)
+    if !numbers.isEmpty { try container.encode(Self.bytes(numbers), forKey: .numbers) }
   }
 
   /// - Throws: `DecodingError` where the numbers are of another precision or cut short.
@@ -49,16 +53,16 @@ extension TrainingState: Codable {
         forKey: .precision, in: container,
         debugDescription: "the state is of \(precision), and was read as \(Scalar.precisionName)")
     }
-    func numbers(_ key: CodingKeys) throws -> [Scalar] {
+    func values<Number>(_ key: CodingKeys) throws -> [Number] {
       let text = try container.decode(String.self, forKey: key)
-      let size = MemoryLayout<Scalar>.size
+      let size = MemoryLayout<Number>.size
       guard let data = Data(base64Encoded: text), data.count % size == 0 else {
         throw DecodingError.dataCorruptedError(
           forKey: key, in: container, debugDescription: "the numbers are cut short")
       }
       return data.withUnsafeBytes { bytes in
         (0..<data.count / size).map {
-          bytes.loadUnaligned(fromByteOffset: $0 * size, as: Scalar.self)
+          bytes.loadUnaligned(fromByteOffset: $0 * size, as: Number.self)
         }
       }
     }
@@ -67,11 +71,12 @@ extension TrainingState: Codable {
     rate = try container.decode(Double.self, forKey: .rate)
     stepCount = try container.decode(Int.self, forKey: .stepCount)
     samples = try container.decodeIfPresent(SampleSource.self, forKey: .samples)
-    parameters = try numbers(.parameters)
-    state = try numbers(.state)
+    parameters = try values(.parameters)
+    state = try values(.state)
+    numbers = container.contains(.numbers) ? try values(.numbers) : []
   }
 
-  private static func bytes(_ values: [Scalar]) -> String {
+  private static func bytes<Number>(_ values: [Number]) -> String {
     values.withUnsafeBytes { Data($0) }.base64EncodedString()
   }
 }
@@ -80,6 +85,7 @@ extension TrainingState: Codable {
 public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   case wrongState(String)
   case noBatches(String)
+  case tooManyParameters(String, Int, limit: Int)
 
   public var description: String {
     switch self {
@@ -87,6 +93,9 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
       "The training state does not fit: \(reason); give the state of this loss and optimizer."
     case .noBatches(let reason):
       "There are no mini-batches of this loss: \(reason); train on all samples."
+    case .tooManyParameters(let method, let count, let limit):
+      "\(method) keeps a dense matrix and takes at most \(limit) parameters, but there are \(count): use "
+        + "lbfgs."
     }
   }
 }

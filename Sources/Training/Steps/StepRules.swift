@@ -1,0 +1,67 @@
+import Curvature
+import TensorPrograms
+
+/// What a training step does to gradients, rates and weights beside the optimizer's update; it is part of the
+/// step's program.
+public struct StepRules: Sendable, Equatable {
+  /// Each entry of the gradient is held within plus and minus this, before `clipNorm`.
+  public var clipValue: Double?
+  /// The gradient of all parameters is scaled down to this Euclidean norm where it is longer.
+  public var clipNorm: Double?
+  /// Decoupled weight decay; nil for the optimizer's own.
+  public var weightDecay: Double?
+  /// Whether a parameter decays, in the order of the parameters; nil: all do, as in
+  /// PyTorch's AdamW.
+  public var decays: [Bool]?
+  /// Factors of the rate, in the order of the parameters; nil for 1 everywhere.
+  public var rateFactors: [RateFactor]?
+
+  public init() {}
+
+  /// The decay of each parameter.
+  func decays(
+    _ optimizer: any Optimizer, _ parameters: [LossDefinition.Parameter]
+  ) -> [Double] {
+    let decay = weightDecay ?? optimizer.decay
+    return parameters.indices.map { (decays?[$0] ?? true) ? decay : 0 }
+  }
+
+  /// The rate of each parameter, from the scalar one.
+  func rates(_ rate: Traced, _ parameters: [LossDefinition.Parameter]) -> [Traced] {
+    guard let rateFactors else { return parameters.map { _ in rate } }
+    return zip(rateFactors, parameters).map { factor, parameter in
+      switch factor {
+      case .scalar(1): rate
+      case .scalar(let factor): rate * factor
+      case .tensor(let factors):
+        rate
+          * rate.builder.constant(
+            Tensor(factors, type: TensorType(rate.element, parameter.shape)))
+      }
+    }
+  }
+
+  /// The gradients that the optimizer sees: `g min(1, clipNorm / |g|)`, of entries within `clipValue`.
+  func clipped(_ gradients: [Traced]) -> [Traced] {
+    var gradients = gradients
+    if let clipValue {
+      gradients = gradients.map {
+        let bound = $0.builder.full(clipValue, $0.type)
+        return $0.minimum(bound).maximum(-bound)
+      }
+    }
+    guard let clipNorm else { return gradients }
+    let norm = gradients.dropFirst().reduce(gradients[0].square().sum()) { $0 + $1.square().sum() }
+      .sqrt()
+    // A gradient of zero stays as it is: the larger of norm and bound is divided by.
+    let factor = norm.scalar(clipNorm) / norm.maximum(norm.scalar(clipNorm))
+    return gradients.map { $0 * factor }
+  }
+}
+
+/// A factor of the learning rate for one parameter.
+public enum RateFactor: Sendable, Equatable {
+  case scalar(Double)
+  /// One per entry, row-major: every weight its own clock.
+  case tensor([Double])
+}

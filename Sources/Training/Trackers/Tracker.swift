@@ -1,0 +1,92 @@
+import Curvature
+import LinearMaps
+
+/// Something that is measured now and then while a run goes on, beside loss and rate.
+///
+/// What it remembers from check to check is in `TrackerMemory`, so that a resumed run goes on bit for bit.
+public protocol Tracker: Sendable {
+  /// The name in the catalogue.
+  var name: String { get }
+  /// What it measures, in words.
+  var phrase: String { get }
+  var hyperparameters: [String: Double] { get }
+
+  /// Steps between two checks.
+  var period: Int { get }
+
+  /// One check, before the step.
+  ///
+  /// - Throws: `CurvatureError` where the loss lacks what is measured; `CancellationError`.
+  func check<Scalar: LinearMapScalar>(
+    _ moment: TrackingMoment<Scalar>, _ memory: inout TrackerMemory
+  ) throws -> [TrackedValue]
+}
+
+/// Where a run stands when a tracker looks at it.
+public struct TrackingMoment<Scalar: LinearMapScalar> {
+  public let run: any TrainingSteps<Scalar>
+  /// The loss that checks are made on: a fixed sample of the training data, or all of them.
+  public let sample: any Loss<Scalar>
+  /// The rate of the step to come.
+  public let rate: Double
+  /// The last step's; nil before the first.
+  public let report: StepReport?
+  public let seed: UInt64
+
+  public init(
+    run: any TrainingSteps<Scalar>, sample: any Loss<Scalar>, rate: Double, report: StepReport?,
+    seed: UInt64
+  ) {
+    self.run = run
+    self.sample = sample
+    self.rate = rate
+    self.report = report
+    self.seed = seed
+  }
+}
+
+/// What a tracker keeps from one check to the next.
+public struct TrackerMemory: Sendable, Equatable, Codable {
+  public var vectors: [String: [Double]] = [:]
+  public var numbers: [String: Double] = [:]
+
+  public init() {}
+}
+
+/// One number of a check.
+public struct TrackedValue: Sendable, Equatable, Codable {
+  /// `sharpness`; a tracker of several has several names.
+  public var name: String
+  /// The parameter or layer that it is of; nil for all.
+  public var part: String?
+  public var value: Double
+  /// Half the width of what it may be off by; nil where nothing is known.
+  public var error: Double?
+  /// The value at which the run becomes unstable, where there is one.
+  public var threshold: Double?
+  /// Whether `error` is small enough to go by.
+  public var isReliable: Bool
+
+  public init(
+    _ name: String, part: String? = nil, _ value: Double, error: Double? = nil,
+    threshold: Double? = nil, isReliable: Bool = true
+  ) {
+    self.name = name
+    self.part = part
+    self.value = value
+    self.error = error
+    self.threshold = threshold
+    self.isReliable = isReliable
+  }
+}
+
+/// The trackers that a person can name; command line, help, docs and JSON read this list.
+public enum TrackerCatalogue: Catalogue {
+  public static let kind = "tracker"
+  public static let all: [TrackerEntry] = []
+  public static let standard = "sharpness"
+  public typealias Made = any Tracker
+}
+
+public typealias TrackerEntry = CatalogueEntry<TrackerCatalogue>
+public typealias TrackerSetting = CatalogueSetting<TrackerCatalogue>
