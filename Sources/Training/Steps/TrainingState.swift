@@ -85,6 +85,7 @@ extension TrainingState: Codable {
 public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   case wrongState(String)
   case noBatches(String)
+  case tooManyParameters(String, Int, limit: Int)
 
   public var description: String {
     switch self {
@@ -92,6 +93,9 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
       "The training state does not fit: \(reason); give the state of this loss and optimizer."
     case .noBatches(let reason):
       "There are no mini-batches of this loss: \(reason); train on all samples."
+    case .tooManyParameters(let method, let count, let limit):
+      "\(method) keeps a dense matrix and takes at most \(limit) parameters, but there are \(count): use "
+        + "lbfgs."
     }
   }
 }
