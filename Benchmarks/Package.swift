@@ -13,6 +13,7 @@ let package = Package(
     .executableTarget(name: "model-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
     .executableTarget(name: "schedule-sweep", dependencies: [eigenstep]),
     .executableTarget(name: "spectrum-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
+    .executableTarget(name: "pinn-worker", dependencies: [eigenstep]),
     .executableTarget(
       name: "spectra-sweep",
       dependencies: [eigenstep, .product(name: "RandomSpectra", package: "Eigenstep")]),

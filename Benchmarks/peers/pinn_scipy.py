@@ -111,18 +111,21 @@ class Problem:
         return derivatives
 
     def loss(self, theta, np):
-        residual = self.operation(self.field(theta, self.points, np)) - self.source
-        total = np.sum(self.weights * residual**2)
+        """`np` is NumPy, or something with the same names."""
+        residual = self.operation(self.field(theta, np.asarray(self.points), np))
+        residual = residual - np.asarray(self.source)
+        total = np.sum(np.asarray(self.weights) * residual**2)
         for condition in self.conditions:
             points, weights = product(*condition["at"])
             part = condition.get("part", 0)
             axis = condition.get("axis", 0)
-            values = self.field(theta, points, np)(axis)[part]
+            values = self.field(theta, np.asarray(points), np)(axis)[part]
             if "equals" in condition:
                 partners, _ = product(*condition["equals"])
-                values = values - self.field(theta, partners, np)(axis)[part]
-            target = condition["target"](points.T) if "target" in condition else 0.0
-            total = total + np.sum(weights * (values - target) ** 2)
+                values = values - self.field(theta, np.asarray(partners), np)(axis)[part]
+            if "target" in condition:
+                values = values - np.asarray(condition["target"](points.T))
+            total = total + np.sum(np.asarray(weights) * values**2)
         return total
 
     def error(self, theta):

@@ -69,7 +69,7 @@ import Testing
     let loss: Objective<Double> = try Regression().objective()
     let point = (0..<loss.parameterCount).map { 0.1 * sin(Double($0)) }
     let source = try #require(
-      try GroupGradients(loss, groups: loss.sampleCount, batchSize: nil, seed: 4))
+      try GroupGradients(loss, groups: loss.sampleCount, batchSize: 2, seed: 4))
     let (whole, gradient) = try loss.valueAndGradient(at: point)
     var orders: Set<[Double]> = []
     for check in 0..<3 {
@@ -83,17 +83,21 @@ import Testing
       orders.insert(gradients.map { $0[0] })
     }
     #expect(orders.count == 3)
-    #expect(try GroupGradients(loss, groups: loss.sampleCount + 1, batchSize: nil, seed: 4) == nil)
-    #expect(try GroupGradients(loss, groups: 3, batchSize: 2, seed: 4)?.size == 2)
+    #expect(try GroupGradients(loss, groups: loss.sampleCount + 1, batchSize: 2, seed: 4) == nil)
+    let pairs = try #require(try GroupGradients(loss, groups: 3, batchSize: 2, seed: 4))
+    #expect(pairs.size == 2 && pairs.share == 6.0 / 7)
+    // Groups that take up all samples: their mean is the gradient itself, and nothing is taken off.
+    let all = GradientSignal(try source.check(1, at: point).gradients, share: source.share)
+    #expect(abs(all.signalSquare - gradient.reduce(0) { $0 + $1 * $1 }) < 1e-12)
   }
 }
 
 @Suite struct SwitchCriterionTests {
-  /// A signal whose ratio is known: two opposite deviations of length 1 around the mean.
-  static func signal(_ ratioSquare: Double) -> GradientSignal {
+  /// A signal whose ratio is known.
+  static func signal(_ ratioSquare: Double) -> GradientNoise {
     var signal = GradientSignal([[Double]](repeating: [1], count: 3))
     signal.ratioSquare = ratioSquare
-    return signal
+    return .measured(signal)
   }
 
   /// Ratios 0.2 until check 9, then 3; the loss halves until check 4, then stands. By hand: the moving mean of
@@ -104,7 +108,7 @@ import Testing
     var decisions: [Int: SwitchCheck.Decision] = [:]
     for number in 1...14 {
       let check = watch.check(
-        step: 50 * number, signal: Self.signal(number < 10 ? 0.04 : 9),
+        step: 50 * number, noise: Self.signal(number < 10 ? 0.04 : 9),
         loss: pow(0.5, Double(min(number, 4))))
       decisions[number] = check.decision
       if check.decision == .change { break }
@@ -118,11 +122,11 @@ import Testing
     var watch = SwitchWatch(SwitchCriterion())
     let losses = [8.0, 4, 2, 1.95, 1.95, 1.94, 1.93, 1.92, 1.92]
     let first = losses.enumerated().first { number, loss in
-      watch.check(step: number, signal: Self.signal(4), loss: loss).decision == .change
+      watch.check(step: number, noise: Self.signal(4), loss: loss).decision == .change
     }
     #expect(first?.offset == 7)
     // A loss that is not finite is no progress.
-    #expect(watch.check(step: 9, signal: Self.signal(4), loss: .nan).stalled == 6)
+    #expect(watch.check(step: 9, noise: Self.signal(4), loss: .nan).stalled == 6)
   }
 
   @Test func `a check between release and threshold neither counts nor sets back`() {
@@ -131,7 +135,7 @@ import Testing
     var watch = SwitchWatch(criterion)
     let ratios = [1.5, 0.7, 1.5, 0.4, 1.5, 0.6, 1.5, 1.5]
     let counts = ratios.map {
-      watch.check(step: 1, signal: Self.signal($0 * $0), loss: 1).above
+      watch.check(step: 1, noise: Self.signal($0 * $0), loss: 1).above
     }
     #expect(counts == [1, 1, 2, 0, 1, 1, 2, 3])
   }
@@ -141,12 +145,12 @@ import Testing
     criterion.latest = 130
     var watch = SwitchWatch(criterion)
     #expect(watch.isDue(130) && watch.isDue(100) && !watch.isDue(0) && !watch.isDue(131))
-    #expect(watch.check(step: 100, signal: Self.signal(0), loss: 1).decision == .wait)
-    let last = watch.check(step: 130, signal: Self.signal(0), loss: 1)
+    #expect(watch.check(step: 100, noise: Self.signal(0), loss: 1).decision == .wait)
+    let last = watch.check(step: 130, noise: Self.signal(0), loss: 1)
     #expect(last.decision == .latest && last.sentence.contains("changed all the same"))
     // Without a ratio the loss decides.
     var blind = SwitchWatch(SwitchCriterion())
-    let decisions = (1...6).map { blind.check(step: $0, signal: nil, loss: 1).decision }
+    let decisions = (1...6).map { blind.check(step: $0, noise: .unknown, loss: 1).decision }
     #expect(decisions == [.wait, .wait, .wait, .wait, .wait, .change])
     let copy = try JSONDecoder().decode(SwitchWatch.self, from: JSONEncoder().encode(blind))
     #expect(copy == blind)
@@ -163,7 +167,7 @@ import Testing
       let isChanged = (1...40).contains { number in
         let signal = GradientSignal(
           GradientSignalTests.draws(16, zero, deviations, &generator))
-        return watch.check(step: 50 * number, signal: signal, loss: 1).decision == .change
+        return watch.check(step: 50 * number, noise: .measured(signal), loss: 1).decision == .change
       }
       if isChanged { changed += 1 }
     }

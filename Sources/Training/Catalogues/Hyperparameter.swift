@@ -86,3 +86,10 @@ public struct ValueRange: Sendable, Equatable, CustomStringConvertible {
     value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
   }
 }
+
+extension Hyperparameter {
+  /// Steps between two measurements.
+  static func every(_ standard: Double) -> Hyperparameter {
+    Hyperparameter("every", standard, .count(from: 1), "steps from one measurement to the next")
+  }
+}

@@ -9,6 +9,8 @@ final class GroupGradients<Scalar: LinearMapScalar> {
   let groups: Int
   /// Samples of each.
   let size: Int
+  /// What all of them take up of the samples.
+  var share: Double { Double(groups * size) / Double(objective.sampleCount) }
   private let objective: Objective<Scalar>
   private let executable: any Executable
   private let seed: UInt64
@@ -16,14 +18,14 @@ final class GroupGradients<Scalar: LinearMapScalar> {
   /// Nil where the loss has no groups: it is no tensor program, couples its samples, takes one size of batch
   /// alone that is too large, shares its samples with other parties, or has too few.
   ///
-  /// - Parameter batchSize: of the run's own mini-batches; nil on all samples.
+  /// - Parameter batchSize: of the run's own mini-batches; fewer samples to a group where there are too few.
   /// - Throws: what tracing and compiling throw.
-  init?(_ loss: any Loss<Scalar>, groups: Int, batchSize: Int?, seed: UInt64) throws {
+  init?(_ loss: any Loss<Scalar>, groups: Int, batchSize: Int, seed: UInt64) throws {
     guard let objective = loss.objective, objective.holdsAllSamples,
       !objective.definition.couplesSamples
     else { return nil }
     let samples = objective.sampleCount
-    let size = objective.definition.fixedBatch ?? min(batchSize ?? samples, samples / groups)
+    let size = objective.definition.fixedBatch ?? min(batchSize, samples / groups)
     guard size >= 1, groups * size <= samples else { return nil }
     self.objective = objective
     self.groups = groups

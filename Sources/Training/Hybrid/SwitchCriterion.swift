@@ -3,11 +3,12 @@ import Presentation
 /// When to leave a first-order optimizer for a method on all samples: where the gradient's signal has risen
 /// above its noise and the loss no longer falls.
 ///
-/// Every `period` steps the ratio of signal to noise (`GradientSignal`) and the loss are taken. Both must hold:
-/// the ratio's moving mean was above `threshold` in `consecutive` checks, and in `patience` checks the loss has
-/// not come `progress` below its reference. A check between `release * threshold` and the threshold neither
-/// counts nor sets back, one below sets the count back to 0. At step `latest` the change is made whatever was
-/// measured. Where no ratio can be taken, the loss alone decides.
+/// Every `period` steps the ratio of signal to noise of the mini-batches' gradients (`GradientSignal`) and the
+/// loss are taken. Both must hold: the ratio's moving mean was above `threshold` in `consecutive` checks, and in
+/// `patience` checks the loss has not come `progress` below its reference. A check between `release * threshold`
+/// and the threshold neither counts nor sets back, one below sets the count back to 0. At step `latest` the
+/// change is made whatever was measured. A gradient of all samples has no noise from sampling: the loss alone
+/// decides, as where no ratio can be taken.
 ///
 /// Reference: the phases of Anagnostopoulos et al., arXiv:2403.18494; the rule is this package's own.
 public struct SwitchCriterion: Sendable, Equatable, Codable {
@@ -44,6 +45,15 @@ public struct SwitchCriterion: Sendable, Equatable, Codable {
   }
 }
 
+/// What is known of the noise of a step's gradient.
+public enum GradientNoise: Sendable, Equatable {
+  case measured(GradientSignal)
+  /// The gradient is that of all samples.
+  case none
+  /// The loss has no groups of samples.
+  case unknown
+}
+
 /// What a `SwitchCriterion` remembers from check to check; all of it, so that a resumed run decides alike.
 public struct SwitchWatch: Sendable, Equatable, Codable {
   public let criterion: SwitchCriterion
@@ -59,6 +69,23 @@ public struct SwitchWatch: Sendable, Equatable, Codable {
     self.criterion = criterion
   }
 
+  /// All that it remembers, in an order of its own.
+  var numbers: [Double] {
+    [mean, Double(measured), Double(above), reference ?? .nan, Double(stalled)]
+  }
+
+  /// - Returns: nil where the numbers are not what a watch remembers.
+  init?(_ criterion: SwitchCriterion, numbers: [Double]) {
+    self.init(criterion)
+    let counts = [1, 2, 4].compactMap {
+      numbers.indices.contains($0) ? Int(exactly: numbers[$0]) : nil
+    }
+    guard numbers.count == 5, counts.count == 3, counts.allSatisfy({ $0 >= 0 }) else { return nil }
+    mean = numbers[0]
+    (measured, above, stalled) = (counts[0], counts[1], counts[2])
+    reference = numbers[3].isNaN ? nil : numbers[3]
+  }
+
   public func isDue(_ step: Int) -> Bool {
     step > 0 && step % criterion.period == 0 || step == criterion.latest
   }
@@ -67,11 +94,12 @@ public struct SwitchWatch: Sendable, Equatable, Codable {
   ///
   /// - Parameters:
   ///   - step: steps taken.
-  ///   - signal: nil where it cannot be taken.
   ///   - loss: over all samples, or the mean over the groups.
-  public mutating func check(step: Int, signal: GradientSignal?, loss: Double) -> SwitchCheck {
-    var smoothed: Double?
-    if let signal {
+  public mutating func check(step: Int, noise: GradientNoise, loss: Double) -> SwitchCheck {
+    var (ratio, smoothed): (Double?, Double?) = (nil, nil)
+    var isStrong = true
+    if case .measured(let signal) = noise {
+      ratio = signal.ratio
       // Squares are averaged, and may be below 0: a mean of roots would turn noise into signal.
       let share = criterion.smoothing
       mean = share * mean + (1 - share) * min(signal.ratioSquare, 1e12)
@@ -85,6 +113,7 @@ public struct SwitchWatch: Sendable, Equatable, Codable {
         above = 0
       }
       smoothed = value
+      isStrong = above >= criterion.consecutive
     }
     if let reference, !(loss < (1 - criterion.progress) * reference) {
       stalled += 1
@@ -92,12 +121,12 @@ public struct SwitchWatch: Sendable, Equatable, Codable {
       reference = loss
       stalled = 0
     }
-    let isStrong = signal == nil || above >= criterion.consecutive
     let decision: SwitchCheck.Decision =
       isStrong && stalled >= criterion.patience
       ? .change : criterion.latest.map { step >= $0 } ?? false ? .latest : .wait
     return SwitchCheck(
-      step: step, ratio: signal?.ratio, smoothed: smoothed, threshold: criterion.threshold,
+      step: step, isExact: noise == .none, ratio: ratio, smoothed: smoothed,
+      threshold: criterion.threshold,
       above: above, consecutive: criterion.consecutive, loss: loss, reference: reference ?? loss,
       stalled: stalled, patience: criterion.patience, period: criterion.period,
       progress: criterion.progress, decision: decision)
@@ -116,7 +145,9 @@ public struct SwitchCheck: Sendable, Equatable, Codable {
 
   /// Steps taken before it.
   public var step: Int
-  /// Signal over noise of a group's gradient, and its moving mean; nil where it cannot be taken.
+  /// Whether the gradient is that of all samples.
+  public var isExact: Bool
+  /// Signal over noise of a group's gradient, and its moving mean; nil where it is not taken.
   public var ratio: Double?
   public var smoothed: Double?
   public var threshold: Double
@@ -133,13 +164,28 @@ public struct SwitchCheck: Sendable, Equatable, Codable {
   public var progress: Double
   public var decision: Decision
 
+  /// As a log keeps it.
+  public var note: StepNote {
+    var values: [String: Double] = [
+      "threshold": threshold, "above": Double(above), "consecutive": Double(consecutive),
+      "loss": loss, "reference": reference, "stalled": Double(stalled),
+      "patience": Double(patience),
+    ]
+    values["ratio"] = ratio
+    values["smoothed"] = smoothed
+    return StepNote(.check, step: step, sentence, values)
+  }
+
   /// What was seen, and what follows.
   public var sentence: String {
     let signal =
       smoothed.map { value in
         "the gradient's signal is \(Wording.number(value)) times its noise (asked for: above "
           + "\(Wording.number(threshold)) in \(consecutive) checks; \(min(above, consecutive)) so far)"
-      } ?? "the gradient's noise cannot be measured here"
+      }
+      ?? (isExact
+        ? "the gradient is that of all samples, without noise from sampling"
+        : "the gradient's noise cannot be measured here")
     let share = Wording.number(100 * progress)
     let progress =
       stalled == 0

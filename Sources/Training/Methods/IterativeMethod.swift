@@ -28,7 +28,10 @@ public protocol IterativeMethod: Sendable {
 /// The methods with inner iterations that a person can name, beside `OptimizerCatalogue`: no name is in both.
 public enum MethodCatalogue: Catalogue {
   public static let kind = "method"
-  public static let all: [MethodEntry] = []
+  public static let all: [MethodEntry] = [
+    LBFGS.entry, BFGS.entry, SSBroyden.entry, TrustRegionNewton.entry, LevenbergMarquardt.entry,
+    NystromNewtonCG.entry,
+  ]
   public static let standard = "lbfgs"
   public typealias Made = any IterativeMethod
 }

@@ -105,9 +105,4 @@ extension Hyperparameter {
       "weight-decay", standard, .atLeast(0),
       "the share of each weight, times the rate, that a step takes off beside the gradient's part")
   }
-
-  static func every(_ standard: Double) -> Hyperparameter {
-    Hyperparameter(
-      "every", standard, .count(from: 1), "steps from one probe of the curvature to the next")
-  }
 }

@@ -87,6 +87,7 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   case noBatches(String)
   case noProbe(String)
   case noSweep(String)
+  case tooManyParameters(String, Int, limit: Int)
 
   public var description: String {
     switch self {
@@ -99,6 +100,9 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
         + "sophia-h."
     case .noSweep(let reason):
       "There is no sweep of these runs: \(reason); choose one that does not, or train one by one."
+    case .tooManyParameters(let method, let count, let limit):
+      "\(method) keeps a dense matrix and takes at most \(limit) parameters, but there are \(count): use "
+        + "lbfgs."
     }
   }
 }

@@ -46,10 +46,41 @@ public struct StepReport: Sendable, Equatable, Codable {
   public var products = 0
   /// Why no further step follows; nil to go on.
   public var ending: StepEnding?
+  /// What the run measured and decided by itself, for the log, in order.
+  public var notes: [StepNote] = []
 
   public init(loss: Double, gradientNorm: Double) {
     self.loss = loss
     self.gradientNorm = gradientNorm
+  }
+}
+
+/// Something that a run measured or decided by itself, as a log keeps it.
+public struct StepNote: Sendable, Equatable, Codable {
+  public enum Kind: String, Sendable, Codable, CaseIterable {
+    /// A criterion was looked at.
+    case check
+    /// Another method takes over.
+    case change
+    /// The same method goes on in float64.
+    case precision
+    /// The method begins anew at the best point.
+    case reset
+  }
+
+  public var kind: Kind
+  /// Steps taken before it.
+  public var step: Int
+  /// What happened, with its numbers.
+  public var sentence: String
+  /// The numbers by name; all finite.
+  public var values: [String: Double]
+
+  public init(_ kind: Kind, step: Int, _ sentence: String, _ values: [String: Double] = [:]) {
+    self.kind = kind
+    self.step = step
+    self.sentence = sentence
+    self.values = values.filter { $0.value.isFinite }
   }
 }
 

@@ -1,0 +1,177 @@
+import Curvature
+import LinearMaps
+
+/// Levenberg's and Marquardt's method: steps `(G + lambda I) d = -g` with the Gauss-Newton matrix `G` of a loss
+/// of a model's outputs; the damping falls by how well the model foretold the loss, and grows faster and faster
+/// where it did not.
+///
+/// Up to `dense` parameters `G` is written out, one product for each, and solved by Cholesky; above, conjugate
+/// gradients solve to a relative residual of 1e-3.
+///
+/// Reference: Nielsen, "Damping parameter in Marquardt's method", report IMM-REP-1999-05, Technical University
+/// of Denmark; Madsen, Nielsen and Tingleff, "Methods for non-linear least squares problems" (2004),
+/// algorithm 3.16.
+public struct LevenbergMarquardt: IterativeMethod {
+  /// The damping at the start as a share of the largest diagonal entry of `G`, or of an estimate of its size.
+  public let damping: Double
+  /// Parameters up to which the matrix is written out.
+  public let dense: Int
+  /// Ends where no entry of the gradient is larger.
+  public let tolerance: Double
+
+  public init(damping: Double = 1e-3, dense: Int = 300, tolerance: Double = 1e-8) {
+    precondition(damping > 0, "a damping is positive")
+    self.damping = damping
+    self.dense = dense
+    self.tolerance = tolerance
+  }
+
+  public static let entry = MethodEntry(
+    "levenberg-marquardt",
+    formula: "x += d, (G + lambda I) d = -g with the Gauss-Newton matrix G; lambda by the gain",
+    hyperparameters: [
+      Hyperparameter("damping", 1e-3, .above(0), "at the start, as a share of the matrix's size"),
+      Hyperparameter("dense", 300, .atLeast(0), "parameters up to which the matrix is written out"),
+      .tolerance,
+    ]
+  ) {
+    LevenbergMarquardt(
+      damping: $0["damping"]!, dense: Int($0["dense"]!), tolerance: $0["tolerance"]!)
+  }
+
+  public var name: String { Self.entry.name }
+  public var phrase: String { "Levenberg-Marquardt" }
+  public var hyperparameters: [String: Double] {
+    ["damping": damping, "dense": Double(dense), "tolerance": tolerance]
+  }
+
+  /// - Throws: `CurvatureError.noModelOutput`; what the executor throws.
+  public func start<Scalar: LinearMapScalar>(
+    _ loss: any Loss<Scalar>, from start: [Scalar]
+  ) throws -> any TrainingSteps<Scalar> {
+    MethodRun(self, loss, from: start, tolerance: tolerance, engine: try engine(loss))
+  }
+
+  /// - Throws: `CurvatureError.noModelOutput`, `TrainingError.wrongState`.
+  public func resume<Scalar: LinearMapScalar>(
+    _ state: TrainingState<Scalar>, of loss: any Loss<Scalar>
+  ) throws -> any TrainingSteps<Scalar> {
+    try MethodRun(self, resuming: state, of: loss, tolerance: tolerance, engine: engine(loss))
+  }
+
+  private func engine<Scalar>(_ loss: any Loss<Scalar>) throws -> DampedEngine<Scalar> {
+    guard loss.hasModelOutput else { throw CurvatureError.noModelOutput(.gaussNewton) }
+    return DampedEngine(share: damping, isDense: loss.parameterCount <= dense)
+  }
+}
+
+private struct DampedEngine<Scalar: LinearMapScalar>: MethodEngine {
+  let share: Double
+  let isDense: Bool
+  /// `lambda`; 0 before the first step.
+  var damping = 0.0
+  /// `nu`: what the damping grows by where a step fails.
+  var growth = 2.0
+
+  init(share: Double, isDense: Bool) {
+    self.share = share
+    self.isDense = isDense
+  }
+
+  var memory: MethodMemory<Scalar> { MethodMemory(numbers: [damping, growth]) }
+
+  mutating func restore(_ memory: MethodMemory<Scalar>, on problem: CountedLoss<Scalar>) -> Bool {
+    guard memory.vectors.isEmpty, memory.numbers.count == 2 else { return false }
+    (damping, growth) = (memory.numbers[0], memory.numbers[1])
+    return damping >= 0 && growth >= 2
+  }
+
+  /// The matrix in the form that it is solved in.
+  private enum System {
+    case dense([Double])
+    case products(CountedProducts<Scalar>)
+  }
+
+  mutating func step(
+    from now: inout Evaluation<Scalar>, on problem: CountedLoss<Scalar>, rate: Double
+  ) throws -> StepEnding? {
+    let n = now.point.count
+    guard let map = try problem.curvature(.gaussNewton, at: now.point) else {
+      return .nonFiniteCurvature(now)
+    }
+    let system: System
+    do {
+      system = isDense ? .dense(try assembleDense(map).columns) : .products(map)
+      if damping == 0 { damping = try max(share * size(system, now), .leastNormalMagnitude) }
+    } catch  where error.isNonFinite {
+      return .nonFiniteCurvature(now)
+    }
+    let size = Scalar.nrm2(n, now.point)
+    var hasSeenFinite = false
+    while true {
+      let direction: [Scalar]?
+      do {
+        direction = try solve(system, now)
+      } catch  where error.isNonFinite {
+        return .nonFiniteCurvature(now)
+      }
+      if let direction {
+        let length = Scalar.nrm2(n, direction)
+        // By the model: (lambda d'd - g'd) / 2.
+        let foretold = (damping * length * length - Scalar.dot(n, now.gradient, direction)) / 2
+        let trial = try problem.evaluate(now.point(1, along: direction))
+        let decrease = now.loss - trial.loss
+        if trial.isFinite {
+          hasSeenFinite = true
+          let isNoise = foretold <= now.noise && abs(decrease) <= now.noise
+          if isNoise {
+            guard trial.gradientNorm < now.gradientNorm else { return .rounding(now) }
+            now = trial
+            return nil
+          }
+          let gain = decrease / foretold
+          if gain > 0 {
+            let cube = (2 * gain - 1) * (2 * gain - 1) * (2 * gain - 1)
+            damping = max(damping * max(1.0 / 3, 1 - cube), .leastNormalMagnitude)
+            growth = 2
+            now = trial
+            return nil
+          }
+        }
+        if length <= Double(Scalar.ulpOfOne) * max(size, Double(Scalar.leastNormalMagnitude)) {
+          return .failed(hasSeenFinite ? LineSearch<Scalar>.Failure.stalled : .nonFinite, now)
+        }
+      }
+      damping *= growth
+      growth *= 2
+      guard damping.isFinite else { return .failed(LineSearch<Scalar>.Failure.stalled, now) }
+    }
+  }
+
+  /// The largest diagonal entry, or the size of the product with the gradient.
+  private func size(_ system: System, _ now: Evaluation<Scalar>) throws -> Double {
+    let n = now.point.count
+    switch system {
+    case .dense(let columns): return (0..<n).map { columns[$0 * n + $0] }.max() ?? 0
+    case .products(let map):
+      let image = try map(now.gradient)
+      return Scalar.nrm2(n, image) / now.gradientNorm
+    }
+  }
+
+  /// `-(G + lambda I)^-1 g`, or nil where the matrix is not positive to rounding.
+  private func solve(_ system: System, _ now: Evaluation<Scalar>) throws -> [Scalar]? {
+    let n = now.point.count
+    switch system {
+    case .dense(let columns):
+      return CholeskyFactor(columnMajor: columns, dimension: n, shift: damping)?
+        .solve(now.gradient.map { -Double($0) }).map { Scalar($0) }
+    case .products(let map):
+      let solved = try conjugateGradients(
+        ShiftedMap(map, shift: Scalar(damping)), rhs: now.gradient.map { -$0 }, tolerance: 1e-3,
+        maxIterations: min(4 * n + 20, 250))
+      let isUseful = Scalar.dot(n, solved.solution, now.gradient) < 0
+      return isUseful ? solved.solution : nil
+    }
+  }
+}

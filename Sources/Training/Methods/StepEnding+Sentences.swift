@@ -1,0 +1,91 @@
+import Curvature
+import LinearMaps
+import Presentation
+
+/// The sentences that methods with inner iterations end with.
+extension StepEnding {
+  static func nonFinitePoint<Scalar>(
+    _ now: Evaluation<Scalar>, in loss: any Loss<Scalar>, step: Int
+  ) -> StepEnding {
+    let at = step == 0 ? "the start" : "the point after step \(step)"
+    guard now.loss.isFinite else {
+      return StepEnding(
+        .nonFinite,
+        "The loss at \(at) is \(now.loss.isNaN ? "NaN" : "infinite"): no direction leads away from "
+          + "there; start where the loss is finite, or use float64.")
+    }
+    let index = now.gradient.firstIndex { !$0.isFinite } ?? 0
+    var name = ""
+    var offset = 0
+    for parameter in loss.parameters {
+      if (offset..<offset + parameter.shape.count).contains(index) { name = parameter.name }
+      offset += parameter.shape.count
+    }
+    return StepEnding(
+      .nonFinite,
+      "The gradient at \(at) is not finite, first for the parameter \(Printable.name(name)): start "
+        + "elsewhere, or use float64.")
+  }
+
+  static func stationary<Scalar>(
+    _ now: Evaluation<Scalar>, tolerance: Double, isStart: Bool
+  ) -> StepEnding {
+    let largest = now.largestEntry
+    guard largest > 0 else {
+      return StepEnding(
+        .converged,
+        "The gradient is zero at \(isStart ? "the start" : "this point"): it is a minimum, a saddle or a "
+          + "maximum, which only the curvature tells; if it is no minimum, start a little beside it.")
+    }
+    return StepEnding(
+      .converged,
+      "The largest entry of the gradient is \(Wording.short(largest)), at most the tolerance "
+        + "\(Wording.short(tolerance)): lower the tolerance to go on.")
+  }
+
+  static func failed<Scalar>(
+    _ failure: LineSearch<Scalar>.Failure, _ now: Evaluation<Scalar>
+  ) -> StepEnding {
+    let precision = Scalar.precisionName
+    let norm = Wording.short(now.gradientNorm)
+    switch failure {
+    case .rounding: return rounding(now)
+    case .stalled:
+      return StepEnding(
+        .stalled,
+        "No step against the gradient lowers the loss of \(Wording.short(now.loss)), although the "
+          + "gradient, of norm \(norm), says that it should: the gradient does not fit the loss here; "
+          + "check it, or start elsewhere.")
+    case .nonFinite:
+      return StepEnding(
+        .nonFinite,
+        "Every point tried along the direction has a loss or gradient that is not finite, while the loss "
+          + "at the last point is \(Wording.short(now.loss)): it lies at the edge of where the loss is "
+          + "defined in \(precision); use float64 or start elsewhere.")
+    case .unbounded(let loss, let distance):
+      let reached =
+        loss == -.infinity ? "minus infinity" : "\(Wording.short(loss)) at a distance of \(Wording.short(distance))"
+      return StepEnding(
+        .unbounded,
+        "The loss still falls along the direction where the search ends, to \(reached): it seems to have "
+          + "no minimum; add a penalty, or check its sign.")
+    }
+  }
+
+  static func nonFiniteCurvature<Scalar>(_ now: Evaluation<Scalar>) -> StepEnding {
+    StepEnding(
+      .nonFinite,
+      "A product with the curvature is not finite where the loss is \(Wording.short(now.loss)): use float64, "
+        + "or a method that takes gradients alone, as lbfgs.")
+  }
+
+  static func rounding<Scalar>(_ now: Evaluation<Scalar>) -> StepEnding {
+    let advice =
+      Scalar.self == Float.self
+      ? "go on in float64." : "in float64 there is no more to be had this way."
+    return StepEnding(
+      .rounding,
+      "The decrease still to be had is below the rounding of the loss in \(Scalar.precisionName), "
+        + "\(Wording.short(now.loss)) with a gradient of norm \(Wording.short(now.gradientNorm)): " + advice)
+  }
+}

@@ -1,0 +1,130 @@
+import Curvature
+import LinearMaps
+
+/// Newton's method in a trust region: conjugate gradients for `H p = -g` that stop at the region's boundary, and
+/// follow negative curvature to it; the region grows and shrinks with how well the quadratic model foretold
+/// the loss.
+///
+/// A step is over with the first trial that is taken. A trial that is not costs one gradient and no product:
+/// a smaller region cuts the same path of conjugate gradients.
+///
+/// Reference: Nocedal and Wright, "Numerical Optimization" (2006), algorithms 4.1 and 7.2.
+public struct TrustRegionNewton: IterativeMethod {
+  /// Of the region at the start, in the units of the parameters.
+  public let radius: Double
+  /// Products of a step at most.
+  public let iterations: Int
+  /// Ends where no entry of the gradient is larger.
+  public let tolerance: Double
+
+  public init(radius: Double = 1, iterations: Int = 250, tolerance: Double = 1e-8) {
+    precondition(radius > 0 && iterations >= 1, "a region has a radius, a path an iteration")
+    self.radius = radius
+    self.iterations = iterations
+    self.tolerance = tolerance
+  }
+
+  public static let entry = MethodEntry(
+    "newton-cg", formula: "x += p, p by conjugate gradients for H p = -g within a trust region",
+    hyperparameters: [
+      Hyperparameter("radius", 1, .above(0), "of the trust region at the start"),
+      Hyperparameter("iterations", 250, .atLeast(1), "products of a step at most"),
+      .tolerance,
+    ]
+  ) {
+    TrustRegionNewton(
+      radius: $0["radius"]!, iterations: Int($0["iterations"]!), tolerance: $0["tolerance"]!)
+  }
+
+  public var name: String { Self.entry.name }
+  public var phrase: String { "Newton-CG in a trust region" }
+  public var hyperparameters: [String: Double] {
+    ["radius": radius, "iterations": Double(iterations), "tolerance": tolerance]
+  }
+
+  public func start<Scalar: LinearMapScalar>(
+    _ loss: any Loss<Scalar>, from start: [Scalar]
+  ) throws -> any TrainingSteps<Scalar> {
+    MethodRun(
+      self, loss, from: start, tolerance: tolerance,
+      engine: TrustRegionEngine<Scalar>(radius: radius, iterations: iterations))
+  }
+
+  public func resume<Scalar: LinearMapScalar>(
+    _ state: TrainingState<Scalar>, of loss: any Loss<Scalar>
+  ) throws -> any TrainingSteps<Scalar> {
+    try MethodRun(
+      self, resuming: state, of: loss, tolerance: tolerance,
+      engine: TrustRegionEngine<Scalar>(radius: radius, iterations: iterations))
+  }
+}
+
+private struct TrustRegionEngine<Scalar: LinearMapScalar>: MethodEngine {
+  var radius: Double
+  let iterations: Int
+
+  var memory: MethodMemory<Scalar> { MethodMemory(numbers: [radius]) }
+
+  mutating func restore(_ memory: MethodMemory<Scalar>, on problem: CountedLoss<Scalar>) -> Bool {
+    guard memory.vectors.isEmpty, memory.numbers.count == 1, memory.numbers[0] > 0 else {
+      return false
+    }
+    radius = memory.numbers[0]
+    return true
+  }
+
+  mutating func step(
+    from now: inout Evaluation<Scalar>, on problem: CountedLoss<Scalar>, rate: Double
+  ) throws -> StepEnding? {
+    let norm = now.gradientNorm
+    guard let hessian = try problem.curvature(.hessian, at: now.point) else {
+      return .nonFiniteCurvature(now)
+    }
+    var path = SteihaugPath(
+      hessian, gradient: now.gradient, tolerance: min(0.5, norm.squareRoot()) * norm,
+      maxIterations: iterations)
+    let size = Scalar.nrm2(now.point.count, now.point)
+    var hasSeenFinite = false
+    while true {
+      let cut: SteihaugPath<CountedProducts<Scalar>>.Cut
+      do {
+        cut = try path.cut(radius * rate)
+      } catch  where error.isNonFinite {
+        return .nonFiniteCurvature(now)
+      }
+      let length = Scalar.nrm2(cut.step.count, cut.step)
+      let trial = try problem.evaluate(now.point(1, along: cut.step))
+      if trial.loss == -.infinity {
+        return .failed(LineSearch<Scalar>.Failure.unbounded(loss: trial.loss, distance: length), now)
+      }
+      let decrease = now.loss - trial.loss
+      if trial.isFinite {
+        hasSeenFinite = true
+        // Where both decreases are rounding, a smaller gradient is all that can be asked for.
+        let isNoise = cut.decrease <= now.noise && abs(decrease) <= now.noise
+        if isNoise {
+          guard trial.gradientNorm < norm else { return .rounding(now) }
+          now = trial
+          return nil
+        }
+        let ratio = decrease / cut.decrease
+        if ratio < 0.25 {
+          radius = 0.25 * length / rate
+        } else if ratio > 0.75, cut.isAtBoundary {
+          radius *= 2
+        }
+        if ratio > 0.1 {
+          let isEndless = radius > 1e10 * max(1, size)
+          now = trial
+          return isEndless
+            ? .failed(LineSearch<Scalar>.Failure.unbounded(loss: trial.loss, distance: length), now) : nil
+        }
+      } else {
+        radius = 0.25 * length / rate
+      }
+      if length <= Double(Scalar.ulpOfOne) * max(size, Double(Scalar.leastNormalMagnitude)) {
+        return .failed(hasSeenFinite ? LineSearch<Scalar>.Failure.stalled : .nonFinite, now)
+      }
+    }
+  }
+}
