@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the peers in .eigenstep/bench-venv, builds our workers, and runs bench.py (products), then
-# models.py and spectra.py with the arguments given; `run.sh products ...`, `run.sh models ...` or
-# `run.sh spectra ...` runs one.
+# training.py, models.py and spectra.py with the arguments given; `run.sh products ...`,
+# `run.sh training ...`, `run.sh models ...` or `run.sh spectra ...` runs one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 VENV=.eigenstep/bench-venv
@@ -35,8 +35,8 @@ touch Benchmarks/Package.swift
 "${SWIFT:-swift}" build -c release --package-path Benchmarks
 
 case "${1:-}" in
-  products | models | spectra) parts=("$1") && shift ;;
-  *) parts=(products models spectra) ;;
+  products | training | models | spectra) parts=("$1") && shift ;;
+  *) parts=(products training models spectra) ;;
 esac
 status=0
 for part in "${parts[@]}"; do
