@@ -176,7 +176,7 @@ import Testing
     let bare = LossDefinition(parameters: [.init("x", [2])]) { p, _ in p[0].square().sum() }
     let unnamed = try Objective<Double>(bare, data: [], executor: ReferenceExecutor())
     let error = try #require(throws: TrainingError.self) {
-      try TrainingRun<Double>(unnamed, OptimizerSetting("sophia-g").make(), rate: 0.1, from: [1, 1])
+      try TrainingRun(unnamed, OptimizerSetting("sophia-g").make(), rate: 0.1, from: [1, 1])
     }
     #expect("\(error)".hasPrefix("No targets can be drawn from this loss: "), "\(error)")
     #expect("\(error)".contains("sophia-h"), "\(error)")
