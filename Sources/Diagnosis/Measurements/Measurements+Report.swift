@@ -38,6 +38,9 @@ extension Measurements {
 
   private var limitNote: String? {
     guard facts.stabilityLimit == nil else { return nil }
+    if start.optimizer.stability == nil {
+      return "theory knows no stability limit of \(start.optimizer.phrase)"
+    }
     if start.optimizer.stability?.isPreconditioned == true {
       if start.preconditioner == nil {
         // Adam is what most people ask about: in its own words.
