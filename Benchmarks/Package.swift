@@ -12,6 +12,7 @@ let package = Package(
     .executableTarget(name: "hvp-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
     .executableTarget(name: "model-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
     .executableTarget(name: "schedule-sweep", dependencies: [eigenstep]),
+    .executableTarget(name: "training-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
     .executableTarget(name: "spectrum-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
     .executableTarget(name: "pinn-worker", dependencies: [eigenstep]),
     .executableTarget(

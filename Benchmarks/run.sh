@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Installs the peers in .eigenstep/bench-venv, builds our workers, and runs bench.py (products), then
-# models.py, spectra.py and pinns.py with the arguments given; `run.sh products ...`, `run.sh models ...`,
-# `run.sh spectra ...` or `run.sh pinns ...` runs one.
+# Installs the peers in .eigenstep/bench-venv, builds our workers, and runs NAME.py of each part with the arguments
+# given; with a part's name as the first argument, that part alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 VENV=.eigenstep/bench-venv
@@ -35,8 +34,8 @@ touch Benchmarks/Package.swift
 "${SWIFT:-swift}" build -c release --package-path Benchmarks
 
 case "${1:-}" in
-  products | models | spectra | pinns) parts=("$1") && shift ;;
-  *) parts=(products models spectra pinns) ;;
+  products | training | models | spectra | pinns) parts=("$1") && shift ;;
+  *) parts=(products training models spectra pinns) ;;
 esac
 status=0
 for part in "${parts[@]}"; do

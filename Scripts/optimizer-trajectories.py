@@ -16,6 +16,8 @@ import optax
 import torch
 
 jax.config.update("jax_enable_x64", True)
+# NAdam keeps the product of its momenta in the default type.
+torch.set_default_dtype(torch.float64)
 import jax.numpy as jnp  # noqa: E402
 
 STEPS, SIZE, SEED, PROBE_SEED = 100, 5, 11, 7
@@ -312,8 +314,26 @@ def prodigy_without_correction(rate, b1=0.9, b2=0.999, eps=1e-8, d0=1e-6, growth
     return by_hand(rule)
 
 
-def muon(rate, **options):
-    return by_optax(optax.contrib.muon(rate, **options))
+def muon(rate, adam_rate, decay=0.0, b1=0.9, b2=0.999, **options):
+    """optax's Muon for the matrices and its AdamW for the rest: its Muon gives Nesterov's form to that too."""
+    return by_optax(
+        optax.partition(
+            {
+                2: optax.contrib.muon(rate, weight_decay=decay, **options),
+                1: optax.adamw(
+                    adam_rate, b1=b1, b2=b2, eps=options.get("eps", 1e-8), weight_decay=decay
+                ),
+            },
+            lambda p: [a.ndim for a in p],
+        )
+    )
+
+
+def polyak(rate, **options):
+    """The rate outside: `polyak_sgd` takes the norm of the gradient times its `scaling`."""
+    return by_optax(
+        optax.chain(optax.polyak_sgd(**options), optax.scale(rate)), takes_value=True
+    )
 
 
 def schedule_free(rate, **options):
@@ -352,8 +372,8 @@ RUNS = [
     ("amsgrad", {"beta1": 0.7, "beta2": 0.9, "epsilon": 1e-3}, 0.02, "torch",
      by_torch(lambda p: T.Adam(p, 0.02, betas=(0.7, 0.9), eps=1e-3, amsgrad=True))),
     ("nadam", {}, 0.02, "torch", by_torch(lambda p: T.NAdam(p, 0.02))),
-    ("nadam", {"beta1": 0.7, "beta2": 0.9, "epsilon": 1e-3, "momentum-decay": 0.02}, 0.02, "torch",
-     by_torch(lambda p: T.NAdam(p, 0.02, betas=(0.7, 0.9), eps=1e-3, momentum_decay=0.02))),
+    ("nadam", {"beta1": 0.7, "beta2": 0.9, "epsilon": 1e-3, "momentum-decay": 0.02}, 0.005, "torch",
+     by_torch(lambda p: T.NAdam(p, 0.005, betas=(0.7, 0.9), eps=1e-3, momentum_decay=0.02))),
     ("radam", {}, 0.02, "torch", by_torch(lambda p: T.RAdam(p, 0.02))),
     ("radam", {"beta1": 0.7, "beta2": 0.95, "epsilon": 1e-3}, 0.02, "torch",
      by_torch(lambda p: T.RAdam(p, 0.02, betas=(0.7, 0.95), eps=1e-3))),
@@ -376,9 +396,9 @@ RUNS = [
     ("prodigy", {"bias-correction": 0, "d0": 1e-3}, 1, "numpy",
      prodigy_without_correction(1.0, d0=1e-3)),
     ("schedule-free-adamw", {}, 0.03, "optax", schedule_free(0.03)),
-    ("schedule-free-adamw", {"beta1": 0.7, "beta2": 0.95, "epsilon": 1e-3, "rate-power": 1}, 0.03,
-     "optax", schedule_free(0.03, b1=0.7, b2=0.95, eps=1e-3, weight_lr_power=1.0)),
-    ("sophia-h", {}, 0.02, "numpy", sophia(0.02, "h", 0.01)),
+    ("schedule-free-adamw", {"beta1": 0.7, "beta2": 0.95, "epsilon": 1e-3, "rate-power": 1}, 0.01,
+     "optax", schedule_free(0.01, b1=0.7, b2=0.95, eps=1e-3, weight_lr_power=1.0)),
+    ("sophia-h", {}, 0.005, "numpy", sophia(0.005, "h", 0.01)),
     ("sophia-h", {"beta1": 0.8, "beta2": 0.9, "rho": 2, "epsilon": 1e-6, "every": 3,
                   "weight-decay": 0.01}, 0.1, "numpy",
      sophia(0.1, "h", 2, b1=0.8, b2=0.9, eps=1e-6, every=3, decay=0.01)),
@@ -389,20 +409,20 @@ RUNS = [
     ("adahessian", {}, 0.05, "numpy", adahessian(0.05)),
     ("adahessian", {"beta1": 0.8, "beta2": 0.9, "epsilon": 1e-2, "power": 0.5, "every": 4}, 0.05,
      "numpy", adahessian(0.05, b1=0.8, b2=0.9, eps=1e-2, power=0.5, every=4)),
-    ("muon", {}, 0.02, "optax", muon(0.02)),
+    ("muon", {}, 0.02, "optax", muon(0.02, 0.02)),
     ("muon", {"momentum": 0.8, "nesterov": 0, "iterations": 3, "consistent-rms": 0.2,
               "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-4, "adam-rate": 0.5,
               "weight-decay": 0.05}, 0.02, "optax",
-     muon(0.02, beta=0.8, nesterov=False, ns_steps=3, consistent_rms=0.2, adam_b1=0.8,
-          adam_b2=0.95, eps=1e-4, adam_learning_rate=0.01, weight_decay=0.05,
-          adam_weight_decay=0.05)),
+     muon(0.02, 0.01, 0.05, 0.8, 0.95, beta=0.8, nesterov=False, ns_steps=3, consistent_rms=0.2,
+          eps=1e-4)),
     ("soap", {}, 0.02, "numpy", soap(0.02)),
+    ("soap", {"epsilon": 1e-5}, 0.02, "numpy", soap(0.02, eps=1e-5)),
     ("soap", {"beta1": 0.8, "beta2": 0.9, "epsilon": 1e-4, "shampoo-beta": 0.8, "every": 4,
               "largest-axis": 3, "weight-decay": 0.1}, 0.02, "numpy",
      soap(0.02, 0.8, 0.9, 1e-4, 0.8, 4, 3, 0.1)),
-    ("polyak", {}, 1, "optax", by_optax(optax.polyak_sgd(), takes_value=True)),
+    ("polyak", {}, 0.3, "optax", polyak(0.3)),
     ("polyak", {"minimum": 0.3, "largest": 0.2}, 0.5, "optax",
-     by_optax(optax.polyak_sgd(max_learning_rate=0.2, scaling=0.5, f_min=0.3), takes_value=True)),
+     polyak(0.5, max_learning_rate=0.2, f_min=0.3)),
 ]
 
 
@@ -414,6 +434,10 @@ def main():
     runs = []
     for name, values, rate, source, run in RUNS:
         for batched in (False, True):
+            # After the first step, which moves nothing, all samples have the very gradient that the basis was
+            # made of: what is zero off its diagonal is rounding, divided by epsilon.
+            if name == "soap" and not values and not batched:
+                continue
             kept = []
             run(batched, lambda step, p: kept.append(flat(p)) if step in KEPT else None)
             assert all(map(math.isfinite, kept[-1])), name

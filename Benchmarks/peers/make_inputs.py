@@ -25,6 +25,7 @@ import numpy as np
 MODELS = {
     "mnist-tanh": dict(layers=[784, 512, 512, 10], activation="tanh", batch=2048, directions=8),
     "mnist-relu": dict(layers=[784, 512, 512, 10], activation="relu", batch=2048, directions=8),
+    "mnist-step": dict(layers=[784, 128, 64, 10], activation="relu", batch=2048, directions=1),
     "small-tanh": dict(layers=[64, 128, 128, 10], activation="tanh", batch=512, directions=8),
     "digits": dict(layers=[64, 128, 128, 10], activation="tanh", batch=1797, steps=300),
     "digits-1e6": dict(layers=[784, 1024, 256, 10], activation="tanh", batch=1000, steps=300),

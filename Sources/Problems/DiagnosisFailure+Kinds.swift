@@ -10,7 +10,7 @@ extension DiagnosisFailure.Kind {
   public init(of error: any Error) {
     switch error {
     case let failure as DiagnosisFailure: self = failure.kind
-    case is RequestError, is CatalogueError: self = .usage
+    case is RequestError, is CatalogueError, is RatePatternError: self = .usage
     case let error as ArrayFileError:
       self =
         switch error.kind {

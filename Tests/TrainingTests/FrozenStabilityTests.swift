@@ -16,7 +16,8 @@ import Training
   }
 
   static let rows: [Row] =
-    ["adam", "adamw", "amsgrad", "nadam", "radam", "prodigy", "schedule-free-adamw"].flatMap { name in
+    ["adam", "adamw", "amsgrad", "nadam", "radam", "prodigy", "schedule-free-adamw"].flatMap {
+      name in
       [0.9, 0.5].map { beta in
         var values = ["beta1": beta, "beta2": 1 - 1e-9]
         if name == "adamw" { values["weight-decay"] = 0 }
@@ -27,7 +28,9 @@ import Training
         return Row(name: name, hyperparameters: values, frozen: frozen)
       }
     } + [
-      Row(name: "adam", hyperparameters: ["bias-correction": 0, "beta2": 1 - 1e-9], frozen: ["v": 0.04]),
+      Row(
+        name: "adam", hyperparameters: ["bias-correction": 0, "beta2": 1 - 1e-9],
+        frozen: ["v": 0.04]),
       Row(name: "rmsprop", hyperparameters: ["alpha": 1 - 1e-9], frozen: ["v": 0.04]),
       Row(
         name: "rmsprop", hyperparameters: ["alpha": 1 - 1e-9, "momentum": 0.8],
@@ -80,7 +83,8 @@ import Training
   @Test func everyStatedLimitHasARow() throws {
     for entry in OptimizerCatalogue.all {
       guard try entry.make().stability?.isPreconditioned == true else { continue }
-      #expect(Self.rows.contains { $0.name == entry.name } || entry.name == "sophia-g", "\(entry.name)")
+      #expect(
+        Self.rows.contains { $0.name == entry.name } || entry.name == "sophia-g", "\(entry.name)")
     }
   }
 }

@@ -36,24 +36,30 @@ import Training
         == #"{"momentum":0.5,"name":"momentum"}"#)
     #expect(
       try text(OptimizerSetting("adam", ["beta2": 0.5]))
-        == #"{"beta1":0.9,"beta2":0.5,"epsilon":1e-08,"name":"adam"}"#)
+        == #"{"beta1":0.9,"beta2":0.5,"bias-correction":1,"epsilon":1e-08,"name":"adam"}"#)
     let partial = try JSONDecoder().decode(
       OptimizerSetting.self, from: Data(#"{"name": "adam", "beta1": 0}"#.utf8))
-    #expect(partial.hyperparameters == ["beta1": 0, "beta2": 0.999, "epsilon": 1e-8])
+    #expect(
+      partial.hyperparameters == [
+        "beta1": 0, "beta2": 0.999, "epsilon": 1e-8, "bias-correction": 1,
+      ])
     #expect(OptimizerSetting() == (try OptimizerSetting("gd")))
+    // What PyTorch calls it is understood, and written by the catalogue's name.
+    #expect(try text(OptimizerSetting("sgd")) == #"{"name":"gd"}"#)
   }
 
   @Test func refusals() {
     let names = OptimizerCatalogue.all.map(\.name).joined(separator: ", ")
     #expect(
-      refusal(#"{"name": "sgd"}"#)
-        == "There is no optimizer 'sgd': did you mean gd? Choose one of \(names).")
+      refusal(#"{"name": "ggd"}"#)
+        == "There is no optimizer 'ggd': did you mean gd? Choose one of \(names).")
     #expect(
       refusal(#"{"name": "gd", "momentum": 0.9}"#)
         == "The optimizer gd has no 'momentum': leave it out.")
     #expect(
       refusal(#"{"name": "adam", "momentum": 0.9}"#)
-        == "The optimizer adam has no 'momentum': it has beta1, beta2, epsilon.")
+        == "The optimizer adam has no 'momentum': it has beta1, beta2, epsilon, "
+        + "bias-correction.")
     #expect(
       refusal(#"{"name": "momentum", "momentum": 1}"#)
         == "The momentum of the optimizer momentum is 1.0, but it must be at least 0 and below 1.")

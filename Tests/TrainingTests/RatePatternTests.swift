@@ -14,7 +14,7 @@ import Training
   @Test func factorsAndRates() throws {
     #expect(try factors([]) == [1, 1, 1, 1])
     #expect(try factors(["layer1.*=0.1x"]) == [0.1, 0.1, 1, 1])
-    #expect(try factors(["*.bias=0x", "layer2.*=0.02"]) == [1, 0, 0.2, 0.2])
+    #expect(try factors(["*.bias=0x", "layer2.*=0.025"], rate: 0.125) == [1, 0, 0.2, 0.2])
     #expect(try factors(["layer?.weight=2x", "layer2.weight=0.5x"]) == [2, 1, 0.5, 1])
     #expect(try factors(["layer1.bias,layer2.bias=3x"]) == [1, 3, 1, 3])
   }

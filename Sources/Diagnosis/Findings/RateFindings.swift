@@ -15,7 +15,10 @@ extension FindingRules {
             .limitUnknown(
               optimizer: start.optimizer.phrase,
               reason:
-                "it depends on the second moments, which exist after the first step; try --at")
+                start.optimizer.name == "adam"
+                ? "it depends on the second moments, which exist after the first step; try --at"
+                : "it depends on what its steps are divided by, which exists after the first; try "
+                  + "--at")
           ] : [])
     }
     guard let rule = start.optimizer.stability else { return diverged }

@@ -41,9 +41,16 @@ extension Measurements {
 
   private var limitNote: String? {
     guard facts.stabilityLimit == nil else { return nil }
+    if start.optimizer.stability == nil {
+      return "theory knows no stability limit of \(start.optimizer.phrase)"
+    }
     if start.optimizer.stability?.isPreconditioned == true {
       if start.preconditioner == nil {
-        return "Adam's limit depends on its second moments: run at least one step first with --at N"
+        // Adam is what most people ask about: in its own words.
+        return start.optimizer.name == "adam"
+          ? "Adam's limit depends on its second moments: run at least one step first with --at N"
+          : "the limit of \(start.optimizer.phrase) depends on what it divides its steps by: run at "
+            + "least one step first with --at N"
       }
       if survey.largest > survey.zeroThreshold {
         return "the limit of \(start.optimizer.phrase) was not measured: "

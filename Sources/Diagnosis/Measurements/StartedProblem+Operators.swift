@@ -60,7 +60,7 @@ extension StartedProblem {
   /// its steps by.
   func preconditionedBound(_ map: CurvatureMap<Scalar>) throws -> Double? {
     guard let preconditioner, optimizer.stability?.isPreconditioned == true,
-      budget.affords("Adam's stability limit", products: 30, share: 0.3)
+      budget.affords("the optimizer's stability limit", products: 30, share: 0.3)
     else { return nil }
     let factor = try DiagonalPreconditioner<Scalar>(
       preconditioner, relativeFloor: .leastNormalMagnitude)

@@ -28,7 +28,8 @@ public struct Adagrad: Optimizer {
 
   public init(epsilon: Double = 1e-10, rateDecay: Double = 0, initialSum: Double = 0) {
     precondition(epsilon > 0, "epsilon \(epsilon) is not above 0")
-    precondition(rateDecay >= 0 && initialSum >= 0, "Adagrad's decay and first sum are not negative")
+    precondition(
+      rateDecay >= 0 && initialSum >= 0, "Adagrad's decay and first sum are not negative")
     self.epsilon = epsilon
     self.rateDecay = rateDecay
     self.initialSum = initialSum

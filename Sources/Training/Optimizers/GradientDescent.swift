@@ -2,9 +2,9 @@ import TensorPrograms
 
 /// `x <- x - eta g`.
 public struct GradientDescent: Optimizer {
-  public static let entry = OptimizerEntry("gd", aliases: ["sgd"], formula: "x <- x - rate g") { _ in
-    GradientDescent()
-  }
+  public static let entry = OptimizerEntry(
+    "gd", aliases: ["sgd"], formula: "x <- x - rate g"
+  ) { _ in GradientDescent() }
 
   public let name = "gd"
   public let phrase = "gradient descent"

@@ -27,12 +27,12 @@ struct AdamMeans {
 
   /// `rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)`.
   func move(_ rate: Traced, _ m: Traced, _ v: Traced, count: Traced) -> Traced {
-    rate * (m / count.biasCorrection(beta1)) / root(v, count: count)
+    m * (rate / count.biasCorrection(beta1)) / root(v, count: count)
   }
 
-  /// `sqrt(v / (1 - b2^t)) + eps`.
+  /// `sqrt(v / (1 - b2^t)) + eps`, the corrections worked into single numbers first: each pass over a tensor costs.
   func root(_ v: Traced, count: Traced) -> Traced {
-    (v / count.biasCorrection(beta2)).sqrt() + epsilon
+    v.sqrt() * (1 / count.biasCorrection(beta2).sqrt()) + epsilon
   }
 
   /// What a step is divided by, `(1 - b1^t) (sqrt(v / (1 - b2^t)) + eps)`, after `step` steps.

@@ -7,7 +7,7 @@ import TensorPrograms
 /// `m <- b m + (1 - b) g`; of `u = b m / (1 - b^(t+1)) + (1 - b) g / (1 - b^t)` (Nesterov's; else
 /// `m / (1 - b^t)`) five steps of `X <- 3.4445 X - 4.7750 A X + 2.0315 A A X`, `A = X X'`, from
 /// `u / (|u|_F + eps)`; `x <- x - eta (s X + decay x)`, `s = sqrt(max(1, columns / rows))` for a weight that
-/// maps rows to columns, or `c sqrt(max(rows, columns))`.
+/// maps rows to columns, or `c sqrt(max(rows, columns))`. The rest has no Nesterov form, which optax's has.
 ///
 /// Reference: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024); the second
 /// scale: Liu et al., arXiv:2502.16982; corrections of the bias and defaults of `optax.contrib.muon`.

@@ -22,7 +22,8 @@ public struct Polyak: Optimizer {
   public let largest: Double
 
   public init(minimum: Double = 0, largest: Double = 1) {
-    precondition(minimum.isFinite && largest > 0, "Polyak's step needs a minimum and a bound above 0")
+    precondition(
+      minimum.isFinite && largest > 0, "Polyak's step needs a minimum and a bound above 0")
     self.minimum = minimum
     self.largest = largest
   }

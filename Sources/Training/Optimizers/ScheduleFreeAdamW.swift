@@ -75,7 +75,7 @@ public struct ScheduleFreeAdamW: Optimizer {
       var direction = own.gradient / means.root(v, count: step.step)
       if own.decay != 0 { direction = direction + points[index] * own.decay }
       let z = own.state[0] - own.rate * direction
-      return (own.value * (1 - share) + z * share, [z, v])
+      return (own.value + (z - own.value) * share, [z, v])
     }
     return OptimizerUpdate(parameters: moved.parameters, state: moved.state + [sum, largest])
   }

@@ -53,7 +53,8 @@ public struct Sophia: Optimizer {
   ) {
     precondition(0 <= beta1 && beta1 < 1, "beta1 \(beta1) is outside of [0, 1)")
     precondition(0 <= beta2 && beta2 < 1, "beta2 \(beta2) is outside of [0, 1)")
-    precondition(rho > 0 && epsilon > 0 && every >= 1 && decay >= 0, "Sophia's numbers are positive")
+    precondition(
+      rho > 0 && epsilon > 0 && every >= 1 && decay >= 0, "Sophia's numbers are not negative")
     self.estimate = estimate
     self.beta1 = beta1
     self.beta2 = beta2

@@ -32,7 +32,8 @@ final class DiagonalProbing<Scalar: LinearMapScalar> {
     if case .gaussNewton = probe {
       guard let objective = loss.objective, objective.holdsAllSamples else {
         throw TrainingError.noProbe(
-          loss.objective == nil ? "it is no tensor program" : "other parties hold samples of it too")
+          loss.objective == nil ? "it is no tensor program" : "other parties hold samples of it too"
+        )
       }
       do { _ = try objective.sampledWeight(samples: 1) } catch let error as CurvatureError {
         throw TrainingError.noProbe("\(error)".split(separator: ";").first.map(String.init) ?? "")
@@ -72,7 +73,8 @@ final class DiagonalProbing<Scalar: LinearMapScalar> {
 
   /// A probe over the samples of all pieces.
   func fill(
-    at position: UnsafePointer<Scalar>, step: Int, _ pieces: [Piece], of objective: Objective<Scalar>
+    at position: UnsafePointer<Scalar>, step: Int, _ pieces: [Piece],
+    of objective: Objective<Scalar>
   ) throws {
     let total = pieces.reduce(0) { $0 + $1.count }
     let point = memory.views(of: UnsafeMutablePointer(mutating: position)).arguments
@@ -126,7 +128,8 @@ final class DiagonalProbing<Scalar: LinearMapScalar> {
   }
 
   private func mixed(_ step: Int, _ piece: UInt64) -> UInt64 {
-    seed ^ UInt64(bitPattern: Int64(step)) &* 0x9FB2_1C65_1E98_DF25 ^ piece &* 0xD6E8_FEB8_6659_FD93
+    seed ^ UInt64(bitPattern: Int64(step)) &* 0x9FB2_1C65_1E98_DF25
+      ^ piece &* 0xD6E8_FEB8_6659_FD93
   }
 
   private func signs(_ step: Int) -> [Scalar] {

@@ -37,15 +37,18 @@ extension PreparedSteps {
     let pieces = PiecewiseGradient(
       objective, memory, size: (batches.size - 1) / traced.rules.accumulation + 1)
     var order = BatchOrder(sampleCount: objective.sampleCount, batches)
-    return try twoRuns(objective.executor, traced, point, memory, before: { copy, step in
-      pieces.choose(order.samples(of: step))
-      guard let probing else { return }
-      probing.clear()
-      if probing.isDue(step) {
-        try probing.fill(
-          at: memory.copies[copy], step: step, pieces.all(), of: objective)
+    return try twoRuns(
+      objective.executor, traced, point, memory,
+      before: { copy, step in
+        pieces.choose(order.samples(of: step))
+        guard let probing else { return }
+        probing.clear()
+        if probing.isDue(step) {
+          try probing.fill(
+            at: memory.copies[copy], step: step, pieces.all(), of: objective)
+        }
       }
-    }) { position, _, gradient in
+    ) { position, _, gradient in
       try pieces.valueAndGradient(at: position, into: gradient)
     }
   }
