@@ -111,6 +111,53 @@ import Training
     )
   }
 
+  /// A step that is interrupted leaves the run as it was, to be taken again.
+  @Test(arguments: ["newton-cg", "levenberg-marquardt", "nystrom-newton-cg"])
+  func interruptedSteps(_ name: String) throws {
+    let switched = Switch()
+    let problem = try #require(MoreGarbowHillstrom.named("osborne-1"))
+    let loss = try Objective<Double>(
+      problem.definition, data: [], executor: ReferenceExecutor(),
+      context: RunContext(isCancelled: { switched.isOn }))
+    let method = try MethodCatalogue.entry(name).make()
+    let run = try method.start(loss, from: problem.start)
+    let whole = try method.start(objective("osborne-1"), from: problem.start)
+    for _ in 0..<5 {
+      try run.step()
+      try whole.step()
+    }
+    switched.isOn = true
+    #expect(throws: CancellationError.self) { try run.step() }
+    #expect(run.trainingState == whole.trainingState && run.stepCount == 5)
+    switched.isOn = false
+    for _ in 0..<5 {
+      try run.step()
+      try whole.step()
+    }
+    #expect(run.trainingState == whole.trainingState)
+  }
+
+  private final class Switch: @unchecked Sendable {
+    private let lock = NSLock()
+    private var value = false
+
+    var isOn: Bool {
+      get { lock.withLock { value } }
+      set { lock.withLock { value = newValue } }
+    }
+  }
+
+  @Test func hyperparametersBeyondTheirRange() {
+    for (name, values) in [
+      ("lbfgs", ["pairs": 1e300]), ("lbfgs", ["pairs": 0]), ("lbfgs", ["curvature": 1]),
+      ("newton-cg", ["iterations": .infinity]), ("newton-cg", ["radius": 0]),
+      ("levenberg-marquardt", ["dense": 1e300]), ("nystrom-newton-cg", ["seed": 1e300]),
+      ("bfgs", ["tolerance": .nan]), ("ssbroyden", ["decrease": 0.5]),
+    ] {
+      #expect(throws: CatalogueError.self) { try MethodCatalogue.entry(name).make(values) }
+    }
+  }
+
   @Test func catalogue() throws {
     let names = MethodCatalogue.all.map(\.name)
     #expect(Set(names).count == names.count && names.contains(MethodCatalogue.standard))

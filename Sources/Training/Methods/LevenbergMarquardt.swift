@@ -31,7 +31,8 @@ public struct LevenbergMarquardt: IterativeMethod {
     formula: "x += d, (G + lambda I) d = -g with the Gauss-Newton matrix G; lambda by the gain",
     hyperparameters: [
       Hyperparameter("damping", 1e-3, .above(0), "at the start, as a share of the matrix's size"),
-      Hyperparameter("dense", 300, .atLeast(0), "parameters up to which the matrix is written out"),
+      Hyperparameter(
+        "dense", 300, .from(0, to: 1e5), "parameters up to which the matrix is written out"),
       .tolerance,
     ]
   ) {

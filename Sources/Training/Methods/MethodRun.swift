@@ -210,7 +210,10 @@ final class MethodRun<Scalar: LinearMapScalar>: TrainingSteps {
     var report = StepReport(loss: now.loss, gradientNorm: now.gradientNorm)
     if ending == nil { ending = endingAtOnce }
     if ending == nil {
-      ending = try engine.step(from: &now, on: problem, rate: rate)
+      // On a copy, so that a step which is interrupted has not happened.
+      var moved = engine
+      ending = try moved.step(from: &now, on: problem, rate: rate)
+      engine = moved
       stepCount += 1
       if ending == nil, progress.isOver(at: now) { ending = .idle(now, steps: Progress.patience) }
     }
