@@ -20,12 +20,12 @@ import Training
     let loss: Objective<Scalar> = try objective(problem)
     let whole = try method.start(loss, from: start)
     var part = try method.start(loss, from: start)
+    let fresh: Objective<Scalar> = try objective(problem)
     for step in 0..<30 {
       let state = part.trainingState
       let read = try JSONDecoder().decode(
         TrainingState<Scalar>.self, from: JSONEncoder().encode(state))
       #expect(read == state)
-      let fresh: Objective<Scalar> = try objective(problem)
       part = try MethodCatalogue.entry(read.optimizer).make(read.hyperparameters)
         .resume(read, of: fresh)
       #expect(part.trainingState == state && part.stepCount == whole.stepCount)
