@@ -189,12 +189,15 @@ def nystrom_newton(problem, steps, rank=3, damping=1e-4, period=4, residual=1e-3
     return path
 
 
+# Problems along which a change of the start in its last place does not grow beyond 1e-11: on others (biggs-exp6,
+# chebyquad, rosenbrock under SSBroyden) two programs that round differently part, whatever they compute.
 RUNS = [
-    ("ssbroyden", ssbroyden, ["broyden-tridiagonal", "bard", "chebyquad", "helical-valley"]),
+    ("ssbroyden", ssbroyden,
+     ["broyden-tridiagonal", "helical-valley", "beale", "broyden-banded"]),
     ("levenberg-marquardt", levenberg_marquardt,
-     ["kowalik-osborne", "helical-valley", "bard", "biggs-exp6"]),
+     ["kowalik-osborne", "helical-valley", "bard", "rosenbrock", "broyden-tridiagonal"]),
     ("nystrom-newton-cg", nystrom_newton,
-     ["variably-dimensioned", "penalty-1", "discrete-integral-equation"]),
+     ["penalty-1", "powell-singular", "rosenbrock", "discrete-integral-equation", "broyden-banded"]),
 ]
 
 
@@ -214,4 +217,5 @@ def main():
     print("]")
 
 
-main()
+if __name__ == "__main__":
+    main()

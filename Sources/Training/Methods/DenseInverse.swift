@@ -43,15 +43,17 @@ struct DenseInverse {
     let n = dimension
     entries.withUnsafeMutableBufferPointer { h in
       for column in 0..<n {
-        for row in 0...column {
-          var entry = scale * h[column * n + row]
-          for term in terms {
-            entry +=
-              0.5 * term.factor * (term.u[row] * term.w[column] + term.u[column] * term.w[row])
-          }
-          h[column * n + row] = entry
-          h[row * n + column] = entry
+        let rows = column + 1
+        let h = h.baseAddress! + column * n
+        Double.scal(rows, scale, h)
+        for term in terms {
+          // The half above the diagonal, of both orders of the product.
+          Double.axpy(rows, 0.5 * term.factor * term.w[column], term.u, h)
+          Double.axpy(rows, 0.5 * term.factor * term.u[column], term.w, h)
         }
+      }
+      for column in 0..<n {
+        for row in 0..<column { h[row * n + column] = h[column * n + row] }
       }
     }
   }

@@ -31,7 +31,8 @@ public struct LevenbergMarquardt: IterativeMethod {
     formula: "x += d, (G + lambda I) d = -g with the Gauss-Newton matrix G; lambda by the gain",
     hyperparameters: [
       Hyperparameter("damping", 1e-3, .above(0), "at the start, as a share of the matrix's size"),
-      Hyperparameter("dense", 300, .atLeast(0), "parameters up to which the matrix is written out"),
+      Hyperparameter(
+        "dense", 300, .from(0, to: 1e5), "parameters up to which the matrix is written out"),
       .tolerance,
     ]
   ) {
@@ -106,8 +107,7 @@ private struct DampedEngine<Scalar: LinearMapScalar>: MethodEngine {
     } catch  where error.isNonFinite {
       return .nonFiniteCurvature(now)
     }
-    let size = Scalar.nrm2(n, now.point)
-    var hasSeenFinite = false
+    var failure: SearchFailure?
     while true {
       let direction: [Scalar]?
       do {
@@ -119,15 +119,17 @@ private struct DampedEngine<Scalar: LinearMapScalar>: MethodEngine {
         let length = Scalar.nrm2(n, direction)
         // By the model: (lambda d'd - g'd) / 2.
         let foretold = (damping * length * length - Scalar.dot(n, now.gradient, direction)) / 2
-        let trial = try problem.evaluate(now.point(1, along: direction))
-        let decrease = now.loss - trial.loss
+        let point = now.point(1, along: direction)
+        guard point != now.point else { return .failed(failure ?? .rounding, now) }
+        let trial = try problem.evaluate(point)
+        if trial.loss == -.infinity {
+          return .failed(.unbounded(loss: trial.loss, distance: length), now)
+        }
         if trial.isFinite {
-          hasSeenFinite = true
-          let isNoise = foretold <= now.noise && abs(decrease) <= now.noise
-          if isNoise {
-            guard trial.gradientNorm < now.gradientNorm else { return .rounding(now) }
-            now = trial
-            return nil
+          let (decrease, isBlurred) = now.decrease(to: trial, along: direction, foretold: foretold)
+          failure = isBlurred ? .rounding : .stalled
+          if now.isBelowRounding(foretold), isBlurred, trial.gradientNorm >= now.gradientNorm {
+            return .rounding(now)
           }
           let gain = decrease / foretold
           if gain > 0 {
@@ -137,14 +139,13 @@ private struct DampedEngine<Scalar: LinearMapScalar>: MethodEngine {
             now = trial
             return nil
           }
-        }
-        if length <= Double(Scalar.ulpOfOne) * max(size, Double(Scalar.leastNormalMagnitude)) {
-          return .failed(hasSeenFinite ? LineSearch<Scalar>.Failure.stalled : .nonFinite, now)
+        } else {
+          failure = failure ?? .nonFinite
         }
       }
       damping *= growth
       growth *= 2
-      guard damping.isFinite else { return .failed(LineSearch<Scalar>.Failure.stalled, now) }
+      guard damping.isFinite else { return .failed(failure ?? .rounding, now) }
     }
   }
 

@@ -13,15 +13,9 @@ import LinearMaps
 /// Transactions on Mathematical Software 20 (1994); Hager and Zhang, "A new conjugate gradient method with
 /// guaranteed descent and an efficient line search", SIAM J. Optimization 16 (2005), section 4.
 struct LineSearch<Scalar: LinearMapScalar> {
-  /// Why no step was found.
-  enum Failure: Equatable {
-    case rounding, stalled, nonFinite
-    case unbounded(loss: Double, distance: Double)
-  }
-
   enum Outcome {
     case found(Evaluation<Scalar>, step: Double)
-    case failed(Failure)
+    case failed(SearchFailure)
   }
 
   let decrease: Double
@@ -36,6 +30,12 @@ struct LineSearch<Scalar: LinearMapScalar> {
     if curvature == 0, let found = try line.searchExactly(first) { return found }
     return try line.search(first)
   }
+}
+
+/// Why no step was found.
+enum SearchFailure: Equatable {
+  case rounding, stalled, nonFinite
+  case unbounded(loss: Double, distance: Double)
 }
 
 /// One search under way.
@@ -79,15 +79,18 @@ private struct SearchedLine<Scalar: LinearMapScalar> {
     current = origin
   }
 
-  /// The sample at a step, or nil where it is not finite.
+  /// The sample at a step, or nil where it is not finite or the step moves nothing.
   mutating func sample(_ step: Double) throws -> Sample? {
-    current = try problem.evaluate(origin.point(step, along: direction))
+    let point = origin.point(step, along: direction)
+    guard point != origin.point else { return nil }
+    current = try problem.evaluate(point)
     guard current.isFinite else {
       ceiling = min(ceiling, step)
       return nil
     }
     let sample = Sample(
-      step: step, value: current.loss, slope: Scalar.dot(direction.count, current.gradient, direction))
+      step: step, value: current.loss,
+      slope: Scalar.dot(direction.count, current.gradient, direction))
     samples.append(sample)
     if isLower(sample), sample.value < lowest?.sample.value ?? origin.loss {
       lowest = (current, sample)
@@ -162,6 +165,10 @@ private struct SearchedLine<Scalar: LinearMapScalar> {
     if let lowest, lowest.sample.value < origin.loss - origin.noise {
       return .found(lowest.at, step: lowest.sample.step)
     }
+    // Not finite down to the least step.
+    if ceiling.isFinite, !samples.dropFirst().contains(where: { $0.step < ceiling }) {
+      return .failed(.nonFinite)
+    }
     return try searchBySlopes()
   }
 
@@ -184,20 +191,30 @@ private struct SearchedLine<Scalar: LinearMapScalar> {
         step = min(4 * left.step, 0.5 * (left.step + ceiling), farthest)
         if step <= left.step { break }
       }
-      guard let trial = try sample(step) else { continue }
+      guard let trial = try sample(step) else {
+        right = Sample(step: step, value: .infinity, slope: 0)
+        continue
+      }
       if isAccepted(trial) { return .found(current, step: step) }
-      if trial.slope < 0, trial.value <= origin.loss + origin.noise { left = trial } else { right = trial }
+      if trial.slope < 0, trial.value <= origin.loss + origin.noise {
+        left = trial
+      } else {
+        right = trial
+      }
     }
     if let lowest { return .found(lowest.at, step: lowest.sample.step) }
     return .failed(failure)
   }
 
-  /// Why nothing was found: the nearest trial that is higher than rounding allows, although the slope still
-  /// points down there, says that the gradient does not fit.
-  private var failure: LineSearch<Scalar>.Failure {
-    guard samples.count > 1 else { return .nonFinite }
-    let higher = samples.filter { $0.value > origin.loss + origin.noise }.min { $0.step < $1.step }
-    return higher.map { $0.slope < 0 } ?? false ? .stalled : .rounding
+  /// Why nothing was found. A trial where the slope is about that of the origin and the loss is not about what
+  /// both slopes make of it, by more than rounding, says that the gradient does not fit the loss.
+  private var failure: SearchFailure {
+    let isWrong = samples.dropFirst().contains { sample in
+      let expected = origin.loss + sample.step * (slope + sample.slope) / 2
+      return (0.5...2).contains(sample.slope / slope)
+        && sample.value - expected > max(origin.noise, -0.5 * sample.step * slope)
+    }
+    return isWrong ? .stalled : .rounding
   }
 
   /// Secants of the slope from a first trial; nil where the line bends down, for the other search.
@@ -208,7 +225,9 @@ private struct SearchedLine<Scalar: LinearMapScalar> {
     var lastPoint = current
     for _ in 0..<10 {
       let floor = Double(Scalar.ulpOfOne) * Scalar.nrm2(n, lastPoint.gradient) * length
-      if abs(last.slope) <= max(1e-12 * -slope, 4 * floor) { return .found(lastPoint, step: last.step) }
+      if abs(last.slope) <= max(1e-12 * -slope, 4 * floor) {
+        return .found(lastPoint, step: last.step)
+      }
       let bend = (last.slope - before.slope) / (last.step - before.step)
       guard bend > 0 else { return nil }
       let step = last.step - last.slope / bend

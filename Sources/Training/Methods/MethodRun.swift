@@ -11,8 +11,26 @@ struct Evaluation<Scalar: LinearMapScalar> {
   var largestEntry: Double { gradient.reduce(0) { max($0, Double(abs($1))) } }
   var isFinite: Bool { loss.isFinite && Scalar.firstNonFinite(gradient.count, gradient) == nil }
 
-  /// What a difference of losses here may be for rounding alone: ten units in the last place.
-  var noise: Double { 10 * Double(Scalar.ulpOfOne) * abs(loss) }
+  /// What a difference of losses here may be for rounding alone. A loss is mostly a sum of squares of small
+  /// differences of large numbers, whose rounding is far above its own last place: ten thousand units of it are
+  /// allowed for, at most 1e-4 of the loss.
+  var noise: Double { min(1e4 * Double(Scalar.ulpOfOne), 1e-4) * abs(loss) }
+
+  /// The decrease of the loss over a step to another point. Where it is lost in rounding, as is the one
+  /// foretold, it is taken from the slopes at both ends, which is exact for a quadratic.
+  func decrease(
+    to trial: Evaluation, along step: [Scalar], foretold: Double
+  ) -> (value: Double, isBlurred: Bool) {
+    let difference = loss - trial.loss
+    guard foretold <= noise, abs(difference) <= noise else { return (difference, false) }
+    let n = step.count
+    return (-(Scalar.dot(n, gradient, step) + Scalar.dot(n, trial.gradient, step)) / 2, true)
+  }
+
+  /// Whether a decrease is too small for the arithmetic even in the slopes.
+  func isBelowRounding(_ decrease: Double) -> Bool {
+    decrease <= 1e-3 * Double(Scalar.ulpOfOne) * abs(loss)
+  }
 
   /// `x + t d`.
   func point(_ t: Double, along direction: [Scalar]) -> [Scalar] {
@@ -108,6 +126,7 @@ final class MethodRun<Scalar: LinearMapScalar>: TrainingSteps {
   /// Whether loss and gradient of the point are known.
   private var isEvaluated = false
   private var ending: StepEnding?
+  private var progress = Progress()
   var rate = 1.0
   private(set) var stepCount = 0
 
@@ -151,10 +170,10 @@ final class MethodRun<Scalar: LinearMapScalar>: TrainingSteps {
     stepCount = state.stepCount
     let isEvaluated = state.numbers.first == 1
     let count = isEvaluated ? n : 0
-    guard state.numbers.count >= 2, state.state.count >= count,
+    guard state.numbers.count >= 5, state.state.count >= count,
       try self.engine.restore(
         MethodMemory(
-          vectors: Array(state.state.dropFirst(count)), numbers: Array(state.numbers.dropFirst(2))),
+          vectors: Array(state.state.dropFirst(count)), numbers: Array(state.numbers.dropFirst(5))),
         on: problem)
     else {
       throw TrainingError.wrongState(
@@ -162,6 +181,8 @@ final class MethodRun<Scalar: LinearMapScalar>: TrainingSteps {
           + "\(method.name)")
     }
     self.isEvaluated = isEvaluated
+    progress = Progress(
+      loss: state.numbers[2], gradientNorm: state.numbers[3], idleSteps: state.numbers[4])
     if isEvaluated {
       now.loss = state.numbers[1]
       now.gradient = Array(state.state.prefix(n))
@@ -174,7 +195,8 @@ final class MethodRun<Scalar: LinearMapScalar>: TrainingSteps {
       optimizer: method.name, hyperparameters: method.hyperparameters, rate: rate,
       stepCount: stepCount, samples: .all, parameters: now.point,
       state: (isEvaluated ? now.gradient : []) + memory.vectors,
-      numbers: (isEvaluated ? [1, now.loss] : [0, 0]) + memory.numbers)
+      numbers: (isEvaluated ? [1, now.loss] : [0, 0])
+        + [progress.loss, progress.gradientNorm, progress.idleSteps] + memory.numbers)
   }
 
   @discardableResult
@@ -188,13 +210,43 @@ final class MethodRun<Scalar: LinearMapScalar>: TrainingSteps {
     var report = StepReport(loss: now.loss, gradientNorm: now.gradientNorm)
     if ending == nil { ending = endingAtOnce }
     if ending == nil {
-      ending = try engine.step(from: &now, on: problem, rate: rate)
+      // On a copy, so that a step which is interrupted has not happened.
+      var moved = engine
+      ending = try moved.step(from: &now, on: problem, rate: rate)
+      engine = moved
       stepCount += 1
+      if ending == nil, progress.isOver(at: now) { ending = .idle(now, steps: Progress.patience) }
     }
     report.gradients = problem.gradients
     report.products = problem.products
     report.ending = ending
     return report
+  }
+
+  /// What was reached so far, to tell when rounding lets nothing more happen.
+  private struct Progress {
+    static var patience: Int { 20 }
+
+    /// The lowest, each until the last step that brought more than rounding.
+    var loss = Double.infinity
+    var gradientNorm = Double.infinity
+    var idleSteps = 0.0
+
+    /// Whether for so many steps neither the loss has fallen by more than ten units in its last place nor the
+    /// gradient's norm by a tenth.
+    mutating func isOver(at now: Evaluation<Scalar>) -> Bool {
+      let norm = now.gradientNorm
+      if now.loss < loss - 10 * Double(Scalar.ulpOfOne) * abs(loss) || norm < 0.9 * gradientNorm
+        || loss == .infinity
+      {
+        idleSteps = 0
+        loss = min(loss, now.loss)
+        gradientNorm = min(gradientNorm, norm)
+      } else {
+        idleSteps += 1
+      }
+      return idleSteps >= Double(Self.patience)
+    }
   }
 
   /// The end that the point itself is.

@@ -43,11 +43,11 @@ public struct NystromNewtonCG: IterativeMethod {
     formula: "x += t d, (H + mu I) d = -g by conjugate gradients with a Nystrom preconditioner",
     hyperparameters: [
       Hyperparameter("damping", 1e-4, .above(0), "mu, in the units of the curvature"),
-      Hyperparameter("rank", 60, .atLeast(1), "columns of the preconditioner's sketch"),
-      Hyperparameter("period", 20, .atLeast(1), "steps from one preconditioner to the next"),
+      Hyperparameter("rank", 60, .from(1, to: 1e6), "columns of the preconditioner's sketch"),
+      Hyperparameter("period", 20, .from(1, to: 1e9), "steps from one preconditioner to the next"),
       Hyperparameter("residual", 1e-3, .between(0, 1), "relative residual of a step's system"),
-      Hyperparameter("iterations", 1000, .atLeast(1), "products of a step at most"),
-      Hyperparameter("seed", 0, .atLeast(0), "of the sketch"),
+      Hyperparameter("iterations", 1000, .from(1, to: 1e9), "products of a step at most"),
+      Hyperparameter("seed", 0, .from(0, to: 0x1p53), "of the sketch"),
       .tolerance,
     ]
   ) {
@@ -142,21 +142,19 @@ private struct NystromEngine<Scalar: LinearMapScalar>: MethodEngine {
       return .nonFiniteCurvature(now)
     }
     let n = now.point.count
-    var direction = solved.solution
-    if !(Scalar.dot(n, direction, now.gradient) < 0), let curved = solved.negativeCurvature {
+    if let next = try backtrack(from: now, along: solved.solution, first: rate, problem) {
+      now = next
+      return nil
+    }
+    var direction = now.gradient.map { -$0 }
+    var first = min(1, 1 / now.gradientNorm)
+    if let curved = solved.negativeCurvature, Scalar.nrm2(n, solved.solution) == 0 {
       let isUp = Scalar.dot(n, curved.direction, now.gradient) > 0
       direction = curved.direction.map { isUp ? -$0 : $0 }
-    }
-    for direction in [direction, now.gradient.map { -$0 }] {
-      if let next = try backtrack(from: now, along: direction, first: rate, problem) {
-        now = next
-        return nil
-      }
+      first = 1
     }
     let search = LineSearch<Scalar>(decrease: 1e-4, curvature: 0.9)
-    switch try search.run(
-      from: now, along: now.gradient.map { -$0 }, first: min(1, 1 / now.gradientNorm), on: problem)
-    {
+    switch try search.run(from: now, along: direction, first: rate * first, on: problem) {
     case .found(let next, _):
       now = next
       return nil
@@ -164,8 +162,8 @@ private struct NystromEngine<Scalar: LinearMapScalar>: MethodEngine {
     }
   }
 
-  /// Halves the step until `f(x + t d) <= f(x) + 0.1 t g'd`, or until the gradient is smaller where the loss
-  /// differs by rounding alone.
+  /// Halves the step until `f(x + t d) <= f(x) + 0.1 t g'd`, or until that is below rounding: then a smaller
+  /// gradient is all that can be asked for.
   private func backtrack(
     from now: Evaluation<Scalar>, along direction: [Scalar], first: Double,
     _ problem: CountedLoss<Scalar>
@@ -176,10 +174,12 @@ private struct NystromEngine<Scalar: LinearMapScalar>: MethodEngine {
     for _ in 0..<30 {
       let trial = try problem.evaluate(now.point(step, along: direction))
       if trial.isFinite {
-        if trial.loss <= now.loss + 0.1 * step * slope, trial.loss < now.loss { return trial }
-        if abs(trial.loss - now.loss) <= now.noise {
+        let (decrease, isBlurred) = now.decrease(
+          to: trial, along: direction.map { Scalar(step) * $0 }, foretold: -step * slope)
+        if isBlurred, now.isBelowRounding(-step * slope) {
           return trial.gradientNorm < now.gradientNorm ? trial : nil
         }
+        if decrease >= -0.1 * step * slope { return trial }
       }
       step /= 2
     }

@@ -35,7 +35,8 @@ extension StepEnding {
       return StepEnding(
         .converged,
         "The gradient is zero at \(isStart ? "the start" : "this point"): it is a minimum, a saddle or a "
-          + "maximum, which only the curvature tells; if it is no minimum, start a little beside it.")
+          + "maximum, which only the curvature tells; if it is no minimum, start a little beside it."
+      )
     }
     return StepEnding(
       .converged,
@@ -44,7 +45,7 @@ extension StepEnding {
   }
 
   static func failed<Scalar>(
-    _ failure: LineSearch<Scalar>.Failure, _ now: Evaluation<Scalar>
+    _ failure: SearchFailure, _ now: Evaluation<Scalar>
   ) -> StepEnding {
     let precision = Scalar.precisionName
     let norm = Wording.short(now.gradientNorm)
@@ -64,11 +65,12 @@ extension StepEnding {
           + "defined in \(precision); use float64 or start elsewhere.")
     case .unbounded(let loss, let distance):
       let reached =
-        loss == -.infinity ? "minus infinity" : "\(Wording.short(loss)) at a distance of \(Wording.short(distance))"
+        loss == -.infinity
+        ? "minus infinity" : "\(Wording.short(loss)) at a distance of \(Wording.short(distance))"
       return StepEnding(
         .unbounded,
-        "The loss still falls along the direction where the search ends, to \(reached): it seems to have "
-          + "no minimum; add a penalty, or check its sign.")
+        "The loss still falls where the search ends, to \(reached): it seems to have no minimum; add a "
+          + "penalty, or check its sign.")
     }
   }
 
@@ -79,13 +81,23 @@ extension StepEnding {
         + "or a method that takes gradients alone, as lbfgs.")
   }
 
+  static func idle<Scalar>(_ now: Evaluation<Scalar>, steps: Int) -> StepEnding {
+    StepEnding(
+      .rounding,
+      "In the last \(steps) steps neither the loss, \(Wording.short(now.loss)), has fallen by more than its "
+        + "rounding in \(Scalar.precisionName), nor its gradient, of norm "
+        + "\(Wording.short(now.gradientNorm)), by a tenth: " + more(Scalar.self))
+  }
+
+  private static func more<Scalar: LinearMapScalar>(_ type: Scalar.Type) -> String {
+    type == Float.self ? "go on in float64." : "in float64 there is no more to be had this way."
+  }
+
   static func rounding<Scalar>(_ now: Evaluation<Scalar>) -> StepEnding {
-    let advice =
-      Scalar.self == Float.self
-      ? "go on in float64." : "in float64 there is no more to be had this way."
-    return StepEnding(
+    StepEnding(
       .rounding,
       "The decrease still to be had is below the rounding of the loss in \(Scalar.precisionName), "
-        + "\(Wording.short(now.loss)) with a gradient of norm \(Wording.short(now.gradientNorm)): " + advice)
+        + "\(Wording.short(now.loss)) with a gradient of norm \(Wording.short(now.gradientNorm)): "
+        + more(Scalar.self))
   }
 }

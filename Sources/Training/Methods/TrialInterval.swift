@@ -80,7 +80,8 @@ struct TrialInterval {
     let scale = max(abs(theta), abs(a.slope), abs(b.slope))
     guard scale > 0 else { return (theta, 0) }
     let root =
-      scale * max(0, (theta / scale) * (theta / scale) - a.slope / scale * (b.slope / scale))
+      scale
+      * max(0, (theta / scale) * (theta / scale) - a.slope / scale * (b.slope / scale))
       .squareRoot()
     return (theta, b.step < a.step ? -root : root)
   }

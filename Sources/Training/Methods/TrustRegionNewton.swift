@@ -28,7 +28,7 @@ public struct TrustRegionNewton: IterativeMethod {
     "newton-cg", formula: "x += p, p by conjugate gradients for H p = -g within a trust region",
     hyperparameters: [
       Hyperparameter("radius", 1, .above(0), "of the trust region at the start"),
-      Hyperparameter("iterations", 250, .atLeast(1), "products of a step at most"),
+      Hyperparameter("iterations", 250, .from(1, to: 1e9), "products of a step at most"),
       .tolerance,
     ]
   ) {
@@ -84,7 +84,7 @@ private struct TrustRegionEngine<Scalar: LinearMapScalar>: MethodEngine {
       hessian, gradient: now.gradient, tolerance: min(0.5, norm.squareRoot()) * norm,
       maxIterations: iterations)
     let size = Scalar.nrm2(now.point.count, now.point)
-    var hasSeenFinite = false
+    var failure: SearchFailure?
     while true {
       let cut: SteihaugPath<CountedProducts<Scalar>>.Cut
       do {
@@ -93,19 +93,18 @@ private struct TrustRegionEngine<Scalar: LinearMapScalar>: MethodEngine {
         return .nonFiniteCurvature(now)
       }
       let length = Scalar.nrm2(cut.step.count, cut.step)
-      let trial = try problem.evaluate(now.point(1, along: cut.step))
+      let point = now.point(1, along: cut.step)
+      guard point != now.point else { return .failed(failure ?? .rounding, now) }
+      let trial = try problem.evaluate(point)
       if trial.loss == -.infinity {
-        return .failed(LineSearch<Scalar>.Failure.unbounded(loss: trial.loss, distance: length), now)
+        return .failed(.unbounded(loss: trial.loss, distance: length), now)
       }
-      let decrease = now.loss - trial.loss
       if trial.isFinite {
-        hasSeenFinite = true
-        // Where both decreases are rounding, a smaller gradient is all that can be asked for.
-        let isNoise = cut.decrease <= now.noise && abs(decrease) <= now.noise
-        if isNoise {
-          guard trial.gradientNorm < norm else { return .rounding(now) }
-          now = trial
-          return nil
+        let (decrease, isBlurred) = now.decrease(
+          to: trial, along: cut.step, foretold: cut.decrease)
+        failure = isBlurred ? .rounding : .stalled
+        if now.isBelowRounding(cut.decrease), isBlurred, trial.gradientNorm >= norm {
+          return .rounding(now)
         }
         let ratio = decrease / cut.decrease
         if ratio < 0.25 {
@@ -114,16 +113,14 @@ private struct TrustRegionEngine<Scalar: LinearMapScalar>: MethodEngine {
           radius *= 2
         }
         if ratio > 0.1 {
-          let isEndless = radius > 1e10 * max(1, size)
+          let isEndless = radius > 1e10 && 4 * length > size
           now = trial
           return isEndless
-            ? .failed(LineSearch<Scalar>.Failure.unbounded(loss: trial.loss, distance: length), now) : nil
+            ? .failed(.unbounded(loss: trial.loss, distance: radius), now) : nil
         }
       } else {
+        failure = failure ?? .nonFinite
         radius = 0.25 * length / rate
-      }
-      if length <= Double(Scalar.ulpOfOne) * max(size, Double(Scalar.leastNormalMagnitude)) {
-        return .failed(hasSeenFinite ? LineSearch<Scalar>.Failure.stalled : .nonFinite, now)
       }
     }
   }

@@ -38,7 +38,8 @@ extension MoreGarbowHillstrom {
     .init("bard", [1, 1, 1]) { p in
       let u = count(15)
       let v = u.map { 16 - $0 }
-      return p.vector(bard) - (p[1] + p.vector(u) / (p.vector(v) * p[2] + p.vector(zip(u, v).map(min)) * p[3]))
+      return p.vector(bard)
+        - (p[1] + p.vector(u) / (p.vector(v) * p[2] + p.vector(zip(u, v).map(min)) * p[3]))
     },
     .init("gaussian", [0.4, 1, 0]) { p in
       let t = p.vector(count(15).map { (8 - $0) / 2 })

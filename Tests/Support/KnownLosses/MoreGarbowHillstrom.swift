@@ -50,7 +50,8 @@ public struct MoreGarbowHillstrom: Sendable {
     /// Row by row.
     func matrix(_ rows: [[Double]]) -> Traced {
       x.builder.constant(
-        Tensor(rows.flatMap { $0 }, type: TensorType(x.element, Shape([rows.count, rows[0].count])))
+        Tensor(
+          rows.flatMap { $0 }, type: TensorType(x.element, Shape([rows.count, rows[0].count])))
       )
     }
 
@@ -65,7 +66,9 @@ public struct MoreGarbowHillstrom: Sendable {
   }
 
   /// The numbers `first, first + 1, ...`.
-  static func count(_ n: Int, from first: Int = 1) -> [Double] { (0..<n).map { Double(first + $0) } }
+  static func count(_ n: Int, from first: Int = 1) -> [Double] {
+    (0..<n).map { Double(first + $0) }
+  }
 
   static func repeated(_ pattern: [Double], _ times: Int) -> [Double] {
     (0..<times).flatMap { _ in pattern }
