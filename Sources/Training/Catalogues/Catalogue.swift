@@ -30,16 +30,20 @@ public struct CatalogueEntry<Kind: Catalogue>: Sendable {
   public let name: String
   /// One line: the update of an optimizer, the rate of a schedule, what a tracker measures.
   public let formula: String
+  /// Where it comes from, for the tables of the documentation; nil for what needs no source.
+  public let source: String?
   public let hyperparameters: [Hyperparameter]
   private let maker: @Sendable (_ values: [String: Double]) -> Kind.Made
 
   /// - Parameter make: from one value per hyperparameter, each in its range.
   public init(
-    _ name: String, formula: String, hyperparameters: [Hyperparameter] = [],
+    _ name: String, formula: String, source: String? = nil,
+    hyperparameters: [Hyperparameter] = [],
     make: @escaping @Sendable (_ values: [String: Double]) -> Kind.Made
   ) {
     self.name = name
     self.formula = formula
+    self.source = source
     self.hyperparameters = hyperparameters
     maker = make
   }
