@@ -96,7 +96,8 @@ let package = Package(
       name: "TrainingTests",
       dependencies: [
         "Training", "Curvature", "OnnxBackend", "LinearMaps", "TensorPrograms", "KnownLosses",
-      ]),
+      ],
+      exclude: ["Fixtures"]),
     // The drawing in docs/architecture.md against this file and the sources.
     .testTarget(name: "ArchitectureTests"),
     .testTarget(name: "PresentationTests", dependencies: ["Presentation"]),

@@ -57,13 +57,14 @@ public struct ScheduleMoment: Sendable, Equatable {
   }
 }
 
-/// What a schedule wants to know of the loss, on the samples of the step, every so many steps.
+/// What a schedule wants to know of the loss every so many steps, on a fixed sample or on all samples; see
+/// `ScheduleMeasurer`.
 public enum ScheduleMeasurement: Sendable, Equatable {
   /// The largest eigenvalue of the Hessian, warm-started.
   case sharpness(every: Int)
   /// Slope `g'u` and curvature `u'Hu` along the direction `u` that the optimizer would step along.
   case directionalCurvature(every: Int)
-  /// The largest rate along that direction at which the loss is no higher than before the step.
+  /// The largest rate along that direction up to which the loss is no higher than before the step.
   case criticalRate(every: Int)
 
   public var period: Int {
@@ -73,8 +74,11 @@ public enum ScheduleMeasurement: Sendable, Equatable {
   }
 }
 
-/// What was measured for a schedule.
+/// What was measured for a schedule; NaN where the loss or a product was not finite.
 public enum ScheduleReading: Sendable, Equatable {
+  /// 2 over the largest stable rate: for gradient descent the largest eigenvalue of the Hessian; for an
+  /// optimizer with another limit, the curvature with which descent would have the same. Not above 0 where
+  /// nothing curves upwards.
   case sharpness(Double)
   case directionalCurvature(slope: Double, curvature: Double)
   case criticalRate(Double)
@@ -83,7 +87,24 @@ public enum ScheduleReading: Sendable, Equatable {
 /// The schedules that a person can name; command line, help, docs and JSON read this list.
 public enum ScheduleCatalogue: Catalogue {
   public static let kind = "schedule"
-  public static let all: [ScheduleEntry] = [Constant.entry]
+  public static let all: [ScheduleEntry] = [
+    Constant.entry,
+    StepDecay.entry,
+    Exponential.entry,
+    InverseTime.entry,
+    Polynomial.entry,
+    Cosine.entry,
+    WarmUpStableDecay.entry,
+    CosineRestarts.entry,
+    Cyclical.triangular,
+    Cyclical.triangular2,
+    Cyclical.expRange,
+    OneCycle.entry,
+    ReduceOnPlateau.entry,
+    SharpnessFollowing.entry,
+    CurvatureDynamicsAware.entry,
+    CriticalSharpness.entry,
+  ]
   public static let standard = Constant.entry.name
   public typealias Made = any Schedule
 }
