@@ -23,6 +23,7 @@ struct Measurements<Scalar: LinearMapScalar> {
   let sampling: SamplingError?
   let finiteMinimum: FiniteMinimum
   let courses = Courses()
+  let adamRate = AdamSearch<Scalar>.FoundRate()
 
   /// Why there are no measurements: a quantity that is not finite at the point.
   struct Broken: Error {

@@ -14,7 +14,8 @@ struct AdamAtTheBestRate: Remedy {
     let start = measured.start
     let search = AdamSearch(
       start.objective, from: start.point, steps: start.budget.trialSteps(100, trials: 40),
-      modes: measured.exactLoss(measured.survey), context: start.context)
+      modes: measured.exactLoss(measured.survey), context: start.context,
+      found: measured.adamRate)
     return Plan(
       kind, AdamSearch<Scalar>.phrase, .init(), slower: AdamSearch<Scalar>.slower
     ) { try search.run(on: $0) }

@@ -18,7 +18,7 @@ enum RemedyCatalogue {
   /// In the order in which they are planned; `RemedyTrials` tries them in that of their promise.
   static let all: [any Remedy] = [
     AsGiven(), SafeRate(), FastestRate(), StandardiseFeatures(), HeavyBall(), DiagonalScaling(),
-    AdamAtTheBestRate(),
+    AdamAtTheBestRate(), AdamWWithSchedule(), CyclicalRate(), FollowTheSharpness(),
     StandardiseTarget(), StandardiseInputs(), StandardiseAndAdam(), StandardiseAllAndAdam(),
   ]
 }

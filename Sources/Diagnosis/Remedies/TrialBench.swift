@@ -155,11 +155,12 @@ struct TrialBench<Scalar: LinearMapScalar> {
   /// allow. The first run that does not diverge counts, and where there is none, the first of all.
   func run(
     _ objective: any Loss<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
-    theory: Theory = Theory(), extraOperations: Double = 0, keepsEnd: Bool = false
+    theory: Theory = Theory(), extraOperations: Double = 0, keepsEnd: Bool = false,
+    form: TrialForm = TrialForm()
   ) throws -> Outcome {
     let first = try runOnce(
       objective, optimizer, rate: rate, from: start, theory: theory,
-      extraOperations: extraOperations, keepsEnd: keepsEnd)
+      extraOperations: extraOperations, keepsEnd: keepsEnd, form)
     var diverged = [rate]
     var steps = first.losses.count
     while first.isDiverged, diverged.count <= halvings, steps <= first.limit,
@@ -168,7 +169,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
       let next = diverged[diverged.count - 1] / 2
       var slower = try runOnce(
         objective, optimizer, rate: next, from: start, theory: theory,
-        extraOperations: extraOperations, keepsEnd: keepsEnd)
+        extraOperations: extraOperations, keepsEnd: keepsEnd, form)
       if !slower.isDiverged, !slower.wasCancelled {
         slower.chosenRate = next
         slower.divergedRates = diverged
@@ -191,10 +192,10 @@ struct TrialBench<Scalar: LinearMapScalar> {
 
   private func runOnce(
     _ objective: any Loss<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
-    theory: Theory, extraOperations: Double, keepsEnd: Bool
+    theory: Theory, extraOperations: Double, keepsEnd: Bool, _ form: TrialForm
   ) throws -> Outcome {
     let spent = objective.operations
-    let run = try TrainingRun(objective, optimizer, rate: rate, from: start)
+    let run = try TrainingRun(objective, optimizer, rate: rate, from: start, rules: form.rules)
     var losses: [Double] = []
     var relativeGap: Double?
     // The first step since which the gap has been within the tolerance.
@@ -220,9 +221,13 @@ struct TrialBench<Scalar: LinearMapScalar> {
     func exactGap() -> Double? {
       theory.modes?.relativeGap(at: run.evaluatedParameters.map { Double($0) })
     }
+    var pace = form.schedule.map {
+      TrialPace<Scalar>($0, rate: rate, stepCount: max(1, limit), seed: form.seed)
+    }
     // The loss at a point is known when the step away from it has run.
     var step = 0
     while true {
+      try pace?.setRate(of: run)
       let loss = try run.step().loss
       losses.append(loss)
       // Far beyond any transient of a run that theory does not call stable.

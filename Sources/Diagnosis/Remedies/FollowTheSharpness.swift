@@ -1,0 +1,51 @@
+import LinearMaps
+import Presentation
+import Training
+
+extension Prescription.Kind {
+  public static let followSharpness = Self("follow-sharpness", effort: nil)
+}
+
+/// The rate as a share of the stability limit that is measured anew as the run goes on, with the given optimizer
+/// where its limit is that of the Hessian, else with plain descent.
+///
+/// On a quadratic the sharpness stays what it is: the fastest rate says it all.
+struct FollowTheSharpness: Remedy {
+  let kind = Prescription.Kind.followSharpness
+
+  /// Short of the edge, where the sharpest direction never comes down on a bowl.
+  private static let share = 0.95
+  private static let every = 25
+
+  func plan<Scalar: LinearMapScalar>(_ measured: Measurements<Scalar>) throws -> Plan<Scalar>? {
+    let start = measured.start
+    guard !start.problem.isQuadratic,
+      start.budget.affords("following the sharpness", products: 40, share: 0.1)
+    else { return nil }
+    let (optimizer, rule) = measured.descent
+    let rate = Self.share * rule.criticalProduct / measured.survey.upperBound
+    let form = TrialForm(
+      schedule: SharpnessFollowing(share: Self.share, every: Self.every),
+      seed: start.request.resources.probeSeed)
+    return Plan(
+      kind,
+      "\(optimizer.phrase) at \(Wording.number(Self.share)) of the stability limit, measured anew every "
+        + "\(Self.every) steps, at first about \(Wording.number(rate))", .init(rate: rate)
+    ) { bench in
+      // Its rate comes from the limit: halves of the one given change nothing.
+      var bench = bench
+      bench.halvings = 0
+      return try bench.run(start.objective, optimizer, rate: rate, from: start.point, form: form)
+    }
+  }
+}
+
+extension Measurements {
+  /// The given optimizer where the Hessian itself sets its limit, else gradient descent.
+  var descent: (optimizer: any Optimizer, rule: StepRule) {
+    if let rule = start.optimizer.stability, !rule.isPreconditioned {
+      return (start.optimizer, rule)
+    }
+    return (GradientDescent(), .gradientDescent)
+  }
+}

@@ -1,0 +1,36 @@
+import LinearMaps
+import Training
+
+/// The rates of a trial step by step, by a schedule over all the steps that it may take.
+struct TrialPace<Scalar: LinearMapScalar> {
+  private var schedule: any Schedule
+  private let rate: Double
+  private let stepCount: Int
+  private let measurer: ScheduleMeasurer<Scalar>
+
+  init(_ schedule: any Schedule, rate: Double, stepCount: Int, seed: UInt64) {
+    self.schedule = schedule
+    self.rate = rate
+    self.stepCount = stepCount
+    measurer = ScheduleMeasurer(seed: seed)
+  }
+
+  /// Gives a run the rate of its next step; what is measured for it counts to the work of the run.
+  ///
+  /// - Throws: what the executor throws.
+  mutating func setRate(of run: TrainingRun<Scalar>) throws {
+    var moment = ScheduleMoment(step: run.stepCount, stepCount: stepCount, rate: rate)
+    if let measurement = schedule.measurement, run.stepCount % measurement.period == 0 {
+      moment.measured = try measurer.measure(measurement, run)
+    }
+    run.rate = schedule.rate(moment)
+  }
+}
+
+/// How a trial departs from steps at one rate.
+struct TrialForm: Sendable {
+  /// Nil for a constant rate.
+  var schedule: (any Schedule)?
+  var rules = StepRules()
+  var seed: UInt64 = 0
+}
