@@ -11,6 +11,7 @@ let package = Package(
     .target(name: "BenchmarkNetwork", dependencies: [eigenstep]),
     .executableTarget(name: "hvp-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
     .executableTarget(name: "model-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
+    .executableTarget(name: "schedule-sweep", dependencies: [eigenstep]),
     .executableTarget(name: "spectrum-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
     .executableTarget(
       name: "spectra-sweep",

@@ -151,25 +151,6 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
       memory.parameterCount)
   }
 
-  /// The optimizer's tensors of one name, flat, in the order of the parameters; empty for an unknown name.
-  public func state(_ name: String) -> [Scalar] {
-    var offset = memory.parameterCount
-    return stateTensors.flatMap { tensor -> [Scalar] in
-      defer { offset += tensor.shape.count }
-      return tensor.name == name
-        ? numbers(memory.copies[current] + offset, tensor.shape.count) : []
-    }
-  }
-
-  /// Everything that the run needs to go on, bit for bit.
-  public var trainingState: TrainingState<Scalar> {
-    TrainingState(
-      optimizer: optimizer.name, hyperparameters: optimizer.hyperparameters, rate: rate,
-      stepCount: stepCount, samples: source.samples, parameters: parameters,
-      state: numbers(
-        memory.copies[current] + memory.parameterCount, memory.count - memory.parameterCount))
-  }
-
   /// What a step at a rate would make of parameters and state, without taking it: the next step is as if this
   /// had not been asked.
   ///
@@ -205,6 +186,25 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
 
   /// Whether the optimizer takes the gradient at another point than the parameters.
   package var isGradientElsewhere: Bool { steps.isGradientElsewhere }
+
+  /// The optimizer's tensors of one name, flat, in the order of the parameters; empty for an unknown name.
+  public func state(_ name: String) -> [Scalar] {
+    var offset = memory.parameterCount
+    return stateTensors.flatMap { tensor -> [Scalar] in
+      defer { offset += tensor.shape.count }
+      return tensor.name == name
+        ? numbers(memory.copies[current] + offset, tensor.shape.count) : []
+    }
+  }
+
+  /// Everything that the run needs to go on, bit for bit.
+  public var trainingState: TrainingState<Scalar> {
+    TrainingState(
+      optimizer: optimizer.name, hyperparameters: optimizer.hyperparameters, rate: rate,
+      stepCount: stepCount, samples: source.samples, parameters: parameters,
+      state: numbers(
+        memory.copies[current] + memory.parameterCount, memory.count - memory.parameterCount))
+  }
 
   /// Takes one step.
   ///
