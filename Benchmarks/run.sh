@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the peers in .eigenstep/bench-venv, builds our workers, and runs bench.py (products), then
 # models.py and spectra.py with the arguments given; `run.sh products ...`, `run.sh models ...` or
-# `run.sh spectra ...` runs one.
+# `run.sh spectra ...` runs one. `run.sh schedules [STEPS] [STARTS]` needs no peers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 VENV=.eigenstep/bench-venv
@@ -23,6 +23,12 @@ install_peers() {
   "${pip[@]}" onnx packaging safetensors
 }
 
+if [ "${1:-}" = schedules ]; then
+  shift
+  touch Benchmarks/Package.swift
+  "${SWIFT:-swift}" build -c release --package-path Benchmarks --product schedule-sweep
+  exec Benchmarks/.build/release/schedule-sweep "$@"
+fi
 if ! "$VENV/bin/python" -W ignore -c \
   'import torch, jax, numpy, sklearn, onnxscript, pyhessian, curvlinops, hessian_eigenthings' \
   2>/dev/null; then
