@@ -22,6 +22,12 @@ install_peers() {
   "${pip[@]}" onnx packaging safetensors
 }
 
+if [ "${1:-}" = schedules ]; then
+  shift
+  touch Benchmarks/Package.swift
+  "${SWIFT:-swift}" build -c release --package-path Benchmarks --product schedule-sweep
+  exec Benchmarks/.build/release/schedule-sweep "$@"
+fi
 if ! "$VENV/bin/python" -W ignore -c \
   'import torch, jax, numpy, sklearn, onnxscript, pyhessian, curvlinops, hessian_eigenthings' \
   2>/dev/null; then

@@ -70,6 +70,7 @@ print("|---|" + marks.map { _ in "---:|" }.joined() + "---:|---:|")
 for course in courses {
   // Geometric means: losses of different starts lie decades apart.
   var logarithms = marks.map { _ in 0.0 }
+  var reached = marks.map { _ in 0 }
   var (last, gradients) = (0.0, 0.0)
   for seed in 1...UInt64(starts) {
     let run = try TrainingRun(
@@ -82,6 +83,7 @@ for course in courses {
       guard case .step(let record) = event else { return }
       if let place = marks.firstIndex(of: record.step + 1) {
         logarithms[place] += log(record.loss) / Double(starts)
+        if record.loss < 1e10 { reached[place] += 1 }
       }
       rates.append(record.rate)
     }
@@ -90,9 +92,10 @@ for course in courses {
     gradients += (1 + measurer.gradients / Double(rates.count)) / Double(starts)
   }
   let figures =
-    logarithms.map { String(format: "%.2g", exp($0)) } + [
+    zip(logarithms, reached).map {
+      $1 == starts ? String(format: "%.2g", exp($0)) : "diverged"
+    } + [
       String(format: "%.3g", last), String(format: "%.1f", gradients),
     ]
   print("| \(course.name) | " + figures.joined(separator: " | ") + " |")
-  fflush(stdout)
 }

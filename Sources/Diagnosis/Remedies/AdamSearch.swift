@@ -16,9 +16,15 @@ struct AdamSearch<Scalar: LinearMapScalar> {
   /// Where the rate is kept for others that start from the same point.
   let found: FoundRate?
 
-  /// A rate that a search chose, and after how many steps of each.
+  /// A rate that a search chose, after so many steps of each and so many operations.
+  struct Choice {
+    var rate: Double
+    var steps: Int
+    var operations: Double
+  }
+
   final class FoundRate {
-    var choice: (rate: Double, steps: Int)?
+    var choice: Choice?
   }
 
   private static var rates: [Double] { [1, 0.1, 0.01, 0.001] }
@@ -44,8 +50,9 @@ struct AdamSearch<Scalar: LinearMapScalar> {
   }
 
   /// The best of the rates: that of an earlier search, or of one by trials of some steps.
-  func chosen(on bench: TrialBench<Scalar>) throws -> (rate: Double, steps: Int) {
+  func chosen(on bench: TrialBench<Scalar>) throws -> Choice {
     if let known = found?.choice { return known }
+    let spent = objective.operations
     let probe = bench.probing(steps)
     let steps = probe.maxIterations ?? steps
     var chosen = (rate: 1e-3, loss: Double.infinity)
@@ -56,17 +63,19 @@ struct AdamSearch<Scalar: LinearMapScalar> {
         .run(objective, Adam(), rate: rate, from: point, theory: .init(isStable: true))
       if let last = trial.losses.last, last < chosen.loss { chosen = (rate, last) }
     }
-    found?.choice = (chosen.rate, steps)
-    return (chosen.rate, steps)
+    let choice = Choice(
+      rate: chosen.rate, steps: steps, operations: objective.operations - spent)
+    // What was interrupted chose nothing.
+    if !context.isCancelled() { found?.choice = choice }
+    return choice
   }
 
   func run(on bench: TrialBench<Scalar>) throws -> TrialBench<Scalar>.Outcome {
-    let spent = objective.operations
     let chosen = try chosen(on: bench)
     var outcome = try bench.run(
       objective, Adam(), rate: chosen.rate, from: point,
       theory: .init(modes: modes, isStable: true),
-      extraOperations: objective.operations - spent)
+      extraOperations: chosen.operations)
     // Where it ran at a smaller one, the sentence is the judge's.
     guard outcome.chosenRate == nil else { return outcome }
     outcome.chosenRate = chosen.rate

@@ -33,11 +33,12 @@ struct AdamWWithSchedule: Remedy {
     return Plan(
       kind, Self.phrase(nil, steps: nil), .init(), slower: { Self.phrase($0, steps: nil) }
     ) { [form] bench in
-      let spent = start.objective.operations
-      let rate = try search.chosen(on: bench).rate
+      // The search is part of its work, whoever made it.
+      let choice = try search.chosen(on: bench)
+      let rate = choice.rate
       var outcome = try bench.run(
         start.objective, Adam(), rate: rate, from: start.point, theory: .init(isStable: true),
-        extraOperations: start.objective.operations - spent, form: form)
+        extraOperations: choice.operations, form: form)
       guard outcome.chosenRate == nil else { return outcome }
       outcome.chosenRate = rate
       outcome.change = Self.phrase(rate, steps: outcome.limit)

@@ -9,6 +9,8 @@ extension Prescription.Kind {
 /// The rate going up and down along lines between a quarter of the stability limit and just below it, with the
 /// given optimizer where its limit is that of the Hessian, else with plain descent.
 ///
+/// On a quadratic its steps are foretold. Elsewhere nothing is, and below the limit it comes to what a constant rate
+/// does: it is run where all runs go on to their ends.
 /// Reference: Smith, arXiv:1506.01186, whose bounds come from a range test; these come from the curvature.
 struct CyclicalRate: Remedy {
   let kind = Prescription.Kind.cyclicalRate
@@ -21,6 +23,10 @@ struct CyclicalRate: Remedy {
 
   func plan<Scalar: LinearMapScalar>(_ measured: Measurements<Scalar>) throws -> Plan<Scalar>? {
     let start = measured.start
+    guard
+      start.problem.isQuadratic || !start.budget.cutsTrials
+        || start.request.trials.maxIterations != nil
+    else { return nil }
     let (optimizer, rule) = measured.descent
     let rate = Self.margin * rule.criticalProduct / measured.survey.upperBound
     let schedule = Cyclical(low: Self.low, half: Double(Self.half))

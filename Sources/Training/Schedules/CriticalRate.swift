@@ -2,7 +2,7 @@
 ///
 /// With `psi(r) = (f(r) - f(0)) / r`, which for a quadratic is a straight line, it is where `psi` crosses zero:
 /// two values give it exactly there. A first guess, and twice or half of it; further out until there is a rate on
-/// either side; then the secant's crossing, twice at the most. A rise followed by another fall is not looked for.
+/// either side; then the secant's crossing, three times at the most. A rise followed by another fall is not looked for.
 ///
 /// Reference: Kalra et al., arXiv:2601.16979, whose search this one's interpolation shortens.
 struct CriticalRate {
@@ -13,7 +13,7 @@ struct CriticalRate {
   let values: Int
 
   private static let mostValues = 40
-  private static let mostInterpolations = 2
+  private static let mostInterpolations = 3
   /// The relative width of a bracket that needs no interpolation.
   private static let width = 0.01
 
