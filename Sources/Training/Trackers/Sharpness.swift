@@ -48,7 +48,8 @@ public struct Sharpness: Tracker {
 public struct PreconditionedSharpness: Tracker {
   public static let entry = TrackerEntry(
     "preconditioned-sharpness",
-    formula: "lambda_max(P^-1 H) with the P that steps are divided by, beside its limit at this rate",
+    formula:
+      "lambda_max(P^-1 H) with the P that steps are divided by, beside its limit at this rate",
     hyperparameters: SharpnessLook.hyperparameters
   ) { PreconditionedSharpness(SharpnessLook($0)) }
 

@@ -99,7 +99,8 @@ public struct TrackedValue: Sendable, Equatable, Codable {
 public enum TrackerCatalogue: Catalogue {
   public static let kind = "tracker"
   public static let all: [TrackerEntry] = [
-    Sharpness.entry, PreconditionedSharpness.entry,
+    Sharpness.entry, PreconditionedSharpness.entry, GradientNoise.entry, LayerSteps.entry,
+    DeadUnits.entry, StepError.entry, Oscillation.entry,
   ]
   public static let standard = Sharpness.entry.name
   public typealias Made = any Tracker

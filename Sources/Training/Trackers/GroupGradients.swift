@@ -1,0 +1,116 @@
+import Curvature
+import LinearMaps
+import TensorPrograms
+
+/// Why a tracker cannot look at a loss: one sentence and the next step.
+public struct TrackingError: Error, Equatable, Sendable, CustomStringConvertible {
+  public var tracker: String
+  public var reason: String
+
+  public var description: String {
+    "The tracker \(tracker) cannot look at this loss: \(reason); leave it out."
+  }
+}
+
+/// Gradients of the mean losses of disjoint groups of the samples, of equal size, drawn by a seed.
+struct GroupGradients<Scalar: LinearMapScalar> {
+  /// One per group, flat.
+  let gradients: [[Scalar]]
+  /// Samples of each.
+  let size: Int
+  /// The mean of all groups.
+  let mean: [Scalar]
+
+  /// - Parameter most: groups that there are at the most; fewer for fewer samples.
+  /// - Throws: `TrackingError` where the loss has no groups of samples; what the executor throws.
+  init(
+    of loss: any Loss<Scalar>, at point: [Scalar], most: Int, seed: UInt64, tracker: String
+  ) throws {
+    guard let objective = loss.objective else {
+      throw TrackingError(tracker: tracker, reason: "it is no tensor program")
+    }
+    guard objective.holdsAllSamples else {
+      throw TrackingError(tracker: tracker, reason: "other parties hold samples of it too")
+    }
+    guard !objective.definition.couplesSamples, objective.definition.fixedBatch == nil else {
+      throw TrackingError(tracker: tracker, reason: "its samples have no losses of their own")
+    }
+    let groups = min(most, objective.sampleCount)
+    guard groups >= 2 else { throw TrackingError(tracker: tracker, reason: "it has one sample") }
+    size = objective.sampleCount / groups
+    var generator = SeededGenerator(seed: seed)
+    let order = (0..<objective.sampleCount).shuffled(using: &generator)
+    // Equal programs are compiled once by an executor that keeps what it compiled.
+    let program = try objective.gradientProgram(samples: size)
+    let executable = try objective.executor.compile(program)
+    let types = objective.definition.parameterTypes(Scalar.element)
+    func views(_ flat: UnsafePointer<Scalar>) -> [TensorView] {
+      var offset = 0
+      return types.map { type in
+        defer { offset += type.shape.count }
+        return TensorView(UnsafeMutableRawPointer(mutating: flat + offset), type: type)
+      }
+    }
+    let count = point.count
+    var gradients: [[Scalar]] = []
+    var mean = point
+    Scalar.scal(count, 0, &mean)
+    for group in 0..<groups {
+      let chosen = Array(order[group * size..<(group + 1) * size])
+      let data = objective.data.map { Argument.tensor($0.samples(at: chosen)) }
+      let gradient = try [Scalar](unsafeUninitializedCapacity: count) { buffer, filled in
+        try point.withUnsafeBufferPointer { point in
+          _ = try executable.run(
+            views(point.baseAddress!).arguments + data,
+            into: [.tensor] + views(UnsafePointer(buffer.baseAddress!)).destinations)
+        }
+        filled = count
+      }
+      objective.count(program.operationCount)
+      Scalar.axpy(count, Scalar(1 / Double(groups)), gradient, &mean)
+      gradients.append(gradient)
+    }
+    self.gradients = gradients
+    self.mean = mean
+  }
+
+  /// What the groups say of `|E g|^2` and the trace of the covariance of one sample's gradient in some
+  /// coordinates, both without bias:
+  ///
+  ///     tr S = (mean_j |g_j|^2 - |mean|^2) / (1/m - 1/n),  |E g|^2 = |mean|^2 - tr S / n.
+  ///
+  /// Reference: McCandlish et al., "An empirical model of large-batch training", arXiv:1812.06162, appendix A.1.
+  func moments(_ range: Range<Int>) -> GradientMoments {
+    let squares = gradients.map { part in square(part, range) }
+    return GradientMoments(
+      groupMean: squares.reduce(0, +) / Double(squares.count), ofMean: square(mean, range),
+      size: size, groups: gradients.count)
+  }
+
+  private func square(_ values: [Scalar], _ range: Range<Int>) -> Double {
+    values.withUnsafeBufferPointer {
+      let part = $0.baseAddress! + range.lowerBound
+      return Scalar.dot(range.count, part, part)
+    }
+  }
+}
+
+/// A quadratic form of the gradient's mean, and of its noise, without bias.
+struct GradientMoments {
+  /// Of the expected gradient.
+  let signal: Double
+  /// The trace of one sample's covariance, in that form.
+  let noise: Double
+  /// Of the mean of all samples' gradients: `signal` with what noise adds.
+  let ofMean: Double
+
+  /// - Parameters:
+  ///   - groupMean: the mean of the form over the groups' gradients.
+  ///   - ofMean: the form of their mean.
+  init(groupMean: Double, ofMean: Double, size: Int, groups: Int) {
+    let (m, n) = (Double(size), Double(size * groups))
+    noise = max(0, (groupMean - ofMean) / (1 / m - 1 / n))
+    signal = ofMean - noise / n
+    self.ofMean = ofMean
+  }
+}
