@@ -55,7 +55,8 @@ extension Finding {
     }
     let way =
       floor.steps.map {
-        " On all samples the same rate comes down to it in \(Wording.count($0, "step"))."
+        " On all samples the same rate comes down to it in \(Wording.count($0, "step")), and from there on "
+          + "the noise binds."
       } ?? ""
     return Finding(
       id: "noise-floor",
@@ -85,9 +86,11 @@ extension Finding {
     if let limit = batches.limit, let double = batches.doubled,
       let own = batches.limits.first(where: { $0.batch == batches.batch })?.limit
     {
+      let gain = double.limit / own
       parts.append(
         "Batches of \(count) allow rates up to \(Wording.number(limit)); twice as many samples allow "
-          + "\(Wording.number(double.limit / own, digits: 2)) times that.")
+          + (gain < 1.05
+            ? "hardly more." : "\(Wording.number(gain, digits: 2)) times that."))
     }
     if let half = batches.halfLimitBatch, let all = batches.limitOnAll {
       parts.append(
@@ -147,7 +150,7 @@ extension Finding {
       id: "batch-trials",
       sentence:
         "Of what was run in batches from here for \(length), training \(words(best)) came lowest, to a mean "
-        + "gap of \(Wording.number(lowest))\(other)\(foretold).",
+        + "\(batches.isToldByLoss ? "loss" : "gap") of \(Wording.number(lowest))\(other)\(foretold).",
       evidence: [
         "best": .text(best.change.rawValue), "lowest": .number(lowest),
         "asGiven": number(orMissing: own.measured),
@@ -172,6 +175,10 @@ extension Finding {
         "What binds now is the noise of the batches, not the curvature: the loss is within ten times of "
         + "what \(number) settles at. Lower the rate in the end, or take larger batches: either lowers the "
         + "floor about in proportion."
+    case .sharpness where rate >= limit:
+      sentence =
+        "What binds is the sharpness: batches lower the limit of all samples by less than half. Lower the "
+        + "rate below \(Wording.number(limit))."
     case .sharpness:
       sentence =
         "What binds now is the sharpness: \(number) is \(Wording.number(rate / limit, digits: 2)) of the limit "

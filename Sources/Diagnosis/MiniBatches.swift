@@ -3,7 +3,8 @@ import Training
 /// What training on mini-batches changes: the limit of the rate, the loss that a rate settles at, and what more
 /// samples in a batch are worth.
 public struct MiniBatches: Sendable, Equatable, Codable {
-  /// What the numbers are of.
+  /// What the floor is of, and the limits: those of a loss that is no quadratic are of the point of
+  /// diagnosis.
   public enum Basis: String, Sendable, Codable, CaseIterable {
     /// Least squares, whose samples say all.
     case leastSquares = "least-squares"
@@ -75,8 +76,8 @@ public struct MiniBatches: Sendable, Equatable, Codable {
     /// Over all samples, the same for all trials, and the steps that they are.
     public var passes: Int
     public var steps: Int
-    /// Mean loss gaps over the ends of the last tenth of the passes; nil where nothing is foretold, and where
-    /// it was not finite.
+    /// Mean loss gaps over the ends of the last tenth of the passes, or losses where the loss at the minimum is
+    /// not known; nil where nothing is foretold, and where it was not finite.
     public var predicted: Double?
     public var measured: Double?
   }
@@ -123,6 +124,9 @@ public struct MiniBatches: Sendable, Equatable, Codable {
 }
 
 extension MiniBatches {
+  /// Whether trials are told by their losses, for want of a known minimum.
+  package var isToldByLoss: Bool { basis == .gradientNoise || basis == .bowlHere }
+
   /// Whether the given rate is at or above the limit of the batches.
   var isAboveLimit: Bool {
     guard let rate, let limit else { return false }

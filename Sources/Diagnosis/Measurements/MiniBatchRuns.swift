@@ -86,10 +86,12 @@ extension MiniBatchStudy {
   /// - Parameter settled: the mean gap over some passes of a run at a rate and batch that began at the minimum;
   ///   nil where it is not known.
   func trials(
-    _ result: MiniBatches, _ samples: LeastSquaresSamples, rate: Double,
+    _ result: MiniBatches, _ samples: LeastSquaresSamples?, rate: Double,
     settled: (_ rate: Double, _ batch: Int, _ passes: Range<Int>) throws -> Double?
   ) throws -> [MiniBatches.Trial] {
-    guard let objective = start.objective.objective, start.whole == nil else { return [] }
+    guard let objective = start.objective.objective, start.whole == nil,
+      !objective.definition.couplesSamples, objective.definition.fixedBatch == nil
+    else { return [] }
     let passes = max(
       5, min(100, try affordableSteps(objective) / 2 / max(1, result.stepsPerPass)))
     var variants: [(kind: MiniBatches.Trial.Change, rate: Double, batch: Int)] = [
@@ -100,7 +102,7 @@ extension MiniBatchStudy {
     }
     if 4 * batch <= sampleCount { variants.append((.largerBatch, rate, 4 * batch)) }
     variants.append((.decayedRate, rate, batch))
-    let gap = try gap(samples)
+    let gap = try samples.map(gap)?.at ?? { try start.objective.value(at: $0) }
     var trials: [MiniBatches.Trial] = []
     for variant in variants {
       start.context.report("mini-batch trial: \(variant.kind.rawValue)")
@@ -117,7 +119,7 @@ extension MiniBatchStudy {
         }
         try run.step()
         if (step + 1) % perPass == 0 {
-          gaps.append(try gap.at(run.parameters))
+          gaps.append(try gap(run.parameters))
           if start.context.isCancelled() { throw CancellationError() }
         }
       }
