@@ -55,6 +55,8 @@ public struct MiniBatches: Sendable, Equatable, Codable {
     /// What was predicted for these passes: flat directions take long to come to their share of the floor.
     public var predictedEnd: Double?
     public var predictedMiddle: Double?
+    /// Whether it left for good: a loss was not finite, or losses ended far above that at the point of diagnosis.
+    public var ranAway: Bool
   }
 
   /// A run from the point of diagnosis in batches: the given training, or a change to it.

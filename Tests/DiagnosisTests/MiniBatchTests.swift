@@ -86,10 +86,15 @@ import Training
     #expect(report.learningRate.verdict == .unstableInBatches)
     #expect(report.findings.first?.id == "batch-above-limit")
     let sentence = report.findings[0].sentence
-    #expect(sentence.contains("rare bursts") && sentence.contains("unbounded"))
+    #expect(sentence.contains("unbounded"))
+    let hasLeft = try #require(report.miniBatches?.run).ranAway
+    #expect(sentence.contains(hasLeft ? "did not come back" : "rare bursts"))
     #expect(report.miniBatches?.floor == nil && report.miniBatches?.binds == .noise)
     let words = [report.advice.why.sentence, report.advice.rate?.sentence ?? ""]
     #expect(words.allSatisfy { !$0.contains("diverge") })
+    let nearer = try self.report(Self.table, batch: 1, rate: 1.01 * limit, .replacement)
+    #expect(nearer.miniBatches?.run?.ranAway == false)
+    #expect(nearer.findings[0].sentence.contains("rare bursts"))
     #expect(report.advice.rate?.suggestion == .halfOfBatchLimit)
     #expect(report.advice.rate!.suggested! < limit)
   }

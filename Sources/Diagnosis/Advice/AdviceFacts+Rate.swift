@@ -153,6 +153,11 @@ extension AdviceFacts {
 
   private var givenSentence: String? {
     guard let rate = learningRate.given else { return nil }
+    if learningRate.verdict == .unstableInBatches, let run = miniBatches?.run, run.ranAway {
+      return
+        "Yours, \(Wording.number(rate)), is below the limit of all samples but not below that of your "
+        + "batches, and did not come back from a burst when run in them."
+    }
     guard let verdict = learningRate.verdict else {
       return learningRate.run.map { "Yours, \(Wording.number(rate)), \($0.ofUnknownLimit)." }
     }

@@ -14,6 +14,25 @@ extension MiniBatchStudy {
     return passes / 3..<passes
   }
 
+  /// The mean gap, over steps of a run from the minimum, by what each direction has come to.
+  static func course(
+    _ second: [Double], _ samples: LeastSquaresSamples, rate: Double, momentum: Double,
+    steps: Range<Int>
+  ) -> Double? {
+    guard !steps.isEmpty else { return nil }
+    let k = samples.dimension
+    return (0..<k).reduce(0) { sum, a in
+      let kept =
+        momentum == 0
+        ? 2 * log(abs(1 - rate * samples.curvatures[a]))
+        : -2 * rate * samples.curvatures[a] / (1 - momentum)
+      // The mean of 1 - exp(kept t).
+      let (low, high) = (Double(steps.lowerBound), Double(steps.upperBound))
+      let share = kept < 0 ? 1 - (exp(kept * low) - exp(kept * high)) / (-kept * (high - low)) : 0
+      return sum + samples.curvatures[a] * second[a * k + a] / 2 * share
+    }
+  }
+
   /// The loss gap at a point above that at the minimum.
   private func gap(_ samples: LeastSquaresSamples) throws -> (
     minimiser: [Scalar], at: ([Scalar]) throws -> Double
@@ -42,6 +61,7 @@ extension MiniBatchStudy {
     let perPass = batches.stepsPerPass(sampleCount)
     let passes = max(12, min(1_000, try affordableSteps(objective) / perPass))
     let gap = try gap(samples)
+    let minimum = try start.objective.value(at: gap.minimiser)
     let run = try TrainingRun(
       start.objective, start.optimizer, rate: rate, from: gap.minimiser,
       gradients: .batches(batches))
@@ -60,7 +80,10 @@ extension MiniBatchStudy {
     return (
       .init(
         steps: passes * perPass, end: end?.mean, endError: end?.error, middle: middle?.mean,
-        middleError: middle?.error, predictedEnd: nil, predictedMiddle: nil),
+        middleError: middle?.error, predictedEnd: nil, predictedMiddle: nil,
+        ranAway: ends.suffix(max(1, ends.count / 8)).contains {
+          !$0.isFinite || $0 > 100 * max(abs(start.loss), abs(minimum))
+        }),
       start.optimizer.preconditioner(
         state: { run.state($0).map { Double($0) } }, step: run.stepCount)
     )

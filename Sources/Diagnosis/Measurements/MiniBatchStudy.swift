@@ -298,31 +298,12 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
   /// The loss gap at the point of diagnosis, of a quadratic.
   private var gapHere: Double? { measured.exactLoss(measured.survey)?.initialGap }
 
-  /// The mean gap, over steps of a run from the minimum, by what each direction has come to.
-  private static func course(
-    _ second: [Double], _ samples: LeastSquaresSamples, rate: Double, momentum: Double,
-    steps: Range<Int>
-  ) -> Double? {
-    guard !steps.isEmpty else { return nil }
-    let k = samples.dimension
-    return (0..<k).reduce(0) { sum, a in
-      let kept =
-        momentum == 0
-        ? 2 * log(abs(1 - rate * samples.curvatures[a]))
-        : -2 * rate * samples.curvatures[a] / (1 - momentum)
-      // The mean of 1 - exp(kept t).
-      let (low, high) = (Double(steps.lowerBound), Double(steps.upperBound))
-      let share = kept < 0 ? 1 - (exp(kept * low) - exp(kept * high)) / (-kept * (high - low)) : 0
-      return sum + samples.curvatures[a] * second[a * k + a] / 2 * share
-    }
-  }
-
   // MARK: What binds
 
   private func binding(_ result: MiniBatches) -> MiniBatches.Binding? {
     guard let rate = training.rate, let limit = result.limit else { return nil }
     if rate >= limit {
-      return result.limitOnAll.map { limit < 0.5 * $0 } ?? true ? .noise : .sharpness
+      return result.limitOnAll.map { rate < $0 } ?? true ? .noise : .sharpness
     }
     if let relative = result.floor?.relative, relative >= 0.1 { return .noise }
     if rate < 0.25 * limit { return .rate }
