@@ -14,18 +14,20 @@ extension Finding {
       batches.limitOnAll.map { " (\(Wording.number($0)) on all samples at once)" } ?? ""
     let passes = batches.passLimit.flatMap { $0 > rate ? $0 : nil }
     let meaning =
-      passes.map {
+      batches.run?.ranAway == true
+      ? "The mean of the squared error is unbounded\(passes == nil ? "" : " within passes"), and a run of "
+        + "\(Wording.count(batches.run?.steps ?? 0, "step")) from the minimum did not come back from a burst."
+      : (passes.map {
         "Expect rare bursts: over shuffled passes the mean stays bounded up to about "
           + "\(Wording.number($0)), but within them the loss can rise far above its floor."
       }
-      ?? "Expect rare bursts: single runs stay finite for long, but the mean of their squared error is "
-      + "unbounded."
+        ?? "Expect rare bursts: single runs stay finite for long, but the mean of their squared error is "
+        + "unbounded.") + (batches.run.map { " \($0.aboveLimit)" } ?? "")
     return Finding(
       id: "batch-above-limit",
       sentence:
         "The learning rate \(Wording.number(rate)) is \(Wording.orMore(rate / limit)) times the limit "
-        + "\(Wording.number(limit)) of batches of \(Wording.count(batches.batch, "sample"))\(all). \(meaning)"
-        + (batches.run.map { " \($0.aboveLimit)" } ?? ""),
+        + "\(Wording.number(limit)) of batches of \(Wording.count(batches.batch, "sample"))\(all). \(meaning)",
       evidence: [
         "rate": .number(rate), "limit": .number(limit), "batch": .integer(batches.batch),
         "limitOnAll": number(orMissing: batches.limitOnAll),
@@ -55,7 +57,8 @@ extension Finding {
     }
     let way =
       floor.steps.map {
-        " On all samples the same rate comes down to it in \(Wording.count($0, "step"))."
+        " On all samples the same rate comes down to it in \(Wording.count($0, "step")), and from there on "
+          + "the noise binds."
       } ?? ""
     return Finding(
       id: "noise-floor",
@@ -85,9 +88,11 @@ extension Finding {
     if let limit = batches.limit, let double = batches.doubled,
       let own = batches.limits.first(where: { $0.batch == batches.batch })?.limit
     {
+      let gain = double.limit / own
       parts.append(
         "Batches of \(count) allow rates up to \(Wording.number(limit)); twice as many samples allow "
-          + "\(Wording.number(double.limit / own, digits: 2)) times that.")
+          + (gain < 1.05
+            ? "hardly more." : "\(Wording.number(gain, digits: 2)) times that."))
     }
     if let half = batches.halfLimitBatch, let all = batches.limitOnAll {
       parts.append(
@@ -147,7 +152,7 @@ extension Finding {
       id: "batch-trials",
       sentence:
         "Of what was run in batches from here for \(length), training \(words(best)) came lowest, to a mean "
-        + "gap of \(Wording.number(lowest))\(other)\(foretold).",
+        + "\(batches.isToldByLoss ? "loss" : "gap") of \(Wording.number(lowest))\(other)\(foretold).",
       evidence: [
         "best": .text(best.change.rawValue), "lowest": .number(lowest),
         "asGiven": number(orMissing: own.measured),
@@ -165,13 +170,18 @@ extension Finding {
     switch binding {
     case .noise where rate >= limit:
       sentence =
-        "What binds is the noise of the batches: they halve the limit of all samples at least. Lower the "
-        + "rate below \(Wording.number(limit)), or take more samples in a batch."
+        "What binds is the noise of the batches, which lowers the limit"
+        + "\(batches.limitOnAll.map { " of all samples, \(Wording.number($0))," } ?? "") to "
+        + "\(Wording.number(limit)). Lower the rate below that, or take more samples in a batch."
     case .noise:
       sentence =
         "What binds now is the noise of the batches, not the curvature: the loss is within ten times of "
         + "what \(number) settles at. Lower the rate in the end, or take larger batches: either lowers the "
         + "floor about in proportion."
+    case .sharpness where rate >= limit:
+      sentence =
+        "What binds is the sharpness: on all samples at once \(number) is above the limit too. Lower the rate "
+        + "below \(Wording.number(limit)), that of these batches."
     case .sharpness:
       sentence =
         "What binds now is the sharpness: \(number) is \(Wording.number(rate / limit, digits: 2)) of the limit "
@@ -198,16 +208,16 @@ extension Finding {
 
 extension MiniBatches.FloorRun {
   fileprivate var aboveLimit: String {
-    let place = "A run of \(Wording.count(steps, "step")) that began at the minimum"
-    return end.map {
-      "\(place) stayed finite, at a mean gap of \(Wording.number($0)) at the ends of passes."
-    } ?? "\(place) did not stay finite."
+    end.map {
+      "A run of \(Wording.count(steps, "step")) from the minimum stayed finite, at a mean gap of "
+        + "\(Wording.number($0)) at the ends of passes."
+    } ?? ""
   }
 
   /// The run, and what was foretold for its passes.
   fileprivate func besidePrediction(_ isShuffled: Bool) -> String {
     let place = "A run of \(Wording.count(steps, "step")) from the minimum"
-    guard let end else { return "\(place) did not stay finite." }
+    guard let end, !ranAway else { return "\(place) left for good." }
     func pair(_ measured: Double, _ error: Double?, _ predicted: Double?) -> String {
       let spread = error.map { " ± \(Wording.number($0, digits: 2))" } ?? ""
       return "\(Wording.number(measured))\(spread)"

@@ -3,7 +3,8 @@ import Training
 /// What training on mini-batches changes: the limit of the rate, the loss that a rate settles at, and what more
 /// samples in a batch are worth.
 public struct MiniBatches: Sendable, Equatable, Codable {
-  /// What the numbers are of.
+  /// What the floor is of, and the limits: those of a loss that is no quadratic are of the point of
+  /// diagnosis.
   public enum Basis: String, Sendable, Codable, CaseIterable {
     /// Least squares, whose samples say all.
     case leastSquares = "least-squares"
@@ -54,6 +55,8 @@ public struct MiniBatches: Sendable, Equatable, Codable {
     /// What was predicted for these passes: flat directions take long to come to their share of the floor.
     public var predictedEnd: Double?
     public var predictedMiddle: Double?
+    /// Whether it left for good: a loss was not finite, or losses ended far above that at the point of diagnosis.
+    public var ranAway: Bool
   }
 
   /// A run from the point of diagnosis in batches: the given training, or a change to it.
@@ -75,8 +78,8 @@ public struct MiniBatches: Sendable, Equatable, Codable {
     /// Over all samples, the same for all trials, and the steps that they are.
     public var passes: Int
     public var steps: Int
-    /// Mean loss gaps over the ends of the last tenth of the passes; nil where nothing is foretold, and where
-    /// it was not finite.
+    /// Mean loss gaps over the ends of the last tenth of the passes, or losses where the loss at the minimum is
+    /// not known; nil where nothing is foretold, and where it was not finite.
     public var predicted: Double?
     public var measured: Double?
   }
@@ -123,6 +126,9 @@ public struct MiniBatches: Sendable, Equatable, Codable {
 }
 
 extension MiniBatches {
+  /// Whether trials are told by their losses, for want of a known minimum.
+  package var isToldByLoss: Bool { basis == .gradientNoise || basis == .bowlHere }
+
   /// Whether the given rate is at or above the limit of the batches.
   var isAboveLimit: Bool {
     guard let rate, let limit else { return false }

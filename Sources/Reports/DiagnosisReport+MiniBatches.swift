@@ -40,7 +40,7 @@ extension DiagnosisReport {
     }
     for trial in batches.trials {
       row(
-        trial.name, trial.predicted, trial.measured,
+        trial.name(batches.isToldByLoss ? "loss" : "gap left"), trial.predicted, trial.measured,
         "\(Wording.count(trial.passes)) passes from here")
     }
     var blocks: [Document.Block] = []
@@ -62,9 +62,9 @@ extension DiagnosisReport {
 }
 
 extension MiniBatches.Trial {
-  fileprivate var name: String {
+  fileprivate func name(_ measure: String) -> String {
     switch change {
-    case .asGiven: "gap left, as you have it"
+    case .asGiven: "\(measure), as you have it"
     case .halfOfLimit: "at \(Wording.number(rate)), half of the limit"
     case .largerBatch: "in batches of \(batch)"
     case .decayedRate: "rate lowered step by step to zero"

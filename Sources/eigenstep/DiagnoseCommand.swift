@@ -15,11 +15,20 @@ struct DiagnoseCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: "Samples of a training step, of which the limit and the noise are told. (default: all)")
+    help:
+      "Samples of a training step, those before --at too: tells their limit and noise. (default: all)"
+  )
   var batch: Int?
 
-  @Option(help: "How the samples of a batch are drawn: shuffle or replacement. (default: shuffle)")
+  @Option(help: "How the samples of a batch are drawn. (default: shuffle)")
   var sampling: Batches.Sampling?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Decoupled weight decay, of an optimizer that has one. (default: the optimizer's)",
+      valueName: "decay"))
+  var weightDecay: Double?
 
   @Option(
     parsing: .unconditional, help: "The relative loss gap at which a run counts as finished.")
@@ -50,7 +59,21 @@ struct DiagnoseCommand: ParsableCommand {
       "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
   var json: String?
 
+  /// The hyperparameter's name in the catalogue.
+  private static let decay = "weight-decay"
+
   func validate() throws {
+    if let weightDecay {
+      let entry = OptimizerCatalogue.named(problem.optimizer.name)
+      guard let known = entry?.hyperparameters.first(where: { $0.name == Self.decay }) else {
+        let others = OptimizerCatalogue.names(having: Self.decay)
+        throw ValidationError(
+          "--weight-decay is the optimizer's own, and \(problem.optimizer.name) has none: "
+            + (others.isEmpty ? "" : "take \(others), or ") + "penalise the weights with --l2.")
+      }
+      try OptionValue.check(
+        weightDecay, "--weight-decay", "\(known.range)", known.range.contains)
+    }
     if let sampling, batch == nil {
       throw ValidationError(
         "--sampling \(sampling.rawValue) draws mini-batches; add --batch N, or leave it out.")
@@ -70,6 +93,13 @@ struct DiagnoseCommand: ParsableCommand {
   var request: DiagnosisRequest {
     var request = DiagnosisRequest(problem.source)
     request.training = problem.training
+    if let weightDecay {
+      let chosen = request.training.optimizer
+      // What is out of range was refused.
+      request.training.optimizer =
+        (try? OptimizerSetting(
+          chosen.name, chosen.hyperparameters.merging([Self.decay: weightDecay]) { $1 })) ?? chosen
+    }
     request.training.batch = batch
     request.training.sampling = sampling
     request.resources = problem.resources

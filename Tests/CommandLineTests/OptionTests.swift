@@ -36,6 +36,8 @@ import eigenstep
     (["--model", "mlp:64:sin"], "sin"), (["--model", "mlp:0"], "widths"),
     (["--precision", "float16"], "float32"), (["--executor", "tpu"], "onnxruntime"),
     (["--optimizer", "adamax"], "momentum"), (["--loss", "hinge"], "mse"),
+    (["--batch", "0"], "--batch"), (["--sampling", "shuffle"], "--batch"),
+    (["--batch", "2", "--sampling", "random"], "shuffle"), (["--weight-decay", "0.1"], "--l2"),
     (["--tolerance", "0"], "--tolerance"), (["--tolerance", "1"], "--tolerance"),
     (["--tolerance", "nan"], "--tolerance"), (["--momentum", "1"], "--momentum"),
     (["--beta1", "-0.1"], "--beta1"), (["--beta2", "1.5"], "--beta2"), (["--l2", "-1"], "--l2"),

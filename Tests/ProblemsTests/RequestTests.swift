@@ -44,6 +44,7 @@ import Training
     training.optimizer = (try? OptimizerSetting("momentum", ["momentum": 0.75])) ?? .init()
     training.rate = 0.1
     training.batch = 16
+    training.sampling = .replacement
     training.steps = 20
     return training
   }

@@ -155,7 +155,6 @@ import Testing
       let runs = Self.simulated(
         problem, rate: share * limit, isShuffled: false, runs: 200, settle: 5 * memory,
         passes: max(share > 0.5 ? 300 : 80, 10 * memory))
-      report("replacement", problem, share, predicted, 0, runs.end)
       if share <= 0.5 {
         #expect(abs(predicted - runs.end.mean) <= 0.05 * runs.end.mean)
       } else {
@@ -176,8 +175,6 @@ import Testing
       let runs = Self.simulated(
         problem, rate: share * limit, isShuffled: true, runs: 200, settle: 5 * memory,
         passes: max(share > 0.5 ? 300 : 80, 10 * memory))
-      report("shuffle end", problem, share, predicted.end, predicted.endError, runs.end)
-      report("shuffle middle", problem, share, predicted.middle, predicted.middleError, runs.middle)
       for (predicted, error, run) in [
         (predicted.end, predicted.endError, runs.end),
         (predicted.middle, predicted.middleError, runs.middle),
@@ -190,13 +187,5 @@ import Testing
         }
       }
     }
-  }
-  private func report(
-    _ name: String, _ problem: Problem, _ share: Double, _ predicted: Double, _ error: Double,
-    _ run: (mean: Double, error: Double)
-  ) {
-    print(
-      "NF \(name) [\(problem.testDescription)] \(share): ratio \(predicted / run.mean) +- \(error / predicted), runs \(run.mean) +- \(run.error / run.mean) z \((predicted - run.mean) / (run.error * run.error + error * error).squareRoot())"
-    )
   }
 }

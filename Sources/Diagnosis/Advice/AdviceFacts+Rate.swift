@@ -20,9 +20,13 @@ extension AdviceFacts {
   }
 
   private var limitSentence: String? {
-    guard let limit = learningRate.stabilityLimit else { return learningRate.note }
     let name =
       learningRate.optimizer ?? (isPlain ? "gradient descent" : problem.optimizer ?? "it")
+    guard let limit = learningRate.stabilityLimit else {
+      guard let miniBatches, let own = miniBatches.limit else { return learningRate.note }
+      return "Stay below \(Wording.number(own)), the limit of \(name) on batches of "
+        + "\(Wording.count(miniBatches.batch, "sample")) with the second moments of a run at the minimum."
+    }
     if let miniBatches, let own = miniBatches.limit, own < limit {
       return "Stay below \(Wording.number(own)), the limit of \(name) on batches of "
         + "\(Wording.count(miniBatches.batch, "sample")) (\(Wording.number(limit)) on all at once)."
@@ -149,6 +153,11 @@ extension AdviceFacts {
 
   private var givenSentence: String? {
     guard let rate = learningRate.given else { return nil }
+    if learningRate.verdict == .unstableInBatches, let run = miniBatches?.run, run.ranAway {
+      return
+        "Yours, \(Wording.number(rate)), is below the limit of all samples but not below that of your "
+        + "batches, and did not come back from a burst when run in them."
+    }
     guard let verdict = learningRate.verdict else {
       return learningRate.run.map { "Yours, \(Wording.number(rate)), \($0.ofUnknownLimit)." }
     }

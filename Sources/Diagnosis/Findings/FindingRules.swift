@@ -35,12 +35,12 @@ struct FindingRules<Scalar: LinearMapScalar> {
       + others.filter { standing($0) == .main }
     findings += scales.map { [$0] } ?? []
     findings += isUnstable ? [] : rate
-    findings += miniBatches?.binds == .noise ? [] : batches
     findings += others.filter { standing($0) == .open }
     let absence = noMinimum
     // A network may fit its samples without error and train well for all that.
     if problem.isLinearInParameters, let absence { findings.append(absence) }
     findings += shape + others.filter { standing($0) == .acquitted }
+    findings += miniBatches?.binds == .noise ? [] : batches
     if let finding = Finding.sharpestLayer(measured.layers, whole: survey.largest) {
       findings.append(finding)
     }

@@ -11,6 +11,7 @@ extension FindingRules {
     guard let limit = facts.stabilityLimit else {
       return diverged
         + (start.optimizer.stability?.isPreconditioned == true && start.preconditioner == nil
+          && miniBatches?.limit == nil
           ? [
             .limitUnknown(
               optimizer: start.optimizer.phrase,

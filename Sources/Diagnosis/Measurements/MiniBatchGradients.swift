@@ -6,7 +6,7 @@ import Training
 /// What the samples' gradients at the point of diagnosis tell by themselves.
 extension MiniBatchStudy {
   /// The gradients' noise at the point, from single samples.
-  func gradientNoise() throws -> (scale: GradientNoiseScale, trace: Double)? {
+  func gradientNoise() throws -> GradientNoiseScale? {
     guard let objective = start.objective.objective, start.loss.isFinite,
       !objective.definition.couplesSamples, start.problem.sampleCount >= 2
     else { return nil }
@@ -35,22 +35,9 @@ extension MiniBatchStudy {
         total + gradient.doubles.reduce(0) { $0 + $1 * $1 }
       }
     }
-    let scale = GradientNoiseScale(
-      squaredNormOfMean: mean, meanSquaredNorm: sum / Double(chosen.count), samples: n)
-    return (scale, scale.trace * Double(size))
-  }
-
-  /// For small rates the floor is `eta tr C / (4 B (1 - b))` whatever the curvature.
-  func estimate(
-    _ result: inout MiniBatches, _ noise: (scale: GradientNoiseScale, trace: Double)?
-  ) throws {
-    guard let rate = training.rate, let noise, let method = HeavyBallForm(start.optimizer),
-      !method.isPreconditioned, sampling == .replacement,
-      let limit = measured.facts.stabilityLimit, rate < 0.1 * limit
-    else { return }
-    let gap =
-      rate * method.share * noise.trace / (4 * Double(batch) * (1 - method.momentum))
-    result.floor = .init(
-      end: gap, middle: gap, endError: nil, middleError: nil, relative: nil, steps: nil)
+    // A gradient of several samples has as much less of the noise.
+    let spread = Double(size) * (sum / Double(chosen.count) - mean)
+    return GradientNoiseScale(
+      squaredNormOfMean: mean, meanSquaredNorm: mean + spread, samples: n)
   }
 }

@@ -14,6 +14,25 @@ extension MiniBatchStudy {
     return passes / 3..<passes
   }
 
+  /// The mean gap, over steps of a run from the minimum, by what each direction has come to.
+  static func course(
+    _ second: [Double], _ samples: LeastSquaresSamples, rate: Double, momentum: Double,
+    steps: Range<Int>
+  ) -> Double? {
+    guard !steps.isEmpty else { return nil }
+    let k = samples.dimension
+    return (0..<k).reduce(0) { sum, a in
+      let kept =
+        momentum == 0
+        ? 2 * log(abs(1 - rate * samples.curvatures[a]))
+        : -2 * rate * samples.curvatures[a] / (1 - momentum)
+      // The mean of 1 - exp(kept t).
+      let (low, high) = (Double(steps.lowerBound), Double(steps.upperBound))
+      let share = kept < 0 ? 1 - (exp(kept * low) - exp(kept * high)) / (-kept * (high - low)) : 0
+      return sum + samples.curvatures[a] * second[a * k + a] / 2 * share
+    }
+  }
+
   /// The loss gap at a point above that at the minimum.
   private func gap(_ samples: LeastSquaresSamples) throws -> (
     minimiser: [Scalar], at: ([Scalar]) throws -> Double
@@ -42,6 +61,7 @@ extension MiniBatchStudy {
     let perPass = batches.stepsPerPass(sampleCount)
     let passes = max(12, min(1_000, try affordableSteps(objective) / perPass))
     let gap = try gap(samples)
+    let minimum = try start.objective.value(at: gap.minimiser)
     let run = try TrainingRun(
       start.objective, start.optimizer, rate: rate, from: gap.minimiser,
       gradients: .batches(batches))
@@ -60,7 +80,10 @@ extension MiniBatchStudy {
     return (
       .init(
         steps: passes * perPass, end: end?.mean, endError: end?.error, middle: middle?.mean,
-        middleError: middle?.error, predictedEnd: nil, predictedMiddle: nil),
+        middleError: middle?.error, predictedEnd: nil, predictedMiddle: nil,
+        ranAway: ends.suffix(max(1, ends.count / 8)).contains {
+          !$0.isFinite || $0 > 100 * max(abs(start.loss), abs(minimum))
+        }),
       start.optimizer.preconditioner(
         state: { run.state($0).map { Double($0) } }, step: run.stepCount)
     )
@@ -86,10 +109,12 @@ extension MiniBatchStudy {
   /// - Parameter settled: the mean gap over some passes of a run at a rate and batch that began at the minimum;
   ///   nil where it is not known.
   func trials(
-    _ result: MiniBatches, _ samples: LeastSquaresSamples, rate: Double,
+    _ result: MiniBatches, _ samples: LeastSquaresSamples?, rate: Double,
     settled: (_ rate: Double, _ batch: Int, _ passes: Range<Int>) throws -> Double?
   ) throws -> [MiniBatches.Trial] {
-    guard let objective = start.objective.objective, start.whole == nil else { return [] }
+    guard let objective = start.objective.objective, start.whole == nil,
+      !objective.definition.couplesSamples, objective.definition.fixedBatch == nil
+    else { return [] }
     let passes = max(
       5, min(100, try affordableSteps(objective) / 2 / max(1, result.stepsPerPass)))
     var variants: [(kind: MiniBatches.Trial.Change, rate: Double, batch: Int)] = [
@@ -100,7 +125,7 @@ extension MiniBatchStudy {
     }
     if 4 * batch <= sampleCount { variants.append((.largerBatch, rate, 4 * batch)) }
     variants.append((.decayedRate, rate, batch))
-    let gap = try gap(samples)
+    let gap = try samples.map(gap)?.at ?? { try start.objective.value(at: $0) }
     var trials: [MiniBatches.Trial] = []
     for variant in variants {
       start.context.report("mini-batch trial: \(variant.kind.rawValue)")
@@ -117,7 +142,7 @@ extension MiniBatchStudy {
         }
         try run.step()
         if (step + 1) % perPass == 0 {
-          gaps.append(try gap.at(run.parameters))
+          gaps.append(try gap(run.parameters))
           if start.context.isCancelled() { throw CancellationError() }
         }
       }

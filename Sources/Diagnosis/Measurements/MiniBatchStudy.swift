@@ -39,15 +39,17 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
       limitOnAll: measured.facts.stabilityLimit, rate: training.rate, floor: nil, run: nil,
       halfLimitBatch: nil, noiseScale: nil, limits: [], binds: nil, trials: [], note: nil)
     let noise = try start.ifMeasurable { try gradientNoise() }
-    result.noiseScale = noise?.scale.simple
+    result.noiseScale = noise?.simple
     if let place = try place(), let method = HeavyBallForm(start.optimizer) {
       try fill(&result, place, method, batches)
     } else {
       result.note =
         HeavyBallForm(start.optimizer) == nil
         ? "of \(start.optimizer.phrase) on mini-batches no limit and no floor is known"
-        : "the limit is known for linear, logistic and softmax models of tables"
-      try estimate(&result, noise)
+        : "limit and floor are known for linear, logistic and softmax models of tables"
+      if let rate = training.rate, start.request.trials.areRun {
+        result.trials = try trials(result, nil, rate: rate) { _, _, _ in nil }
+      }
     }
     result.binds = binding(result)
     return result
@@ -56,7 +58,9 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
   // MARK: Where the samples are taken
 
   private struct Place {
+    /// At the minimum where there is one, and at the point of diagnosis.
     var rows: SampleRows
+    var here: SampleRows
     var basis: MiniBatches.Basis
     var used: Int
   }
@@ -83,8 +87,11 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
       chosen = table.rows(
         at: Array((0..<table.sampleCount).shuffled(using: &generator).prefix(affordable)))
     }
-    guard let rows = chosen.sampleRows(at: point) else { return nil }
-    return Place(rows: rows, basis: basis, used: chosen.sampleCount)
+    guard let rows = chosen.sampleRows(at: point),
+      let here = basis == .bowlAtMinimum
+        ? chosen.sampleRows(at: start.point.map { Double($0) }) : rows
+    else { return nil }
+    return Place(rows: rows, here: here, basis: basis, used: chosen.sampleCount)
   }
 
   /// By Newton's method on the table's own rows; nil where it does not settle.
@@ -130,9 +137,26 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
         return
       }
     }
-    guard let samples = divisor == nil ? plain : try place.rows.samples(divisor: divisor) else {
-      return
-    }
+    guard let samples = divisor == nil ? plain : try place.rows.samples(divisor: divisor),
+      let here = place.basis == .bowlAtMinimum
+        ? try place.here.samples(divisor: divisor) : samples
+    else { return }
+    try fillLimits(&result, here, method, batches, isWhole: place.used == sampleCount)
+    guard let rate = training.rate, place.basis != .bowlHere else { return }
+    let shuffled =
+      batches.sampling == .shuffle && place.used == sampleCount
+      ? ReshuffledNoise(samples, batch: batch, momentum: method.momentum, seed: seed) : nil
+    try fill(
+      &result, rate: rate, samples, plain,
+      ReplacementNoise(samples, batch: batch, momentum: method.momentum), shuffled, batches, method,
+      isRun: result.run != nil)
+  }
+
+  /// The limits of this batch and of others.
+  private func fillLimits(
+    _ result: inout MiniBatches, _ samples: LeastSquaresSamples, _ method: HeavyBallForm,
+    _ batches: Batches, isWhole: Bool
+  ) throws {
     let noise = ReplacementNoise(samples, batch: batch, momentum: method.momentum)
     let unit = method.share
     let limit = try noise.limit() / unit
@@ -150,18 +174,13 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
       }
     let whole = (2 + 2 * method.momentum) / (samples.curvatures.last ?? 1)
     if method.isPreconditioned { result.limitOnAll = whole / unit }
-    let shuffled =
-      batches.sampling == .shuffle && place.used == n
-      ? ReshuffledNoise(samples, batch: batch, momentum: method.momentum, seed: seed) : nil
-    if let shuffled {
-      let passes = shuffled.limit(below: whole) / unit
-      result.passLimit = passes
-      result.limit = min(limit, passes)
+    if batches.sampling == .shuffle, isWhole,
+      let passes = ReshuffledNoise(samples, batch: batch, momentum: method.momentum, seed: seed)?
+        .limit(below: whole)
+    {
+      result.passLimit = passes / unit
+      result.limit = min(limit, passes / unit)
     }
-    guard let rate = training.rate, place.basis != .bowlHere else { return }
-    try fill(
-      &result, rate: rate, samples, plain, noise, shuffled, batches, method,
-      isRun: result.run != nil)
   }
 
   /// The floor at the rate, and a run beside it.
@@ -224,10 +243,18 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
         result.floor = .init(
           end: samples.gap(moments.end), middle: samples.gap(moments.middle), endError: nil,
           middleError: nil, relative: nil, steps: nil)
+        let steps =
+          window.lowerBound * result.stepsPerPass..<window.upperBound * result.stepsPerPass
+        result.run?.predictedEnd = Self.course(
+          moments.end, samples, rate: own, momentum: 0, steps: steps)
+        result.run?.predictedMiddle = Self.course(
+          moments.middle, samples, rate: own, momentum: 0, steps: steps)
         spread = zip(samples.noise, samples.spread(moments.middle)).map { $0 + $1 }
       }
       guard result.floor.map({ $0.end.isFinite && $0.middle.isFinite }) ?? false else {
         result.floor = nil
+        result.run?.predictedEnd = nil
+        result.run?.predictedMiddle = nil
         return
       }
     }
@@ -271,34 +298,15 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
   /// The loss gap at the point of diagnosis, of a quadratic.
   private var gapHere: Double? { measured.exactLoss(measured.survey)?.initialGap }
 
-  /// The mean gap, over steps of a run from the minimum, by what each direction has come to.
-  private static func course(
-    _ second: [Double], _ samples: LeastSquaresSamples, rate: Double, momentum: Double,
-    steps: Range<Int>
-  ) -> Double? {
-    guard !steps.isEmpty else { return nil }
-    let k = samples.dimension
-    return (0..<k).reduce(0) { sum, a in
-      let kept =
-        momentum == 0
-        ? 2 * log(abs(1 - rate * samples.curvatures[a]))
-        : -2 * rate * samples.curvatures[a] / (1 - momentum)
-      // The mean of 1 - exp(kept t).
-      let (low, high) = (Double(steps.lowerBound), Double(steps.upperBound))
-      let share = kept < 0 ? 1 - (exp(kept * low) - exp(kept * high)) / (-kept * (high - low)) : 0
-      return sum + samples.curvatures[a] * second[a * k + a] / 2 * share
-    }
-  }
-
   // MARK: What binds
 
   private func binding(_ result: MiniBatches) -> MiniBatches.Binding? {
     guard let rate = training.rate, let limit = result.limit else { return nil }
     if rate >= limit {
-      return result.limitOnAll.map { limit < 0.5 * $0 } ?? true ? .noise : .sharpness
+      return result.limitOnAll.map { rate < $0 } ?? true ? .noise : .sharpness
     }
     if let relative = result.floor?.relative, relative >= 0.1 { return .noise }
-    if rate < 0.1 * limit { return .rate }
+    if rate < 0.25 * limit { return .rate }
     let condition =
       measured.survey.workingConditionNumber ?? measured.survey.effectiveConditionNumber ?? 1
     return condition >= 100 ? .conditioning : .sharpness

@@ -34,7 +34,7 @@ package struct ReshuffledNoise {
   }
 
   /// Directions, twice as many with momentum, up to which the moments' system is written out.
-  package static let mostDirections = 24
+  package static let mostDirections = 30
 
   /// - Returns: nil above `mostDirections`.
   package init?(
@@ -88,7 +88,9 @@ package struct ReshuffledNoise {
   ///
   /// - Returns: the upper end where they stay bounded up to it.
   package func limit(below most: Double, orders: Int = 512, work: Double = 1e9) -> Double {
-    let cost = 9 * EpochMap(samples, batch: batch, momentum: momentum, rate: most).work
+    let map = EpochMap(samples, batch: batch, momentum: momentum, rate: most)
+    let width = Double(map.order * (map.order + 1))
+    let cost = 9 * (map.work + width * width)
     let pairs = max(1, min(orders, Int(min(1e6, work / cost))) / 2 / EpochMoments.groupCount)
     func isStable(_ rate: Double) -> Bool {
       var generator = SeededGenerator(seed: seed)
@@ -194,7 +196,8 @@ extension EpochMeans {
       guard norm.isFinite, norm > 0 else { return norm == 0 ? 0 : nil }
       let size = second.reduce(0) { $0 + $1 * $1 }.squareRoot()
       growth = norm / size
-      if abs(growth - last) <= 1e-9 * growth { break }
+      // To tell on which side of one it is.
+      if abs(growth - last) <= 1e-4 * abs(growth - 1) { break }
       last = growth
       second = next.map { $0 / norm }
     }
