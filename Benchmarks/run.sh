@@ -35,8 +35,8 @@ touch Benchmarks/Package.swift
 "${SWIFT:-swift}" build -c release --package-path Benchmarks
 
 case "${1:-}" in
-  products | models | spectra) parts=("$1") && shift ;;
-  *) parts=(products models spectra) ;;
+  products | models | spectra | sweep) parts=("$1") && shift ;;
+  *) parts=(products models spectra sweep) ;;
 esac
 status=0
 for part in "${parts[@]}"; do

@@ -5,6 +5,7 @@ import Foundation
 public enum StoredRequest: Sendable, Equatable {
   case diagnosis(DiagnosisRequest)
   case spectrum(SpectrumRequest)
+  case sweep(SweepRequest)
 
   private struct Schema: Decodable {
     let schema: String?
@@ -42,15 +43,19 @@ public enum StoredRequest: Sendable, Equatable {
     switch try decode(Schema.self).schema {
     case DiagnosisRequest.currentSchema: self = .diagnosis(try decode(DiagnosisRequest.self))
     case SpectrumRequest.currentSchema: self = .spectrum(try decode(SpectrumRequest.self))
+    case SweepRequest.currentSchema: self = .sweep(try decode(SweepRequest.self))
     case DiagnosisReport.currentSchema:
       self = .diagnosis(try missing(decode(Result<DiagnosisRequest>.self).request))
     case SpectrumReport.currentSchema:
       self = .spectrum(try missing(decode(Result<SpectrumRequest>.self).request))
+    case SweepReport.currentSchema:
+      self = .sweep(try missing(decode(Result<SweepRequest>.self).request))
     case let other:
       throw DiagnosisFailure(
         .badData,
         "\(path) is no request: its schema is \(other.map { "'\($0)'" } ?? "missing"), and not "
-          + "'\(DiagnosisRequest.currentSchema)' or '\(SpectrumRequest.currentSchema)'.")
+          + "'\(DiagnosisRequest.currentSchema)', '\(SpectrumRequest.currentSchema)' or "
+          + "'\(SweepRequest.currentSchema)'.")
     }
   }
 }

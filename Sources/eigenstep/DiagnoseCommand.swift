@@ -42,6 +42,7 @@ struct DiagnoseCommand: ParsableCommand {
   var json: String?
 
   func validate() throws {
+    try problem.givenRate?.checkIsNumber()
     try OptionValue.checking { try request.trials.check() }
     if problem.modelFile.parameters != nil, !problem.isModel {
       throw ValidationError(

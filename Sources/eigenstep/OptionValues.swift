@@ -117,7 +117,9 @@ package enum OptionValue {
     "resources.seed": "--seed", "resources.memory": "--memory", "resources.threads": "--threads",
     "resources.effort": "--effort", "trials.tolerance": "--tolerance",
     "trials.maxIterations": "--max-iterations", "count": "--count", "tolerance": "--tolerance",
-    "densityError": "--error",
+    "densityError": "--error", "rates.lower": "The lower rate of --lr",
+    "rates.upper": "The upper rate of --lr", "rates.count": "The count of --lr",
+    "batch": "--batch", "steps": "--steps", "epochs": "--epochs", "seeds": "--seeds",
   ]
 
   /// Refusals of a request in words of the options that made it.
