@@ -40,8 +40,8 @@ touch Benchmarks/Package.swift
 "${SWIFT:-swift}" build -c release --package-path Benchmarks
 
 case "${1:-}" in
-  products | training | models | spectra | pinns) parts=("$1") && shift ;;
-  *) parts=(products training models spectra pinns) ;;
+  products | training | models | spectra | pinns | sweep) parts=("$1") && shift ;;
+  *) parts=(products training models spectra pinns sweep) ;;
 esac
 status=0
 for part in "${parts[@]}"; do

@@ -53,6 +53,19 @@ public func measureSpectrum(
   return result
 }
 
+/// Opens what a request names, and trains it at all rates and seeds of the request.
+///
+/// - Throws: as `diagnose`; `TrainingError` for batches or a schedule that the problem does not go with.
+public func measureSweep(
+  _ request: SweepRequest, context: RunContext = RunContext(),
+  profiled: (ExecutionProfile) throws -> Void = { _ in }
+) throws -> SweepReport {
+  try request.check()
+  return try answer(request.problem, request.resources, context, profiled) { problem, executor in
+    try measureSweep(of: problem, request: request, executor: executor, context: context)
+  }
+}
+
 func answer<Result>(
   _ source: ProblemSource, _ resources: Resources, _ context: RunContext,
   _ profiled: (ExecutionProfile) throws -> Void,

@@ -6,6 +6,7 @@ public enum StoredRequest: Sendable, Equatable {
   case diagnosis(DiagnosisRequest)
   case spectrum(SpectrumRequest)
   case training(TrainingRequest)
+  case sweep(SweepRequest)
 
   private struct Schema: Decodable {
     let schema: String?
@@ -44,18 +45,21 @@ public enum StoredRequest: Sendable, Equatable {
     case DiagnosisRequest.currentSchema: self = .diagnosis(try decode(DiagnosisRequest.self))
     case SpectrumRequest.currentSchema: self = .spectrum(try decode(SpectrumRequest.self))
     case TrainingRequest.currentSchema: self = .training(try decode(TrainingRequest.self))
+    case SweepRequest.currentSchema: self = .sweep(try decode(SweepRequest.self))
     case DiagnosisReport.currentSchema:
       self = .diagnosis(try missing(decode(Result<DiagnosisRequest>.self).request))
     case SpectrumReport.currentSchema:
       self = .spectrum(try missing(decode(Result<SpectrumRequest>.self).request))
     case TrainingReport.currentSchema:
       self = .training(try missing(decode(Result<TrainingRequest>.self).request))
+    case SweepReport.currentSchema:
+      self = .sweep(try missing(decode(Result<SweepRequest>.self).request))
     case let other:
       throw DiagnosisFailure(
         .badData,
         "\(path) is no request: its schema is \(other.map { "'\($0)'" } ?? "missing"), and not "
-          + "'\(DiagnosisRequest.currentSchema)', '\(SpectrumRequest.currentSchema)' or "
-          + "'\(TrainingRequest.currentSchema)'.")
+          + "'\(DiagnosisRequest.currentSchema)', '\(SpectrumRequest.currentSchema)', "
+            + "'\(TrainingRequest.currentSchema)' or '\(SweepRequest.currentSchema)'.")
     }
   }
 }

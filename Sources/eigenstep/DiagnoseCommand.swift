@@ -63,6 +63,7 @@ struct DiagnoseCommand: ParsableCommand {
   private static let decay = "weight-decay"
 
   func validate() throws {
+    try problem.givenRate?.checkIsNumber()
     if let weightDecay {
       let entry = OptimizerCatalogue.named(problem.optimizer.name)
       guard let known = entry?.hyperparameters.first(where: { $0.name == Self.decay }) else {

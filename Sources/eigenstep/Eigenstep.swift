@@ -21,8 +21,8 @@ struct Eigenstep: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      DiagnoseCommand.self, SpectrumCommand.self, TrainCommand.self, RunCommand.self,
-      DoctorCommand.self, LabCommand.self,
+      DiagnoseCommand.self, SpectrumCommand.self, TrainCommand.self, SweepCommand.self,
+      RunCommand.self, DoctorCommand.self, LabCommand.self,
     ])
   /// As `ParsableCommand` does it, but what a refusal quotes of the arguments is made printable.
   static func main() {

@@ -126,6 +126,9 @@ package enum OptionValue {
     "heldOut.share": "--held-out", "patience": "--patience", "files.kept": "--keep-checkpoints",
     "files.checkpointPeriod": "--checkpoint-every", "files.resumes": "--resume",
     "files.saved": "--save",
+    "densityError": "--error", "rates.lower": "The lower rate of --lr",
+    "rates.upper": "The upper rate of --lr", "rates.count": "The count of --lr",
+    "batch": "--batch", "seeds": "--seeds",
   ]
 
   /// Refusals of a request in words of the options that made it.

@@ -12,7 +12,10 @@ struct ProblemOptions: ParsableArguments {
   var optimizer: OptimizerName = .init()
 
   @Option(name: .customLong("lr"), parsing: .unconditional, help: "The learning rate to judge.")
-  var rate: Double?
+  var givenRate: RateArgument?
+
+  /// The learning rate, where it is one number.
+  var rate: Double? { givenRate?.value }
 
   @Option(
     parsing: .unconditional,

@@ -40,6 +40,13 @@ struct Run {
     }
   }
 
+  func sweep(_ request: SweepRequest) throws -> ProgramExit {
+    try answer { context, _ in
+      let report = try measureSweep(request, context: context, profiled: writeProfile)
+      return Answer(json: { try report.json() }, text: report.terminalText)
+    }
+  }
+
   /// Measures with progress and interrupts as on a terminal, and prints.
   ///
   /// - Parameter measure: is handed what prints a part of the text before the rest is known.

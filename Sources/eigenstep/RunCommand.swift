@@ -10,7 +10,7 @@ struct RunCommand: ParsableCommand {
     commandName: "run",
     abstract: "Carry out a request from a file, or that of a result, again.",
     discussion: """
-      The file is a request as JSON, or the JSON of an earlier diagnosis, spectrum or training, which \
+      The file is a request as JSON, or the JSON of an earlier diagnosis, spectrum, training or sweep, which \
       carries its own. Paths in it are relative to the current folder.
       """,
     version: Eigenstep.version)
@@ -67,6 +67,14 @@ struct RunCommand: ParsableCommand {
         request.resources.isProfiled = profile != nil
         try RunFiles(training: request, request: file, outputs: outputs).check()
         return try run.train(request)
+      case .sweep(var request):
+        if diagonal != nil {
+          throw DiagnosisFailure(
+            .usage, "--diagonal is of a spectrum, and \(file) asks for a sweep; leave it out.")
+        }
+        request.resources.isProfiled = profile != nil
+        try RunFiles(request.problem, request: file, outputs: outputs).check()
+        return try run.sweep(request)
       }
     }
   }

@@ -63,6 +63,7 @@ struct SpectrumCommand: ParsableCommand {
   var json: String?
 
   func validate() throws {
+    try problem.givenRate?.checkIsNumber()
     try OptionValue.checking { try request.check() }
     if diagonal == "-" { throw ValidationError("--diagonal - is no file; give a path.") }
     try OptionValue.check(error, "--error", "between 0 and 1") { $0 > 0 && $0 < 1 }

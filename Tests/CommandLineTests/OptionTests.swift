@@ -5,7 +5,9 @@ import Testing
 import eigenstep
 
 @Suite struct OptionTests {
-  @Test(arguments: [[], ["diagnose"], ["spectrum"], ["train"], ["run"], ["doctor"], ["lab"]])
+  @Test(arguments: [
+    [], ["diagnose"], ["spectrum"], ["train"], ["sweep"], ["run"], ["doctor"], ["lab"],
+  ])
   func `help and version everywhere`(command: [String]) throws {
     let version = try BuiltProgram.run(command + ["--version"])
     #expect(version.status == 0 && version.output == "0.1.0\n" && version.errors.isEmpty)
@@ -32,7 +34,8 @@ import eigenstep
   /// What is wrong, and a word of the complaint.
   static let refusals: [([String], String)] = [
     (["--lr", "0"], "--lr"), (["--lr", "-1"], "above 0"), (["--lr", "nan"], "--lr"),
-    (["--lr", "inf"], "--lr"), (["--lr", "fast"], "fast"), (["--model", "tree"], "tree"),
+    (["--lr", "inf"], "--lr"), (["--lr", "1:2:3"], "sweep"), (["--lr", "fast"], "fast"),
+    (["--model", "tree"], "tree"),
     (["--model", "mlp:64:sin"], "sin"), (["--model", "mlp:0"], "widths"),
     (["--precision", "float16"], "float32"), (["--executor", "tpu"], "onnxruntime"),
     (["--optimizer", "adamax"], "momentum"), (["--loss", "hinge"], "mse"),

@@ -58,7 +58,8 @@ import Testing
     (
       #"{"schema": "eigenstep.doctor/1"}"#,
       "its schema is 'eigenstep.doctor/1', and not 'eigenstep.request.diagnosis/1', "
-        + "'eigenstep.request.spectrum/1' or 'eigenstep.request.training/1'."
+        + "'eigenstep.request.spectrum/1', 'eigenstep.request.training/1' or "
+        + "'eigenstep.request.sweep/1'."
     ),
     (#"{"schema": "eigenstep.request.diagnosis/2"}"#, "'eigenstep.request.diagnosis/2'"),
   ]
@@ -76,7 +77,7 @@ import Testing
 
   @Test func `a wrong field of a file is named`() throws {
     let folder = try TemporaryFolder()
-    for schema in ["diagnosis", "spectrum"] {
+    for schema in ["diagnosis", "spectrum", "sweep"] {
       let text =
         #"{"schema": "eigenstep.request.\#(schema)/1", "problem": {"memory": "m"}, "colour": 1}"#
       for stored in [text, #"{"schema": "eigenstep.\#(schema)/1", "request": \#(text)}"#] {

@@ -161,7 +161,7 @@ struct Jackknife {
 /// The `t` below which Student's distribution has `probability` in `[0.5, 1)`.
 ///
 /// Reference: Abramowitz and Stegun, "Handbook of Mathematical Functions" (1964), 26.7.3 and 26.7.4.
-func studentQuantile(_ probability: Double, freedom: Int) -> Double {
+package func studentQuantile(_ probability: Double, freedom: Int) -> Double {
   precondition(probability >= 0.5 && probability < 1 && freedom >= 1, "no such quantile")
   /// The chance of `|T| < sqrt(freedom) tan(angle)`.
   func central(_ angle: Double) -> Double {

@@ -72,7 +72,7 @@ public final class SweepRun<Scalar: LinearMapScalar> {
   /// - Throws: `TrainingError.noSweep` for a schedule that measures; what the executor throws, among it
   ///   `CancellationError`.
   public func train(
-    steps: Int, schedule: any Schedule = Constant(), progress: (Double) -> Void = { _ in }
+    steps: Int, schedule: any Schedule = Constant(), progress: (Double) throws -> Void = { _ in }
   ) throws -> [LaneCourse<Scalar>] {
     guard schedule.measurement == nil else {
       throw TrainingError.noSweep("the schedule \(schedule.name) measures each run on its way")
@@ -83,7 +83,7 @@ public final class SweepRun<Scalar: LinearMapScalar> {
       let share = Double(members.count) / Double(lanes.count)
       let before = Double(done) / Double(lanes.count)
       let trained = try train(chunk(members), members, steps, schedule) {
-        progress(before + share * $0)
+        try progress(before + share * $0)
       }
       for (lane, course) in zip(members, trained) { courses[lane] = course }
       done += members.count
@@ -101,7 +101,7 @@ public final class SweepRun<Scalar: LinearMapScalar> {
 
   private func train(
     _ chunk: any LaneChunk<Scalar>, _ members: [Int], _ steps: Int, _ schedule: any Schedule,
-    _ progress: (Double) -> Void
+    _ progress: (Double) throws -> Void
   ) throws -> [LaneCourse<Scalar>] {
     var courses = members.map {
       LaneCourse<Scalar>(rate: lanes[$0].rate, parameters: lanes[$0].start, losses: [])
@@ -132,7 +132,7 @@ public final class SweepRun<Scalar: LinearMapScalar> {
           schedules[lane].observe(loss: pass.reduce(0, +) / Double(pass.count))
         }
       }
-      progress(Double(step + 1) / Double(steps))
+      try progress(Double(step + 1) / Double(steps))
     }
     for lane in members.indices where courses[lane].brokenAt == nil {
       courses[lane].parameters = chunk.parameters(of: lane, beforeLastStep: false)

@@ -1,0 +1,133 @@
+import Foundation
+import Training
+
+/// Everything that a sweep over learning rates can be told: `eigenstep sweep` makes one of its options, and
+/// `eigenstep run` reads one from a file.
+public struct SweepRequest: Sendable, Equatable {
+  public static let currentSchema = "eigenstep.request.sweep/1"
+
+  public var problem: ProblemSource
+  public var optimizer = OptimizerSetting()
+  public var schedule = ScheduleSetting()
+  public var rates: RateRange
+  /// Samples of each step, drawn by the seed; nil for all.
+  public var batch: Int?
+  /// Steps of each run; nil for `epochs`.
+  public var steps: Int?
+  /// Passes over the samples; nil, where no steps are given either, for 5, on all samples for 200.
+  public var epochs: Int?
+  /// Runs of each rate, each from a start and with batches of its own where these are drawn.
+  public var seeds = 1
+  /// Whether the range test is run beside.
+  public var rangeTest = false
+  /// Whether the rate that `--lr auto` stands for is found beside.
+  public var auto = false
+  public var resources = Resources()
+
+  public init(_ problem: ProblemSource, rates: RateRange) {
+    self.problem = problem
+    self.rates = rates
+  }
+
+  /// More runs than this are no sweep for one machine.
+  public static let mostLanes = 100_000
+
+  /// - Throws: `RequestError` for the first field with a value that it cannot have.
+  public func check() throws {
+    try problem.check()
+    try rates.check()
+    try RequestError.check(batch, "batch", atLeast: 1)
+    try RequestError.check(steps, "steps", atLeast: 1, atMost: TrainingSetup.mostSteps)
+    try RequestError.check(epochs, "epochs", atLeast: 1, atMost: TrainingSetup.mostSteps)
+    try RequestError.check(seeds, "seeds", atLeast: 1, atMost: Self.mostLanes / rates.count)
+    if steps != nil, epochs != nil {
+      throw RequestError("steps", "is given beside epochs; give one of the two")
+    }
+    try resources.check()
+  }
+}
+
+/// Rates spaced evenly on a logarithmic axis: `1e-4:10:64`.
+public struct RateRange: Sendable, Equatable, Codable {
+  public var lower: Double
+  public var upper: Double
+  public var count: Int
+
+  public init(_ lower: Double, _ upper: Double, count: Int) {
+    self.lower = lower
+    self.upper = upper
+    self.count = count
+  }
+
+  /// `LOWER:UPPER` or `LOWER:UPPER:COUNT`, by default of 24 rates; nil for another text.
+  public init?(_ text: String) {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count == 2 || parts.count == 3, let lower = Double(parts[0]),
+      let upper = Double(parts[1])
+    else { return nil }
+    guard parts.count == 3 else {
+      self.init(lower, upper, count: 24)
+      return
+    }
+    guard let count = Int(parts[2]) else { return nil }
+    self.init(lower, upper, count: count)
+  }
+
+  public var rates: [Double] {
+    (0..<count).map { index in
+      index == count - 1 ? upper : lower * pow(upper / lower, Double(index) / Double(count - 1))
+    }
+  }
+
+  /// - Throws: `RequestError`.
+  func check() throws {
+    try RequestError.check(lower, "rates.lower", .above(0))
+    try RequestError.check(upper, "rates.upper", .above(0))
+    guard upper > lower else {
+      throw RequestError("rates.upper", "is \(upper), but it must be above the lower, \(lower)")
+    }
+    try RequestError.check(count, "rates.count", atLeast: 2, atMost: SweepRequest.mostLanes)
+  }
+}
+
+extension SweepRequest: Codable {
+  private enum CodingKeys: String, CodingKey, CaseIterable {
+    case schema, problem, optimizer, schedule, rates, batch, steps, epochs, seeds, rangeTest, auto
+    case resources
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let fields = try RequestFields(decoder, CodingKeys.self)
+    let schema: String = try fields.value(.schema)
+    guard schema == Self.currentSchema else {
+      throw RequestError("schema", "is '\(schema)', and not '\(Self.currentSchema)'")
+    }
+    self.init(try fields.value(.problem), rates: try fields.value(.rates))
+    optimizer = try fields.optional(.optimizer) ?? optimizer
+    schedule = try fields.optional(.schedule) ?? schedule
+    batch = try fields.optional(.batch)
+    steps = try fields.optional(.steps)
+    epochs = try fields.optional(.epochs)
+    seeds = try fields.optional(.seeds) ?? seeds
+    rangeTest = try fields.optional(.rangeTest) ?? rangeTest
+    auto = try fields.optional(.auto) ?? auto
+    resources = try fields.optional(.resources) ?? resources
+    try check()
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(Self.currentSchema, forKey: .schema)
+    try container.encode(problem, forKey: .problem)
+    try container.encode(optimizer, forKey: .optimizer)
+    try container.encode(schedule, forKey: .schedule)
+    try container.encode(rates, forKey: .rates)
+    try container.encodeIfPresent(batch, forKey: .batch)
+    try container.encodeIfPresent(steps, forKey: .steps)
+    try container.encodeIfPresent(epochs, forKey: .epochs)
+    try container.encode(seeds, forKey: .seeds)
+    try container.encode(rangeTest, forKey: .rangeTest)
+    try container.encode(auto, forKey: .auto)
+    try container.encode(resources, forKey: .resources)
+  }
+}
