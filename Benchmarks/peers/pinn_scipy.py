@@ -65,6 +65,17 @@ def product(*axes):
     return np.stack([grid.ravel() for grid in grids], axis=1), weights.ravel()
 
 
+def scattered(count, *box):
+    """Evenly spread points without lines, and equal weights: an additive recurrence."""
+    root = 2.0
+    for _ in range(64):
+        root = (1 + root) ** (1 / (len(box) + 1))
+    steps = np.array([root ** -(axis + 1) for axis in range(len(box))])
+    places = (0.5 + np.arange(1, count + 1)[:, None] * steps) % 1
+    low, high = np.array(box).T
+    return low + (high - low) * places, np.full(count, 1 / count)
+
+
 def grid(*axes):
     return np.stack(
         [g.ravel() for g in np.meshgrid(*[np.linspace(*axis) for axis in axes], indexing="ij")],
@@ -74,7 +85,7 @@ def grid(*axes):
 class Problem:
     def __init__(self, layers, domain, operation, source, conditions, exact, test):
         self.layers, self.operation, self.exact, self.test = layers, operation, exact, test
-        self.points, self.weights = product(*domain)
+        self.points, self.weights = domain
         self.source = source(self.points.T) * np.ones(len(self.points))
         self.conditions = conditions
 
@@ -144,7 +155,7 @@ def evolution(length, operation, initial, exact, periodic, rest=False, width=50)
     else:
         conditions += [dict(at=[at(0.0), t]), dict(at=[at(length), t])]
     return Problem(
-        [2, width, width, width, 1], [x, t], operation, lambda p: 0.0, conditions, exact,
+        [2, width, width, width, 1], scattered(4096, (0, length), (0, 1)), operation, lambda p: 0.0, conditions, exact,
         grid((0, length, 257), (0, 1, 101)))
 
 
@@ -161,13 +172,13 @@ def problems():
 
     return {
         "poisson": Problem(
-            [2, 16, 16, 1], [unit, unit], lambda f: f(0)[2] + f(1)[2],
+            [2, 16, 16, 1], product(unit, unit), lambda f: f(0)[2] + f(1)[2],
             lambda p: -s(PI * p[0]) * s(PI * p[1]),
             [dict(at=[at(0.0), unit]), dict(at=[at(1.0), unit]), dict(at=[unit, at(0.0)]),
              dict(at=[unit, at(1.0)])],
             lambda p: s(PI * p[0]) * s(PI * p[1]) / (2 * PI**2), grid((0, 1, 51), (0, 1, 51))),
         "diffusion": Problem(
-            [2, 18, 18, 1], [gauss(24, -1, 1), unit], lambda f: f(1)[1] - f(0)[2],
+            [2, 18, 18, 1], product(gauss(24, -1, 1), unit), lambda f: f(1)[1] - f(0)[2],
             lambda p: -e(-p[1]) * (s(PI * p[0]) - PI**2 * s(PI * p[0])),
             [dict(at=[gauss(24, -1, 1), at(0.0)], target=lambda p: s(PI * p[0])),
              dict(at=[at(-1.0), unit]), dict(at=[at(1.0), unit])],
@@ -182,10 +193,10 @@ def problems():
             lambda p: s(PI * p[0]) * c(2 * PI * p[1]) + s(5 * PI * p[0]) * c(10 * PI * p[1]) / 2,
             False, rest=True),
         "bar": Problem(
-            [1, 16, 16, 1], [bar], lambda f: -f(0)[2], lambda p: PI**2 * s(PI * p[0]),
+            [1, 16, 16, 1], product(bar), lambda f: -f(0)[2], lambda p: PI**2 * s(PI * p[0]),
             [dict(at=[at(0.0)]), dict(at=[at(1.0)])], lambda p: s(PI * p[0]), grid((0, 1, 201))),
         "loaded-bar": Problem(
-            [1, 16, 16, 1], [bar], lambda f: -f(0)[2], lambda p: p[0],
+            [1, 16, 16, 1], product(bar), lambda f: -f(0)[2], lambda p: p[0],
             [dict(at=[at(0.0)]), dict(at=[at(1.0)], part=1)],
             lambda p: p[0] / 2 - p[0] ** 3 / 6, grid((0, 1, 201))),
     }

@@ -54,6 +54,24 @@ public struct QuadraturePoints: Sendable, Equatable {
     }
   }
 
+  /// `count` points spread evenly over a box without lines, each weighing the same: the additive recurrence
+  /// `x_k = fraction(1/2 + k a)`, `a_j = g^-j` with the root `g > 1` of `g^(d+1) = g + 1`.
+  ///
+  /// No two of them share a coordinate, so that a network cannot jump between two lines of points unseen.
+  /// Reference: Roberts, "The unreasonable effectiveness of quasirandom sequences" (2018).
+  public init(scattered count: Int, over box: [ClosedRange<Double>]) {
+    var root = 2.0
+    for _ in 0..<64 { root = pow(1 + root, 1 / Double(box.count + 1)) }
+    let steps = box.indices.map { pow(root, -Double($0 + 1)) }
+    points = (1...count).map { k in
+      zip(box, steps).map { range, step in
+        let place = (0.5 + Double(k) * step).truncatingRemainder(dividingBy: 1)
+        return range.lowerBound + (range.upperBound - range.lowerBound) * place
+      }
+    }
+    weights = [Double](repeating: 1 / Double(count), count: count)
+  }
+
   /// How one coordinate runs.
   public enum Axis: Sendable, Equatable {
     case gauss(Int, ClosedRange<Double>)
@@ -70,6 +88,13 @@ public struct QuadraturePoints: Sendable, Equatable {
         let step = (interval.upperBound - interval.lowerBound) / Double(max(1, count - 1))
         return (0..<count).map { (interval.lowerBound + Double($0) * step, 1 / Double(count)) }
       case .at(let value): return [(value, 1)]
+      }
+    }
+
+    var interval: ClosedRange<Double> {
+      switch self {
+      case .gauss(_, let interval), .even(_, let interval): interval
+      case .at(let value): value...value
       }
     }
 

@@ -46,6 +46,8 @@ public struct PINNProblem: Sendable {
   public var network: TanhNetwork
   /// The domain's quadrature, one rule per coordinate.
   public var domain: [QuadraturePoints.Axis]
+  /// How many points are scattered over the domain, in place of the product of the rules; nil for that.
+  public var scattered: Int?
   /// Evenly spaced points per coordinate on which the solution's error is taken.
   public var testGrid: [QuadraturePoints.Axis]
   /// `L u`.
@@ -79,6 +81,7 @@ public struct PINNProblem: Sendable {
   public func refined(_ factor: Int) -> PINNProblem {
     var problem = self
     problem.domain = domain.map { $0.refined(factor) }
+    problem.scattered = scattered.map { domain.reduce($0) { count, _ in count * factor } }
     problem.conditions = conditions.map { condition in
       var condition = condition
       condition.axes = condition.axes.map { $0.refined(factor) }
@@ -88,12 +91,18 @@ public struct PINNProblem: Sendable {
     return problem
   }
 
+  /// The points of the domain that the loss is taken on.
+  public var domainPoints: QuadraturePoints {
+    scattered.map { QuadraturePoints(scattered: $0, over: domain.map(\.interval)) }
+      ?? QuadraturePoints(domain)
+  }
+
   // MARK: The loss
 
   /// One sample per point of the domain: its coordinates `[n, d]`, `f` there, and the root of `n` times its
   /// weight.
   public func data(_ element: ElementType) -> [Tensor] {
-    let domain = QuadraturePoints(domain)
+    let domain = domainPoints
     let count = domain.points.count
     func tensor(_ values: [Double], _ shape: Shape) -> Tensor {
       Tensor(values, type: TensorType(element, shape))
