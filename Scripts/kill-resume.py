@@ -56,6 +56,7 @@ def courses(program):
 
 
 def arguments(program, path, folder, course, threads):
+    os.makedirs(folder, exist_ok=True)
     return [
         program, "train", path, "--target", "y", "--threads", str(threads), *course.split(),
         "--checkpoint", os.path.join(folder, "c"), "--log", os.path.join(folder, "log"),
@@ -96,6 +97,7 @@ def check(program, name, course, moments, seed, threads):
                 if ended > moments:
                     break
                 subprocess.run(["rm", "-rf", killed], check=True)
+                os.makedirs(killed)
                 continue
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
@@ -114,9 +116,14 @@ def check(program, name, course, moments, seed, threads):
              if line.startswith('{"event":"step"')] for folder in (whole, killed)
         ]
         same = one == other and steps[0] == steps[1]
+        words = "the same bits"
+        if one != other:
+            words = "OTHER PARAMETERS"
+        elif not same:
+            words = "the same parameters, but ANOTHER LOG"
         print(
             f"{name}: {kills} kills, {unfinished} within the writing of a checkpoint, {ended} runs that were done"
-            f" first: {'the same bits' if same else 'OTHER BITS'}")
+            f" first: {words}", flush=True)
         return same
 
 

@@ -46,7 +46,6 @@ public final class TrainingLog {
     if case .started(let step, _, _) = event { try begin(after: step) }
     waiting.append(Data(try LogLine.text(event).utf8))
     if let message = Self.message(event) { waitingEvents.append(try Self.record(message)) }
-    // A checkpoint is never ahead of the log.
     let isStep = if case .step = event { true } else { false }
     if !isStep || waiting.count > Self.most { try flush() }
   }

@@ -52,7 +52,9 @@ import Testing
       let training = TrainingRequestTests.full(problem)
       collect(try JSONSerialization.jsonObject(with: JSONEncoder().encode(training)))
     }
-    let help = try ["diagnose", "spectrum", "train"].map { try BuiltProgram.run([$0, "--help"]).output }
+    let help = try ["diagnose", "spectrum", "train"].map {
+      try BuiltProgram.run([$0, "--help"]).output
+    }
     let flags = Set(
       help.joined().split { !($0.isLetter || $0.isNumber || $0 == "-") }.map(String.init))
     for option in Message.Option.allCases {

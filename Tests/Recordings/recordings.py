@@ -68,6 +68,11 @@ MEASURED = {
     "spectrum-adam": f"{SPECTRUM} --model linear --precondition adam --optimizer adam --lr 0.01 "
     "--at 10",
     "spectrum-digits": f"spectrum {DIGITS} --samples 100 --which largest --count 2 --per-layer",
+    "train-wine": "train Examples/wine.csv --target class --optimizer adam --lr 0.01 --batch 32 "
+    "--epochs 5 --held-out 0.2 --patience 2",
+    "train-digits": f"train {DIGITS} --optimizer momentum --lr 0.05 --batch 64 --epochs 2 "
+    "--clip-norm 1 --no-decay biases --weight-decay 0.01",
+    "train-lost": "train Examples/wine.csv --target class --model mlp:8:gelu --lr 1e30 --steps 50",
     "spectrum-part": f"spectrum {DIGITS} --parameters *bias* --trace --operator fisher",
 }
 

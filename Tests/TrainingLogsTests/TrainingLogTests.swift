@@ -9,7 +9,7 @@ import Training
   private static let folder = "log"
 
   private func step(_ step: Int, loss: Double = 0.5) -> TrainingEvent {
-    .step(StepRecord(step: step, pass: step / 2, loss: loss, gradientNorm: 2, rate: 0.25))
+    .step(StepRecord(step: step, pass: step / 2, loss: loss, gradientNorm: 2.5, rate: 0.25))
   }
 
   private func events(_ range: Range<Int>) -> [TrainingEvent] {
@@ -56,19 +56,19 @@ import Training
   @Test func `each event is a line with its keys in order`() throws {
     #expect(
       try LogLine.text(step(3, loss: .nan))
-        == #"{"event":"step","step":3,"pass":1,"loss":null,"gradientNorm":2,"rate":0.25}"# + "\n")
+        == #"{"event":"step","step":3,"pass":1,"loss":null,"gradientNorm":2.5,"rate":0.25}"# + "\n")
     let tracked = TrackingRecord(
-      step: 4, values: [TrackedValue("sharpness", 3, error: 0.5, threshold: 8)], gradients: 2,
+      step: 4, values: [TrackedValue("sharpness", 3.5, error: 0.5, threshold: 8.5)], gradients: 2.5,
       seconds: 0.125)
     #expect(
       try LogLine.text(.tracked(tracked))
-        == #"{"event":"tracked","step":4,"values":[{"name":"sharpness","part":null,"value":3,"error":0.5,"#
-        + #""threshold":8,"isReliable":true}],"gradients":2,"seconds":0.125}"# + "\n")
+        == #"{"event":"tracked","step":4,"values":[{"name":"sharpness","part":null,"value":3.5,"error":0.5,"#
+        + #""threshold":8.5,"isReliable":true}],"gradients":2.5,"seconds":0.125}"# + "\n")
     let evaluation = TrainingEvaluation(
-      step: 2, pass: 1, training: DataReading(loss: 1, accuracy: 0.5), meanLossOfSteps: 1.5)
+      step: 2, pass: 1, training: DataReading(loss: 1.25, accuracy: 0.5), meanLossOfSteps: 1.5)
     #expect(
       try LogLine.text(.evaluated(evaluation))
-        == #"{"event":"evaluation","step":2,"pass":1,"training":{"loss":1,"accuracy":0.5,"#
+        == #"{"event":"evaluation","step":2,"pass":1,"training":{"loss":1.25,"accuracy":0.5,"#
         + #""rSquared":null},"heldOut":null,"meanLossOfSteps":1.5}"# + "\n")
     #expect(
       try LogLine.text(.alarm(step: 1, GuardAlarm("too far", rateFactor: 0.5)))

@@ -48,6 +48,17 @@ struct TrainingData {
   }
 }
 
+extension TrainingData {
+  /// A fixed batch of the samples that are trained on, for what is measured on the way; nil where each step takes
+  /// all of them.
+  func sample(_ batches: Batches?, seed: Int) -> DiagnosisProblem? {
+    guard let batches, batches.size < training.sampleCount else { return nil }
+    var generator = SeededGenerator(seed: UInt64(bitPattern: Int64(seed)) &+ 4)
+    return training.on(
+      (0..<training.sampleCount).shuffled(using: &generator).prefix(batches.size).sorted())
+  }
+}
+
 extension DiagnosisProblem {
   /// The same problem on some of its samples; losses that are added up are those of these alone.
   fileprivate func on(_ chosen: [Int]) -> DiagnosisProblem {

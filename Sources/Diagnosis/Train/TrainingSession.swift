@@ -15,6 +15,8 @@ struct TrainingSession<Scalar: LinearMapScalar> {
   let onHeldOut: DataEvaluation<Scalar>?
   let parts: TrainingParts<Scalar>
   let batches: Batches?
+  /// What trackers look at; nil for the loss.
+  let sample: (any Loss<Scalar>)?
   let stepsPerPass: Int
   let stepCount: Int
   let rules: StepRules
@@ -40,6 +42,11 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     }
     parts = try TrainingParts(request)
     batches = try Self.batches(request, samples: data.training.sampleCount)
+    sample =
+      try request.trackers.isEmpty
+      ? nil
+      : data.sample(batches, seed: request.resources.seed)?
+        .loss(executor: executor, memory: memory, context: context)
     stepsPerPass = batches?.stepsPerPass(data.training.sampleCount) ?? 1
     stepCount = try Self.steps(request, stepsPerPass)
     var rules = try request.rules.rules(
@@ -48,6 +55,11 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     self.rules = rules
     notes = data.training.notes
     if let batches { notes.append(Self.words(of: batches, data.training.sampleCount)) }
+    if let sample {
+      notes.append(
+        "What is tracked is that of a fixed batch of \(Wording.count(sample.sampleCount, "sample")), drawn by "
+          + "--seed.")
+    }
     if case .model(let model) = request.problem { notes.append(Self.words(of: model)) }
     guard let store = surroundings.store else { return }
     let resumed = try ResumedState<Scalar>(
@@ -155,7 +167,7 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     let trainer = Trainer(
       run, rate: parts.rate, steps: stepCount, stepsPerPass: stepsPerPass,
       schedule: parts.schedule, trackers: parts.trackers, watch: parts.watch,
-      action: request.guarding, seed: request.resources.probeSeed,
+      action: request.guarding, sample: sample, seed: request.resources.probeSeed,
       evaluator: TrainingEvaluator(every: batches == nil ? period : stepsPerPass) { point in
         (try onTraining.reading(at: point), try onHeldOut?.reading(at: point))
       }, patience: request.patience, keeping: keeping, logger: surroundings.logger,

@@ -33,11 +33,12 @@ public func train(
     try CheckpointFolder($0, kept: request.files.kept)
   }
   let log = try request.files.log.map { try TrainingLog($0, resumes: request.files.resumes) }
+  let checkpoints = store.map { LoggedCheckpoints(store: $0, log: log) }
   return try answer(request.source, request.resources, context, profiled) { problem, executor in
     let result = try train(
       problem, heldOut: try request.openHeldOut(beside: problem), request: request,
       TrainingSurroundings(
-        executor: executor, context: context, store: store,
+        executor: executor, context: context, store: checkpoints,
         rateFactors: try request.rateFactors(), logger: logger,
         event: {
           try log?.note($0)
@@ -47,6 +48,19 @@ public func train(
     try request.save(result, of: problem)
     return result
   }
+}
+
+/// Checkpoints that are never ahead of the log: a run that goes on from one finds all steps before it there.
+private struct LoggedCheckpoints: CheckpointStore {
+  let store: CheckpointFolder
+  let log: TrainingLog?
+
+  func write(_ bytes: Data, step: Int) throws -> String {
+    try log?.flush()
+    return try store.write(bytes, step: step)
+  }
+
+  func stored() throws -> [StoredCheckpoint] { try store.stored() }
 }
 
 extension TrainingRequest {
