@@ -69,7 +69,7 @@ import Testing
     let loss: Objective<Double> = try Regression().objective()
     let point = (0..<loss.parameterCount).map { 0.1 * sin(Double($0)) }
     let source = try #require(
-      try GroupGradients(loss, groups: loss.sampleCount, batchSize: 2, seed: 4))
+      try DrawnGroupGradients(loss, groups: loss.sampleCount, batchSize: 2, seed: 4))
     let (whole, gradient) = try loss.valueAndGradient(at: point)
     var orders: Set<[Double]> = []
     for check in 0..<3 {
@@ -83,8 +83,8 @@ import Testing
       orders.insert(gradients.map { $0[0] })
     }
     #expect(orders.count == 3)
-    #expect(try GroupGradients(loss, groups: loss.sampleCount + 1, batchSize: 2, seed: 4) == nil)
-    let pairs = try #require(try GroupGradients(loss, groups: 3, batchSize: 2, seed: 4))
+    #expect(try DrawnGroupGradients(loss, groups: loss.sampleCount + 1, batchSize: 2, seed: 4) == nil)
+    let pairs = try #require(try DrawnGroupGradients(loss, groups: 3, batchSize: 2, seed: 4))
     #expect(pairs.size == 2 && pairs.share == 6.0 / 7)
     // Groups that take up all samples: their mean is the gradient itself, and nothing is taken off.
     let all = GradientSignal(try source.check(1, at: point).gradients, share: source.share)

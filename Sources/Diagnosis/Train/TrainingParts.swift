@@ -3,7 +3,7 @@ import LinearMaps
 import Presentation
 import Training
 
-/// Parts of a run that a request names, made: rate, schedule, guard, and what a schedule measures.
+/// Parts of a run that a request names, made: rate, schedule, trackers, guard.
 struct TrainingParts<Scalar: LinearMapScalar> {
   let rate: Double
   let schedule: any Schedule
@@ -13,9 +13,26 @@ struct TrainingParts<Scalar: LinearMapScalar> {
   /// - Throws: `DiagnosisFailure` for what cannot be had.
   init(_ request: TrainingRequest) throws {
     rate = try Self.rate(request)
-    schedule = try Self.schedule(request)
-    trackers = request.trackers.map { $0.make() }
-    watch = try Self.watch(request)
+    schedule = SchedulePlan(request.schedule, warmUp: request.warmUp).make()
+    var trackers = request.trackers.map { $0.make() }
+    if request.guarding != .off, !trackers.contains(where: \.isGuiding) {
+      trackers.append(Self.guiding(request.optimizer))
+    }
+    self.trackers = trackers
+    watch =
+      request.guarding == .off
+      ? nil
+      : trackers.first(where: \.isGuiding).map {
+        StabilityGuard(request.guarding, period: $0.period)
+      }
+  }
+
+  /// What a guard goes by where nobody asked for it to be tracked.
+  private static func guiding(_ method: TrainingMethod) -> any Tracker {
+    guard case .optimizer(let setting) = method,
+      setting.make().stability?.isPreconditioned == true
+    else { return Sharpness() }
+    return PreconditionedSharpness()
   }
 
   private static func rate(_ request: TrainingRequest) throws -> Double {
@@ -29,33 +46,5 @@ struct TrainingParts<Scalar: LinearMapScalar> {
         "\(option: .rate, "auto") cannot be answered here yet; give a number: `eigenstep diagnose` names the "
           + "rates that are stable at the start.")
     }
-  }
-
-  private static func schedule(_ request: TrainingRequest) throws -> any Schedule {
-    let schedule = request.schedule.make()
-    guard schedule.measurement == nil else {
-      throw DiagnosisFailure(
-        .usage,
-        "The schedule \(schedule.name) measures the loss, which is not done here yet; give another "
-          + "\(option: .schedule).")
-    }
-    guard request.warmUp == nil else {
-      throw DiagnosisFailure(
-        .usage, "There is no warm-up for the schedule \(schedule.name) here yet; leave it out.")
-    }
-    return schedule
-  }
-
-  private static func watch(_ request: TrainingRequest) throws -> (any RunGuard)? {
-    guard request.guarding != .off else { return nil }
-    throw DiagnosisFailure(.usage, "Nothing watches a run here yet; leave --guard out.")
-  }
-
-  /// What the schedule asks for.
-  func measure(
-    _ measurement: ScheduleMeasurement, _ run: any TrainingSteps<Scalar>,
-    _ memory: inout TrackerMemory
-  ) throws -> ScheduleReading {
-    preconditionFailure("\(schedule.name) was refused")
   }
 }

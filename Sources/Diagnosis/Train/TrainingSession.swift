@@ -43,7 +43,7 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     parts = try TrainingParts(request)
     batches = try Self.batches(request, samples: data.training.sampleCount)
     sample =
-      try request.trackers.isEmpty
+      try parts.trackers.isEmpty && parts.schedule.measurement == nil
       ? nil
       : data.sample(batches, seed: request.resources.seed)?
         .loss(executor: executor, memory: memory, context: context)
@@ -164,6 +164,7 @@ struct TrainingSession<Scalar: LinearMapScalar> {
         return place.newest ?? ""
       }
     }
+    let measurer = ScheduleMeasurer<Scalar>(sample: sample, seed: request.resources.probeSeed)
     let trainer = Trainer(
       run, rate: parts.rate, steps: stepCount, stepsPerPass: stepsPerPass,
       schedule: parts.schedule, trackers: parts.trackers, watch: parts.watch,
@@ -171,7 +172,11 @@ struct TrainingSession<Scalar: LinearMapScalar> {
       evaluator: TrainingEvaluator(every: batches == nil ? period : stepsPerPass) { point in
         (try onTraining.reading(at: point), try onHeldOut?.reading(at: point))
       }, patience: request.patience, keeping: keeping, logger: surroundings.logger,
-      remembering: { try parts.measure($0, $1, &$2) })
+      remembering: { measurement, run, memory in
+        measurer.memory = memory
+        defer { memory = measurer.memory }
+        return try measurer.measure(measurement, run)
+      })
     if let kept { trainer.restore(kept) }
     var ending = try trainer.train(surroundings.context, surroundings.event)
     if ending.reason == .nonFinite { ending.sentence = try words(of: run, ending) }

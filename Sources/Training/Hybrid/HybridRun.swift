@@ -24,7 +24,7 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
   private let makeDouble: (() throws -> any Loss<Double>)?
   /// Whether the optimizer's gradients are those of all samples.
   private let isExact: Bool
-  private let groups: GroupGradients<Scalar>?
+  private let groups: DrawnGroupGradients<Scalar>?
   private var watch: SwitchWatch
   /// The lowest loss over all samples that was seen, and where.
   private var best: (loss: Double, point: [Scalar])?
@@ -64,7 +64,7 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
     watch = SwitchWatch(plan.criterion)
     if case .batches(let batches) = run.source {
       isExact = false
-      groups = try GroupGradients(
+      groups = try DrawnGroupGradients(
         loss, groups: plan.criterion.groups, batchSize: batches.size, seed: plan.seed)
     } else {
       isExact = true

@@ -5,7 +5,7 @@ import TensorPrograms
 /// The gradients of disjoint groups of samples, drawn anew for each check by its number and a seed.
 ///
 /// With groups that take up all samples a check costs about one gradient.
-final class GroupGradients<Scalar: LinearMapScalar> {
+final class DrawnGroupGradients<Scalar: LinearMapScalar> {
   let groups: Int
   /// Samples of each.
   let size: Int
