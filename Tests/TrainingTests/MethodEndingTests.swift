@@ -216,6 +216,23 @@ import Training
     }
   }
 
+  /// Rounding in float32 is never taken for a gradient that does not fit, nor for a loss without end.
+  @Test(arguments: scipyRuns.map(\.name))
+  func reasonsInFloat32(_ name: String) throws {
+    let known = MoreGarbowHillstrom.named(name)!
+    let loss = try Objective<Float>(known.definition, data: [], executor: ReferenceExecutor())
+    for method in Self.all {
+      let steps = try method.start(loss, from: known.start.map { Float($0) })
+      var ending: StepEnding?
+      while ending == nil, steps.stepCount < 200 { ending = try steps.step().ending }
+      if let ending {
+        #expect(
+          [.converged, .rounding].contains(ending.reason),
+          "\(method.name) on \(name): \(ending.reason) \(ending.sentence)")
+      }
+    }
+  }
+
   /// A gradient of the wrong sign.
   @Test func gradientThatDoesNotFit() throws {
     let loss = scalar({ 1 + $0 * $0 }, { -2 * $0 }, { _ in 2 })

@@ -81,7 +81,7 @@ import Training
     #expect(refusal(BFGS()).contains("and this one is bfgs with"))
     for change: (inout TrainingState<Double>) -> Void in [
       { $0.state.removeLast() }, { $0.numbers.removeLast() }, { $0.numbers = [] },
-      { $0.numbers[5] = 2 }, { $0.numbers[5] = -1 }, { $0.numbers[5] = .nan }, { $0.state = [] },
+      { $0.numbers[6] = 2 }, { $0.numbers[6] = -1 }, { $0.numbers[6] = .nan }, { $0.state = [] },
     ] {
       #expect(
         refusal(LBFGS(), change).hasSuffix(

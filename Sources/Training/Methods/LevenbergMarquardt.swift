@@ -107,7 +107,9 @@ private struct DampedEngine<Scalar: LinearMapScalar>: MethodEngine {
     } catch  where error.isNonFinite {
       return .nonFiniteCurvature(now)
     }
-    var failure: SearchFailure?
+    let first = (damping, growth)
+    var (isTried, hasSeenFinite) = (false, false)
+    var misfit = Misfit()
     while true {
       let direction: [Scalar]?
       do {
@@ -120,14 +122,24 @@ private struct DampedEngine<Scalar: LinearMapScalar>: MethodEngine {
         // By the model: (lambda d'd - g'd) / 2.
         let foretold = (damping * length * length - Scalar.dot(n, now.gradient, direction)) / 2
         let point = now.point(1, along: direction)
-        guard point != now.point else { return .failed(failure ?? .rounding, now) }
+        guard point != now.point else {
+          guard hasSeenFinite || !isTried else { return .failed(.nonFinite, now) }
+          let (spread, isHigher) = try problem.measureNoise(at: &now)
+          guard isHigher else { return .failed(misfit.failure(spread: spread), now) }
+          (damping, growth) = first
+          continue
+        }
         let trial = try problem.evaluate(point)
+        isTried = true
         if trial.loss == -.infinity {
           return .failed(.unbounded(loss: trial.loss, distance: length), now)
         }
         if trial.isFinite {
           let (decrease, isBlurred) = now.decrease(to: trial, along: direction, foretold: foretold)
-          failure = isBlurred ? .rounding : .stalled
+          hasSeenFinite = true
+          misfit.note(
+            rise: trial.loss - now.loss, before: Scalar.dot(n, now.gradient, direction),
+            after: Scalar.dot(n, trial.gradient, direction))
           if now.isBelowRounding(foretold), isBlurred, trial.gradientNorm >= now.gradientNorm {
             return .rounding(now)
           }
@@ -139,13 +151,11 @@ private struct DampedEngine<Scalar: LinearMapScalar>: MethodEngine {
             now = trial
             return nil
           }
-        } else {
-          failure = failure ?? .nonFinite
         }
       }
       damping *= growth
       growth *= 2
-      guard damping.isFinite else { return .failed(failure ?? .rounding, now) }
+      guard damping.isFinite else { return .failed(.rounding, now) }
     }
   }
 

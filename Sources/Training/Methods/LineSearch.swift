@@ -28,7 +28,13 @@ struct LineSearch<Scalar: LinearMapScalar> {
     var line = SearchedLine(origin, direction, decrease: decrease, curvature: curvature, problem)
     guard first.isFinite, line.slope < 0 else { return .failed(.stalled) }
     if curvature == 0, let found = try line.searchExactly(first) { return found }
-    return try line.search(first)
+    let outcome = try line.search(first)
+    guard case .failed(.rounding) = outcome else { return outcome }
+    let (spread, isHigher) = try problem.measureNoise(at: &line.origin)
+    if isHigher, case .found(let next, let step) = try line.searchBySlopes() {
+      return .found(next, step: step)
+    }
+    return .failed(line.misfit.failure(spread: spread))
   }
 }
 
@@ -43,7 +49,7 @@ private struct SearchedLine<Scalar: LinearMapScalar> {
   typealias Outcome = LineSearch<Scalar>.Outcome
   typealias Sample = TrialInterval.Sample
 
-  let origin: Evaluation<Scalar>
+  var origin: Evaluation<Scalar>
   let direction: [Scalar]
   let decrease: Double
   let curvature: Double
@@ -59,6 +65,7 @@ private struct SearchedLine<Scalar: LinearMapScalar> {
   var current: Evaluation<Scalar>
   /// The smallest step with a loss or gradient that is not finite.
   var ceiling = Double.infinity
+  var misfit = Misfit()
 
   static var maxTrials: Int { 40 }
 
@@ -92,6 +99,8 @@ private struct SearchedLine<Scalar: LinearMapScalar> {
       step: step, value: current.loss,
       slope: Scalar.dot(direction.count, current.gradient, direction))
     samples.append(sample)
+    misfit.note(
+      rise: sample.value - origin.loss, before: step * slope, after: step * sample.slope)
     if isLower(sample), sample.value < lowest?.sample.value ?? origin.loss {
       lowest = (current, sample)
     }
@@ -173,7 +182,7 @@ private struct SearchedLine<Scalar: LinearMapScalar> {
   }
 
   /// Among losses that differ by rounding alone: bisects, or follows the secant of, the slopes.
-  private mutating func searchBySlopes() throws -> Outcome {
+  mutating func searchBySlopes() throws -> Outcome {
     let flat = samples.filter { $0.value <= origin.loss + origin.noise }
     var left = flat.filter { $0.slope < 0 }.max { $0.step < $1.step } ?? samples[0]
     var right = samples.filter { $0.step > left.step }.min { $0.step < $1.step }
@@ -203,18 +212,7 @@ private struct SearchedLine<Scalar: LinearMapScalar> {
       }
     }
     if let lowest { return .found(lowest.at, step: lowest.sample.step) }
-    return .failed(failure)
-  }
-
-  /// Why nothing was found. A trial where the slope is about that of the origin and the loss is not about what
-  /// both slopes make of it, by more than rounding, says that the gradient does not fit the loss.
-  private var failure: SearchFailure {
-    let isWrong = samples.dropFirst().contains { sample in
-      let expected = origin.loss + sample.step * (slope + sample.slope) / 2
-      return (0.5...2).contains(sample.slope / slope)
-        && sample.value - expected > max(origin.noise, -0.5 * sample.step * slope)
-    }
-    return isWrong ? .stalled : .rounding
+    return .failed(.rounding)
   }
 
   /// Secants of the slope from a first trial; nil where the line bends down, for the other search.

@@ -1,69 +1,6 @@
 import Curvature
 import LinearMaps
 
-/// A point with its loss and gradient.
-struct Evaluation<Scalar: LinearMapScalar> {
-  var point: [Scalar]
-  var loss: Double
-  var gradient: [Scalar]
-
-  var gradientNorm: Double { Scalar.nrm2(gradient.count, gradient) }
-  var largestEntry: Double { gradient.reduce(0) { max($0, Double(abs($1))) } }
-  var isFinite: Bool { loss.isFinite && Scalar.firstNonFinite(gradient.count, gradient) == nil }
-
-  /// What a difference of losses here may be for rounding alone. A loss is mostly a sum of squares of small
-  /// differences of large numbers, whose rounding is far above its own last place: ten thousand units of it are
-  /// allowed for, at most 1e-4 of the loss.
-  var noise: Double { min(1e4 * Double(Scalar.ulpOfOne), 1e-4) * abs(loss) }
-
-  /// The decrease of the loss over a step to another point. Where it is lost in rounding, as is the one
-  /// foretold, it is taken from the slopes at both ends, which is exact for a quadratic.
-  func decrease(
-    to trial: Evaluation, along step: [Scalar], foretold: Double
-  ) -> (value: Double, isBlurred: Bool) {
-    let difference = loss - trial.loss
-    guard foretold <= noise, abs(difference) <= noise else { return (difference, false) }
-    let n = step.count
-    return (-(Scalar.dot(n, gradient, step) + Scalar.dot(n, trial.gradient, step)) / 2, true)
-  }
-
-  /// Whether a decrease is too small for the arithmetic even in the slopes.
-  func isBelowRounding(_ decrease: Double) -> Bool {
-    decrease <= 1e-3 * Double(Scalar.ulpOfOne) * abs(loss)
-  }
-
-  /// `x + t d`.
-  func point(_ t: Double, along direction: [Scalar]) -> [Scalar] {
-    var moved = point
-    Scalar.axpy(moved.count, Scalar(t), direction, &moved)
-    return moved
-  }
-}
-
-/// A loss of which the calls are counted.
-final class CountedLoss<Scalar: LinearMapScalar> {
-  let loss: any Loss<Scalar>
-  var gradients = 0
-  var products = 0
-
-  init(_ loss: any Loss<Scalar>) { self.loss = loss }
-
-  func evaluate(_ point: [Scalar]) throws -> Evaluation<Scalar> {
-    gradients += 1
-    let (value, gradient) = try loss.valueAndGradient(at: point)
-    return Evaluation(point: point, loss: value, gradient: gradient)
-  }
-
-  /// The curvature at a point, its products counted; nil where a number of it is not finite.
-  func curvature(_ kind: CurvatureKind, at point: [Scalar]) throws -> CountedProducts<Scalar>? {
-    do {
-      return CountedProducts(try loss.curvature(kind, at: point), self)
-    } catch  where error.isNonFinite {
-      return nil
-    }
-  }
-}
-
 /// A curvature map whose products are counted by the loss.
 struct CountedProducts<Scalar: LinearMapScalar>: LinearMap {
   private let map: CurvatureMap<Scalar>
@@ -144,7 +81,7 @@ final class MethodRun<Scalar: LinearMapScalar>: TrainingSteps {
     self.tolerance = tolerance
     problem = CountedLoss(loss)
     self.engine = engine
-    now = Evaluation(point: start, loss: .nan, gradient: [])
+    now = Evaluation(point: start, loss: .nan, gradient: [], noise: 0)
   }
 
   /// - Throws: `TrainingError.wrongState`.
@@ -170,10 +107,10 @@ final class MethodRun<Scalar: LinearMapScalar>: TrainingSteps {
     stepCount = state.stepCount
     let isEvaluated = state.numbers.first == 1
     let count = isEvaluated ? n : 0
-    guard state.numbers.count >= 5, state.state.count >= count,
+    guard state.numbers.count >= 6, state.state.count >= count,
       try self.engine.restore(
         MethodMemory(
-          vectors: Array(state.state.dropFirst(count)), numbers: Array(state.numbers.dropFirst(5))),
+          vectors: Array(state.state.dropFirst(count)), numbers: Array(state.numbers.dropFirst(6))),
         on: problem)
     else {
       throw TrainingError.wrongState(
@@ -183,7 +120,9 @@ final class MethodRun<Scalar: LinearMapScalar>: TrainingSteps {
     self.isEvaluated = isEvaluated
     progress = Progress(
       loss: state.numbers[2], gradientNorm: state.numbers[3], idleSteps: state.numbers[4])
+    problem.relativeNoise = state.numbers[5]
     if isEvaluated {
+      now.noise = problem.relativeNoise * abs(state.numbers[1])
       now.loss = state.numbers[1]
       now.gradient = Array(state.state.prefix(n))
     }
@@ -196,7 +135,8 @@ final class MethodRun<Scalar: LinearMapScalar>: TrainingSteps {
       stepCount: stepCount, samples: .all, parameters: now.point,
       state: (isEvaluated ? now.gradient : []) + memory.vectors,
       numbers: (isEvaluated ? [1, now.loss] : [0, 0])
-        + [progress.loss, progress.gradientNorm, progress.idleSteps] + memory.numbers)
+        + [progress.loss, progress.gradientNorm, progress.idleSteps, problem.relativeNoise]
+        + memory.numbers)
   }
 
   @discardableResult

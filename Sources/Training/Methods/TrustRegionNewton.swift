@@ -84,7 +84,9 @@ private struct TrustRegionEngine<Scalar: LinearMapScalar>: MethodEngine {
       hessian, gradient: now.gradient, tolerance: min(0.5, norm.squareRoot()) * norm,
       maxIterations: iterations)
     let size = Scalar.nrm2(now.point.count, now.point)
-    var failure: SearchFailure?
+    let firstRadius = radius
+    var (isTried, hasSeenFinite) = (false, false)
+    var misfit = Misfit()
     while true {
       let cut: SteihaugPath<CountedProducts<Scalar>>.Cut
       do {
@@ -94,15 +96,26 @@ private struct TrustRegionEngine<Scalar: LinearMapScalar>: MethodEngine {
       }
       let length = Scalar.nrm2(cut.step.count, cut.step)
       let point = now.point(1, along: cut.step)
-      guard point != now.point else { return .failed(failure ?? .rounding, now) }
+      guard point != now.point else {
+        guard hasSeenFinite || !isTried else { return .failed(.nonFinite, now) }
+        let (spread, isHigher) = try problem.measureNoise(at: &now)
+        guard isHigher else { return .failed(misfit.failure(spread: spread), now) }
+        radius = firstRadius
+        continue
+      }
       let trial = try problem.evaluate(point)
+      isTried = true
       if trial.loss == -.infinity {
         return .failed(.unbounded(loss: trial.loss, distance: length), now)
       }
       if trial.isFinite {
         let (decrease, isBlurred) = now.decrease(
           to: trial, along: cut.step, foretold: cut.decrease)
-        failure = isBlurred ? .rounding : .stalled
+        hasSeenFinite = true
+        misfit.note(
+          rise: trial.loss - now.loss,
+          before: Scalar.dot(point.count, now.gradient, cut.step),
+          after: Scalar.dot(point.count, trial.gradient, cut.step))
         if now.isBelowRounding(cut.decrease), isBlurred, trial.gradientNorm >= norm {
           return .rounding(now)
         }
@@ -119,7 +132,6 @@ private struct TrustRegionEngine<Scalar: LinearMapScalar>: MethodEngine {
             ? .failed(.unbounded(loss: trial.loss, distance: radius), now) : nil
         }
       } else {
-        failure = failure ?? .nonFinite
         radius = 0.25 * length / rate
       }
     }
