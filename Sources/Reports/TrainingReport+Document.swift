@@ -11,7 +11,7 @@ extension TrainingReport {
     Document(
       title: subject,
       sections: [
-        problem.readingSection, lossSection, answer, trackedSection, alarmSection, closingSection,
+        problem.readingSection, lossSection, answer, trackedSection, decisionSection, alarmSection, closingSection,
       ].compactMap { $0 })
   }
 
@@ -75,6 +75,9 @@ extension TrainingReport {
       }
       paragraphs.append(Document.Paragraph(words + ".", lead: "Rate", tone: .fact))
     }
+    if let chosen = rate.chosen {
+      paragraphs.append(Document.Paragraph(chosen.sentence, lead: "Auto", tone: .fact))
+    }
     paragraphs += next.map { Document.Paragraph($0, lead: "Do", tone: .advice) }
     return Document.Section(nil, paragraphs.map { .paragraph($0) })
   }
@@ -110,6 +113,12 @@ extension TrainingReport {
           "These checks cost as much as \(Wording.number(cost.trackingGradients)) gradients of a step"
             + "\(share), and \(Wording.number(cost.trackingSeconds)) s."),
       ] + (unreliable.isEmpty ? [] : [.notes(unreliable)]))
+  }
+
+  private var decisionSection: Document.Section? {
+    guard !decisions.isEmpty else { return nil }
+    return Document.Section(
+      "Changes", [.notes(decisions.map { "After step \(Wording.count($0.step)): \($0.sentence)" })])
   }
 
   private var alarmSection: Document.Section? {

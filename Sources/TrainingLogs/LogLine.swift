@@ -40,6 +40,14 @@ enum LogLine {
     let isReliable: Bool
   }
 
+  private struct Noted: Encodable {
+    let event = "note"
+    let step: Int
+    let kind: String
+    let sentence: String
+    let values: [String: Double]
+  }
+
   private struct Alarm: Encodable {
     let event = "alarm"
     let step: Int
@@ -101,6 +109,10 @@ enum LogLine {
               name: $0.name, part: $0.part, value: $0.value, error: $0.error,
               threshold: $0.threshold, isReliable: $0.isReliable)
           }, gradients: record.gradients, seconds: record.seconds))
+    case .noted(let note):
+      return try line(
+        Noted(
+          step: note.step, kind: note.kind.rawValue, sentence: note.sentence, values: note.values))
     case .alarm(let step, let alarm):
       return try line(
         Alarm(step: step, sentence: alarm.sentence, rateFactor: alarm.rateFactor))

@@ -119,6 +119,9 @@ public final class TrainingLog {
           ("r_squared/\(name)", reading.rSquared),
         ]
       }
+    case .noted(let note):
+      step = note.step
+      scalars = note.values.sorted { $0.key < $1.key }.map { ("noted/\($0.key)", $0.value) }
     case .alarm(let at, let alarm):
       step = at
       scalars = [("alarm/rate_factor", alarm.rateFactor)]

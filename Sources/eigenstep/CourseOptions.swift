@@ -11,6 +11,14 @@ struct CourseOptions: ParsableArguments {
   var optimizer: TrainingMethod = .init()
 
   @Option(
+    help: """
+      A method that takes over from the optimizer once the gradient is clear of noise and progress stalls.
+      """,
+    completion: .list(MethodCatalogue.all.map(\.name)),
+    transform: { try OptionValue.setting($0) as CatalogueSetting<MethodCatalogue> })
+  var then: CatalogueSetting<MethodCatalogue>?
+
+  @Option(
     name: .customLong("lr"), parsing: .unconditional,
     help: ArgumentHelp(
       "The learning rate, a number or auto. (default of a method: 1)", valueName: "rate"),
@@ -118,6 +126,7 @@ struct CourseOptions: ParsableArguments {
 
   func set(_ request: inout TrainingRequest) {
     request.optimizer = optimizer
+    request.then = then
     request.rate = rate
     request.schedule = schedule
     request.warmUp = warmUp

@@ -56,7 +56,7 @@ final class TrainingProgress {
     case .tracked(let record):
       sharpness = record.values.first { $0.name == "sharpness" && $0.part == nil } ?? sharpness
     case .step(let record): show(record)
-    case .alarm, .evaluated, .kept, .ended: break
+    case .noted, .alarm, .evaluated, .kept, .ended: break
     }
   }
 

@@ -8,6 +8,9 @@ public struct TrainingRequest: Sendable, Equatable {
 
   public var problem: ProblemSource
   public var optimizer = TrainingMethod()
+  /// A method that takes over from the optimizer where the gradient's signal is strong and progress has stalled,
+  /// or in the middle of the run at the latest.
+  public var then: CatalogueSetting<MethodCatalogue>?
   /// Nil: 1 for a method with inner iterations, whose steps have lengths of their own; an optimizer needs one.
   public var rate: RateChoice?
   public var schedule = ScheduleSetting()
@@ -53,6 +56,10 @@ public struct TrainingRequest: Sendable, Equatable {
       throw RequestError("rate", "is missing, which the optimizer \(setting.name) needs")
     }
     if case .method(let setting) = optimizer {
+      if let then {
+        throw RequestError(
+          "then", "is \(then.name), but the method \(setting.name) goes alone; begin with an optimizer")
+      }
       if batches != nil {
         throw RequestError(
           "batches", "is given, but the method \(setting.name) takes gradients of all samples")
@@ -102,7 +109,7 @@ public enum RateChoice: Sendable, Equatable, Codable {
 
 extension TrainingRequest: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable {
-    case schema, problem, optimizer, rate, schedule, warmUp, batches, epochs, steps, rules, heldOut
+    case schema, problem, optimizer, then, rate, schedule, warmUp, batches, epochs, steps, rules, heldOut
     case patience, trackers, guarding, files, resources
   }
 
@@ -114,6 +121,7 @@ extension TrainingRequest: Codable {
     }
     self.init(try fields.value(.problem))
     optimizer = try fields.optional(.optimizer) ?? optimizer
+    then = try fields.optional(.then)
     rate = try fields.optional(.rate)
     schedule = try fields.optional(.schedule) ?? schedule
     warmUp = try fields.optional(.warmUp)
@@ -135,6 +143,7 @@ extension TrainingRequest: Codable {
     try container.encode(Self.currentSchema, forKey: .schema)
     try container.encode(problem, forKey: .problem)
     try container.encode(optimizer, forKey: .optimizer)
+    try container.encodeIfPresent(then, forKey: .then)
     try container.encodeIfPresent(rate, forKey: .rate)
     try container.encode(schedule, forKey: .schedule)
     try container.encodeIfPresent(warmUp, forKey: .warmUp)

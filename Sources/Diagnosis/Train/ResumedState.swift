@@ -78,6 +78,7 @@ struct ResumedState<Scalar: LinearMapScalar> {
   /// A run may be made longer, and its files may lie elsewhere.
   private static func difference(_ one: TrainingRequest, _ other: TrainingRequest) -> String? {
     if one.optimizer != other.optimizer { return "optimizer" }
+    if one.then != other.then { return "then" }
     if one.rate != other.rate { return "rate" }
     if one.schedule != other.schedule { return "schedule" }
     if one.warmUp != other.warmUp { return "warmUp" }

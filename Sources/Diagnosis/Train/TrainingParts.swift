@@ -3,16 +3,13 @@ import LinearMaps
 import Presentation
 import Training
 
-/// Parts of a run that a request names, made: rate, schedule, trackers, guard.
+/// Parts of a run that a request names, made: schedule, trackers, guard.
 struct TrainingParts<Scalar: LinearMapScalar> {
-  let rate: Double
   let schedule: any Schedule
   let trackers: [any Tracker]
   let watch: (any RunGuard)?
 
-  /// - Throws: `DiagnosisFailure` for what cannot be had.
-  init(_ request: TrainingRequest) throws {
-    rate = try Self.rate(request)
+  init(_ request: TrainingRequest) {
     schedule = SchedulePlan(request.schedule, warmUp: request.warmUp).make()
     var trackers = request.trackers.map { $0.make() }
     if request.guarding != .off, !trackers.contains(where: \.isGuiding) {
@@ -33,18 +30,5 @@ struct TrainingParts<Scalar: LinearMapScalar> {
       setting.make().stability?.isPreconditioned == true
     else { return Sharpness() }
     return PreconditionedSharpness()
-  }
-
-  private static func rate(_ request: TrainingRequest) throws -> Double {
-    switch request.rate {
-    case .number(let rate): rate
-    // The length of a method's own first trial.
-    case nil: 1
-    case .automatic:
-      throw DiagnosisFailure(
-        .usage,
-        "\(option: .rate, "auto") cannot be answered here yet; give a number: `eigenstep diagnose` names the "
-          + "rates that are stable at the start.")
-    }
   }
 }

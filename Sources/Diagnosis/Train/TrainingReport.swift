@@ -20,6 +20,8 @@ public struct TrainingReport: Sendable, Equatable, Codable {
   public var evaluations: [TrainingEvaluation]
   public var tracked: [TrainingHistory.Tracked]
   public var cost: Cost
+  /// What the run decided by itself, and the last of the checks that it rested on.
+  public var decisions: [StepNote]
   public var alarms: Alarms
   public var ending: TrainingEnding
   /// What to do next, in sentences.
@@ -54,6 +56,7 @@ public struct TrainingReport: Sendable, Equatable, Codable {
     cost = Cost(
       gradients: history.gradients, products: history.products,
       trackingGradients: history.trackingGradients, trackingSeconds: history.trackingSeconds)
+    decisions = history.notes
     alarms = Alarms(count: history.alarmCount, first: history.alarms)
     self.ending = ending
     self.next = next
@@ -80,6 +83,8 @@ extension TrainingReport {
     public var given: Double
     /// Those of the steps; nil before the first.
     public var steps: TrainingHistory.Rates?
+    /// What it rests on, where `auto` chose it for this run.
+    public var chosen: AutoRate?
   }
 
   public struct Length: Sendable, Equatable, Codable {

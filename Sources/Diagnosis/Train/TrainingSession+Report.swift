@@ -26,7 +26,7 @@ extension TrainingSession {
     }
     let report = TrainingReport(
       problem: facts(loss: before.loss, gradientNorm: gradientNorm), method: method,
-      rate: .init(given: parts.rate, steps: trainer.history.rates),
+      rate: .init(given: rate, steps: trainer.history.rates, chosen: chosen),
       length: .init(
         steps: trainer.run.stepCount, stepsAsked: stepCount, stepsPerPass: stepsPerPass,
         resumedAfter: trainer.history.resumedAfter), before: before, after: after,
@@ -53,7 +53,8 @@ extension TrainingSession {
       case .replacement: "with replacement"
       }
     return .init(
-      name: request.optimizer.name, phrase: request.optimizer.phrase,
+      name: request.optimizer.name,
+      phrase: request.optimizer.phrase + (request.then.map { ", then \($0.make().phrase)" } ?? ""),
       schedule: parts.schedule.phrase, batch: batches?.size, sampling: sampling)
   }
 

@@ -20,6 +20,9 @@ struct TrainingSession<Scalar: LinearMapScalar> {
   let stepsPerPass: Int
   let stepCount: Int
   let rules: StepRules
+  let rate: Double
+  /// What `rate` rests on, where it was chosen for this run.
+  let chosen: AutoRate?
   private(set) var notes: [String]
   /// What the run is taken up from.
   private(set) var kept: TrainerState<Scalar>?
@@ -40,7 +43,7 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     onHeldOut = try data.heldOut.map {
       DataEvaluation($0, try $0.loss(executor: executor, memory: memory, context: context))
     }
-    parts = try TrainingParts(request)
+    parts = TrainingParts(request)
     batches = try Self.batches(request, samples: data.training.sampleCount)
     sample =
       try parts.trackers.isEmpty && parts.schedule.measurement == nil
@@ -61,11 +64,41 @@ struct TrainingSession<Scalar: LinearMapScalar> {
           + "--seed.")
     }
     if case .model(let model) = request.problem { notes.append(Self.words(of: model)) }
-    guard let store = surroundings.store else { return }
-    let resumed = try ResumedState<Scalar>(
-      store, request, fingerprint: data.training.fingerprint(heldOut: data.heldOut))
-    kept = resumed.state
-    notes += resumed.notes
+    if let store = surroundings.store {
+      let resumed = try ResumedState<Scalar>(
+        store, request, fingerprint: data.training.fingerprint(heldOut: data.heldOut))
+      kept = resumed.state
+      notes += resumed.notes
+    }
+    (rate, chosen) = try Self.rate(
+      request, kept?.memories.rate, loss, from: data.training.start.map { Scalar($0) }, batches,
+      parts.schedule, steps: stepCount, rules, context)
+  }
+
+  /// The rate of the run: the number given, that of the run that is resumed, or one that is chosen.
+  private static func rate(
+    _ request: TrainingRequest, _ kept: Double?, _ loss: any Loss<Scalar>, from start: [Scalar],
+    _ batches: Batches?, _ schedule: any Schedule, steps: Int, _ rules: StepRules,
+    _ context: RunContext
+  ) throws -> (Double, AutoRate?) {
+    if let kept { return (kept, nil) }
+    switch (request.rate, request.optimizer) {
+    case (.number(let rate)?, _): return (rate, nil)
+    case (nil, _): return (1, nil)
+    case (.automatic?, .method(let setting)):
+      throw DiagnosisFailure(
+        .usage,
+        "\(option: .rate, "auto") chooses the rate of an optimizer, and the method \(setting.name) finds the "
+          + "lengths of its steps by itself; leave it out.")
+    case (.automatic?, .optimizer(let setting)):
+      let answer = try chooseRate(
+        loss, setting.make(), from: start, batches: batches, schedule: schedule, steps: steps,
+        rules: rules, seed: request.resources.seed, context: context)
+      switch answer {
+      case .rate(let chosen): return (chosen.rate, chosen)
+      case .refused(let sentence): throw DiagnosisFailure(.usage, "\(sentence)")
+      }
+    }
   }
 
   private static func steps(_ request: TrainingRequest, _ stepsPerPass: Int) throws -> Int {
@@ -132,12 +165,20 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     let start = data.training.start.map { Scalar($0) }
     switch request.optimizer {
     case .optimizer(let setting):
+      let source = batches.map { GradientSource<Scalar>.batches($0) } ?? .allSamples
+      if let then = request.then {
+        var options = HybridOptions(then)
+        options.seed = request.resources.probeSeed
+        let plan = try options.plan(setting.make(), steps: stepCount)
+        if let kept { return try HybridRun(resuming: kept.run, plan, of: loss, rules: rules) }
+        return try HybridRun(
+          plan, loss, rate: rate, from: start, gradients: source, rules: rules)
+      }
       if let kept {
         return try TrainingRun(resuming: kept.run, of: loss, rules: rules)
       }
       return try TrainingRun(
-        loss, setting.make(), rate: parts.rate, from: start,
-        gradients: batches.map { .batches($0) } ?? .allSamples, rules: rules)
+        loss, setting.make(), rate: rate, from: start, gradients: source, rules: rules)
     case .method(let setting):
       if let kept { return try setting.make().resume(kept.run, of: loss) }
       return try setting.make().start(loss, from: start)
@@ -166,7 +207,7 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     }
     let measurer = ScheduleMeasurer<Scalar>(sample: sample, seed: request.resources.probeSeed)
     let trainer = Trainer(
-      run, rate: parts.rate, steps: stepCount, stepsPerPass: stepsPerPass,
+      run, rate: rate, steps: stepCount, stepsPerPass: stepsPerPass,
       schedule: parts.schedule, trackers: parts.trackers, watch: parts.watch,
       action: request.guarding, sample: sample, seed: request.resources.probeSeed,
       evaluator: TrainingEvaluator(every: batches == nil ? period : stepsPerPass) { point in

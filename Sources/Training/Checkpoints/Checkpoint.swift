@@ -65,6 +65,7 @@ private struct CheckpointHeader: Codable {
   var request: String
   var run: Run
   var report: StepReport?
+  var rate: Double?
   var rateFactor: Double
   var lossSum: Double
   var lossCount: Int
@@ -90,7 +91,7 @@ extension Checkpoint {
       run: .init(
         optimizer: run.optimizer, hyperparameters: run.hyperparameters, rate: run.rate,
         stepCount: run.stepCount, samples: run.samples), report: memories.report,
-      rateFactor: memories.rateFactor, lossSum: memories.lossSum, lossCount: memories.lossCount,
+      rate: memories.rate, rateFactor: memories.rateFactor, lossSum: memories.lossSum, lossCount: memories.lossCount,
       trackerCount: memories.trackers.count, isWatched: memories.watch != nil,
       stopping: memories.stopping.map {
         .init(patience: $0.patience, best: $0.best, bestStep: $0.bestStep, stale: $0.stale)
@@ -190,6 +191,7 @@ extension Checkpoint {
     memories.measuring = memory("measuring")
     memories.trackers = (0..<header.trackerCount).map { memory("tracker.\($0)") }
     memories.report = header.report
+    memories.rate = header.rate
     memories.rateFactor = header.rateFactor
     memories.lossSum = header.lossSum
     memories.lossCount = header.lossCount

@@ -64,6 +64,7 @@ public final class Trainer<Scalar: LinearMapScalar> {
     self.keeping = keeping
     self.logger = logger
     self.measure = measure
+    own.rate = rate
     own.trackers = trackers.map { _ in TrackerMemory() }
     own.stopping = patience.map { EarlyStopping(patience: $0) }
   }
@@ -158,6 +159,11 @@ public final class Trainer<Scalar: LinearMapScalar> {
       }
       own.report = report
       own.history.note(report, rate: rate)
+      for note in report.notes {
+        own.history.note(note)
+        if note.kind != .check { logger?.notice("\(note.sentence)") }
+        try event(.noted(note))
+      }
       try event(
         .step(
           StepRecord(

@@ -18,6 +18,8 @@ public struct TrainerMemories<Scalar: LinearMapScalar>: Sendable, Equatable {
   public var measuring = TrackerMemory()
   /// `RunGuard.memory`; nil where nothing is watched.
   public var watch: [Double]?
+  /// The rate that the schedule starts from.
+  public var rate: Double?
   /// What alarms made of the rate.
   public var rateFactor = 1.0
   /// The last step's.

@@ -6,6 +6,8 @@ public enum TrainingEvent: Sendable, Equatable {
   case step(StepRecord)
   /// Trackers looked at the run before a step.
   case tracked(TrackingRecord)
+  /// Something that the run measured or decided by itself, as the change to another method.
+  case noted(StepNote)
   /// An alarm, and what was done about it.
   case alarm(step: Int, GuardAlarm)
   /// Losses and metrics over whole data sets, at the end of a pass.

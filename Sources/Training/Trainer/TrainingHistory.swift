@@ -11,6 +11,8 @@ public struct TrainingHistory: Sendable, Equatable, Codable {
   public internal(set) var alarms: [Alarm] = []
   public internal(set) var alarmCount = 0
   public internal(set) var tracked: [Tracked] = []
+  /// What the run decided by itself; of its checks the last.
+  public internal(set) var notes: [StepNote] = []
   /// What all checks cost, in gradients of a training step and in seconds.
   public internal(set) var trackingGradients = 0.0
   public internal(set) var trackingSeconds = 0.0
@@ -63,6 +65,13 @@ public struct TrainingHistory: Sendable, Equatable, Codable {
     known.lowest = min(known.lowest, rate)
     known.highest = max(known.highest, rate)
     rates = known
+  }
+
+  mutating func note(_ note: StepNote) {
+    if note.kind == .check, let last = notes.lastIndex(where: { $0.kind == .check }) {
+      notes.remove(at: last)
+    }
+    notes.append(note)
   }
 
   mutating func note(_ alarm: GuardAlarm, step: Int) {
