@@ -12,6 +12,7 @@ let package = Package(
     .executableTarget(name: "hvp-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
     .executableTarget(name: "model-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
     .executableTarget(name: "spectrum-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
+    .executableTarget(name: "tracking-bench", dependencies: [eigenstep]),
     .executableTarget(
       name: "spectra-sweep",
       dependencies: [eigenstep, .product(name: "RandomSpectra", package: "Eigenstep")]),
