@@ -16,6 +16,7 @@ let package = Package(
     .executableTarget(name: "spectrum-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
     .executableTarget(name: "pinn-worker", dependencies: [eigenstep]),
     .executableTarget(name: "sweep-worker", dependencies: ["BenchmarkNetwork", eigenstep]),
+    .executableTarget(name: "tracking-bench", dependencies: [eigenstep]),
     .executableTarget(
       name: "spectra-sweep",
       dependencies: [eigenstep, .product(name: "RandomSpectra", package: "Eigenstep")]),

@@ -26,7 +26,8 @@ public struct Oscillation: Tracker {
   ) throws -> [TrackedValue] {
     guard let origin = moment.origin,
       let sharpest = try look(
-        name, moment, at: origin, inverse: nil, criticalProduct: nil, &memory
+        name, moment, at: origin, inverse: nil, criticalProduct: nil, keepsDirection: true,
+        &memory
       ).first, let kept = memory.vectors["direction"]
     else { return [] }
     let direction: [Scalar] = scalars(kept)

@@ -108,12 +108,12 @@ public struct SharpnessLook: Sendable, Equatable {
   /// by the quadratic there: `(g'u)^2 / (2 lambda)`.
   func callAsFunction<Scalar: LinearMapScalar>(
     _ name: String, _ moment: TrackingMoment<Scalar>, at point: [Scalar], inverse: [Double]?,
-    criticalProduct: Double?, _ memory: inout TrackerMemory
+    criticalProduct: Double?, keepsDirection: Bool = false, _ memory: inout TrackerMemory
   ) throws -> [TrackedValue] {
     let checks = memory.numbers["checks", default: 0]
     memory.numbers["checks"] = checks + 1
     let seed = moment.seed &+ UInt64(checks) &* 0x9E37_79B9_7F4A_7C15
-    let start: [Scalar]? = memory.vectors["direction"].map { scalars($0) }
+    let start: [Scalar]? = memory.vectors["start"].map { scalars($0) }
     do {
       let hessian = try moment.sample.hessian(at: point)
       let factor = try inverse.map { try DiagonalPreconditioner<Scalar>(inverse: $0) }
@@ -121,7 +121,8 @@ public struct SharpnessLook: Sendable, Equatable {
         try factor.map {
           try search(of: PreconditionedMap(hessian, by: $0), start: start, seed: seed)
         } ?? search(of: hessian, start: start, seed: seed)
-      memory.vectors["direction"] = doubles(found.vector)
+      memory.vectors["start"] = doubles(found.next)
+      if keepsDirection { memory.vectors["direction"] = doubles(found.vector) }
       let limit = criticalProduct.map { $0 / moment.rate }
       var values = [
         TrackedValue(
@@ -137,7 +138,7 @@ public struct SharpnessLook: Sendable, Equatable {
       return values
     } catch  where error.isNonFinite {
       // Where the run has left the numbers, the steps themselves will say so.
-      memory.vectors["direction"] = nil
+      memory.vectors = [:]
       return []
     }
   }

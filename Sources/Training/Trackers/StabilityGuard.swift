@@ -8,8 +8,9 @@ import Presentation
 /// often again while nothing grows. An alarm is a rate over the limit in `patience` checks in a row together
 /// with, in each of them, either
 ///
-/// - a loss above its band, `max + 9 max(|max|, max - min)` of the last `window` losses that were within it, and
-///   higher than at the check before; or
+/// - a loss above its band and higher than at the check before. The band ends at
+///   `max + 9 max(|max|, max - min)` of the last `window` losses within it (while the rate is over the limit, the
+///   highest no higher than before), or at ten times the first loss where that is more; or
 /// - a part of the loss along the sharpest direction, `(g'u)^2 / (2 lambda)`, above that band and grown.
 ///
 /// Growth alone would not do: at the edge of stability the part along the sharpest direction grows by orders of
@@ -37,6 +38,8 @@ public struct StabilityGuard: RunGuard {
   private struct Numbers {
     /// Rate over limit at the last check; NaN before.
     var ratio = Double.nan
+    /// The loss of the first step.
+    var firstLoss = Double.nan
     /// Loss, and part of it along the sharpest direction, at the last check.
     var lastLoss = Double.nan
     var lastAlong = Double.nan
@@ -53,7 +56,7 @@ public struct StabilityGuard: RunGuard {
     var lowerings = 0.0
 
     static let fields: [WritableKeyPath<Numbers, Double> & Sendable] = [
-      \.ratio, \.lastLoss, \.lastAlong, \.suspicions, \.interval, \.above, \.isTold,
+      \.ratio, \.firstLoss, \.lastLoss, \.lastAlong, \.suspicions, \.interval, \.above, \.isTold,
       \.pointStep, \.pointRatio, \.lowerings,
     ]
   }
@@ -89,7 +92,9 @@ public struct StabilityGuard: RunGuard {
   /// The loss that nothing within the band exceeds; nil before the first.
   private var bandTop: Double? {
     guard let highest = losses.max(), let lowest = losses.min() else { return nil }
-    return highest + 9 * max(abs(highest), highest - lowest)
+    return max(
+      highest + 9 * max(abs(highest), highest - lowest),
+      numbers.firstLoss + 9 * abs(numbers.firstLoss))
   }
 
   public mutating func observe(
@@ -102,6 +107,7 @@ public struct StabilityGuard: RunGuard {
     }
     let loss = report.loss
     guard loss.isFinite, report.gradientNorm.isFinite else { return notFinite(rate) }
+    if numbers.firstLoss.isNaN { numbers.firstLoss = loss }
     let top = bandTop ?? .infinity
     place(loss, top: top)
     guard let sharpness, let ratio else { return nil }
@@ -127,17 +133,21 @@ public struct StabilityGuard: RunGuard {
     numbers.interval = interval < Double(period) ? interval : 0
   }
 
-  /// Puts a loss into the band, or beside it. Where losses stay above for as long as the band goes back, they
-  /// make another.
+  /// Puts a loss into the band, or beside it. Where losses stay above for as long as the band goes back, and
+  /// do not grow, they make another.
   private mutating func place(_ loss: Double, top: Double) {
     guard loss > top else {
       numbers.above = 0
-      losses = Array((losses + [loss]).suffix(Self.window))
+      // Over the limit the band does not follow what grows.
+      let kept = numbers.ratio > 1 ? min(loss, losses.max() ?? loss) : loss
+      losses = Array((losses + [kept]).suffix(Self.window))
       return
     }
     numbers.above += 1
     if numbers.above == 1 { lookCloser(1) }
-    if Int(numbers.above) > Self.window { (numbers.above, losses) = (0, [loss]) }
+    if Int(numbers.above) > Self.window, numbers.suspicions == 0 {
+      (numbers.above, losses) = (0, [loss])
+    }
   }
 
   private mutating func alarm(
@@ -145,14 +155,13 @@ public struct StabilityGuard: RunGuard {
   ) -> GuardAlarm {
     let what =
       loss > top
-      ? "the loss rose above its band, to \(Wording.number(loss))"
-      : "the part of the loss along the sharpest direction grew, to \(Wording.number(along))"
+      ? "the loss rose above its band"
+      : "the part of the loss along the sharpest direction grew above its band"
     let sentence =
       "At the \(sharpness.name.replacing("-", with: " ")) \(Wording.number(sharpness.value)) rates above "
       + "\(Wording.number(rate / numbers.ratio)) are unstable, the rate is \(Wording.number(rate)), and in "
-      + "\(Self.patience) checks in a row \(what); the highest of the "
-      + "\(losses.count == 1 ? "loss" : "\(losses.count) losses") before was "
-      + Wording.number(losses.max() ?? loss)
+      + "\(Self.patience) checks in a row \(what), which ends at \(Wording.number(top)): "
+      + "\(Wording.number(max(loss, along))) now, \(Wording.number(numbers.firstLoss)) at the first step"
     numbers.suspicions = 0
     numbers.isTold = 1
     guard action == .lowerRate, Int(numbers.lowerings) < Self.mostLowerings else {

@@ -1,0 +1,5 @@
+switch CommandLine.arguments.dropFirst().first {
+case "cost": try trackingCost()
+case "edge": try edgeOfStability()
+default: print("tracking-bench cost | edge")
+}
