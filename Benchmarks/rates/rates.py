@@ -155,8 +155,8 @@ def table(folder):
                    else (f"{rule} losses", *setting))
             entry = results.known.get(key)
             if entry is None:
-                refused = rule == "auto" and ("auto", *setting) in results.known
-                cells.append("refused" if refused else "")
+                answer = results.known.get(("auto", *setting)) if rule == "auto" else None
+                cells.append("refused" if answer and answer["rate"] is None else "")
                 continue
             if any(value is None for value in entry["losses"]):
                 regret = np.inf

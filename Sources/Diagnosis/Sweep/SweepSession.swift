@@ -190,8 +190,9 @@ extension SweepSession {
         + (seeds > 1
           ? " in the mean over \(seeds) seeds; from \(Wording.number(rates[lower].rate)) to "
             + "\(Wording.number(rates[upper].rate)) the seeds do not tell the losses apart."
-          : "; the rates tried beside it are \(Wording.number(rates[lower].rate)) and "
-            + "\(Wording.number(rates[upper].rate)), and one seed does not say how sure that is."))
+          : "; around it those from \(Wording.number(rates[lower].rate)) to "
+            + "\(Wording.number(rates[upper].rate)) were tried, and one seed does not say how sure that is.")
+    )
   }
 }
 
