@@ -7,7 +7,7 @@ extension Prescription.Kind {
 }
 
 /// AdamW, warmed up and brought down along a cosine over the steps of its trial, at the rate that suited Adam
-/// best; where the loss is no quadratic.
+/// best; for networks.
 struct AdamWWithSchedule: Remedy {
   let kind = Prescription.Kind.adamWWithSchedule
 
@@ -24,7 +24,7 @@ struct AdamWWithSchedule: Remedy {
 
   func plan<Scalar: LinearMapScalar>(_ measured: Measurements<Scalar>) throws -> Plan<Scalar>? {
     let start = measured.start
-    guard !start.problem.isQuadratic else { return nil }
+    guard start.problem.isNetwork else { return nil }
     let search = AdamSearch(
       start.objective, from: start.point, steps: start.budget.trialSteps(100, trials: 40),
       modes: nil, context: start.context, found: measured.adamRate)

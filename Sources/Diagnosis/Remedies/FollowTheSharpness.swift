@@ -9,17 +9,18 @@ extension Prescription.Kind {
 /// The rate as a share of the stability limit that is measured anew as the run goes on, with the given optimizer
 /// where its limit is that of the Hessian, else with plain descent.
 ///
-/// On a quadratic the sharpness stays what it is: the fastest rate says it all.
+/// On a quadratic the sharpness stays what it is, and without hidden layers it changes little: the fastest rate says
+/// it all.
 struct FollowTheSharpness: Remedy {
   let kind = Prescription.Kind.followSharpness
 
   /// Short of the edge, where the sharpest direction never comes down on a bowl.
   private static let share = 0.95
-  private static let every = 25
+  private static let every = 50
 
   func plan<Scalar: LinearMapScalar>(_ measured: Measurements<Scalar>) throws -> Plan<Scalar>? {
     let start = measured.start
-    guard !start.problem.isQuadratic,
+    guard start.problem.isNetwork,
       start.budget.affords("following the sharpness", products: 40, share: 0.1)
     else { return nil }
     let (optimizer, rule) = measured.descent
@@ -37,6 +38,15 @@ struct FollowTheSharpness: Remedy {
       bench.halvings = 0
       return try bench.run(start.objective, optimizer, rate: rate, from: start.point, form: form)
     }
+  }
+}
+
+extension DiagnosisProblem {
+  /// Whether it may be more than a table's linear model, whose loss is convex.
+  var isNetwork: Bool {
+    guard let table else { return !isQuadratic }
+    if case .mlp = table.model { return true }
+    return false
   }
 }
 
