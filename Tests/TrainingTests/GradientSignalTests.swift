@@ -94,7 +94,7 @@ import Testing
 
 @Suite struct SwitchCriterionTests {
   /// A signal whose ratio is known.
-  static func signal(_ ratioSquare: Double) -> GradientNoise {
+  static func signal(_ ratioSquare: Double) -> NoiseReading {
     var signal = GradientSignal([[Double]](repeating: [1], count: 3))
     signal.ratioSquare = ratioSquare
     return .measured(signal)

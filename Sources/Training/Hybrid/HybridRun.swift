@@ -114,7 +114,7 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
   /// Looks at the criterion, and changes the method where it says so.
   private func check(_ notes: inout [StepNote]) throws {
     let point = optimizerRun.parameters
-    let noise: GradientNoise
+    let noise: NoiseReading
     let value: Double
     if let groups {
       let found = try groups.check(counts.first, at: point)

@@ -46,7 +46,7 @@ public struct SwitchCriterion: Sendable, Equatable, Codable {
 }
 
 /// What is known of the noise of a step's gradient.
-public enum GradientNoise: Sendable, Equatable {
+public enum NoiseReading: Sendable, Equatable {
   case measured(GradientSignal)
   /// The gradient is that of all samples.
   case none
@@ -95,7 +95,7 @@ public struct SwitchWatch: Sendable, Equatable, Codable {
   /// - Parameters:
   ///   - step: steps taken.
   ///   - loss: over all samples, or the mean over the groups.
-  public mutating func check(step: Int, noise: GradientNoise, loss: Double) -> SwitchCheck {
+  public mutating func check(step: Int, noise: NoiseReading, loss: Double) -> SwitchCheck {
     var (ratio, smoothed): (Double?, Double?) = (nil, nil)
     var isStrong = true
     if case .measured(let signal) = noise {

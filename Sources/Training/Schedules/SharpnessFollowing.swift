@@ -50,11 +50,3 @@ public struct SharpnessFollowing: Schedule {
     return memory[0] > 0 ? memory[0] : moment.rate
   }
 }
-
-extension Hyperparameter {
-  /// Steps between two measurements.
-  static func every(_ standard: Double) -> Hyperparameter {
-    Hyperparameter(
-      "every", standard, .from(1, to: 1e9), "steps between two measurements, a whole number")
-  }
-}

@@ -156,42 +156,6 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
       memory.parameterCount)
   }
 
-  /// What a step at a rate would make of parameters and state, without taking it: the next step is as if this
-  /// had not been asked.
-  ///
-  /// - Throws: what the executor throws, among it `CancellationError`.
-  package func dryStep(rate: Double) throws -> (parameters: [Scalar], state: [Scalar]) {
-    let other = memory.copies[1 - current]
-    let point = numbers(memory.gradientPoint, memory.parameterCount)
-    let kept = numbers(other, memory.count)
-    defer {
-      kept.withUnsafeBufferPointer { other.update(from: $0.baseAddress!, count: $0.count) }
-      point.withUnsafeBufferPointer {
-        memory.gradientPoint.update(from: $0.baseAddress!, count: $0.count)
-      }
-    }
-    memory.scalars[0] = Scalar(rate)
-    memory.scalars[1] = Scalar(stepCount + 1)
-    try steps.run(from: current, step: stepCount)
-    loss.count(steps.operations)
-    return (
-      numbers(other, memory.parameterCount),
-      numbers(other + memory.parameterCount, memory.count - memory.parameterCount)
-    )
-  }
-
-  /// The optimizer's tensors of one name in a state as `dryStep` returns it.
-  package func tensors(_ name: String, of state: [Scalar]) -> [Scalar] {
-    var offset = 0
-    return stateTensors.flatMap { tensor -> [Scalar] in
-      defer { offset += tensor.shape.count }
-      return tensor.name == name ? Array(state[offset..<offset + tensor.shape.count]) : []
-    }
-  }
-
-  /// Whether the optimizer takes the gradient at another point than the parameters.
-  package var isGradientElsewhere: Bool { steps.isGradientElsewhere }
-
   /// The optimizer's tensors of one name, flat, in the order of the parameters; empty for an unknown name.
   public func state(_ name: String) -> [Scalar] {
     var offset = memory.parameterCount
