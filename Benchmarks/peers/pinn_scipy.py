@@ -65,15 +65,11 @@ def product(*axes):
     return np.stack([grid.ravel() for grid in grids], axis=1), weights.ravel()
 
 
-def scattered(count, *box):
-    """Evenly spread points without lines, and equal weights: an additive recurrence."""
-    root = 2.0
-    for _ in range(64):
-        root = (1 + root) ** (1 / (len(box) + 1))
-    steps = np.array([root ** -(axis + 1) for axis in range(len(box))])
-    places = (0.5 + np.arange(1, count + 1)[:, None] * steps) % 1
-    low, high = np.array(box).T
-    return low + (high - low) * places, np.full(count, 1 / count)
+def drawn(count, *box):
+    """Points drawn uniformly from a box with the seed 0, and equal weights."""
+    generator = Generator(0)
+    points = [[low + (high - low) * generator.uniform() for low, high in box] for _ in range(count)]
+    return np.array(points), np.full(count, 1 / count)
 
 
 def grid(*axes):
@@ -155,7 +151,7 @@ def evolution(length, operation, initial, exact, periodic, rest=False, width=50)
     else:
         conditions += [dict(at=[at(0.0), t]), dict(at=[at(length), t])]
     return Problem(
-        [2, width, width, width, 1], scattered(4096, (0, length), (0, 1)), operation, lambda p: 0.0, conditions, exact,
+        [2, width, width, width, 1], drawn(4096, (0, length), (0, 1)), operation, lambda p: 0.0, conditions, exact,
         grid((0, length, 257), (0, 1, 101)))
 
 

@@ -1,4 +1,5 @@
 import Foundation
+import LinearMaps
 
 /// Nodes and weights of Gauss's quadrature on an interval, exact for polynomials of degree
 /// `2 count - 1`; the weights add up to 1, so that a sum is the mean over the interval.
@@ -54,20 +55,14 @@ public struct QuadraturePoints: Sendable, Equatable {
     }
   }
 
-  /// `count` points spread evenly over a box without lines, each weighing the same: the additive recurrence
-  /// `x_k = fraction(1/2 + k a)`, `a_j = g^-j` with the root `g > 1` of `g^(d+1) = g + 1`.
+  /// `count` points drawn uniformly from a box, each weighing the same.
   ///
-  /// No two of them share a coordinate, so that a network cannot jump between two lines of points unseen.
-  /// Reference: Roberts, "The unreasonable effectiveness of quasirandom sequences" (2018).
-  public init(scattered count: Int, over box: [ClosedRange<Double>]) {
-    var root = 2.0
-    for _ in 0..<64 { root = pow(1 + root, 1 / Double(box.count + 1)) }
-    let steps = box.indices.map { pow(root, -Double($0 + 1)) }
-    points = (1...count).map { k in
-      zip(box, steps).map { range, step in
-        let place = (0.5 + Double(k) * step).truncatingRemainder(dividingBy: 1)
-        return range.lowerBound + (range.upperBound - range.lowerBound) * place
-      }
+  /// Lines of points, and those of evenly spread lattices too, leave straight gaps in which a network can jump
+  /// from one solution to another unseen.
+  public init(drawn count: Int, from box: [ClosedRange<Double>], seed: UInt64) {
+    var generator = SeededGenerator(seed: seed)
+    points = (0..<count).map { _ in
+      box.map { $0.lowerBound + ($0.upperBound - $0.lowerBound) * generator.nextUniform() }
     }
     weights = [Double](repeating: 1 / Double(count), count: count)
   }

@@ -116,8 +116,8 @@ extension PINNProblem {
       name: name, statement: statement, network: TanhNetwork([2, width, width, width, 1]),
       domain: [x, t], testGrid: [.even(257, 0...length), .even(101, 0...1)], operation: operation,
       conditions: conditions, exact: exact)
-    // On a product of lines a network learns to jump from one solution to another between two of them.
-    problem.scattered = 4096
+    // Between two lines of points a network learns to jump from one solution to another.
+    problem.drawn = 4096
     return problem
   }
 

@@ -46,8 +46,8 @@ public struct PINNProblem: Sendable {
   public var network: TanhNetwork
   /// The domain's quadrature, one rule per coordinate.
   public var domain: [QuadraturePoints.Axis]
-  /// How many points are scattered over the domain, in place of the product of the rules; nil for that.
-  public var scattered: Int?
+  /// How many points are drawn from the domain, with the seed 0, in place of the product of the rules; nil for that.
+  public var drawn: Int?
   /// Evenly spaced points per coordinate on which the solution's error is taken.
   public var testGrid: [QuadraturePoints.Axis]
   /// `L u`.
@@ -81,7 +81,7 @@ public struct PINNProblem: Sendable {
   public func refined(_ factor: Int) -> PINNProblem {
     var problem = self
     problem.domain = domain.map { $0.refined(factor) }
-    problem.scattered = scattered.map { domain.reduce($0) { count, _ in count * factor } }
+    problem.drawn = drawn.map { domain.reduce($0) { count, _ in count * factor } }
     problem.conditions = conditions.map { condition in
       var condition = condition
       condition.axes = condition.axes.map { $0.refined(factor) }
@@ -93,7 +93,7 @@ public struct PINNProblem: Sendable {
 
   /// The points of the domain that the loss is taken on.
   public var domainPoints: QuadraturePoints {
-    scattered.map { QuadraturePoints(scattered: $0, over: domain.map(\.interval)) }
+    drawn.map { QuadraturePoints(drawn: $0, from: domain.map(\.interval), seed: 0) }
       ?? QuadraturePoints(domain)
   }
 
