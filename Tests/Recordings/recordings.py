@@ -88,7 +88,7 @@ PLAIN = {
     "empty-cell": f"diagnose {TABLES}/holes.csv --target y",
     "bad-rate": f"{WINE} --lr -1",
     "bad-momentum": f"{WINE} --optimizer momentum --momentum 1",
-    "bad-optimizer": f"{WINE} --optimizer sgd",
+    "bad-optimizer": f"{WINE} --optimizer adadelta",
     "bad-model": f"{WINE} --model mlp:x",
     "bad-loss": f"{WINE} --loss nll",
     "bad-memory": f"{WINE} --memory lots",

@@ -19,6 +19,12 @@ struct Walk<Scalar: LinearMapScalar> {
     point = start.map { Scalar($0) }
     gradient = [Scalar](repeating: .nan, count: point.count)
     let steps = request.training.steps
+    if optimizer.curvatureProbe != nil {
+      // A loss without targets to draw is refused before anything is measured.
+      do { _ = try TrainingRun(objective, optimizer, rate: 1, from: point) } catch let error
+        as TrainingError
+      { throw DiagnosisFailure(.usage, "\(error)") }
+    }
     if steps > 0 {
       guard let rate = request.training.rate else {
         throw DiagnosisFailure(

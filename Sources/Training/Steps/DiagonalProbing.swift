@@ -35,8 +35,10 @@ final class DiagonalProbing<Scalar: LinearMapScalar> {
           loss.objective == nil ? "it is no tensor program" : "other parties hold samples of it too"
         )
       }
-      do { _ = try objective.sampledWeight(samples: 1) } catch let error as CurvatureError {
-        throw TrainingError.noProbe("\(error)".split(separator: ";").first.map(String.init) ?? "")
+      do { _ = try objective.sampledWeight(samples: 1) } catch CurvatureError.noModelOutput {
+        throw TrainingError.noProbe("it has no model output")
+      } catch CurvatureError.noDistribution {
+        throw TrainingError.noProbe("it is the likelihood of none that is known")
       }
     }
   }
@@ -61,11 +63,16 @@ final class DiagonalProbing<Scalar: LinearMapScalar> {
     }
     let signs = signs(step)
     var product = signs
-    let map = try loss.hessian(at: memory.numbers(position))
-    try signs.withUnsafeBufferPointer { x in
-      try product.withUnsafeMutableBufferPointer { y in
-        try map.apply(x.baseAddress!, into: y.baseAddress!)
+    do {
+      let map = try loss.hessian(at: memory.numbers(position))
+      try signs.withUnsafeBufferPointer { x in
+        try product.withUnsafeMutableBufferPointer { y in
+          try map.apply(x.baseAddress!, into: y.baseAddress!)
+        }
       }
+    } catch let error where error.isNonFinite {
+      // As a gradient that is not finite, it ends the run by the loss that it leads to.
+      product = signs.map { _ in .nan }
     }
     for index in signs.indices { memory.probe[index] = signs[index] * product[index] }
     finish()
