@@ -24,7 +24,7 @@ func trackingCost() throws {
           loss, optimizer, rate: rate, from: network.start.map { Float($0) },
           gradients: .batches(Batches(size: 128, seed: 1)))
         let trainer = Trainer<Float>(
-          run, rate: rate, steps: 1001, trackers: tracked ? [Sharpness()] : [], sample: sample)
+          run, rate: rate, steps: 2001, trackers: tracked ? [Sharpness()] : [], sample: sample)
         try run.step()
         let began = processorTime()
         _ = try trainer.train { try event($0, run) }
@@ -40,7 +40,7 @@ func trackingCost() throws {
         if record.values[0].isReliable { unflagged.append(errors.last!) } else { flagged += 1 }
       }
       var (with, without, checks, mark): ([Double], [Double], [Double], Double) = ([], [], [], 0)
-      for _ in 0..<5 {
+      for _ in 0..<3 {
         without.append(try run(tracked: false) { _, _ in })
         with.append(
           try run(tracked: true) { event, _ in
@@ -50,7 +50,7 @@ func trackingCost() throws {
             mark = processorTime()
           })
       }
-      let step = median(without) / 1000
+      let step = median(without) / 2000
       print(
         String(
           format: "%@ %@: step %.2f ms, adds %.1f %%, a check %.1f steps; error median %.1f %%, "

@@ -108,9 +108,6 @@ private struct ShortBasis<Scalar: LinearMapScalar> {
       try map.apply(vectors[steps - 1], into: buffer.baseAddress!)
       filled = count
     }
-    if let index = Scalar.firstNonFinite(count, next) {
-      throw LinearMapError.nonFiniteProduct(application: steps, index: index)
-    }
     var (norm, alpha, taken) = (0.0, 0.0, 0.0)
     // Once is enough for so few vectors, unless nearly all cancels.
     for _ in 0..<2 where norm <= 0.01 * taken.squareRoot() {
@@ -121,6 +118,11 @@ private struct ShortBasis<Scalar: LinearMapScalar> {
         taken += part * part
       }
       norm = Scalar.nrm2(count, next)
+    }
+    // One number that is not finite makes the norm so.
+    guard norm.isFinite else {
+      throw LinearMapError.nonFiniteProduct(
+        application: steps, index: Scalar.firstNonFinite(count, next) ?? 0)
     }
     let size = (taken + norm * norm).squareRoot()
     alphas.append(alpha)
