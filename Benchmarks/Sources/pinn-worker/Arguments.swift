@@ -15,8 +15,8 @@ struct Arguments {
   var every: Int?
 
   static let usage =
-    "usage: pinn-worker PROBLEM METHOD ITERATIONS SEED [--adam STEPS RATE] [--width W] [--threads N] "
-    + "[--every K]"
+    "usage: pinn-worker PROBLEM METHOD ITERATIONS SEED [--adam STEPS RATE] [--width W] [--refine F] "
+    + "[--threads N] [--every K]"
 
   /// - Throws: `CatalogueError` for an unknown method. Leaves with 64 for anything else that is wrong.
   init(_ arguments: [String]) throws {
@@ -29,6 +29,7 @@ struct Arguments {
       return values
     }
     adam = option("--adam", 2).map { (Int($0[0]), $0[1]) }
+    let refinement = option("--refine", 1).map { Int($0[0]) }
     let width = option("--width", 1).map { Int($0[0]) }
     threads =
       option("--threads", 1).map { Int($0[0]) } ?? ProcessInfo.processInfo.activeProcessorCount
@@ -39,7 +40,7 @@ struct Arguments {
     guard let named = PINNProblem.all.first(where: { $0.name == words[0] }) else {
       fail("no problem \(words[0]): \(PINNProblem.all.map(\.name).joined(separator: ", "))")
     }
-    problem = named
+    problem = refinement.map { named.refined($0) } ?? named
     if let width {
       let layers = named.network.layers
       problem.network = TanhNetwork(
