@@ -105,7 +105,7 @@ def main():
     parser.add_argument("--problems", default="poisson,diffusion,convection")
     parser.add_argument("--minutes", type=float, default=15, help="budget of the convection")
     parser.add_argument(
-        "--convection", default="--adam 1000 0.002", help="more arguments of its worker")
+        "--convection", default="--width 24 --refine 2 --time-scale 20", help="more arguments of its worker")
     parser.add_argument("--json", default=DATA / "pinns.json")
     parser.add_argument("--strict", action="store_true", help="exit status 1 if a claim fails")
     arguments = parser.parse_args()

@@ -10,13 +10,15 @@ struct Arguments {
   var seed: UInt64
   /// Steps of Adam that come first, and their rate.
   var adam: (steps: Int, rate: Double)?
+  /// What the first layer's weights of the last coordinate, the time, are multiplied by at the start.
+  var timeScale = 1.0
   var threads: Int
   /// Iterations from one line to the next.
   var every: Int?
 
   static let usage =
-    "usage: pinn-worker PROBLEM METHOD ITERATIONS SEED [--adam STEPS RATE] [--width W] [--threads N] "
-    + "[--every K]"
+    "usage: pinn-worker PROBLEM METHOD ITERATIONS SEED [--adam STEPS RATE] [--width W] [--refine F] "
+    + "[--time-scale S] [--threads N] [--every K]"
 
   /// - Throws: `CatalogueError` for an unknown method. Leaves with 64 for anything else that is wrong.
   init(_ arguments: [String]) throws {
@@ -29,7 +31,9 @@ struct Arguments {
       return values
     }
     adam = option("--adam", 2).map { (Int($0[0]), $0[1]) }
+    let refinement = option("--refine", 1).map { Int($0[0]) }
     let width = option("--width", 1).map { Int($0[0]) }
+    timeScale = option("--time-scale", 1)?[0] ?? 1
     threads =
       option("--threads", 1).map { Int($0[0]) } ?? ProcessInfo.processInfo.activeProcessorCount
     every = option("--every", 1).map { Int($0[0]) }
@@ -39,7 +43,7 @@ struct Arguments {
     guard let named = PINNProblem.all.first(where: { $0.name == words[0] }) else {
       fail("no problem \(words[0]): \(PINNProblem.all.map(\.name).joined(separator: ", "))")
     }
-    problem = named
+    problem = refinement.map { named.refined($0) } ?? named
     if let width {
       let layers = named.network.layers
       problem.network = TanhNetwork(
@@ -48,6 +52,13 @@ struct Arguments {
     method = try MethodCatalogue.entry(words[1]).make(["tolerance": 0])
     self.iterations = iterations
     self.seed = seed
+  }
+
+  var start: [Double] {
+    var start: [Double] = problem.start(seed: seed)
+    let layers = problem.network.layers
+    for index in (layers[0] - 1) * layers[1]..<layers[0] * layers[1] { start[index] *= timeScale }
+    return start
   }
 }
 

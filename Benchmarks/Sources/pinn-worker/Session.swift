@@ -42,11 +42,11 @@ struct Session {
       problem: arguments.problem.name,
       method: arguments.adam.map { "adam(\($0.steps)), then \(name)" } ?? name,
       seed: arguments.seed, parameters: arguments.problem.parameterCount,
-      start: try loss.value(at: arguments.problem.start(seed: arguments.seed)))
+      start: try loss.value(at: arguments.start))
   }
 
   mutating func run() throws {
-    var point: [Double] = arguments.problem.start(seed: arguments.seed)
+    var point = arguments.start
     if let adam = arguments.adam {
       let run = try TrainingRun(loss, Adam(), rate: adam.rate, from: point)
       try take(run, until: adam.steps)

@@ -56,9 +56,6 @@ public struct QuadraturePoints: Sendable, Equatable {
   }
 
   /// `count` points drawn uniformly from a box, each weighing the same.
-  ///
-  /// Lines of points, and those of evenly spread lattices too, leave straight gaps in which a network can jump
-  /// from one solution to another unseen.
   public init(drawn count: Int, from box: [ClosedRange<Double>], seed: UInt64) {
     var generator = SeededGenerator(seed: seed)
     points = (0..<count).map { _ in

@@ -116,7 +116,7 @@ extension PINNProblem {
       name: name, statement: statement, network: TanhNetwork([2, width, width, width, 1]),
       domain: [x, t], testGrid: [.even(257, 0...length), .even(101, 0...1)], operation: operation,
       conditions: conditions, exact: exact)
-    // Between two lines of points a network learns to jump from one solution to another.
+    // As published; between two lines of points a network jumps from one solution to another.
     problem.drawn = 4096
     return problem
   }
