@@ -63,6 +63,7 @@ import Testing
     let kinds = events.map { event -> String in
       switch event {
       case .started(let step, let count, let pass): "started \(step) \(count) \(pass)"
+      case .noted(let note): "noted \(note.step)"
       case .evaluated(let evaluation): "evaluated \(evaluation.step)"
       case .kept(let step, _): "kept \(step)"
       case .step(let record): "step \(record.step)"

@@ -33,7 +33,10 @@ struct LaneProgram {
   func lanesPerChunk<Scalar: LinearMapScalar>(_ loss: any Loss<Scalar>, batches: Batches?) throws
     -> Int
   {
+    // What an optimizer does on the host, or asks of the host, it does for one run at a time.
     guard let objective = loss.objective, objective.holdsAllSamples,
+      traced.optimizer.curvatureProbe == nil, traced.optimizer.renewalPeriod == nil,
+      traced.rules.accumulation == 1,
       batches != nil || objective.batchCount == 1
     else { return 1 }
     let gradient =
