@@ -33,7 +33,6 @@ extension PrecisionChoice: ExpressibleByArgument {}
 extension ExecutorChoice: ExpressibleByArgument {}
 extension MissingValues: ExpressibleByArgument {}
 extension LossReduction: ExpressibleByArgument {}
-extension Batches.Sampling: ExpressibleByArgument {}
 
 /// Readings of option values; each refusal names the value and says what would do.
 package enum OptionValue {
@@ -126,7 +125,7 @@ package enum OptionValue {
     "heldOut.share": "--held-out", "patience": "--patience", "files.kept": "--keep-checkpoints",
     "files.checkpointPeriod": "--checkpoint-every", "files.resumes": "--resume",
     "files.saved": "--save",
-    "densityError": "--error", "rates.lower": "The lower rate of --lr",
+    "rates.lower": "The lower rate of --lr",
     "rates.upper": "The upper rate of --lr", "rates.count": "The count of --lr",
     "batch": "--batch", "seeds": "--seeds",
   ]
