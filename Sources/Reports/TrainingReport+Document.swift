@@ -101,10 +101,6 @@ extension TrainingReport {
       cost.gradients > 0
       ? ", \(Wording.number(100 * cost.trackingGradients / Double(cost.gradients))) % of the steps' own work"
       : ""
-    let unreliable = tracked.filter { $0.unreliable > 0 }.map {
-      "\($0.unreliable) of \($0.checks) checks of \($0.name)"
-        + "\($0.part.map { " of \($0)" } ?? "") had an error too large to go by."
-    }
     return Document.Section(
       "On the way",
       [
@@ -112,7 +108,7 @@ extension TrainingReport {
         .explanation(
           "These checks cost as much as \(Wording.number(cost.trackingGradients)) gradients of a step"
             + "\(share), and \(Wording.number(cost.trackingSeconds)) s."),
-      ] + (unreliable.isEmpty ? [] : [.notes(unreliable)]))
+      ] + (findings.isEmpty ? [] : [.notes(findings.map(\.sentence))]))
   }
 
   private var decisionSection: Document.Section? {

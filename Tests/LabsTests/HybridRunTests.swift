@@ -74,7 +74,7 @@ import Training
       let state = stuck.trainingState
       let adam = try exact.value(at: stuck.parameters.map { Double($0) })
       var notes: [StepNote] = []
-      let ending = try Self.run(stuck, gradients: 600, notes: &notes)
+      let ending = try Self.run(stuck, gradients: 3000, notes: &notes)
       #expect(ending?.reason == .rounding || ending?.reason == .stalled, "\(seed)")
       #expect(ending?.sentence.contains("float32") == true)
       let steps = stuck.stepCount - 5000
@@ -85,7 +85,7 @@ import Training
       again.hyperparameters = plan.hyperparameters
       let hybrid = try HybridRun(resuming: again, plan, of: loss)
       notes = []
-      try Self.run(hybrid, gradients: 600, notes: &notes)
+      try Self.run(hybrid, gradients: 3000, notes: &notes)
       let note = try #require(notes.first { $0.kind == .precision })
       #expect(note.step == 5000 + steps, "\(seed)")
       #expect(note.sentence.contains("finds no lower loss in float32"), "\(note.sentence)")

@@ -31,10 +31,11 @@ struct Regression: Sendable {
 
   var definition: LossDefinition {
     let outputs = Double(outputs)
-    return LossDefinition(parameters: parameters) { p, data in
-      let z = (data[0].matmul(p[0]) + p[1]) * p[2]
-      return (z.softplus() - data[1] * z).mean() * outputs + p[0].square().square().sum() * 0.25
-    }
+    return LossDefinition(
+      parameters: parameters, model: { p, data in (data[0].matmul(p[0]) + p[1]) * p[2] },
+      loss: { z, data in (z.softplus() - data[1] * z).mean() * outputs },
+      penalty: { $0[0].square().square().sum() * 0.25 },
+      distribution: OutputDistribution(.bernoulli))
   }
 
   func objective<Scalar: LinearMapScalar>(

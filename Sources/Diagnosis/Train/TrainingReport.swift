@@ -19,6 +19,8 @@ public struct TrainingReport: Sendable, Equatable, Codable {
   public var heldOut: HeldOut?
   public var evaluations: [TrainingEvaluation]
   public var tracked: [TrainingHistory.Tracked]
+  /// What was tracked says, in sentences.
+  public var findings: [TrackingFinding]
   public var cost: Cost
   /// What the run decided by itself, and the last of the checks that it rested on.
   public var decisions: [StepNote]
@@ -53,6 +55,7 @@ public struct TrainingReport: Sendable, Equatable, Codable {
     self.heldOut = heldOut
     evaluations = history.evaluations
     tracked = history.tracked
+    findings = history.summary.findings(batchSize: method.batch)
     cost = Cost(
       gradients: history.gradients, products: history.products,
       trackingGradients: history.trackingGradients, trackingSeconds: history.trackingSeconds)

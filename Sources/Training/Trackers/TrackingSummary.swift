@@ -37,7 +37,7 @@ public struct TrackingSummary: Sendable, Equatable, Codable {
     /// Checks from there on, and the ratio over them.
     public var checks = 0
     public var mean = 0.0
-    public var least = Double.infinity
+    public var least = 0.0
     public var highest = 0.0
   }
 
@@ -61,7 +61,9 @@ public struct TrackingSummary: Sendable, Equatable, Codable {
     }
   }
 
+  /// What is not finite is left out.
   private mutating func add(_ value: TrackedValue, step: Int) {
+    guard value.value.isFinite else { return }
     let known = series.firstIndex { $0.name == value.name && $0.part == value.part }
     let index = known ?? series.count
     if known == nil { series.append(Series(value)) }
@@ -70,7 +72,7 @@ public struct TrackingSummary: Sendable, Equatable, Codable {
     series[index].least = min(series[index].least, value.value)
     series[index].most = max(series[index].most, value.value)
     if !value.isReliable { series[index].unreliable += 1 }
-    if value.value != 0, value.value.isFinite {
+    if value.value != 0 {
       series[index].logs += 1
       series[index].meanLog +=
         (log(abs(value.value)) - series[index].meanLog) / Double(series[index].logs)
@@ -83,7 +85,7 @@ public struct TrackingSummary: Sendable, Equatable, Codable {
     if limits.crossing != nil {
       limits.checks += 1
       limits.mean += (ratio - limits.mean) / Double(limits.checks)
-      limits.least = min(limits.least, ratio)
+      limits.least = limits.checks == 1 ? ratio : min(limits.least, ratio)
       limits.highest = max(limits.highest, ratio)
     }
     series[index].limits = limits

@@ -2,6 +2,7 @@ import Curvature
 import Foundation
 import LinearMaps
 import Logging
+import Presentation
 import TensorPrograms
 
 /// Moves a run step by step: asks the schedule for the rate, has trackers look, lets the guard watch, looks at
@@ -182,7 +183,8 @@ public final class Trainer<Scalar: LinearMapScalar> {
       guard report.loss.isFinite, report.gradientNorm.isFinite else {
         return try end(
           .nonFinite,
-          "The loss or its gradient is not finite before step \(step + 1), at rate \(rate).", event)
+          "The loss or its gradient is not finite before step \(Wording.count(step + 1)), at rate "
+            + "\(Wording.number(rate)).", event)
       }
       if let origin { try check(step, rate: rate, from: origin, event) }
       lastTracked = []
@@ -239,7 +241,7 @@ public final class Trainer<Scalar: LinearMapScalar> {
     guard heldOut != nil, own.stopping?.observe(heldOut?.loss, step: step, at: point) == true,
       let stopping = own.stopping
     else { return nil }
-    let best = stopping.best.map { "its \($0) after step \(stopping.bestStep)" } ?? "no number yet"
+    let best = stopping.best.map { "its \(Wording.number($0)) after step \(stopping.bestStep)" } ?? "no number yet"
     return "The held-out loss has not fallen below \(best) for \(stopping.patience) evaluations."
   }
 

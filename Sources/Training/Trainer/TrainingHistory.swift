@@ -13,6 +13,8 @@ public struct TrainingHistory: Sendable, Equatable, Codable {
   public internal(set) var tracked: [Tracked] = []
   /// What the run decided by itself; of its checks the last.
   public internal(set) var notes: [StepNote] = []
+  /// The same numbers, for what they say.
+  public internal(set) var summary = TrackingSummary()
   /// What all checks cost, in gradients of a training step and in seconds.
   public internal(set) var trackingGradients = 0.0
   public internal(set) var trackingSeconds = 0.0
@@ -80,6 +82,7 @@ public struct TrainingHistory: Sendable, Equatable, Codable {
   }
 
   mutating func note(_ record: TrackingRecord) {
+    summary.add(record)
     trackingGradients += record.gradients
     trackingSeconds += record.seconds
     for value in record.values where value.value.isFinite {
