@@ -59,7 +59,7 @@ public enum StoredRequest: Sendable, Equatable {
         .badData,
         "\(path) is no request: its schema is \(other.map { "'\($0)'" } ?? "missing"), and not "
           + "'\(DiagnosisRequest.currentSchema)', '\(SpectrumRequest.currentSchema)', "
-            + "'\(TrainingRequest.currentSchema)' or '\(SweepRequest.currentSchema)'.")
+          + "'\(TrainingRequest.currentSchema)' or '\(SweepRequest.currentSchema)'.")
     }
   }
 }

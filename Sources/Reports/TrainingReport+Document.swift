@@ -11,7 +11,8 @@ extension TrainingReport {
     Document(
       title: subject,
       sections: [
-        problem.readingSection, lossSection, answer, trackedSection, decisionSection, alarmSection, closingSection,
+        problem.readingSection, lossSection, answer, trackedSection, decisionSection, alarmSection,
+        closingSection,
       ].compactMap { $0 })
   }
 

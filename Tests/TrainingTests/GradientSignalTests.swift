@@ -83,7 +83,8 @@ import Testing
       orders.insert(gradients.map { $0[0] })
     }
     #expect(orders.count == 3)
-    #expect(try DrawnGroupGradients(loss, groups: loss.sampleCount + 1, batchSize: 2, seed: 4) == nil)
+    #expect(
+      try DrawnGroupGradients(loss, groups: loss.sampleCount + 1, batchSize: 2, seed: 4) == nil)
     let pairs = try #require(try DrawnGroupGradients(loss, groups: 3, batchSize: 2, seed: 4))
     #expect(pairs.size == 2 && pairs.share == 6.0 / 7)
     // Groups that take up all samples: their mean is the gradient itself, and nothing is taken off.

@@ -58,7 +58,8 @@ public struct TrainingRequest: Sendable, Equatable {
     if case .method(let setting) = optimizer {
       if let then {
         throw RequestError(
-          "then", "is \(then.name), but the method \(setting.name) goes alone; begin with an optimizer")
+          "then",
+          "is \(then.name), but the method \(setting.name) goes alone; begin with an optimizer")
       }
       if batches != nil {
         throw RequestError(
@@ -109,7 +110,8 @@ public enum RateChoice: Sendable, Equatable, Codable {
 
 extension TrainingRequest: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable {
-    case schema, problem, optimizer, then, rate, schedule, warmUp, batches, epochs, steps, rules, heldOut
+    case schema, problem, optimizer, then, rate, schedule, warmUp, batches, epochs, steps, rules,
+      heldOut
     case patience, trackers, guarding, files, resources
   }
 

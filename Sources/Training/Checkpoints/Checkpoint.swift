@@ -91,7 +91,8 @@ extension Checkpoint {
       run: .init(
         optimizer: run.optimizer, hyperparameters: run.hyperparameters, rate: run.rate,
         stepCount: run.stepCount, samples: run.samples), report: memories.report,
-      rate: memories.rate, rateFactor: memories.rateFactor, lossSum: memories.lossSum, lossCount: memories.lossCount,
+      rate: memories.rate, rateFactor: memories.rateFactor, lossSum: memories.lossSum,
+      lossCount: memories.lossCount,
       trackerCount: memories.trackers.count, isWatched: memories.watch != nil,
       stopping: memories.stopping.map {
         .init(patience: $0.patience, best: $0.best, bestStep: $0.bestStep, stale: $0.stale)

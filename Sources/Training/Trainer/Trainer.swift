@@ -241,7 +241,9 @@ public final class Trainer<Scalar: LinearMapScalar> {
     guard heldOut != nil, own.stopping?.observe(heldOut?.loss, step: step, at: point) == true,
       let stopping = own.stopping
     else { return nil }
-    let best = stopping.best.map { "its \(Wording.number($0)) after step \(stopping.bestStep)" } ?? "no number yet"
+    let best =
+      stopping.best.map { "its \(Wording.number($0)) after step \(stopping.bestStep)" }
+      ?? "no number yet"
     return "The held-out loss has not fallen below \(best) for \(stopping.patience) evaluations."
   }
 
