@@ -56,7 +56,7 @@ extension TrainingReport {
 
   /// How it ended, at which rates, and what to do.
   private var answer: Document.Section {
-    let isLost = ending.reason == .nonFinite || ending.reason == .alarm
+    let isLost = [.nonFinite, .alarm, .worse].contains(ending.reason)
     var paragraphs = [
       Document.Paragraph(ending.sentence, lead: "End", tone: isLost ? .caution : .fact)
     ]

@@ -124,7 +124,9 @@ package enum OptionValue {
     "rules.clipNorm": "--clip-norm", "rules.weightDecay": "--weight-decay",
     "heldOut.share": "--held-out", "patience": "--patience", "files.kept": "--keep-checkpoints",
     "files.checkpointPeriod": "--checkpoint-every", "files.resumes": "--resume",
-    "files.saved": "--save",
+    "files.saved": "--save", "files.checkpoints": "--checkpoint", "heldOut": "--held-out",
+    "then": "--then",
+    "rules": "One of --clip-value, --clip-norm, --weight-decay, --no-decay, --rate and --rate-file",
     "rates.lower": "The lower rate of --lr",
     "rates.upper": "The upper rate of --lr", "rates.count": "The count of --lr",
     "batch": "--batch", "seeds": "--seeds",
@@ -134,8 +136,17 @@ package enum OptionValue {
   package static func checking(_ check: () throws -> Void) throws {
     do { try check() } catch let error as RequestError {
       let option = options[error.field] ?? error.field
-      throw ValidationError("\(option) \(error.complaint).")
+      throw ValidationError("\(option) \(named(error.complaint)).")
     }
+  }
+
+  /// A complaint with the fields between backticks as the options that they are given by.
+  private static func named(_ complaint: String) -> String {
+    let parts = complaint.split(separator: "`", omittingEmptySubsequences: false)
+    return parts.enumerated().map { index, part in
+      guard index % 2 == 1 else { return String(part) }
+      return options[String(part)] ?? "`\(part)`"
+    }.joined()
   }
 
   /// - Parameter requirement: what the value must be, to be read after "must be".

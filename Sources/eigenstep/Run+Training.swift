@@ -19,7 +19,7 @@ extension Run {
       let report = result.report
       return Answer(
         json: { try report.json() }, text: report.terminalText,
-        exit: [.nonFinite, .alarm].contains(report.ending.reason) ? .checkFailed : .done)
+        exit: [.nonFinite, .alarm, .worse].contains(report.ending.reason) ? .checkFailed : .done)
     }
   }
 }

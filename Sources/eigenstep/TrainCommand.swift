@@ -13,9 +13,10 @@ struct TrainCommand: ParsableCommand {
       Methods of all samples: \(Self.list(MethodCatalogue.all.map(\.name))).
       Schedules: \(ScheduleCatalogue.all.map(\.name).joined(separator: ", ")).
       Trackers: \(Self.list(TrackerCatalogue.all.map(\.name))).
-      A number of one of them follows its name, as adamw:beta2=0.99,epsilon=1e-6 or sharpness:every=50.
+      A number of one of them follows its name, as adamw:beta2=0.99,epsilon=1e-6 or sharpness:period=50.
 
-      Ends with 0 when it is done, and with 1 where the loss is no number any more or an alarm stopped it.
+      Ends with 0 when it is done, and with 1 where the loss is no number any more, is above that of \
+      the start, or an alarm stopped it.
       """,
     version: Eigenstep.version)
 

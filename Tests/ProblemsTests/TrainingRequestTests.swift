@@ -88,7 +88,7 @@ import Training
       #""rate": 0.1, "steps": 3, "batches": {"size": 1, "sampling": "x"}"#, "batches.sampling",
       "one of"
     ),
-    (#""rate": 0.1, "steps": 3, "patience": 2"#, "patience", "needs heldOut"),
+    (#""rate": 0.1, "steps": 3, "patience": 2"#, "patience", "needs `heldOut`"),
     (#""rate": 0.1, "steps": 3, "heldOut": {}"#, "heldOut", "one of share and file"),
     (#""rate": 0.1, "steps": 3, "heldOut": {"share": 1}"#, "heldOut.share", "between 0 and 1"),
     (#""rate": 0.1, "steps": 3, "rules": {"clipNorm": -1}"#, "rules.clipNorm", "above 0"),

@@ -184,7 +184,7 @@ import Training
       #expect(ending.reason == .converged, "\(method.name): \(ending.sentence)")
       #expect(abs(abs(steps.parameters[1]) - 1) < 1e-7 && abs(steps.parameters[0]) < 1e-7)
       #expect(
-        ending.sentence.hasSuffix("at most the tolerance 1e-08: lower the tolerance to go on."))
+        ending.sentence.hasSuffix("at most the tolerance of 1e-8; a lower tolerance goes on."))
     }
   }
 
@@ -250,7 +250,7 @@ import Training
       try LBFGS().start(loss, from: [-3, -1, -3, -1]), rate: 1, steps: 1000)
     let ending = try trainer.train()
     #expect(
-      ending.reason == .method && ending.sentence.hasPrefix("The largest entry of the gradient"))
+      ending.reason == .method && ending.sentence.hasPrefix("Converged: the largest entry"))
     #expect(relativeDistance(trainer.run.parameters, [1, 1, 1, 1]) < 1e-7)
   }
 }

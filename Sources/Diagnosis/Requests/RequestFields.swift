@@ -4,7 +4,8 @@ import Training
 public struct RequestError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Where the value stands: `training.rate`.
   public let field: String
-  /// What is wrong with it, to be read after its name: "is -1.0, but it must be a number above 0".
+  /// What is wrong with it, to be read after its name: "is -1.0, but it must be a number above 0". Names of other
+  /// fields stand between backticks.
   public let complaint: String
 
   public init(_ field: String, _ complaint: String) {

@@ -41,19 +41,20 @@ public struct TrainingRequest: Sendable, Equatable {
     try RequestError.check(epochs, "epochs", atLeast: 1, atMost: TrainingSetup.mostSteps)
     try RequestError.check(steps, "steps", atLeast: 1, atMost: TrainingSetup.mostSteps)
     switch (epochs, steps) {
-    case (nil, nil): throw RequestError("steps", "is missing; give it or epochs")
+    case (nil, nil): throw RequestError("steps", "is missing: give it, or `epochs`")
     case (let epochs?, let steps?):
-      throw RequestError("steps", "is \(steps) beside epochs, \(epochs); give one of them")
+      throw RequestError("steps", "is \(steps) beside `epochs`, \(epochs); give one of them")
     default: break
     }
     try rules.check()
     try heldOut?.check()
     try RequestError.check(patience, "patience", atLeast: 1)
     if let patience, heldOut == nil {
-      throw RequestError("patience", "is \(patience), which needs heldOut")
+      throw RequestError("patience", "is \(patience), which needs `heldOut`")
     }
     if case .optimizer(let setting) = optimizer, rate == nil {
-      throw RequestError("rate", "is missing, which the optimizer \(setting.name) needs")
+      throw RequestError(
+        "rate", "is missing, which the optimizer \(setting.name) needs: give a number, or auto")
     }
     if case .method(let setting) = optimizer {
       if let then {

@@ -150,7 +150,7 @@ public struct TrainingFiles: Sendable, Equatable, Codable {
     try RequestError.check(kept, "files.kept", atLeast: 1)
     try RequestError.check(checkpointPeriod, "files.checkpointPeriod", atLeast: 1)
     if resumes, checkpoints == nil {
-      throw RequestError("files.resumes", "is true, which needs files.checkpoints")
+      throw RequestError("files.resumes", "is asked for, which needs `files.checkpoints`")
     }
     if let saved, ![".safetensors", ".onnx"].contains(where: saved.lowercased().hasSuffix) {
       throw RequestError("files.saved", "is '\(saved)', but it must end in .safetensors or .onnx")

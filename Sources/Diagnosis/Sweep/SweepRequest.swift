@@ -73,9 +73,17 @@ public struct RateRange: Sendable, Equatable, Codable {
     self.init(lower, upper, count: count)
   }
 
+  /// `lower (upper / lower)^share` without a quotient that can overflow.
+  private static func between(_ lower: Double, _ upper: Double, share: Double) -> Double {
+    let start = log(lower)
+    return share == 0 ? lower : exp(start + share * (log(upper) - start))
+  }
+
+  /// Evenly spaced in their logarithms, both ends included.
   public var rates: [Double] {
     (0..<count).map { index in
-      index == count - 1 ? upper : lower * pow(upper / lower, Double(index) / Double(count - 1))
+      if index == count - 1 { return upper }
+      return Self.between(lower, upper, share: Double(index) / Double(count - 1))
     }
   }
 

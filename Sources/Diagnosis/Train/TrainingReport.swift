@@ -55,7 +55,8 @@ public struct TrainingReport: Sendable, Equatable, Codable {
     self.heldOut = heldOut
     evaluations = history.evaluations
     tracked = history.tracked
-    findings = history.summary.findings(batchSize: method.batch)
+    let isHealthy = history.alarmCount == 0 && !Self.isWorse(before, after)
+    findings = history.summary.findings(batchSize: method.batch, isHealthy: isHealthy)
     cost = Cost(
       gradients: history.gradients, products: history.products,
       trackingGradients: history.trackingGradients, trackingSeconds: history.trackingSeconds)
@@ -70,6 +71,13 @@ public struct TrainingReport: Sendable, Equatable, Codable {
 }
 
 extension TrainingReport {
+  /// Whether training made the loss larger, beyond rounding.
+  static func isWorse(_ before: DataReading, _ after: DataReading) -> Bool {
+    guard let before = before.loss else { return false }
+    guard let after = after.loss else { return true }
+    return after - before > 1e-6 * Swift.max(abs(before), 1e-300)
+  }
+
   public struct Method: Sendable, Equatable, Codable {
     /// The name in the catalogue, and with what was set in words.
     public var name: String

@@ -8,6 +8,7 @@ extension TrainingSession {
     _ trainer: Trainer<Scalar>, _ ending: TrainingEnding, before: DataReading,
     gradientNorm: Double, place: CheckpointPlace
   ) throws -> TrainingResult {
+    var ending = ending
     let point = trainer.result
     let isFinite = Scalar.firstNonFinite(point.count, point) == nil
     let after =
@@ -15,6 +16,14 @@ extension TrainingSession {
     let isBest = trainer.stopping?.best != nil
     let result: TrainingReport.Result =
       !isFinite || after.loss == nil ? .none : isBest ? .best : .last
+    if ending.reason == .finished || ending.reason == .method,
+      let start = before.loss, let end = after.loss, TrainingReport.isWorse(before, after)
+    {
+      ending = TrainingEnding(
+        .worse,
+        "\(ending.sentence) The loss over all samples rose from \(Wording.number(start)) to "
+          + "\(Wording.number(end)): this training made the model worse.")
+    }
     let heldOut = try onHeldOut.map { evaluation in
       let lowest = trainer.history.evaluations.filter { $0.heldOut?.loss != nil }
         .min { ($0.heldOut?.loss ?? .infinity) < ($1.heldOut?.loss ?? .infinity) }
@@ -93,6 +102,10 @@ extension TrainingSession {
         request.files.checkpoints == nil
           ? "Nothing was kept to go on from; --checkpoint FOLDER keeps it."
           : "Add --resume to go on.")
+    case .worse:
+      next.append(
+        "Lower --lr, or let --lr auto choose it; `eigenstep diagnose` with --optimizer and --lr says where the "
+          + "limit is at the start.")
     case .alarm:
       next.append("Lower --lr, or let --guard lower-rate do it.")
     case .earlyStop, .finished, .method: break
@@ -102,7 +115,8 @@ extension TrainingSession {
         "The parameters are those of step \(Wording.count(stopping.bestStep)), where the held-out loss was "
           + "lowest, \(Wording.number(best)).")
     } else if let heldOut, let lowest = heldOut.lowest, let step = heldOut.lowestStep,
-      let last = heldOut.after.loss, last > lowest, step < trainer.run.stepCount
+      let last = heldOut.after.loss, last > 1.02 * lowest, step < trainer.run.stepCount,
+      ending.reason == .finished
     {
       next.append(
         "The held-out loss was lowest after step \(Wording.count(step)), \(Wording.number(lowest)), and is "

@@ -55,6 +55,7 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     var rules = try request.rules.rules(
       data.training.parameters, factors: surroundings.rateFactors)
     rules.accumulation = request.batches?.accumulation ?? 1
+    rules.probeSeed = request.resources.probeSeed
     self.rules = rules
     notes = data.training.notes
     if let batches { notes.append(Self.words(of: batches, data.training.sampleCount)) }
@@ -69,6 +70,12 @@ struct TrainingSession<Scalar: LinearMapScalar> {
         store, request, fingerprint: data.training.fingerprint(heldOut: data.heldOut))
       kept = resumed.state
       notes += resumed.notes
+    }
+    if let taken = kept?.run.stepCount, taken > stepCount {
+      throw DiagnosisFailure(
+        .usage,
+        "The checkpoint is of step \(Wording.count(taken)), beyond the \(Wording.count(stepCount, "step")) "
+          + "asked for: ask for more, or begin anew in another folder.")
     }
     (rate, chosen) = try Self.rate(
       request, kept?.memories.rate, loss, from: data.training.start.map { Scalar($0) }, batches,

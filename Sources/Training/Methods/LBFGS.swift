@@ -32,7 +32,7 @@ public struct LBFGS: IterativeMethod {
     "lbfgs",
     formula: "x += t d, d = -H g with H from the last pairs; t by a strong Wolfe search",
     hyperparameters: [
-      Hyperparameter("pairs", 10, .from(1, to: 1e6), "steps that the history keeps"),
+      Hyperparameter("pairs", 10, .count(from: 1, to: 1e6), "steps that the history keeps"),
       .decrease, .curvature(0.9), .tolerance,
     ]
   ) {

@@ -32,7 +32,7 @@ public struct LevenbergMarquardt: IterativeMethod {
     hyperparameters: [
       Hyperparameter("damping", 1e-3, .above(0), "at the start, as a share of the matrix's size"),
       Hyperparameter(
-        "dense", 300, .from(0, to: 1e5), "parameters up to which the matrix is written out"),
+        "dense", 300, .count(from: 0, to: 1e5), "parameters up to which the matrix is written out"),
       .tolerance,
     ]
   ) {

@@ -43,11 +43,13 @@ public struct NystromNewtonCG: IterativeMethod {
     formula: "x += t d, (H + mu I) d = -g by conjugate gradients with a Nystrom preconditioner",
     hyperparameters: [
       Hyperparameter("damping", 1e-4, .above(0), "mu, in the units of the curvature"),
-      Hyperparameter("rank", 60, .from(1, to: 1e6), "columns of the preconditioner's sketch"),
-      Hyperparameter("period", 20, .from(1, to: 1e9), "steps from one preconditioner to the next"),
+      Hyperparameter(
+        "rank", 60, .count(from: 1, to: 1e6), "columns of the preconditioner's sketch"),
+      Hyperparameter(
+        "period", 20, .count(from: 1, to: 1e9), "steps from one preconditioner to the next"),
       Hyperparameter("residual", 1e-3, .between(0, 1), "relative residual of a step's system"),
-      Hyperparameter("iterations", 1000, .from(1, to: 1e9), "products of a step at most"),
-      Hyperparameter("seed", 0, .from(0, to: 0x1p53), "of the sketch"),
+      Hyperparameter("iterations", 1000, .count(from: 1, to: 1e9), "products of a step at most"),
+      Hyperparameter("seed", 0, .count(from: 0, to: 0x1p53), "of the sketch"),
       .tolerance,
     ]
   ) {

@@ -40,8 +40,8 @@ extension StepEnding {
     }
     return StepEnding(
       .converged,
-      "The largest entry of the gradient is \(Wording.short(largest)), at most the tolerance "
-        + "\(Wording.short(tolerance)): lower the tolerance to go on.")
+      "Converged: the largest entry of the gradient is \(Wording.number(largest)), at most the tolerance of "
+        + "\(Wording.number(tolerance)); a lower tolerance goes on.")
   }
 
   static func failed<Scalar>(

@@ -28,7 +28,7 @@ public struct TrustRegionNewton: IterativeMethod {
     "newton-cg", formula: "x += p, p by conjugate gradients for H p = -g within a trust region",
     hyperparameters: [
       Hyperparameter("radius", 1, .above(0), "of the trust region at the start"),
-      Hyperparameter("iterations", 250, .from(1, to: 1e9), "products of a step at most"),
+      Hyperparameter("iterations", 250, .count(from: 1, to: 1e9), "products of a step at most"),
       .tolerance,
     ]
   ) {

@@ -14,11 +14,11 @@ public struct ReduceOnPlateau: Schedule {
     hyperparameters: [
       Hyperparameter(
         "factor", 0.1, .above(0, to: 1), "what the rate is multiplied by at a plateau"),
-      Hyperparameter("patience", 10, .atLeast(0), "losses in a row that may be no better"),
+      Hyperparameter("patience", 10, .count(from: 0), "losses in a row that may be no better"),
       Hyperparameter(
         "threshold", 1e-4, .from(0, below: 1), "the share of the best that a better one is below it"
       ),
-      Hyperparameter("cooldown", 0, .atLeast(0), "losses after a cut that do not count"),
+      Hyperparameter("cooldown", 0, .count(from: 0), "losses after a cut that do not count"),
       Hyperparameter(
         "minimum", 0, .from(0, to: 1), "the least rate, as a share of the rate given"),
     ]

@@ -32,7 +32,8 @@ public struct RangeTest: Sendable, Equatable, Codable {
     (rates, losses) = ([], [])
     var least = Double.infinity
     for step in 0..<steps {
-      let rate = lower * pow(upper / lower, Double(step) / Double(steps - 1))
+      let share = Double(step) / Double(steps - 1)
+      let rate = step == 0 ? lower : exp(log(lower) + share * (log(upper) - log(lower)))
       run.rate = rate
       let raw = try run.step().loss
       let smoothed = losses.last.map { 0.05 * raw + 0.95 * $0 } ?? raw

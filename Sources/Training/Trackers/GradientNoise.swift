@@ -14,7 +14,8 @@ public struct GradientNoise: Tracker {
     "gradient-noise", formula: "tr S / |g|^2, tr(H S) / g'Hg, and B |g_l|^2 / tr S_l by layer",
     hyperparameters: [
       .period(200),
-      Hyperparameter("groups", 8, .atLeast(2), "groups of samples whose gradients are compared"),
+      Hyperparameter(
+        "groups", 8, .count(from: 2, to: 1e6), "groups of samples whose gradients are compared"),
     ]
   ) { GradientNoise(period: Int($0["period"]!), groups: Int($0["groups"]!)) }
 

@@ -94,7 +94,8 @@ public struct SharpnessLook: Sendable, Equatable {
     Hyperparameter.period(50),
     Hyperparameter(
       "tolerance", 0.1, .between(0, 1), "the relative residual that a check stops at"),
-    Hyperparameter("products", 4, .atLeast(1), "Hessian products of a check at the most"),
+    Hyperparameter(
+      "products", 4, .count(from: 1, to: 1e6), "Hessian products of a check at the most"),
   ]
 
   var hyperparameters: [String: Double] {
@@ -149,7 +150,7 @@ public struct SharpnessLook: Sendable, Equatable {
 
 extension Hyperparameter {
   static func period(_ steps: Double) -> Hyperparameter {
-    Hyperparameter("period", steps, .atLeast(1), "steps between two checks")
+    Hyperparameter("period", steps, .count(from: 1), "steps between two checks")
   }
 }
 

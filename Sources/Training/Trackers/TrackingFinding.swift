@@ -11,15 +11,19 @@ public struct TrackingFinding: Sendable, Equatable, Codable {
 extension TrackingSummary {
   /// What the checks say, in sentences.
   ///
-  /// - Parameter batchSize: samples of a step, where the batch from which more stop helping is compared with it.
-  public func findings(batchSize: Int? = nil) -> [TrackingFinding] {
+  /// - Parameters:
+  ///   - batchSize: samples of a step, where the batch from which more stop helping is compared with it.
+  ///   - isHealthy: whether the run raised no alarm and ended below its start: a run that is being lost is at no
+  ///     edge of stability, wherever its sharpness lies.
+  public func findings(batchSize: Int? = nil, isHealthy: Bool = true) -> [TrackingFinding] {
     [
-      limits("sharpness"), limits("preconditioned-sharpness"), flagged, oscillation, gradients,
+      limits("sharpness", isHealthy), limits("preconditioned-sharpness", isHealthy), flagged,
+      oscillation, gradients,
       speeds, dead, noise(batchSize), truncation,
     ].compactMap { $0 }
   }
 
-  private func limits(_ name: String) -> TrackingFinding? {
+  private func limits(_ name: String, _ isHealthy: Bool) -> TrackingFinding? {
     guard let series = all(name).first, let limits = series.limits else { return nil }
     let words = name.replacing("-", with: " ")
     let values = ["last": limits.last, "most": limits.most, "mean": limits.mean]
@@ -33,7 +37,10 @@ extension TrackingSummary {
     let range =
       "\(Wording.number(limits.least)) to \(Wording.number(limits.highest)) times the limit in "
       + "\(Wording.count(limits.checks, "check")) from there on, \(Wording.number(limits.mean)) in the mean"
-    let sits = limits.checks >= 5 && abs(limits.mean - 1) <= 0.15 && limits.last > 0.85
+    // A sharpness that never changes, as on a quadratic, sits nowhere.
+    let moves = series.least < 0.98 * series.most
+    let sits =
+      isHealthy && moves && limits.checks >= 5 && abs(limits.mean - 1) <= 0.15 && limits.last > 0.85
     return TrackingFinding(
       id: sits ? "edge-of-stability" : "crossed-the-limit",
       sentence:

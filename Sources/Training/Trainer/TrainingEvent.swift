@@ -80,6 +80,8 @@ public struct TrainingEnding: Sendable, Equatable, Codable {
     case alarm
     /// The held-out loss has not fallen for as long as was allowed.
     case earlyStop = "early-stop"
+    /// All steps are taken, and the loss is above that of the start.
+    case worse
     /// The loss is not finite.
     case nonFinite = "non-finite"
     case interrupted
