@@ -47,6 +47,9 @@ public protocol Optimizer: Sendable {
   /// Whether `update` itself takes the decay off, by `OptimizerStep.decays`.
   var appliesDecay: Bool { get }
 
+  /// Whether it finds the length of its steps by itself, so that the rate is a factor of that, 1 as a rule.
+  var findsItsRate: Bool { get }
+
   /// What it wants to know of the Hessian's diagonal; nil for nothing.
   var curvatureProbe: CurvatureProbe? { get }
 
@@ -70,6 +73,7 @@ extension Optimizer {
   public var hasBoundedSteps: Bool { false }
   public var decay: Double { 0 }
   public var appliesDecay: Bool { false }
+  public var findsItsRate: Bool { false }
   public var curvatureProbe: CurvatureProbe? { nil }
   public var renewalPeriod: Int? { nil }
   public func renew(

@@ -207,6 +207,12 @@ import Training
     let bowl = try bowl([1, 3])
     #expect(
       refusal(try choose(bowl, GradientDescent(), from: [0, 0], steps: 9)).contains("is zero"))
+    for name in ["prodigy", "polyak"] {
+      let optimizer = try OptimizerSetting(name).make()
+      #expect(
+        refusal(try choose(bowl, optimizer, from: [1, 1], steps: 9)).contains("by itself"),
+        "\(name)")
+    }
     #expect(
       refusal(try choose(bowl, GradientDescent(), from: [.nan, 0], steps: 9)).contains("not finite")
     )

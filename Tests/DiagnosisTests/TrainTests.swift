@@ -131,4 +131,37 @@ import Training
       try train(DiagnosisProblem(name: "valley", loss: closures, start: Rosenbrock.start), request)
     }
   }
+
+  private func table() -> DiagnosisProblem {
+    let x = Self.features()
+    let y = (0..<Self.rows).map { 3 * x[2 * $0] - x[2 * $0 + 1] + sin(Double($0 * $0)) }
+    return DiagnosisProblem(
+      TabularProblem(
+        name: "t", targetName: "y", features: x, featureNames: ["a", "b"], target: .numeric(y),
+        model: .linear, loss: .halfSquaredError))
+  }
+
+  @Test func `what made the model worse is not called done`() throws {
+    let worse = try train(table(), request(steps: 20, rate: 10)).report
+    #expect(worse.ending.reason == .worse && worse.ending.sentence.contains("rose from"))
+    #expect(worse.next.first?.hasPrefix("Lower --lr") == true)
+    #expect(try train(table(), request(steps: 20, rate: 0.1)).report.ending.reason == .finished)
+  }
+
+  @Test func `the seed reaches the probes, and the words the decay that the run has`() throws {
+    func run(_ seed: Int, _ name: String = "adahessian") throws -> TrainingResult {
+      var request = request(steps: 8, rate: 0.1)
+      request.optimizer = try TrainingMethod(name)
+      request.resources.seed = seed
+      request.rules.weightDecay = 0.5
+      return try train(table(), request)
+    }
+    let (first, again, other) = (try run(1), try run(1), try run(2))
+    #expect(first.parameters.map(\.values) == again.parameters.map(\.values))
+    #expect(first.parameters.map(\.values) != other.parameters.map(\.values))
+    for name in ["adamw", "adam"] {
+      let phrase = try run(1, name).report.method.phrase
+      #expect(phrase.contains("weight decay 0.5") && !phrase.contains("0.01"), "\(phrase)")
+    }
+  }
 }

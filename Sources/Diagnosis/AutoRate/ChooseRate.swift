@@ -68,6 +68,11 @@ struct RateChooser<Scalar: LinearMapScalar> {
         "The schedule \(schedule.name) sets the rate by what it measures every \(measurement.period) steps, "
           + "so that no run of another length stands for it; give a rate as a number.")
     }
+    if optimizer.findsItsRate {
+      return .refused(
+        "\(optimizer.phrase) finds the length of its steps by itself, and its rate is a factor of that; give "
+          + "1.")
+    }
     let (value, gradient) = try loss.valueAndGradient(at: start)
     let norm = Double(Scalar.nrm2(gradient.count, gradient))
     guard value.isFinite, norm.isFinite else {

@@ -28,6 +28,7 @@ public struct Polyak: Optimizer {
     self.largest = largest
   }
 
+  public var findsItsRate: Bool { true }
   public var hyperparameters: [String: Double] { ["minimum": minimum, "largest": largest] }
 
   public func update(_ step: OptimizerStep) -> OptimizerUpdate {

@@ -48,6 +48,7 @@ public struct Prodigy: Optimizer {
     self.safeguardsWarmUp = safeguardsWarmUp
   }
 
+  public var findsItsRate: Bool { true }
   public var hyperparameters: [String: Double] {
     means.hyperparameters.merging(
       [

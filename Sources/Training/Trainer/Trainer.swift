@@ -140,6 +140,7 @@ public final class Trainer<Scalar: LinearMapScalar> {
       let step = run.stepCount
       if context.isCancelled() { return try interrupted(event) }
       // A method that is interrupted within a step goes on from before it.
+      let rateBefore = run.rate
       let before = (
         memories: present,
         run: keeping == nil || run is TrainingRun<Scalar> ? nil : run.trainingState
@@ -155,8 +156,10 @@ public final class Trainer<Scalar: LinearMapScalar> {
         origin = trackers.contains { $0.looksAtSteps && isDue($0, step) } ? run.parameters : nil
         report = try run.step()
       } catch is CancellationError {
-        return try interrupted(
-          event, TrainerState(run: before.run ?? run.trainingState, memories: before.memories))
+        var state = TrainerState(
+          run: before.run ?? run.trainingState, memories: before.memories)
+        state.run.rate = rateBefore
+        return try interrupted(event, state)
       }
       own.report = report
       own.history.note(report, rate: rate)
