@@ -86,14 +86,7 @@ public final class ScheduleMeasurer<Scalar: LinearMapScalar> {
   private func inversePreconditioner(
     _ run: TrainingRun<Scalar>, _ rule: StepRule
   ) throws -> [Double]? {
-    let factors = run.rules.rateFactors.map { factors in
-      zip(factors, run.loss.parameters).flatMap { factor, parameter in
-        switch factor {
-        case .scalar(let value): [Double](repeating: value, count: parameter.shape.count)
-        case .tensor(let values): values
-        }
-      }
-    }
+    let factors = run.rules.flatRateFactors(run.loss.parameters)
     guard rule.isPreconditioned else { return factors }
     // That of the step to come: before the first there is no other.
     let state = try run.dryStep(rate: 1).state

@@ -85,25 +85,18 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
     isElsewhere: Bool
   ) throws -> Prepared {
     let gradient = try objective.gradientProgram(batch: 0)
-    let data = objective.keptData(batch: 0)
-    let program = try traced.whole(gradient)
-    // What depends on the data alone is computed once for all steps.
-    let parts = program.partiallyEvaluated(
-      unknown: program.inputs.indices.map { $0 < program.inputs.count - data.count })
-    // An output that the data alone decide, as the gradient of a linear loss, is left in place.
-    let hoists = parts.outputIsUnknown.allSatisfy { $0 }
-    let step = hoists ? parts.unknown.simplified() : program
-    let hoisted =
-      hoists && !parts.residualTypes.isEmpty
-      ? try objective.executor.compile(parts.known.simplified()).run(
-        data, into: parts.residualTypes.map { _ in .resident }) : []
-    let executable = try objective.executor.compile(step)
+    let step = try HoistedStep(
+      traced.whole(gradient), data: objective.keptData(batch: 0), executor: objective.executor)
+    let executable = try objective.executor.compile(step.program)
     let runs = try (0..<2).map { copy in
       try executable.prepare(
-        hoisted + (memory.block(copy) + memory.control).arguments + (hoists ? [] : data),
+        step.before + (memory.block(copy) + memory.control).arguments + step.after,
         into: outputs(memory, 1 - copy, isElsewhere: isElsewhere))
     }
-    return (step.operationCount, step.equations.count, { copy, _ in try runs[copy].run() })
+    return (
+      step.program.operationCount, step.program.equations.count,
+      { copy, _ in try runs[copy].run() }
+    )
   }
 
   /// A gradient that comes from elsewhere, then the update.

@@ -31,6 +31,18 @@ public struct StepRules: Sendable, Equatable {
     return parameters.indices.map { (decays?[$0] ?? true) ? decay : 0 }
   }
 
+  /// The factor of each entry of the flat parameters; nil for 1 everywhere.
+  func flatRateFactors(_ parameters: [LossDefinition.Parameter]) -> [Double]? {
+    rateFactors.map { factors in
+      zip(factors, parameters).flatMap { factor, parameter -> [Double] in
+        switch factor {
+        case .scalar(let value): [Double](repeating: value, count: parameter.shape.count)
+        case .tensor(let values): values
+        }
+      }
+    }
+  }
+
   /// The rate of each parameter, from the scalar one.
   func rates(_ rate: Traced, _ parameters: [LossDefinition.Parameter]) -> [Traced] {
     guard let rateFactors else { return parameters.map { _ in rate } }

@@ -160,14 +160,7 @@ extension TrainingRun {
   var inversePreconditioner: [Double]? {
     let divided = optimizer.preconditioner(
       state: { doubles(self.state($0)) }, step: stepCount)
-    let factors = rules.rateFactors.map { factors in
-      zip(factors, loss.parameters).flatMap { factor, parameter -> [Double] in
-        switch factor {
-        case .scalar(let value): [Double](repeating: value, count: parameter.shape.count)
-        case .tensor(let values): values
-        }
-      }
-    }
+    let factors = rules.flatRateFactors(loss.parameters)
     // Without a `P` of an optimizer that has one, factors alone would say nothing.
     guard divided != nil || optimizer.stability?.isPreconditioned != true else { return nil }
     switch (divided, factors) {
