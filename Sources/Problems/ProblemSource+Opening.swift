@@ -21,8 +21,8 @@ extension DiagnosisProblem {
         "The problem '\(name)' was held in memory by the program that diagnosed it, and cannot be opened; "
           + "name a table or a model file.")
     }
-    // A model file is traced in one precision; a spectrum that float32 leaves open is solved in the other.
-    if case .model(let model) = source, resources.precision == nil {
+    // A model file is traced in one precision; what float32 leaves open is solved in the other.
+    if case .model(let model) = source {
       inFloat64 = {
         try DiagnosisProblem(
           model, element: .float64, seed: resources.seed, memory: resources.memory)

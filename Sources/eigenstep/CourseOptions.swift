@@ -12,11 +12,23 @@ struct CourseOptions: ParsableArguments {
 
   @Option(
     help: """
-      A method that takes over from the optimizer once the gradient is clear of noise and progress stalls.
+      A method that takes over from the optimizer once the gradient is clear of noise and progress stalls, and \
+      lowers the loss alone, without weight decay, clipping and --rate.
       """,
     completion: .list(MethodCatalogue.all.map(\.name)),
     transform: { try OptionValue.setting($0) as CatalogueSetting<MethodCatalogue> })
   var then: CatalogueSetting<MethodCatalogue>?
+
+  @Option(
+    name: .customLong("switch"),
+    help: ArgumentHelp(
+      """
+      When --then takes over, as \(SwitchCatalogue.standard):patience=3 or \
+      \(SwitchCatalogue.standard):latest=500. (numbers: \(Self.numbers(of: SwitchCriterion.entry)))
+      """, valueName: "criterion"),
+    completion: .list(SwitchCatalogue.all.map(\.name)),
+    transform: { try OptionValue.setting($0) as CatalogueSetting<SwitchCatalogue> })
+  var switching: CatalogueSetting<SwitchCatalogue> = .init()
 
   @Option(
     name: .customLong("lr"), parsing: .unconditional,
@@ -118,6 +130,12 @@ struct CourseOptions: ParsableArguments {
   @Option(name: .customLong("guard"), help: "What an alarm does: a rate over its limit and growth.")
   var guarding: GuardAction = .off
 
+  /// The numbers of an entry with their defaults and what they do.
+  private static func numbers<Kind: Catalogue>(of entry: CatalogueEntry<Kind>) -> String {
+    entry.hyperparameters
+      .map { "\($0.name)=\(Wording.number($0.standard)), \($0.meaning)" }.joined(separator: "; ")
+  }
+
   func validate() throws {
     guard batch != nil || (accumulate == 1 && sampling == .shuffle && last == .included) else {
       throw ValidationError("--accumulate, --sampling and --last are of batches; add --batch.")
@@ -127,6 +145,7 @@ struct CourseOptions: ParsableArguments {
   func set(_ request: inout TrainingRequest) {
     request.optimizer = optimizer
     request.then = then
+    request.switching = switching
     request.rate = rate
     request.schedule = schedule
     request.warmUp = warmUp

@@ -48,6 +48,8 @@ import Training
     (other.epochs, other.steps) = (nil, 12)
     other.rate = .automatic
     other.heldOut = .file("h.csv")
+    other.then = try CatalogueSetting("lbfgs", ["pairs": 4])
+    other.switching = try CatalogueSetting("stalled", ["latest": 90])
     #expect(try back(other) == other)
     for name in TrainingMethod.names {
       var request = TrainingRequest(problem)
@@ -89,6 +91,15 @@ import Training
       "one of"
     ),
     (#""rate": 0.1, "steps": 3, "patience": 2"#, "patience", "needs `heldOut`"),
+    (
+      #""optimizer": {"name": "lbfgs"}, "steps": 3, "schedule": {"name": "cosine"}"#, "schedule",
+      "the method lbfgs finds the length of its steps by itself"
+    ),
+    (#""optimizer": {"name": "bfgs"}, "steps": 3, "warmUp": 2"#, "warmUp", "leave it out"),
+    (
+      #""rate": 0.1, "steps": 3, "switching": {"name": "stalled", "latest": 2}"#, "switching",
+      "needs `then`"
+    ),
     (#""rate": 0.1, "steps": 3, "heldOut": {}"#, "heldOut", "one of share and file"),
     (#""rate": 0.1, "steps": 3, "heldOut": {"share": 1}"#, "heldOut.share", "between 0 and 1"),
     (#""rate": 0.1, "steps": 3, "rules": {"clipNorm": -1}"#, "rules.clipNorm", "above 0"),

@@ -30,6 +30,7 @@ import Testing
     try check(MethodCatalogue.self)
     try check(ScheduleCatalogue.self)
     try check(TrackerCatalogue.self)
+    try check(SwitchCatalogue.self)
   }
 
   /// What counts something is a whole number, and a half is refused rather than cut.
@@ -46,6 +47,7 @@ import Testing
     let all =
       ranges(OptimizerCatalogue.self) + ranges(MethodCatalogue.self)
       + ranges(ScheduleCatalogue.self) + ranges(TrackerCatalogue.self)
+      + ranges(SwitchCatalogue.self)
     #expect(!all.isEmpty && all.allSatisfy { !$0.contains($0.lower + 1.5) })
   }
 }

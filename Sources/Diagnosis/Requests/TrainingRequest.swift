@@ -8,9 +8,10 @@ public struct TrainingRequest: Sendable, Equatable {
 
   public var problem: ProblemSource
   public var optimizer = TrainingMethod()
-  /// A method that takes over from the optimizer where the gradient's signal is strong and progress has stalled,
-  /// or in the middle of the run at the latest.
+  /// A method that takes over from the optimizer as soon as `switching` says so.
   public var then: CatalogueSetting<MethodCatalogue>?
+  /// When it does: by default where the gradient's signal is strong and progress has stalled, and not before.
+  public var switching = CatalogueSetting<SwitchCatalogue>()
   /// Nil: 1 for a method with inner iterations, whose steps have lengths of their own; an optimizer needs one.
   public var rate: RateChoice?
   public var schedule = ScheduleSetting()
@@ -62,6 +63,12 @@ public struct TrainingRequest: Sendable, Equatable {
           "then",
           "is \(then.name), but the method \(setting.name) goes alone; begin with an optimizer")
       }
+      if schedule != ScheduleSetting() || warmUp != nil {
+        throw RequestError(
+          schedule != ScheduleSetting() ? "schedule" : "warmUp",
+          "is given, but the method \(setting.name) finds the length of its steps by itself; leave it out"
+        )
+      }
       if batches != nil {
         throw RequestError(
           "batches", "is given, but the method \(setting.name) takes gradients of all samples")
@@ -70,6 +77,9 @@ public struct TrainingRequest: Sendable, Equatable {
         throw RequestError(
           "rules", "is given, but the method \(setting.name) finds its steps by itself")
       }
+    }
+    if then == nil, switching != CatalogueSetting() {
+      throw RequestError("switching", "is given, which needs `then`")
     }
     try files.check()
     try resources.check()
@@ -111,7 +121,8 @@ public enum RateChoice: Sendable, Equatable, Codable {
 
 extension TrainingRequest: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable {
-    case schema, problem, optimizer, then, rate, schedule, warmUp, batches, epochs, steps, rules,
+    case schema, problem, optimizer, then, switching, rate, schedule, warmUp, batches, epochs,
+      steps, rules,
       heldOut
     case patience, trackers, guarding, files, resources
   }
@@ -125,6 +136,7 @@ extension TrainingRequest: Codable {
     self.init(try fields.value(.problem))
     optimizer = try fields.optional(.optimizer) ?? optimizer
     then = try fields.optional(.then)
+    switching = try fields.optional(.switching) ?? switching
     rate = try fields.optional(.rate)
     schedule = try fields.optional(.schedule) ?? schedule
     warmUp = try fields.optional(.warmUp)
@@ -147,6 +159,7 @@ extension TrainingRequest: Codable {
     try container.encode(problem, forKey: .problem)
     try container.encode(optimizer, forKey: .optimizer)
     try container.encodeIfPresent(then, forKey: .then)
+    if then != nil { try container.encode(switching, forKey: .switching) }
     try container.encodeIfPresent(rate, forKey: .rate)
     try container.encode(schedule, forKey: .schedule)
     try container.encodeIfPresent(warmUp, forKey: .warmUp)

@@ -79,6 +79,7 @@ struct ResumedState<Scalar: LinearMapScalar> {
   private static func difference(_ one: TrainingRequest, _ other: TrainingRequest) -> String? {
     if one.optimizer != other.optimizer { return "optimizer" }
     if one.then != other.then { return "then" }
+    if one.switching != other.switching { return "switching" }
     if one.rate != other.rate { return "rate" }
     if one.schedule != other.schedule { return "schedule" }
     if one.warmUp != other.warmUp { return "warmUp" }

@@ -7,6 +7,8 @@ import Training
 struct TrainingData {
   private(set) var training: DiagnosisProblem
   private(set) var heldOut: DiagnosisProblem?
+  /// The samples that are trained on; nil for all.
+  private var members: [Int]?
 
   /// - Parameter other: what a file of held-out samples was opened as.
   /// - Throws: `DiagnosisFailure` where nothing would be left, or samples cannot be told apart.
@@ -39,7 +41,9 @@ struct TrainingData {
       chosen.sorted().flatMap { $0 * group..<($0 + 1) * group }
     }
     heldOut = problem.on(members(of: order.prefix(count)))
-    training = problem.on(members(of: order.dropFirst(count)))
+    let kept = members(of: order.dropFirst(count))
+    self.members = kept
+    training = problem.on(kept)
     training.readings.append(
       Reading(
         "held-out",
@@ -49,6 +53,14 @@ struct TrainingData {
 }
 
 extension TrainingData {
+  /// What is trained on, for a run in float64: a model file is traced anew, its numbers widened.
+  ///
+  /// - Throws: what tracing throws, where an operation of the model has no such form.
+  func trainingInFloat64() throws -> DiagnosisProblem {
+    guard let problem = try training.inFloat64?() else { return training }
+    return members.map { problem.on($0) } ?? problem
+  }
+
   /// A fixed batch of the samples that are trained on, for what is measured on the way; nil where each step takes
   /// all of them.
   func sample(_ batches: Batches?, seed: Int) -> DiagnosisProblem? {

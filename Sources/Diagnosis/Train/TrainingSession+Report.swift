@@ -123,6 +123,14 @@ extension TrainingSession {
       next.append("Lower --lr, or let --guard lower-rate do it.")
     case .earlyStop, .finished, .method: break
     }
+    if let then = request.then, ending.reason == .finished,
+      (trainer.run as? HybridRun<Scalar>)?.hasChanged == false
+    {
+      next.append(
+        "\(then.name) has not taken over, since its criterion never held; --switch with patience or progress "
+          + "makes it hold sooner, and --switch \(SwitchCatalogue.standard):latest="
+          + "\(max(1, stepCount / 2)) makes the change at that step whatever it says.")
+    }
     if result == .best, let stopping = trainer.stopping, let best = stopping.best {
       next.append(
         "The parameters are those of step \(Wording.count(stopping.bestStep)), where the held-out loss was "

@@ -174,12 +174,16 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     case .optimizer(let setting):
       let source = batches.map { GradientSource<Scalar>.batches($0) } ?? .allSamples
       if let then = request.then {
-        var options = HybridOptions(then)
-        options.seed = request.resources.probeSeed
-        let plan = try options.plan(setting.make(), steps: stepCount)
-        if let kept { return try HybridRun(resuming: kept.run, plan, of: loss, rules: rules) }
+        var plan = HybridPlan(
+          setting.make(), then: then.make(), criterion: request.switching.make())
+        plan.seed = request.resources.probeSeed
+        if let kept {
+          return try HybridRun(
+            resuming: kept.run, plan, of: loss, rules: rules, double: lossInFloat64)
+        }
         return try HybridRun(
-          plan, loss, rate: rate, from: start, gradients: source, rules: rules)
+          plan, loss, rate: rate, from: start, gradients: source, rules: rules,
+          double: lossInFloat64)
       }
       if let kept {
         return try TrainingRun(resuming: kept.run, of: loss, rules: rules)
@@ -190,6 +194,20 @@ struct TrainingSession<Scalar: LinearMapScalar> {
       if let kept { return try setting.make().resume(kept.run, of: loss) }
       return try setting.make().start(loss, from: start)
     }
+  }
+
+  /// The loss in float64, for a method that float32 ends.
+  ///
+  /// - Throws: what tracing and compiling throw where there is no such form.
+  private func lossInFloat64() throws -> any Loss<Double> {
+    let executor = surroundings.executor
+    let problem = try ChosenData<Double>.withCouplingFound(data.trainingInFloat64(), executor)
+    guard problem.start.count == data.training.start.count else {
+      throw DiagnosisFailure(
+        .badData, "\(problem.name) has other parameters in float64 than in float32.")
+    }
+    return try problem.loss(
+      executor: executor, memory: request.resources.memory, context: surroundings.context)
   }
 
   /// Trains to the end.
