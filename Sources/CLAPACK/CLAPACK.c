@@ -12,12 +12,16 @@
 #define LAPACK_dgesdd dgesdd_
 #define LAPACK_dpotrf dpotrf_
 #define LAPACK_dpotrs dpotrs_
+#define LAPACK_dgetrf dgetrf_
+#define LAPACK_dgetrs dgetrs_
 typedef __LAPACK_int lapack_index;
 #else
 #include <cblas.h>
 #include <lapack.h>
 typedef lapack_int lapack_index;
 #endif
+
+_Static_assert(sizeof(lapack_index) == sizeof(int32_t), "LAPACK of 64-bit indices");
 
 static enum CBLAS_TRANSPOSE operation(bool transposed) {
   return transposed ? CblasTrans : CblasNoTrans;
@@ -188,6 +192,21 @@ int32_t cl_dpotrs(int32_t n, const double *factor, double *x) {
   char triangle = 'L';
   lapack_index order = n, one = 1, info = 0;
   LAPACK_dpotrs(&triangle, &order, &one, factor, &order, x, &order, &info);
+  return (int32_t)info;
+}
+
+int32_t cl_dgetrf(int32_t n, double *a, int32_t *pivots) {
+  lapack_index order = n, info = 0;
+  LAPACK_dgetrf(&order, &order, a, &order, (lapack_index *)pivots, &info);
+  return (int32_t)info;
+}
+
+int32_t cl_dgetrs(bool transposed, int32_t n, const double *factors, const int32_t *pivots,
+                  double *x) {
+  char form = transposed ? 'T' : 'N';
+  lapack_index order = n, one = 1, info = 0;
+  LAPACK_dgetrs(&form, &order, &one, factors, &order, (const lapack_index *)pivots, x, &order,
+                &info);
   return (int32_t)info;
 }
 

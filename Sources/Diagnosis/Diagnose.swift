@@ -44,7 +44,9 @@ private func diagnosed<Scalar: LinearMapScalar>(
     outcome.prescriptions = outcome.prescriptions.ranked()
     // The findings name what the prediction was too dear for.
     let prediction = try start.ifMeasurable { try measured.prediction() }
-    let miniBatches = try start.ifMeasurable { try MiniBatchStudy(measured)?.study() }
+    let miniBatches = try start.ifMeasurable {
+      try MiniBatchStudy(measured, outcome.prescriptions)?.study()
+    }
     let findings = try FindingRules(
       measured: measured, outcome: outcome, miniBatches: miniBatches
     ).findings()

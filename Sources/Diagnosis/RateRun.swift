@@ -68,7 +68,9 @@ extension Verdict {
     switch self {
     case .slow, .stable, .oscillating:
       if rate >= limit { return .unstableInBatches }
-      return self == .slow && rate >= Self.slowBelow * limit ? .stable : self
+      // What more is gained by a larger rate the noise takes.
+      let isFast = rate >= Self.slowBelow * limit || batches.binds == .noise
+      return self == .slow && isFast ? .stable : self
     case .unstable, .noStableRate, .unstableHereSettles, .stableHereDiverged, .unstableInBatches:
       return self
     }

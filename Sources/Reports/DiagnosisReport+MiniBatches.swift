@@ -14,16 +14,33 @@ extension DiagnosisReport {
         ]))
     }
     let count = Wording.count(batches.batch, "sample")
-    row("limit of batches of \(count)", batches.limit, nil, "rare bursts above")
-    row("limit of all samples at once", batches.limitOnAll, nil, "")
+    row(
+      batches.isWhole ? "limit of batches of all" : "limit of batches of \(count)", batches.limit,
+      nil,
+      batches.isWhole
+        ? ""
+        : batches.growsInMostRuns
+          ? "at yours the error grows in most runs"
+          : "the mean square grows above, in rare bursts at first")
+    if let last = batches.lastBatch {
+      row(
+        "without the last batch of \(last)", batches.limitWithoutLast, nil,
+        "which lowers the limit of a pass")
+    }
+    row(
+      "limit of batches of \(count)", batches.limitAtMost, nil,
+      "or less: along the sharpest direction, at this point")
+    if !batches.isWhole { row("limit of all samples at once", batches.limitOnAll, nil, "") }
     for other in batches.limits where other.batch == 2 * batches.batch {
       row("limit of batches of \(other.batch)", other.limit, nil, "")
     }
     row(
       "batch of half that limit", batches.halfLimitBatch, nil, "more samples hardly raise the rate")
-    row(
-      "batch of as much noise as gradient", batches.noiseScale, nil,
-      "at this point; larger ones give little better steps")
+    if !batches.isWhole {
+      row(
+        "batch of as much noise as gradient", batches.noiseBatch ?? batches.noiseScale, nil,
+        "at this point; larger ones give little better steps")
+    }
     if let floor = batches.floor {
       let isShuffled = batches.sampling == .shuffle
       row(
@@ -38,10 +55,26 @@ extension DiagnosisReport {
         row("in the run, middles", run.predictedMiddle, run.middle, "")
       }
     }
-    for trial in batches.trials {
+    for other in batches.otherFloors ?? [] {
       row(
-        trial.name(batches.isToldByLoss ? "loss" : "gap left"), trial.predicted, trial.measured,
-        "\(Wording.count(trial.passes)) passes from here")
+        other.batch == batches.batch
+          ? "noise floor at \(Wording.number(other.rate))"
+          : "noise floor of batches of \(other.batch)",
+        other.end, nil, "end of a pass")
+    }
+    for trial in batches.trials {
+      let passes = "\(Wording.count(trial.passes)) passes from here"
+      let name = trial.name(batches.isToldByLoss ? "loss" : "gap left")
+      if trial.diverged == true {
+        rows.append(
+          .init([
+            .text(name), .number(orMissing: trial.predicted), .missing,
+            .text("diverged in \(passes)"),
+          ]))
+        continue
+      }
+      let spread = trial.error.map { "± \(Wording.number($0, digits: 2)), " } ?? ""
+      row(name, trial.predicted, trial.measured, "\(spread)\(passes)")
     }
     var blocks: [Document.Block] = []
     if !rows.isEmpty {
@@ -66,7 +99,8 @@ extension MiniBatches.Trial {
     switch change {
     case .asGiven: "\(measure), as you have it"
     case .halfOfLimit: "at \(Wording.number(rate)), half of the limit"
-    case .largerBatch: "in batches of \(batch)"
+    case .largerRate: "at \(Wording.number(rate)), four times yours"
+    case .largerBatch: "in batches of \(batch) at \(Wording.number(rate))"
     case .decayedRate: "rate lowered step by step to zero"
     }
   }

@@ -88,7 +88,9 @@ import Training
     let sentence = report.findings[0].sentence
     #expect(sentence.contains("unbounded"))
     let hasLeft = try #require(report.miniBatches?.run).ranAway
-    #expect(sentence.contains(hasLeft ? "did not come back" : "rare bursts"))
+    let grows = report.miniBatches?.growsInMostRuns == true
+    #expect(
+      sentence.contains(grows ? "in most runs" : hasLeft ? "did not come back" : "rare bursts"))
     #expect(report.miniBatches?.floor == nil && report.miniBatches?.binds == .noise)
     let words = [report.advice.why.sentence, report.advice.rate?.sentence ?? ""]
     #expect(words.allSatisfy { !$0.contains("diverge") })

@@ -5,9 +5,10 @@ extension AdviceFacts {
   var rate: Advice.Rate? {
     let suggestion = suggestion
     var sentences = [limitSentence, suggestion?.sentence, givenSentence].compactMap { $0 }
+    guard !sentences.isEmpty else { return nil }
     // A note is no sentence until others follow.
     if sentences.count > 1, !sentences[0].hasSuffix(".") { sentences[0] += "." }
-    guard !sentences.isEmpty else { return nil }
+    sentences[0] = capitalised(sentences[0])
     return Advice.Rate(
       stabilityLimit: learningRate.stabilityLimit, suggested: suggestion?.rate,
       suggestion: suggestion?.kind, given: learningRate.given, verdict: learningRate.verdict,
@@ -32,13 +33,14 @@ extension AdviceFacts {
         + "\(Wording.count(miniBatches.batch, "sample")) (\(Wording.number(limit)) on all at once)."
     }
     let number = Wording.number(limit)
+    let onBatches = miniBatches?.limitRemark(limit).map { " \($0)" } ?? ""
     // A limit that a run has shown not to decide is told and not advised.
     switch learningRate.verdict {
     case .unstableHereSettles, .stableHereDiverged:
-      return "The stability limit of \(name) at this point is \(number)."
+      return "The stability limit of \(name) at this point is \(number)." + onBatches
     case .slow, .stable, .oscillating, .unstable, .noStableRate, .unstableInBatches, nil:
       return "Stay below \(number), the stability limit of \(name)"
-        + (basis.isQuadratic ? "." : " at this point.")
+        + (basis.isQuadratic ? "." : " at this point.") + onBatches
     }
   }
 
@@ -53,7 +55,7 @@ extension AdviceFacts {
   /// A rate of plain descent; nil for other optimizers.
   private var suggestion: Suggested? {
     guard isPlain, learningRate.stabilityLimit != nil else { return nil }
-    if let own = miniBatches?.limit {
+    if let miniBatches, !miniBatches.isWhole, let own = miniBatches.limit {
       return .init(
         rate: own / 2, kind: .halfOfBatchLimit,
         sentence:
@@ -153,6 +155,11 @@ extension AdviceFacts {
 
   private var givenSentence: String? {
     guard let rate = learningRate.given else { return nil }
+    if learningRate.verdict == .unstableInBatches, miniBatches?.growsInMostRuns == true {
+      return
+        "Yours, \(Wording.number(rate)), is below the limit of all samples but above that of your batches, "
+        + "and in most runs the error grows."
+    }
     if learningRate.verdict == .unstableInBatches, let run = miniBatches?.run, run.ranAway {
       return
         "Yours, \(Wording.number(rate)), is below the limit of all samples but not below that of your "

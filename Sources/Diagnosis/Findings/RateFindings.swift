@@ -80,7 +80,7 @@ extension FindingRules {
     let own = outcome.prescriptions.first { $0.id == Prescription.Kind.asGiven.rawValue }
     var advised: Finding.AdvisedRate?
     var advisedSteps: Finding.StepCount?
-    if let own = miniBatches?.limit {
+    if let miniBatches, !miniBatches.isWhole, let own = miniBatches.limit {
       advised = .init(own / 2, isQuadratic ? .everywhere : .here)
     } else if isPlain {
       let better = outcome.prescriptions.prefix { $0.id != own?.id }

@@ -10,10 +10,23 @@ public enum ProblemSource: Sendable, Equatable {
 
   /// The penalty `c` of `c/2 ||w||^2`.
   public var l2: Double {
-    switch self {
-    case .table(let table): table.l2
-    case .model(let model): model.l2
-    case .memory: 0
+    get {
+      switch self {
+      case .table(let table): table.l2
+      case .model(let model): model.l2
+      case .memory: 0
+      }
+    }
+    set {
+      switch self {
+      case .table(var table):
+        table.l2 = newValue
+        self = .table(table)
+      case .model(var model):
+        model.l2 = newValue
+        self = .model(model)
+      case .memory: break
+      }
     }
   }
 

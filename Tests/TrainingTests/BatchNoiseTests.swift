@@ -4,8 +4,8 @@ import Testing
 
 @testable import Training
 
-/// Mini-batch descent with replacement on least squares, beside published numbers and direct enumeration.
-@Suite struct ReplacementNoiseTests {
+/// Mini-batch descent of independent batches on least squares, beside published numbers and direct enumeration.
+@Suite struct BatchNoiseTests {
   /// Points whose moments up to the fourth are those of `N(0, diag(s))`: Gauss and Hermite's three nodes, as
   /// often as they weigh.
   private func gaussian(_ s: [Double]) -> [[Double]] {
@@ -34,7 +34,7 @@ import Testing
     ])
   func limitOfGaussian(batch: Int, limit: Double) throws {
     let rows = gaussian([1, 2])
-    let found = try ReplacementNoise(
+    let found = try BatchNoise(
       samples(rows, rows.map { $0[0] }), batch: batch
     ).limit()
     #expect(abs(found - limit) < 1e-9 * (batch == 1 ? 1e-2 : 1))
@@ -45,7 +45,7 @@ import Testing
     arguments: [(0.05, 0.027027027027027), (0.2, 0.142857142857143)])
   func variance(rate: Double, variance: Double) throws {
     let rows = gaussian([1])
-    let noise = try ReplacementNoise(
+    let noise = try BatchNoise(
       samples(rows + rows, rows.map { $0[0] + 1 } + rows.map { $0[0] - 1 }), batch: 1)
     let second = try #require(try noise.stationary(rate: rate))
     #expect(abs(second[0] - variance) < 1e-12)
@@ -61,20 +61,43 @@ import Testing
         (0..<2).reduce(sum) { $0 + q[i][a] * c[a][$1] * q[j][$1] }
       }
     }
-    let noise = QuadraticNoise(
-      curvatures: system.values,
-      noise: [inBasis(0, 0), inBasis(1, 0), inBasis(0, 1), inBasis(1, 1)])
-    let second = try #require(noise.stationary(rate: 0.1, batch: 1))
-    #expect(abs(noise.gap(second) - 0.04442622950819673) < 1e-14)
+    func settled(_ l: [Double], _ c: [Double], rate: Double, momentum: Double = 0) -> [Double] {
+      let response = QuadraticNoise.response(l, rate: rate, momentum: momentum)
+      return c.indices.map { rate * c[$0] / response[$0] }
+    }
+    let l = system.values
+    let second = settled(
+      l, [inBasis(0, 0), inBasis(1, 0), inBasis(0, 1), inBasis(1, 1)], rate: 0.1)
+    #expect(abs((l[0] * second[0] + l[1] * second[3]) / 2 - 0.04442622950819673) < 1e-14)
     for (momentum, variance) in [(0.5, 0.1034482759), (0.9, 0.5135135135)] {
-      let heavy = QuadraticNoise(curvatures: [1], noise: [1], momentum: momentum)
-      #expect(abs(heavy.stationary(rate: 0.1, batch: 1)![0] - variance) < 1e-10)
+      #expect(abs(settled([1], [1], rate: 0.1, momentum: momentum)[0] - variance) < 1e-10)
     }
     for (rate, variance) in [(0.1, 0.0526315789), (0.5, 1 / 3.0), (1.5, 3), (1.9, 19)] {
-      let plain = QuadraticNoise(curvatures: [1], noise: [1])
-      #expect(abs(plain.stationary(rate: rate, batch: 1)![0] - variance) < 1e-10)
+      #expect(abs(settled([1], [1], rate: rate)[0] - variance) < 1e-10)
     }
-    #expect(QuadraticNoise(curvatures: [1], noise: [1]).stationary(rate: 2, batch: 1) == nil)
+  }
+
+  /// The sum over 4,000 steps of what one unit of noise does, of the parameters and of the points where gradients
+  /// are taken.
+  @Test("the response to noise is the sum of its echoes", arguments: [0, 0.4, 0.9])
+  func response(momentum b: Double) {
+    for looksAhead in [false, true] {
+      let form = MomentumForm(b, looksAhead: looksAhead)
+      for (k, l) in [(0.3, 0.3), (1.1, 0.2), (0.05, 1.2)] {
+        var (errors, before, sums) = ([1.0, 1.0], [0.0, 0.0], [0.0, 0.0])
+        for _ in 0..<4_000 {
+          let ahead = (0..<2).map { errors[$0] + b * (errors[$0] - before[$0]) }
+          let points = looksAhead ? ahead : errors
+          sums[0] += errors[0] * errors[1]
+          sums[1] += points[0] * points[1]
+          before = errors
+          errors = [ahead[0] - k * points[0], ahead[1] - l * points[1]]
+        }
+        let answer = form.response(k / 0.7, l / 0.7, rate: 0.7)
+        #expect(abs(answer.parameters - sums[0]) < 1e-9 * sums[0])
+        #expect(abs(answer.points - sums[1]) < 1e-9 * sums[1])
+      }
+    }
   }
 
   /// Five samples of two numbers under a penalty, whose minimum has residuals that go along with them.
@@ -106,15 +129,32 @@ import Testing
     return [w[0] - rate * gradient[0], w[1] - rate * gradient[1]]
   }
 
+  /// Mean and second moments after one more step, by the recursion.
+  private func stepped(_ moments: ErrorMoments, _ noise: BatchNoise, rate: Double) -> ErrorMoments {
+    let (samples, l) = (noise.samples, noise.samples.curvatures)
+    let k = l.count
+    let (own, spread, cross) = (
+      samples.noise, samples.spread(moments.second), samples.cross(moments.mean)
+    )
+    return ErrorMoments(
+      mean: (0..<k).map { (1 - rate * l[$0]) * moments.mean[$0] },
+      second: (0..<k * k).map { index in
+        let (i, j) = (index % k, index / k)
+        return (1 - rate * l[i]) * (1 - rate * l[j]) * moments.second[index]
+          + rate * rate * noise.factor
+          * (spread[index] + own[index] + cross[index] + cross[i * k + j])
+      })
+  }
+
   @Test("three steps of pairs drawn with replacement, all 15,625 courses of them")
   func enumeration() throws {
-    let noise = try ReplacementNoise(
+    let noise = try BatchNoise(
       samples(Self.rows, Self.targets, penalty: Self.penalty), batch: 2)
     let pairs = (0..<25).map { [$0 / 5, $0 % 5] }
     var points = [[0.5, 0.5]]
     for _ in 0..<3 { points = points.flatMap { w in pairs.map { step(w, $0, rate: 0.3) } } }
     var moments = ErrorMoments(of: noise.samples.start)
-    for _ in 0..<3 { moments = noise.stepped(moments, rate: 0.3) }
+    for _ in 0..<3 { moments = stepped(moments, noise, rate: 0.3) }
     let best = minimum
     func loss(_ w: [Double]) -> Double {
       zip(Self.rows, Self.targets).reduce(0.05 * w[0] * w[0]) { sum, sample in
@@ -127,11 +167,18 @@ import Testing
     #expect(abs(noise.samples.gap(moments.second) - (mean - loss(best))) < 1e-12)
   }
 
+  private static func batches(_ size: Int, _ draw: BatchNoise.Draw) -> [[Int]] {
+    let all = (0..<size).reduce([[Int]]([[]])) { parts, _ in
+      parts.flatMap { part in (0..<5).map { part + [$0] } }
+    }
+    return draw == .replacement ? all : all.filter { Set($0).count == size }
+  }
+
   /// The spectral radius of the second moments of error and velocity, by pushing all ten entries of a basis
   /// through all batches.
-  private func growth(batch: Int, momentum: Double, rate: Double) -> Double {
-    let batches =
-      batch == 1 ? (0..<5).map { [$0] } : (0..<25).map { [$0 / 5, $0 % 5] }
+  private func growth(
+    _ batches: [[Int]], momentum: Double, looksAhead: Bool = false, rate: Double
+  ) -> Double {
     let maps = batches.map { chosen -> [[Double]] in
       var a = [[Self.penalty[0], 0], [0, Self.penalty[1]]]
       for i in chosen {
@@ -142,7 +189,10 @@ import Testing
       return (0..<4).map { row in
         (0..<4).map { column in
           let i = row % 2
-          let velocity = column < 2 ? a[i][column] : (column - 2 == i ? momentum : 0)
+          let ahead = looksAhead ? -rate * momentum : 0
+          let velocity =
+            column < 2
+            ? a[i][column] : (column - 2 == i ? momentum : 0) + ahead * a[i][column - 2]
           if row >= 2 { return velocity }
           return (column == i ? 1 : 0) - rate * velocity
         }
@@ -170,33 +220,48 @@ import Testing
     return momentum == 0 ? growth : exp(logs / Double(rounds / 2))
   }
 
-  @Test("the spectral radius crosses one at the limit, to 1e-10", arguments: [1, 2])
-  func crossing(batch: Int) throws {
-    let noise = try ReplacementNoise(
-      samples(Self.rows, Self.targets, penalty: Self.penalty), batch: batch)
+  @Test(
+    "the spectral radius crosses one at the limit, to 1e-10", arguments: [1, 2],
+    [BatchNoise.Draw.replacement, .subsets])
+  func crossing(batch: Int, draw: BatchNoise.Draw) throws {
+    let noise = try BatchNoise(
+      samples(Self.rows, Self.targets, penalty: Self.penalty), batch: batch, draw: draw)
     let limit = try noise.limit()
-    #expect(abs(try noise.growth(rate: limit) - 1) < 1e-10)
-    #expect(abs(growth(batch: batch, momentum: 0, rate: limit) - 1) < 1e-10)
-    #expect(try noise.growth(rate: limit * (1 - 1e-9)) < 1)
-    #expect(try noise.growth(rate: limit * (1 + 1e-9)) > 1)
+    let batches = Self.batches(batch, draw)
+    #expect(abs(growth(batches, momentum: 0, rate: limit) - 1) < 1e-10)
+    #expect(growth(batches, momentum: 0, rate: limit * (1 - 1e-9)) < 1)
+    #expect(growth(batches, momentum: 0, rate: limit * (1 + 1e-9)) > 1)
     #expect(try noise.stationary(rate: limit * (1 - 1e-6)) != nil)
     #expect(try noise.stationary(rate: limit * 1.01) == nil)
   }
 
-  @Test("the limit with momentum", arguments: [0.5, 0.9])
-  func momentumLimit(momentum: Double) throws {
-    let noise = try ReplacementNoise(
-      samples(Self.rows, Self.targets, penalty: Self.penalty), batch: 1, momentum: momentum)
+  @Test("the limit with momentum, and with Nesterov's", arguments: [0.5, 0.9], [false, true])
+  func momentumLimit(momentum: Double, looksAhead: Bool) throws {
+    let noise = try BatchNoise(
+      samples(Self.rows, Self.targets, penalty: Self.penalty), batch: 1,
+      form: MomentumForm(momentum, looksAhead: looksAhead))
     let limit = try noise.limit()
-    #expect(abs(growth(batch: 1, momentum: momentum, rate: limit) - 1) < 1e-8)
+    let crossed = growth(
+      Self.batches(1, .replacement), momentum: momentum, looksAhead: looksAhead, rate: limit)
+    #expect(abs(crossed - 1) < 1e-8)
+  }
+
+  @Test("a batch of all samples has their limit and no noise")
+  func allSamples() throws {
+    let own = try samples(Self.rows, Self.targets, penalty: Self.penalty)
+    for form in [MomentumForm.plain, MomentumForm(0.8), MomentumForm(0.8, looksAhead: true)] {
+      let noise = BatchNoise(own, batch: 5, draw: .subsets, form: form)
+      #expect(try noise.limit() == form.criticalProduct / own.curvatures[1])
+      #expect(try noise.floor(rate: 0.9 * noise.limitOnAll) == 0)
+    }
   }
 
   @Test("a divisor of the steps is a change of variables")
   func divisor() throws {
     let divisor = [4.0, 0.5]
     let scaled = Self.rows.map { [$0[0] / 2, $0[1] / 0.5.squareRoot()] }
-    let plain = try ReplacementNoise(samples(scaled, Self.targets), batch: 2)
-    let divided = try ReplacementNoise(
+    let plain = try BatchNoise(samples(scaled, Self.targets), batch: 2)
+    let divided = try BatchNoise(
       samples(Self.rows, Self.targets, divisor: divisor), batch: 2)
     #expect(abs(try plain.limit() - divided.limit()) < 1e-12)
     let floors = try (plain.floor(rate: 0.1), divided.floor(rate: 0.1))
@@ -207,9 +272,31 @@ import Testing
   func halfLimit() throws {
     let rows = gaussian([1, 2])
     let own = try samples(rows, rows.map { $0[0] })
-    let batch = try ReplacementNoise(own, batch: 1).halfLimitBatch()
+    let batch = try BatchNoise(own, batch: 1).halfLimitBatch()
     let (low, high) = (Int(batch), Int(batch) + 1)
-    #expect(try ReplacementNoise(own, batch: low).limit() <= 0.5)
-    #expect(try ReplacementNoise(own, batch: high).limit() >= 0.5)
+    #expect(try BatchNoise(own, batch: low).limit() <= 0.5)
+    #expect(try BatchNoise(own, batch: high).limit() >= 0.5)
+    let n = own.count
+    let subset = try BatchNoise(own, batch: 1).halfLimitBatch(of: n)
+    #expect(subset < Double(n))
+    let below = BatchNoise(own, batch: Int(subset), draw: .subsets)
+    let above = BatchNoise(own, batch: Int(subset) + 1, draw: .subsets)
+    #expect(try below.limit() <= 0.5)
+    #expect(try above.limit() >= 0.5)
+  }
+
+  @Test("an error grows by the mean logarithm of its factors")
+  func growthOfErrors() throws {
+    let rows = [0.4, 1.0, 1.7, 2.2, 0.9]
+    let own = try samples(rows.map { [$0] }, rows)
+    for rate in [0.3, 0.9] {
+      let mean = rows.reduce(0) { $0 + log(abs(1 - rate * $1 * $1)) } / 5
+      for sampling in [Batches.Sampling.shuffle, .replacement] {
+        let found = own.errorGrowth(
+          rate: rate, Batches(size: 1, seed: 4, sampling: sampling))
+        #expect(abs(found.perStep - mean) <= 4 * found.error + 1e-3)
+        #expect(found.isPositive == (mean > 0))
+      }
+    }
   }
 }
