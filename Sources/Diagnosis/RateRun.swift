@@ -69,8 +69,10 @@ extension Verdict {
     case .slow, .stable, .oscillating:
       if rate >= limit { return .unstableInBatches }
       return self == .slow && rate >= Self.slowBelow * limit ? .stable : self
-    case .unstable, .noStableRate, .unstableHereSettles, .stableHereDiverged, .unstableInBatches:
-      return self
+    case .stableHereDiverged:
+      // That run was in the batches: what is above their limit bursts.
+      return rate >= limit ? .unstableInBatches : self
+    case .unstable, .noStableRate, .unstableHereSettles, .unstableInBatches: return self
     }
   }
 }

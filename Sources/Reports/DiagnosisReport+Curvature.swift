@@ -83,6 +83,7 @@ extension DiagnosisReport {
           .text("steps predicted"), .integer(iterations),
           .text(
             "at \(Wording.number(rate)), to a relative gap of \(Wording.number(prediction.tolerance))"
+              + (miniBatches == nil ? "" : ", on all samples at each step")
           ),
         ]))
     }

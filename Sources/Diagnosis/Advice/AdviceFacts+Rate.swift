@@ -53,6 +53,7 @@ extension AdviceFacts {
   /// A rate of plain descent; nil for other optimizers.
   private var suggestion: Suggested? {
     guard isPlain, learningRate.stabilityLimit != nil else { return nil }
+    if let run = suggestionInBatches { return run }
     if let own = miniBatches?.limit {
       return .init(
         rate: own / 2, kind: .halfOfBatchLimit,
@@ -84,6 +85,28 @@ extension AdviceFacts {
       rate: 1 / bound, kind: .sharpestDirection,
       sentence: "\(Wording.number(1 / bound)) suits the sharpest direction"
         + (basis.isQuadratic ? "." : " here (not run)."))
+  }
+
+  /// Of the rates that were run in the batches: the one that came lowest, the simplest of those that cannot be told
+  /// from it. None at or above the limit of the batches.
+  private var suggestionInBatches: Suggested? {
+    let kinds: [Prescription.Kind] = [.asGiven, .safeRate, .fastestRate, .decayedRate]
+    let limit = miniBatches?.limit ?? .infinity
+    let run = kinds.compactMap { prescription($0) }.filter { item in
+      item.measured?.inBatches?.batch != nil && item.measured?.diverged == false
+        && item.rateRun.map { $0 < limit } ?? false
+    }
+    guard let (best, isAlone) = bestInBatches(run), let rate = best.rateRun else { return nil }
+    let number = best.id == Prescription.Kind.asGiven.rawValue ? "yours" : Wording.number(rate)
+    let name =
+      best.id == Prescription.Kind.decayedRate.rawValue
+      ? "\(number), lowered step by step to zero," : number
+    return .init(
+      rate: rate, kind: .lowestInBatches,
+      sentence: "Of the rates that were run in your batches, \(name) "
+        + (run.count == 1
+          ? "alone did not diverge."
+          : isAlone ? "came lowest." : "came as low as any, for what their runs tell."))
   }
 
   /// Plain descent on the columns as they are, in the report's order: best first.
