@@ -57,8 +57,12 @@ import Training
       let training = try JSONDecoder().decode(
         TrainingReport.self, from: Data(outcome.output.utf8))
       let loss = try #require(training.after.loss)
-      // Of a run in batches the last loss; the mean over passes is of it and of some before.
-      let wanted = try #require(measured.inBatches == nil ? measured.loss : measured.lossAtEnd)
+      // Of a run in batches the last loss; the mean over passes is of it and of some before. Where runs are
+      // compared by loss, the lowest, at the step of it.
+      let isToTheEnd = course.then != nil || course.schedule?.schedule.name == "cosine"
+      let wanted = try #require(
+        measured.inBatches != nil || isToTheEnd
+          ? measured.lossAtEnd : measured.lossAtEqualWork ?? measured.loss)
       let isMeasuring = course.schedule?.schedule.name == "sharpness-following"
       let share = isMeasuring ? 0.2 : measured.inBatches?.batch == nil ? 1e-3 : 1e-5
       #expect(

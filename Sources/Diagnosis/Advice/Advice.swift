@@ -45,7 +45,8 @@ public struct Advice: Sendable, Equatable, Codable {
     case lowestWhenRun = "lowest-when-run"
     /// Half of the limit of the batches that are trained on.
     case halfOfBatchLimit = "half-of-batch-limit"
-    /// Of the rates of plain descent that were run in the batches it came lowest, for what can be told.
+    /// Of the rates of plain descent that were run in the batches it came lowest, for what can be told, or near
+    /// that and is what to do.
     case lowestInBatches = "lowest-in-batches"
   }
 

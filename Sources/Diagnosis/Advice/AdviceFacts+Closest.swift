@@ -33,7 +33,8 @@ extension AdviceFacts {
     _ item: (value: Double, error: Double), _ best: (value: Double, error: Double)
   ) -> Bool {
     guard basis.isJudgedByLoss else {
-      return item.value <= max(timesGap * best.value, prediction.tolerance)
+      return item.value <= prediction.tolerance
+        || item.value <= timesGap * best.value && item.value - best.value <= Self.share
     }
     if isWithinErrors(item, best) { return true }
     guard let start = problem.loss else { return item.value <= best.value }

@@ -97,16 +97,24 @@ extension AdviceFacts {
         && item.rateRun.map { $0 < limit } ?? false
     }
     guard let (best, isAlone) = bestInBatches(run), let rate = best.rateRun else { return nil }
-    let number = best.id == Prescription.Kind.asGiven.rawValue ? "yours" : Wording.number(rate)
-    let name =
-      best.id == Prescription.Kind.decayedRate.rawValue
-      ? "\(number), lowered step by step to zero," : number
+    // What to do may be another of them, which comes near enough for less.
+    let chosen = run.first { $0.id == closest?.id }
+    let near =
+      chosen.map { $0.id == best.id ? "" : "; \(name(ofBatched: $0)) comes near it for less" } ?? ""
     return .init(
-      rate: rate, kind: .lowestInBatches,
-      sentence: "Of the rates that were run in your batches, \(name) "
+      rate: chosen?.rateRun ?? rate, kind: .lowestInBatches,
+      sentence: "Of the rates that were run in your batches, \(name(ofBatched: best)) "
         + (run.count == 1
           ? "alone did not diverge."
-          : isAlone ? "came lowest." : "came as low as any, for what their runs tell."))
+          : (isAlone ? "came lowest" : "came as low as any, for what their runs tell") + near + ".")
+    )
+  }
+
+  private func name(ofBatched item: Prescription) -> String {
+    if item.id == Prescription.Kind.asGiven.rawValue { return "yours" }
+    let number = Wording.number(item.rateRun ?? 0)
+    return item.id == Prescription.Kind.decayedRate.rawValue
+      ? "\(number), lowered step by step to zero," : number
   }
 
   /// Plain descent on the columns as they are, in the report's order: best first.

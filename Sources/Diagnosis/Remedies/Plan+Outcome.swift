@@ -75,7 +75,10 @@ extension Plan {
   ) -> TrainingCourse? {
     guard var course = outcome.course, !measured.diverged else { return nil }
     if course.epochs == nil {
-      course.steps = max(1, course.dependsOnLength ? outcome.limit : measured.stepsRun ?? 1)
+      // Where runs are compared by their lowest losses, up to that: a loss may swing up again behind it.
+      let lowest = measured.lossAtEqualWork.flatMap { outcome.losses.firstIndex(of: $0) }
+      course.steps = max(
+        1, course.dependsOnLength ? outcome.limit : lowest ?? measured.stepsRun ?? 1)
     }
     return course
   }
