@@ -95,7 +95,7 @@ extension DiagnosisReport {
           .text("steps predicted"), .integer(iterations),
           .text(
             "at \(Wording.number(rate)), to a relative gap of \(Wording.number(prediction.tolerance))"
-              + (miniBatches.map { !$0.isWhole } ?? false ? ", on all samples at once" : "")
+              + (miniBatches.map { !$0.isWhole } ?? false ? ", on all samples at each step" : "")
           ),
         ]))
     }

@@ -97,7 +97,7 @@ import Training
     let nearer = try self.report(Self.table, batch: 1, rate: 1.01 * limit, .replacement)
     #expect(nearer.miniBatches?.run?.ranAway == false)
     #expect(nearer.findings[0].sentence.contains("rare bursts"))
-    #expect(report.advice.rate?.suggestion == .halfOfBatchLimit)
+    #expect(report.advice.rate?.suggestion == .lowestInBatches)
     #expect(report.advice.rate!.suggested! < limit)
   }
 

@@ -55,6 +55,7 @@ extension AdviceFacts {
   /// A rate of plain descent; nil for other optimizers.
   private var suggestion: Suggested? {
     guard isPlain, learningRate.stabilityLimit != nil else { return nil }
+    if let run = suggestionInBatches { return run }
     if let miniBatches, !miniBatches.isWhole, let own = miniBatches.limit {
       return .init(
         rate: own / 2, kind: .halfOfBatchLimit,
@@ -86,6 +87,36 @@ extension AdviceFacts {
       rate: 1 / bound, kind: .sharpestDirection,
       sentence: "\(Wording.number(1 / bound)) suits the sharpest direction"
         + (basis.isQuadratic ? "." : " here (not run)."))
+  }
+
+  /// Of the rates that were run in the batches: the one that came lowest, the simplest of those that cannot be told
+  /// from it. None at or above the limit of the batches.
+  private var suggestionInBatches: Suggested? {
+    let kinds: [Prescription.Kind] = [.asGiven, .safeRate, .fastestRate, .decayedRate]
+    let limit = miniBatches?.limit ?? .infinity
+    let run = kinds.compactMap { prescription($0) }.filter { item in
+      item.measured?.inBatches?.batch != nil && item.measured?.diverged == false
+        && item.rateRun.map { $0 < limit } ?? false
+    }
+    guard let (best, isAlone) = bestInBatches(run), let rate = best.rateRun else { return nil }
+    // What to do may be another of them, which comes near enough for less.
+    let chosen = run.first { $0.id == closest?.id }
+    let near =
+      chosen.map { $0.id == best.id ? "" : "; \(name(ofBatched: $0)) comes near it for less" } ?? ""
+    return .init(
+      rate: chosen?.rateRun ?? rate, kind: .lowestInBatches,
+      sentence: "Of the rates that were run in your batches, \(name(ofBatched: best)) "
+        + (run.count == 1
+          ? "alone did not diverge."
+          : (isAlone ? "came lowest" : "came as low as any, for what their runs tell") + near + ".")
+    )
+  }
+
+  private func name(ofBatched item: Prescription) -> String {
+    if item.id == Prescription.Kind.asGiven.rawValue { return "yours" }
+    let number = Wording.number(item.rateRun ?? 0)
+    return item.id == Prescription.Kind.decayedRate.rawValue
+      ? "\(number), lowered step by step to zero," : number
   }
 
   /// Plain descent on the columns as they are, in the report's order: best first.

@@ -40,7 +40,8 @@ extension FindingRules {
       ]
     }
     if let miniBatches, let own = miniBatches.limit, miniBatches.isAboveLimit {
-      return [.batchAboveLimit(miniBatches, rate: rate, limit: own)] + diverged
+      return [.batchAboveLimit(miniBatches, rate: rate, limit: own)]
+        + (measured.userBatches == nil ? diverged : [])
     }
     guard diverged.isEmpty else { return diverged }
     if rate < rule.slowBelow * (miniBatches?.limit ?? limit) {

@@ -24,6 +24,8 @@ struct Measurements<Scalar: LinearMapScalar> {
   let finiteMinimum: FiniteMinimum
   let courses = Courses()
   let adamRate = AdamSearch<Scalar>.FoundRate()
+  /// The mini-batches that remedies are run in; nil for all samples at each step.
+  var userBatches: UserBatches<Scalar>?
 
   /// Why there are no measurements: a quantity that is not finite at the point.
   struct Broken: Error {

@@ -7,8 +7,6 @@ import Training
 /// What theory says of training in mini-batches, and a run beside it.
 struct MiniBatchStudy<Scalar: LinearMapScalar> {
   let measured: Measurements<Scalar>
-  /// What the remedies' runs came to.
-  let prescriptions: [Prescription]
   let batch: Int
 
   var start: StartedProblem<Scalar> { measured.start }
@@ -24,15 +22,16 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
   private static var mostParameters: Int { 150 }
 
   /// Nil where training is on all samples, or on what has no samples.
-  init?(_ measured: Measurements<Scalar>, _ prescriptions: [Prescription]) {
+  init?(_ measured: Measurements<Scalar>) {
     guard let batch = measured.start.request.training.batch,
       measured.start.objective.objective != nil
     else { return nil }
     self.measured = measured
-    self.prescriptions = prescriptions
     self.batch = batch
   }
 
+  /// All but what binds, which the runs of the remedies have a say in.
+  ///
   /// - Throws: what the executor throws.
   func study() throws -> MiniBatches {
     let n = sampleCount
@@ -55,7 +54,6 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
       result.basis = start.problem.isQuadratic ? .leastSquares : .gradientNoise
       result.note =
         "each batch is all \(Wording.count(n, "sample")): what is said of all samples at once holds"
-      result.binds = binding(result)
       return result
     }
     result.noiseBatch = result.noiseScale.map {
@@ -70,7 +68,6 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
         result.trials = try trials(result, nil, rate: rate) { _, _, _ in nil }
       }
     }
-    result.binds = binding(result)
     return result
   }
 

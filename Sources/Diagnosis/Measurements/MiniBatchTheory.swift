@@ -278,7 +278,9 @@ extension MiniBatchStudy {
   // MARK: What binds
 
   /// Nil where a run has shown that the limit does not decide.
-  func binding(_ result: MiniBatches) -> MiniBatches.Binding? {
+  func binding(
+    _ result: MiniBatches, _ prescriptions: [Prescription]
+  ) -> MiniBatches.Binding? {
     guard let rate = training.rate, let limit = result.limit else { return nil }
     switch measured.learningRate(prescriptions).verdict {
     case .unstableHereSettles, .stableHereDiverged: return nil
