@@ -250,7 +250,7 @@ import Training
       return
     }
     let reasons = [
-      "another order of the batches changes that", "lowered the loss", "still falling",
+      "other orders of the batches change that", "lowered the loss", "still falling",
     ]
     #expect(reasons.contains { reason.contains($0) }, "\(reason)")
   }
@@ -277,22 +277,18 @@ import Training
     #expect(known.inside + known.outside > 3)
   }
 
-  @Test func `among batches the vertex is named where its runs bear it out`() throws {
+  @Test func `among batches the rate is confirmed in further orders`() throws {
     var vertices = 0
     for seed in 1...6 as ClosedRange<UInt64> {
       let table = TestTable.linear(50, scales: [1, 2], noise: 1, seed: seed)
       guard
         case .rate(let auto) = try auto(
-          table, Momentum(), batches: Batches(size: 5, seed: 1), steps: 40),
-        let named = auto.candidates.first(where: { $0.rate == auto.rate })?.loss
+          table, Momentum(), batches: Batches(size: 5, seed: 1), steps: 40)
       else { continue }
-      let least = try #require(auto.candidates.compactMap(\.loss).min())
-      let problem = DiagnosisProblem(table)
-      let start: any Loss<Double> = try problem.loss(
-        executor: ReferenceExecutor(), memory: 1 << 30, context: RunContext())
-      let way = try start.value(at: problem.start) - least
-      #expect(named - least <= 0.1 * way)
-      #expect(auto.sentence.contains("the least but for") == (named - least > 1e-6 * least))
+      #expect(
+        auto.sentence.contains("that were run in 6 orders and never ended above the start")
+          || auto.sentence.contains("to rounding"), "\(auto.sentence)")
+      #expect(auto.candidates.contains { $0.rate == auto.rate })
       // All but the vertex are the limit times powers of two.
       let steps = log2(auto.rate / auto.limit!)
       if abs(steps - steps.rounded()) > 1e-6 { vertices += 1 }

@@ -3,7 +3,7 @@ import Presentation
 /// A learning rate for an optimizer, a batch, a schedule and a number of steps: what `--lr auto` stands for.
 public struct AutoRate: Sendable, Equatable, Codable {
   /// One of `candidates`: that of the least loss, of several equal to rounding the middle one; among batches the
-  /// vertex of the parabola through the least and its neighbours, where its runs bear it out.
+  /// least of those run in further orders that never ended above the start.
   public var rate: Double
   /// Those of `candidates` around the rate that lose against it no more than a hundredth of the way down from the
   /// start end here.
@@ -18,7 +18,7 @@ public struct AutoRate: Sendable, Equatable, Codable {
   public var sharpness: Double?
   /// The variance of the batches' gradients over the squared gradient, at the start; nil for all samples.
   public var noise: Double?
-  /// Steps of each short run, and how many orders of the batches each rate was run with.
+  /// Steps of each short run, and how many orders of the batches every rate was run with; the best have four more.
   public var steps: Int
   public var orders: Int
   /// What was run, ascending.

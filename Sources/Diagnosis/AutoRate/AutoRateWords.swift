@@ -6,8 +6,8 @@ struct AutoRateWords {
   let auto: AutoRate
   /// Of the rate that was chosen, and at the start.
   let loss: Double
-  /// What ended lowest.
-  let least: TriedRate
+  /// How many rates it was chosen among where there are batches, and in how many orders each was run.
+  let confirmed: (rates: Int, orders: Int)
   let start: Double
   let optimizer: any Optimizer
   let measured: Result<StepLimit, StepLimit.Absence>
@@ -71,12 +71,11 @@ struct AutoRateWords {
   }
 
   private var standing: String {
-    guard auto.rate != least.rate, !isTied else {
-      return isTied ? "the least to rounding" : "the least"
-    }
+    if isTied { return "the least to rounding" }
+    guard confirmed.orders > auto.orders else { return "the least" }
     return
-      "the least but for \(Wording.number(least.mean, digits: 4)) at \(Wording.number(least.rate)), too "
-      + "near to tell"
+      "the least of \(Wording.count(confirmed.rates)) that were run in \(confirmed.orders) orders and never "
+      + "ended above the start"
   }
 
   private var runs: String {
@@ -93,8 +92,7 @@ struct AutoRateWords {
       + "from the same start for \(length)"
       + (auto.orders > 1 ? ", in \(auto.orders) orders of the batches" : "")
       + "; at \(Wording.number(auto.rate)) the loss came to \(Wording.number(loss, digits: 4)), "
-      + (isTied ? "the least to rounding" : "the least")
-      + ", from \(Wording.number(start, digits: 4))"
+      + standing + ", from \(Wording.number(start, digits: 4))"
       + (whole ? "." : ". What a run of full length does beyond that is not known.")
   }
 }

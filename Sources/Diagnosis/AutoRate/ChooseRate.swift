@@ -55,10 +55,14 @@ struct RateChooser<Scalar: LinearMapScalar> {
 
   private var checkSteps: Int { min(steps, max(Self.shortRun, steps / 8)) }
 
-  /// Orders of the batches: neither is that of the run.
-  private var orders: [Batches?] {
+  /// Orders of the batches that every rate is run in, and those in which the best are run again.
+  static var firstOrders: ClosedRange<Int> { 1...2 }
+  static var furtherOrders: ClosedRange<Int> { 3...6 }
+
+  /// Orders of the batches, none of them that of the run; one run where there are none.
+  private func orders(_ range: ClosedRange<Int>) -> [Batches?] {
     guard let batches else { return [nil] }
-    return (1...2).map { index in
+    return range.map { index in
       var order = batches
       order.seed ^= UInt64(index) &* 0xA24B_AED4_963E_E407
       return order
@@ -99,7 +103,6 @@ struct RateChooser<Scalar: LinearMapScalar> {
     // Steps of a bounded length: a hundredth, of weights of about 1.
     let anchor = measured.value?.rate ?? 0.01
     var tried: [TriedRate] = []
-    var vertex: Double?
     do {
       try run((-Self.below...Self.above).map { anchor * exp2(Double($0)) }, &tried, start: value)
       for _ in 0..<2 {
@@ -110,19 +113,28 @@ struct RateChooser<Scalar: LinearMapScalar> {
         guard let best = best(tried), best <= 1 else { break }
         try run((1...Self.added).map { tried[0].rate * exp2(-Double($0)) }, &tried, start: value)
       }
-      vertex = self.vertex(tried)
-      if let vertex { try run([vertex], &tried, start: value) }
+      if let vertex = vertex(tried) { try run([vertex], &tried, start: value) }
+      if batches != nil, let best = best(tried) {
+        // Two orders do not tell neighbours apart.
+        let near = (best - 2...best + 1).filter {
+          tried.indices.contains($0) && !tried[$0].isAboveStart
+        }
+        try run(near.map { tried[$0].rate }, &tried, start: value, in: Self.furtherOrders)
+      }
     } catch is CancellationError {
       throw interrupted(tried, start: value)
     }
-    return judged(tried, vertex, start: value, measured, still)
+    return judged(tried, start: value, measured, still)
   }
 
   /// Adds the short runs at these rates, for each order of the batches; of those that are cancelled, what had
   /// come to its end.
   private func run(
-    _ rates: [Double], _ tried: inout [TriedRate], start value: Double
+    _ rates: [Double], _ tried: inout [TriedRate], start value: Double,
+    in range: ClosedRange<Int> = firstOrders
   ) throws {
+    guard !rates.isEmpty else { return }
+    let orders = orders(range)
     let count = orders.count
     let lanes = rates.flatMap { rate in
       orders.map { SweepLane(rate: rate, start: start, batches: $0) }
@@ -143,11 +155,14 @@ struct RateChooser<Scalar: LinearMapScalar> {
     for (index, rate) in rates.enumerated() {
       let mine = ends[index * count..<(index + 1) * count].compactMap { $0 }
       guard mine.count == count else { continue }
-      tried.append(
-        TriedRate(
-          rate: rate, losses: mine.map(\.loss),
-          isAboveStart: mine.contains { !($0.loss < value) },
-          isDiverged: mine.contains(where: \.isDiverged)))
+      let ended = TriedRate(
+        rate: rate, losses: mine.map(\.loss), isAboveStart: mine.contains { !($0.loss < value) },
+        isDiverged: mine.contains(where: \.isDiverged))
+      if let known = tried.firstIndex(where: { $0.rate == rate }) {
+        tried[known].add(ended)
+      } else {
+        tried.append(ended)
+      }
     }
     tried.sort { $0.rate < $1.rate }
     if let cut { throw cut.error }
@@ -174,20 +189,13 @@ struct RateChooser<Scalar: LinearMapScalar> {
     return abs(log2(factor)) < 0.1 ? nil : tried[best].rate * factor
   }
 
-  /// The best that ran; among batches, whose noise moves the least, the vertex of the parabola through it and its
-  /// neighbours, unless its own runs lose more than another order of the batches changes, or a tenth of the way
-  /// down.
-  private func smoothed(
-    _ tried: [TriedRate], _ least: LeastLosses, _ vertex: Double?, start value: Double
-  ) -> Int {
-    guard orders.count > 1, least.tied.count == 1, let vertex,
-      let index = tried.firstIndex(where: { $0.rate == vertex }), !tried[index].isDiverged
-    else { return least.middle }
-    let best = tried[least.middle]
-    let way = value - best.mean
-    let spread = best.losses.max()! - best.losses.min()!
-    return tried[index].mean - best.mean <= max(AutoRate.share * way, min(spread, 0.1 * way))
-      ? index : least.middle
+  /// Those among which the rate is chosen where there are batches: run in all orders and never above the start,
+  /// where there are such.
+  private func confirmed(_ tried: [TriedRate]) -> [Int] {
+    let most = tried.map(\.losses.count).max() ?? 0
+    let all = tried.indices.filter { tried[$0].losses.count == most && !tried[$0].isDiverged }
+    let safe = all.filter { !tried[$0].isAboveStart }
+    return safe.isEmpty ? all : safe
   }
 
   private func interrupted(_ tried: [TriedRate], start value: Double) -> DiagnosisFailure {
@@ -205,8 +213,7 @@ struct RateChooser<Scalar: LinearMapScalar> {
   }
 
   private func judged(
-    _ tried: [TriedRate], _ vertex: Double?, start value: Double,
-    _ measured: Result<StepLimit, StepLimit.Absence>,
+    _ tried: [TriedRate], start value: Double, _ measured: Result<StepLimit, StepLimit.Absence>,
     _ still: Standstill<Scalar>
   ) -> AutoRateAnswer {
     let (low, high) = (Wording.number(tried[0].rate), Wording.number(tried.last!.rate))
@@ -226,15 +233,17 @@ struct RateChooser<Scalar: LinearMapScalar> {
         "The loss after \(runs) was still falling at the \(best == 0 ? "smallest" : "largest") rate that "
           + "was tried, \(Wording.number(tried[best].rate)); give a rate as a number.")
     }
-    let index = smoothed(tried, least, vertex, start: value)
+    let confirmed = confirmed(tried)
+    let index =
+      batches == nil || least.tied.count > 1
+      ? least.middle : confirmed.min { tried[$0].mean < tried[$1].mean } ?? least.middle
     let chosen = tried[index]
     let way = value - chosen.mean
-    let spread = chosen.losses.max()! - chosen.losses.min()!
-    guard way > spread else {
+    guard way > chosen.uncertainty else {
       return .refused(
         "Neither the curvature nor the runs support a rate: in \(runs) the loss came down by "
-          + "\(Wording.number(way)) at best, from \(Wording.number(value, digits: 4)), and another order of "
-          + "the batches changes that by \(Wording.number(spread))"
+          + "\(Wording.number(way)) at best, from \(Wording.number(value, digits: 4)), and other orders of "
+          + "the batches change that by \(Wording.number(chosen.uncertainty))"
           + (still.noise.map {
             " (their noise is \(Wording.number($0)) times the squared gradient)"
           } ?? "") + "; take larger batches or more steps, or give a rate as a number.")
@@ -247,11 +256,12 @@ struct RateChooser<Scalar: LinearMapScalar> {
       rate: chosen.rate, lower: tried[near.lowerBound].rate, upper: tried[near.upperBound].rate,
       expected: limit.map { $0 / 2 / (1 + (still.noise ?? 0)) }, limit: limit,
       sharpness: measured.value?.sharpness, noise: still.noise, steps: checkSteps,
-      orders: orders.count,
+      orders: orders(Self.firstOrders).count,
       candidates: tried.map { .init(rate: $0.rate, loss: $0.mean.isFinite ? $0.mean : nil) },
       sentence: "")
     let words = AutoRateWords(
-      auto: auto, loss: chosen.mean, least: tried[best], start: value, optimizer: optimizer,
+      auto: auto, loss: chosen.mean, confirmed: (confirmed.count, chosen.losses.count),
+      start: value, optimizer: optimizer,
       measured: measured,
       beside: [near.lowerBound - 1, near.upperBound + 1].filter(tried.indices.contains)
         .map { tried[$0].rate },
@@ -265,11 +275,34 @@ struct RateChooser<Scalar: LinearMapScalar> {
 struct TriedRate {
   let rate: Double
   /// One per order of the batches; infinite where a run was not finite.
-  let losses: [Double]
+  private(set) var losses: [Double]
   /// Whether any of them is above that of the start.
-  let isAboveStart: Bool
-  let isDiverged: Bool
+  private(set) var isAboveStart: Bool
+  private(set) var isDiverged: Bool
+
+  init(rate: Double, losses: [Double], isAboveStart: Bool, isDiverged: Bool) {
+    self.rate = rate
+    self.losses = losses
+    self.isAboveStart = isAboveStart
+    self.isDiverged = isDiverged
+  }
+
   var mean: Double { losses.reduce(0, +) / Double(losses.count) }
+
+  /// Two standard errors of the mean; of two losses their distance.
+  var uncertainty: Double {
+    guard losses.count > 1 else { return 0 }
+    let count = Double(losses.count)
+    let squares = losses.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    return 2 * (squares / (count - 1) / count).squareRoot()
+  }
+
+  /// Runs in other orders.
+  mutating func add(_ other: TriedRate) {
+    losses += other.losses
+    isAboveStart = isAboveStart || other.isAboveStart
+    isDiverged = isDiverged || other.isDiverged
+  }
 }
 
 /// What an optimizer sees at the start: steps at rate zero, which leave the parameters where they are.
