@@ -49,7 +49,7 @@ def main():
     failed = sum(not holds for holds in (
         claim("median regret of --lr auto", summary.median(auto), MEDIAN, width=32, form=".3f"),
         claim("worst regret of --lr auto", max(auto), WORST, width=32, form=".3f"),
-        claim("runs of --lr auto that diverged", summary.lost["auto"], 0, width=32, form="d")))
+        claim("settings in which --lr auto is lost", summary.lost["auto"], 0, width=32, form="d")))
     summary.save(options.json, regrets)
     return 1 if options.strict and failed else 0
 

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 
 RULES = ["auto", "lr-finder", "default", "prodigy"]
-# How many runs of each rule ended not finite or above their start.
+# In how many settings the mean of each rule ended not finite or above the start.
 lost = dict.fromkeys(RULES, 0)
 
 
@@ -84,7 +84,7 @@ def table(folder):
                 (np.mean(entry["losses"]) - best) / max(best, 0.02 * start))
             is_lost = broken or np.mean(entry["losses"]) > start
             lost[rule] += is_lost
-            cells.append(f"{values[rule]:.2f}" + (" (diverged)" if is_lost else ""))
+            cells.append(f"{values[rule]:.2f}" + (" (lost)" if is_lost else ""))
         if len(values) == len(RULES):
             for rule, value in values.items():
                 regrets[rule].append(value)
@@ -93,7 +93,7 @@ def table(folder):
         auto = (entry or {}).get("rate")
         print(f"| {task} | {optimizer} | {schedule} | {grid[losses.argmin()]:.2g} | {best:.3g} of "
               f"{start:.3g} | {f'{auto:.2g}' if auto else '-'} | " + " | ".join(cells) + " |")
-    print("\n| rule | settings | median regret | worst | runs lost |\n|---|---|---|---|---|")
+    print("\n| rule | settings | median regret | worst | lost |\n|---|---|---|---|---|")
     for rule, values in regrets.items():
         if values:
             print(f"| {rule} | {len(values)} | {median(values):.3f} | {max(values):.3g} | {lost[rule]} |")

@@ -163,6 +163,7 @@ import Training
       context: context)
     #expect(report.rates.count == 8 && report.steps == 20 && report.limits.isEmpty)
     #expect(report.sentences.contains { $0.contains("had taken 20 of 50 steps") })
+    #expect(!report.sentences.contains { $0.contains("widen") })
     // After 20 steps, each loss is that before the last one: of all samples, the same as of 19 steps.
     request.steps = 19
     let shorter = try measureSweep(

@@ -60,7 +60,7 @@ struct SweepWords {
 
   /// That the best lies at an end of the range, or close below where runs diverge.
   private func atTheEnd(_ report: SweepReport) -> String? {
-    guard let best = report.best, report.rates.count > 1 else { return nil }
+    guard let best = report.best, report.rates.count > 1, interruption == nil else { return nil }
     let spacing = exp(log(report.rates[1].rate) - log(report.rates[0].rate))
     let isTied = best.tied != nil
     if best.rate == report.rates.last!.rate, !isTied {
