@@ -31,7 +31,7 @@ help:
 	@echo "make test       all tests"
 	@echo "make smoke      a two-minute subset of the tests and one diagnosis, after a build"
 	@echo "make check      format, warnings as errors, tests, examples of README and docs"
-	@echo "make bench      products and spectra beside the peers (installs them in .eigenstep/bench-venv)"
+	@echo "make bench      our claims beside the peers (installs them in .eigenstep/bench-venv; hours)"
 	@echo "make install    into PREFIX (now $(PREFIX))"
 	@echo "make bootstrap  install OpenBLAS, zlib and ONNX Runtime where they are missing"
 	@echo "make format     format all Swift files in place"

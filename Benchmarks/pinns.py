@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 
-from driver import BUILT, DATA, PEERS, claim, cores, save
+from driver import DATA, PEERS, claim, cores, need, save
 
 # Final losses after 200 iterations as published: BFGS, L-BFGS, and Adam for 50 iterations, then BFGS.
 PUBLISHED = {
@@ -43,7 +43,7 @@ def table(name, arguments):
         [sys.executable, PEERS / "pinn_scipy.py", "bfgs", name, "--seeds", arguments.seeds])}
     for method, *options in METHODS:
         found = [
-            lines([BUILT / "pinn-worker", name, method, 200, seed, "--threads", arguments.threads]
+            lines([need("pinn-worker"), name, method, 200, seed, "--threads", arguments.threads]
                   + options)[-1]
             for seed in seeds
         ]
@@ -77,7 +77,7 @@ def convection(arguments):
     rows = []
     for seed in range(1, CONVECTION_SEEDS + 1):
         command = [
-            BUILT / "pinn-worker", "convection", "ssbroyden", CONVECTION_STEPS, seed, "--threads",
+            need("pinn-worker"), "convection", "ssbroyden", CONVECTION_STEPS, seed, "--threads",
             arguments.threads, "--every", 250,
         ] + arguments.convection.split()
         print(f"\nconvection (beta 40), {arguments.minutes:g} minutes at most: "
@@ -110,14 +110,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--threads", type=int, default=cores())
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--rounds", type=int, help="of the other drivers; not used here")
     parser.add_argument("--problems", default="poisson,diffusion,convection")
     parser.add_argument("--minutes", type=float, default=15, help="budget of each run of the convection")
     parser.add_argument(
         "--convection", default="--width 24 --refine 2 --time-scale 20", help="more arguments of its worker")
     parser.add_argument("--json", default=DATA / "pinns.json")
     parser.add_argument("--strict", action="store_true", help="exit status 1 if a claim fails")
-    arguments = parser.parse_args()
+    # The options of the other drivers are theirs.
+    arguments, _ = parser.parse_known_args()
     results, failed = {}, 0
     for name in arguments.problems.split(","):
         results[name], holds = convection(arguments) if name == "convection" else table(

@@ -42,7 +42,7 @@ private func diagnosed<Scalar: LinearMapScalar>(
     if let first { try staged(measured.report(upTo: .curvature, first)) }
     // What the batches allow bounds the remedies' rates.
     let study = MiniBatchStudy(measured)
-    var miniBatches = try start.ifMeasurable { try study?.study() } ?? nil
+    var miniBatches = try start.ifMeasurable { try study?.study() }
     measured.userBatches = try UserBatches(measured, miniBatches)
     var outcome = try measured.remedies()
     outcome.prescriptions = outcome.prescriptions.ranked()

@@ -129,7 +129,7 @@ package enum OptionValue {
     "rules": "One of --clip-value, --clip-norm, --weight-decay, --no-decay, --rate and --rate-file",
     "rates.lower": "The lower rate of --lr",
     "rates.upper": "The upper rate of --lr", "rates.count": "The count of --lr",
-    "batch": "--batch", "seeds": "--seeds",
+    "batch": "--batch", "seeds": "--seeds", "sampling": "--sampling",
   ]
 
   /// Refusals of a request in words of the options that made it.

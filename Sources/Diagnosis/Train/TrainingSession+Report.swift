@@ -54,19 +54,6 @@ extension TrainingSession {
     return TrainingResult(report: report, parameters: result == .none ? [] : values)
   }
 
-  /// The optimizer in words, with the weight decay that the run has.
-  private var phrase: String {
-    let phrase = request.optimizer.phrase
-    guard let decay = request.rules.weightDecay, case .optimizer(let setting) = request.optimizer
-    else { return phrase }
-    let name = "weight-decay"
-    guard setting.hyperparameters[name] != nil,
-      let own = try? OptimizerSetting(
-        setting.name, setting.hyperparameters.merging([name: decay]) { $1 })
-    else { return "\(phrase), weight decay \(Wording.number(decay))" }
-    return own.make().phrase
-  }
-
   private var method: TrainingReport.Method {
     let sampling =
       switch batches?.sampling {
@@ -76,7 +63,8 @@ extension TrainingSession {
       }
     return .init(
       name: request.optimizer.name,
-      phrase: phrase + (request.then.map { ", then \($0.make().phrase)" } ?? ""),
+      phrase: request.rules.phrase(request.optimizer)
+        + (request.then.map { ", then \($0.make().phrase)" } ?? ""),
       schedule: parts.schedule.phrase, batch: batches?.size, sampling: sampling)
   }
 

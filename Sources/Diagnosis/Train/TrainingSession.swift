@@ -44,7 +44,8 @@ struct TrainingSession<Scalar: LinearMapScalar> {
       DataEvaluation($0, try $0.loss(executor: executor, memory: memory, context: context))
     }
     parts = TrainingParts(request)
-    batches = try Self.batches(request, samples: data.training.sampleCount)
+    batches = try request.batches?.batches(
+      of: data.training.sampleCount, seed: request.resources.probeSeed)
     sample =
       try parts.trackers.isEmpty && parts.schedule.measurement == nil
       ? nil
@@ -98,9 +99,14 @@ struct TrainingSession<Scalar: LinearMapScalar> {
         "\(option: .rate, "auto") chooses the rate of an optimizer, and the method \(setting.name) finds the "
           + "lengths of its steps by itself; leave it out.")
     case (.automatic?, .optimizer(let setting)):
+      // Of a run whose method changes, the rate is the first part's.
+      let part = try request.then.map {
+        try HybridOptions($0).plan(setting.make(), steps: steps).criterion.latest ?? steps
+      }
       let answer = try chooseRate(
-        loss, setting.make(), from: start, batches: batches, schedule: schedule, steps: steps,
-        rules: rules, seed: request.resources.seed, context: context)
+        loss, setting.make(), from: start, batches: batches, schedule: schedule,
+        steps: part ?? steps, isPart: part != nil, rules: rules, seed: request.resources.seed,
+        context: context)
       switch answer {
       case .rate(let chosen): return (chosen.rate, chosen)
       case .refused(let sentence): throw DiagnosisFailure(.usage, "\(sentence)")
@@ -110,33 +116,7 @@ struct TrainingSession<Scalar: LinearMapScalar> {
 
   private static func steps(_ request: TrainingRequest, _ stepsPerPass: Int) throws -> Int {
     if let steps = request.steps { return steps }
-    let epochs = request.epochs ?? 1
-    let (steps, overflow) = epochs.multipliedReportingOverflow(by: stepsPerPass)
-    guard !overflow, steps <= TrainingSetup.mostSteps else {
-      throw DiagnosisFailure(
-        .usage,
-        "\(epochs) passes of \(stepsPerPass) steps are more than any run comes to the end of; "
-          + "give fewer.")
-    }
-    return steps
-  }
-
-  private static func batches(_ request: TrainingRequest, samples: Int) throws -> Batches? {
-    guard let setup = request.batches else { return nil }
-    let size = setup.size * setup.accumulation
-    guard size <= samples else {
-      let count =
-        setup.accumulation == 1
-        ? "\(option: .batches, "\(setup.size)") is"
-        : "\(setup.accumulation) times \(option: .batches, "\(setup.size)") are" as Message
-      throw DiagnosisFailure(
-        .usage,
-        count
-          + " more than the \(Wording.count(samples, "sample")) that there are to train on; give "
-          + "at most \(samples / setup.accumulation), or leave it out to take all at each step.")
-    }
-    return Batches(
-      size: size, seed: request.resources.probeSeed, sampling: setup.sampling, last: setup.last)
+    return try TrainingSetup.steps(passes: request.epochs ?? 1, of: stepsPerPass)
   }
 
   /// What acts in another way while training.

@@ -103,7 +103,7 @@ extension TrainingRequest {
   }
 
   /// The arrays of the file of rates, by name.
-  fileprivate func rateFactors() throws -> [String: Tensor] {
+  func rateFactors() throws -> [String: Tensor] {
     guard let file = rules.rateFile else { return [:] }
     try ProblemSource.checkFile(file)
     let source = try openTensors(file, target: "")
@@ -114,7 +114,7 @@ extension TrainingRequest {
   /// The samples of a file that are held out.
   ///
   /// - Throws: `DiagnosisFailure` where they are of another form than those that are trained on.
-  fileprivate func openHeldOut(beside training: DiagnosisProblem) throws -> DiagnosisProblem? {
+  func openHeldOut(beside training: DiagnosisProblem) throws -> DiagnosisProblem? {
     guard case .file(let file)? = heldOut else { return nil }
     switch problem {
     case .table(var table):
