@@ -20,9 +20,13 @@ extension DiagnosisFailure.Kind {
         }
     case let error as OnnxModelError: self = error.kind == .cannotWrite ? .cannotCreate : .badData
     case is TableError: self = .badData
-    case is TrainingError, is HybridError, CurvatureError.wrongLength: self = .usage
+    case is TrainingError, is TrackingError, is HybridError, CurvatureError.wrongLength: self = .usage
     case let error as LogError:
-      self = if case .taken = error { .usage } else { .cannotCreate }
+      self =
+        switch error {
+        case .taken, .noFolder: .usage
+        case .cannotWrite, .gone: .cannotCreate
+        }
     case is CancellationError: self = .interrupted
     case let error as OnnxRuntimeError:
       self =

@@ -10,7 +10,9 @@ extension DiagnosisProblem {
   public init(opening source: ProblemSource, resources: Resources = Resources()) throws {
     try source.checkFiles()
     switch source {
-    case .table(let table): self.init(try TabularProblem(table, seed: resources.seed))
+    case .table(let table):
+      let given = try TabularProblem(table, seed: resources.seed)
+      self.init(table.standardised ? given.standardised() : given)
     case .model(let model):
       try self.init(
         model, element: resources.precision.map { $0 == .float64 ? .float64 : .float32 },

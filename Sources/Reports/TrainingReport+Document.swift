@@ -71,7 +71,7 @@ extension TrainingReport {
       {
         words +=
           "; at the last check the \(sharp.name) was \(Wording.number(sharp.last)), "
-          + "\(Wording.number(sharp.last / threshold)) of the \(Wording.number(threshold)) at which that "
+          + "\(Wording.number(sharp.last / threshold)) times the \(Wording.number(threshold)) at which that "
           + "rate becomes unstable"
       }
       paragraphs.append(Document.Paragraph(words + ".", lead: "Rate", tone: .fact))

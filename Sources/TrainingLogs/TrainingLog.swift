@@ -1,4 +1,5 @@
 import Foundation
+import Presentation
 import SwiftProtobuf
 import Training
 
@@ -27,7 +28,11 @@ public final class TrainingLog {
     lines = (folder as NSString).appendingPathComponent("events.jsonl")
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    } catch { throw LogError.cannotWrite(folder) }
+    } catch {
+      var isFolder: ObjCBool = false
+      let isFile = FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder)
+      throw isFile && !isFolder.boolValue ? LogError.noFolder(folder) : LogError.cannotWrite(folder)
+    }
     let isThere = FileManager.default.fileExists(atPath: lines)
     guard !isThere || resumes else { throw LogError.taken(folder) }
     guard FileManager.default.isWritableFile(atPath: isThere ? lines : folder) else {
@@ -55,8 +60,13 @@ public final class TrainingLog {
     do {
       try lineFile?.write(contentsOf: waiting)
       try eventFile?.write(contentsOf: waitingEvents)
-    } catch { throw LogError.cannotWrite(folder) }
+    } catch { throw lost }
     (waiting, waitingEvents) = (Data(), Data())
+  }
+
+  /// Why what was begun cannot go on.
+  private var lost: LogError {
+    FileManager.default.fileExists(atPath: folder) ? .cannotWrite(folder) : .gone(folder)
   }
 
   private func begin(after step: Int) throws {
@@ -143,17 +153,26 @@ public final class TrainingLog {
 }
 
 /// Why a log cannot be kept: one sentence and the next step.
-public enum LogError: Error, Equatable, Sendable, CustomStringConvertible {
+public enum LogError: MessageError, Equatable, Sendable {
   case cannotWrite(String)
   /// The folder holds the log of another run.
   case taken(String)
+  /// There is a file of this name.
+  case noFolder(String)
+  /// The folder was removed while the run went on.
+  case gone(String)
 
-  public var description: String {
+  public var message: Presentation.Message {
     switch self {
     case .cannotWrite(let folder):
       "The log in '\(folder)' cannot be written, for want of room or of permission; give another folder."
     case .taken(let folder):
-      "'\(folder)' holds the log of an earlier run; give another folder."
+      "'\(folder)' holds the log of an earlier run; give \(option: .log) another folder."
+    case .noFolder(let path):
+      "'\(path)' is a file, and \(option: .log) takes a folder; give the name of one, which is made."
+    case .gone(let folder):
+      "The folder '\(folder)' of the log is gone: it was removed while the run went on; give \(option: .log) "
+        + "another one."
     }
   }
 }

@@ -11,6 +11,21 @@ struct CourseOptions: ParsableArguments {
   var optimizer: TrainingMethod = .init()
 
   @Option(
+    parsing: .unconditional,
+    help: "The momentum of the optimizer, where it has one. (default: the optimizer's own)")
+  var momentum: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: "The first coefficient of Adam and its kin. (default: the optimizer's own)")
+  var beta1: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: "The second coefficient of Adam and its kin. (default: the optimizer's own)")
+  var beta2: Double?
+
+  @Option(
     help: """
       A method that takes over from the optimizer once the gradient is clear of noise and progress stalls, and \
       lowers the loss alone, without weight decay, clipping and --rate.
@@ -140,10 +155,29 @@ struct CourseOptions: ParsableArguments {
     guard batch != nil || (accumulate == 1 && sampling == .shuffle && last == .included) else {
       throw ValidationError("--accumulate, --sampling and --last are of batches; add --batch.")
     }
+    _ = try method()
+  }
+
+  /// The optimizer with the numbers that have options of their own.
+  private func method() throws -> TrainingMethod {
+    var values = optimizer.hyperparameters
+    for (name, value) in [("momentum", momentum), ("beta1", beta1), ("beta2", beta2)] {
+      guard let value else { continue }
+      guard values[name] != nil else {
+        let others = OptimizerCatalogue.names(having: name)
+        throw ValidationError(
+          "The optimizer \(optimizer.name) has no --\(name); leave it out, or choose \(others).")
+      }
+      values[name] = value
+    }
+    do { return try TrainingMethod(optimizer.name, values) } catch let error as CatalogueError {
+      throw ValidationError("\(error)")
+    }
   }
 
   func set(_ request: inout TrainingRequest) {
-    request.optimizer = optimizer
+    // What cannot be was refused.
+    request.optimizer = (try? method()) ?? optimizer
     request.then = then
     request.switching = switching
     request.rate = rate
@@ -175,8 +209,8 @@ struct TrainingFileOptions: ParsableArguments {
     help: ArgumentHelp("Keep checkpoints in a folder of its own.", valueName: "folder"))
   var checkpoint: String?
 
-  @Option(parsing: .unconditional, help: "How many checkpoints are kept.")
-  var keepCheckpoints: Int = 3
+  @Option(parsing: .unconditional, help: "How many checkpoints are kept. (default: 3)")
+  var keepCheckpoints: Int?
 
   @Option(
     parsing: .unconditional,
@@ -207,10 +241,16 @@ struct TrainingFileOptions: ParsableArguments {
       "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
   var json: String?
 
+  func validate() throws {
+    guard checkpoint != nil || keepCheckpoints == nil else {
+      throw ValidationError("--keep-checkpoints is of checkpoints; add --checkpoint FOLDER.")
+    }
+  }
+
   var files: TrainingFiles {
     var files = TrainingFiles()
     files.checkpoints = checkpoint
-    files.kept = keepCheckpoints
+    files.kept = keepCheckpoints ?? files.kept
     files.checkpointPeriod = checkpointEvery
     files.resumes = resume
     files.log = log
@@ -224,29 +264,13 @@ extension Batches.Last: ExpressibleByArgument {}
 extension GuardAction: ExpressibleByArgument {}
 
 extension OptionValue {
-  /// `name`, or with numbers of it `name:a=1,b=2`.
-  private static func parts(_ text: String) throws -> (name: String, values: [String: Double]) {
-    let sides = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-    var values: [String: Double] = [:]
-    for item in sides.dropFirst().flatMap({ $0.split(separator: ",") }) {
-      let pair = item.split(separator: "=")
-      guard pair.count == 2, let value = Double(pair[1]) else {
-        throw ValidationError(
-          "'\(Printable.line(String(item)))' in '\(Printable.line(text))' is no name and number, such as "
-            + "beta2=0.99.")
-      }
-      values[String(pair[0])] = value
-    }
-    return (String(sides[0]), values)
-  }
-
   package static func trainingMethod(_ text: String) throws -> TrainingMethod {
-    let (name, values) = try parts(text)
+    let (name, values) = try nameAndNumbers(text)
     return try catalogued { try TrainingMethod(name, values) }
   }
 
   static func setting<Kind: Catalogue>(_ text: String) throws -> CatalogueSetting<Kind> {
-    let (name, values) = try parts(text)
+    let (name, values) = try nameAndNumbers(text)
     return try catalogued { try CatalogueSetting(name, values) }
   }
 

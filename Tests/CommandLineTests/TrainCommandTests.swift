@@ -167,7 +167,7 @@ import Training
       try FileManager.default.contentsOfDirectory(atPath: folder.path("c")).allSatisfy {
         $0.hasSuffix(".checkpoint")
       })
-    let huge = try folder.write("a,b,y\n1e200,2,1e200\n-1e200,1,1\n3,1,2\n", to: "h.csv")
+    let huge = try folder.write("a,b,y\n1,2,1e200\n-1,1,1\n3,1,2\n", to: "h.csv")
     let start = try train(
       huge, ["--lr", "0.1", "--steps", "2", "--model", "linear", "--loss", "mse"])
     #expect(start.status == 65 && start.output.isEmpty, "\(start.errors)")

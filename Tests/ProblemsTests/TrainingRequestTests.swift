@@ -10,6 +10,7 @@ import Training
   static func full(_ problem: ProblemSource) -> TrainingRequest {
     var request = TrainingRequest(problem)
     request.optimizer = (try? TrainingMethod("momentum", ["momentum": 0.75])) ?? .init()
+    request.then = try? CatalogueSetting("lbfgs")
     request.rate = .number(0.1)
     request.schedule = (try? ScheduleSetting(ScheduleCatalogue.all.last?.name ?? "")) ?? .init()
     request.warmUp = 0.1
@@ -64,7 +65,8 @@ import Training
     let data = try JSONEncoder().encode(Self.full(.table(RequestTests.table)))
     let object = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
     let fields = [
-      "schema", "problem", "optimizer", "rate", "schedule", "warmUp", "batches", "epochs", "rules",
+      "schema", "problem", "optimizer", "then", "rate", "schedule", "warmUp", "batches", "epochs",
+      "rules",
       "heldOut", "patience", "trackers", "guarding", "files", "resources",
     ]
     #expect(Set(object.keys) == Set(fields))

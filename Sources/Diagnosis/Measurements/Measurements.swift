@@ -119,11 +119,6 @@ extension StartedProblem {
 
   /// The complaint about the largest column, where its squares overflow.
   fileprivate func unsquarableColumn(_ scaling: FeatureScaling?) -> DiagnosisFailure? {
-    guard let scaling, let table = problem.table, let peak = scaling.peaks.max(),
-      let column = scaling.peaks.firstIndex(of: peak),
-      peak > 0.01 * Double(Scalar.greatestFiniteMagnitude).squareRoot()
-    else { return nil }
-    return DiagnosisFailure(
-      unsquarable: table.featureNames[column], peak: peak, precision: Scalar.precisionName)
+    scaling.flatMap { problem.unsquarableColumn($0, Scalar.self) }
   }
 }

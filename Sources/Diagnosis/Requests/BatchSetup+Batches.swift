@@ -24,8 +24,10 @@ extension BatchSetup {
     throw DiagnosisFailure(
       .usage,
       count
-        + " more than the \(Wording.count(samples, "sample")) that there are to train on; give "
-        + "at most \(samples / accumulation), or leave it out to take all at each step.")
+        + " more than the \(Wording.count(samples, "sample")) that there are to train on; "
+        + (accumulation > samples
+          ? "accumulate at most \(samples / min(samples, size)) of them."
+          : "give at most \(samples / accumulation), or leave it out to take all at each step."))
   }
 }
 

@@ -33,11 +33,16 @@ public struct TrainingRequest: Sendable, Equatable {
 
   public init(_ problem: ProblemSource) { self.problem = problem }
 
+  /// Whether a table's columns are standardised.
+  var standardises: Bool {
+    if case .table(let table) = problem { table.standardised } else { false }
+  }
+
   /// - Throws: `RequestError` for the first field with a value that it cannot have.
   public func check() throws {
     try problem.check()
     try rate?.check()
-    try RequestError.check(warmUp, "warmUp", .above(0))
+    try RequestError.check(warmUp, "warmUp", .above(0, to: Double(TrainingSetup.mostSteps)))
     try batches?.check()
     try RequestError.check(epochs, "epochs", atLeast: 1, atMost: TrainingSetup.mostSteps)
     try RequestError.check(steps, "steps", atLeast: 1, atMost: TrainingSetup.mostSteps)
@@ -81,8 +86,25 @@ public struct TrainingRequest: Sendable, Equatable {
     if then == nil, switching != CatalogueSetting() {
       throw RequestError("switching", "is given, which needs `then`")
     }
+    try checkIgnored()
     try files.check()
     try resources.check()
+  }
+
+  /// Refuses what would come to nothing.
+  private func checkIgnored() throws {
+    if let undecayed = rules.undecayed, rules.weightDecay == nil,
+      optimizer.hyperparameters["weight-decay"] == nil
+    {
+      throw RequestError(
+        "rules.undecayed",
+        "is \(undecayed), but nothing decays: give `rules.weightDecay`, or an optimizer that has one"
+      )
+    }
+    let names = trackers.map(\.name)
+    if let index = names.indices.first(where: { names[..<$0].contains(names[$0]) }) {
+      throw RequestError("trackers", "names \(names[index]) twice; give it once")
+    }
   }
 }
 

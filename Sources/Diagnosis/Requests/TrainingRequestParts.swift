@@ -149,6 +149,15 @@ public struct TrainingFiles: Sendable, Equatable, Codable {
   func check() throws {
     try RequestError.check(kept, "files.kept", atLeast: 1)
     try RequestError.check(checkpointPeriod, "files.checkpointPeriod", atLeast: 1)
+    if checkpoints == nil {
+      if let checkpointPeriod {
+        throw RequestError(
+          "files.checkpointPeriod", "is \(checkpointPeriod), which needs `files.checkpoints`")
+      }
+      if kept != TrainingFiles().kept {
+        throw RequestError("files.kept", "is \(kept), which needs `files.checkpoints`")
+      }
+    }
     if resumes, checkpoints == nil {
       throw RequestError("files.resumes", "is asked for, which needs `files.checkpoints`")
     }

@@ -24,6 +24,7 @@ struct SweepSession<Scalar: LinearMapScalar> {
 
   /// - Throws: `DiagnosisFailure`, `TrainingError`; what the executor throws.
   func report() throws -> SweepReport {
+    try start.problem.requireSquarable(Scalar.self)
     guard start.loss.isFinite, start.gradientNorm.isFinite else {
       throw DiagnosisFailure(
         .badData,

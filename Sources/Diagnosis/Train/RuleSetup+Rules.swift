@@ -30,7 +30,9 @@ extension RuleSetup {
       }
     }
     for (name, tensor) in factors.sorted(by: { $0.key < $1.key }) {
-      guard let index = parameters.firstIndex(where: { $0.name == name }) else {
+      guard
+        let index = parameters.firstIndex(where: { $0.name == name || $0.qualifiedName == name })
+      else {
         throw DiagnosisFailure(
           .badData,
           "\(rateFile ?? "The file of rates"): there is no parameter '\(name)'; there are "
@@ -52,6 +54,12 @@ extension RuleSetup {
       }
       all[index] = tensor.shape == shape ? .tensor(values) : .scalar(first)
     }
+    guard all.contains(where: { !$0.isZero }) else {
+      throw DiagnosisFailure(
+        .usage,
+        "\(option: .rates) holds all parameters where they are, so that there is nothing to train; leave one "
+          + "of them a factor above 0.")
+    }
     rules.rateFactors = all
     return rules
   }
@@ -61,6 +69,15 @@ extension RuleSetup {
   ) throws -> [Int] {
     do { return try parameters.positions(matching: patterns) } catch {
       throw DiagnosisFailure(.usage, "\(error)")
+    }
+  }
+}
+
+extension RateFactor {
+  fileprivate var isZero: Bool {
+    switch self {
+    case .scalar(let factor): factor == 0
+    case .tensor(let factors): factors.allSatisfy { $0 == 0 }
     }
   }
 }

@@ -10,14 +10,23 @@ struct TrainingData {
   /// The samples that are trained on; nil for all.
   private var members: [Int]?
 
-  /// - Parameter other: what a file of held-out samples was opened as.
+  /// - Parameters:
+  ///   - other: what a file of held-out samples was opened as.
+  ///   - standardises: whether a table's columns are standardised, by those that are trained on alone.
   /// - Throws: `DiagnosisFailure` where nothing would be left, or samples cannot be told apart.
   init(
     _ problem: DiagnosisProblem, heldOut other: DiagnosisProblem?, _ setup: HeldOutSetup?,
-    seed: Int
+    seed: Int, standardises: Bool = false
   ) throws {
     training = problem
     heldOut = other
+    try holdOut(setup, seed: seed)
+    if standardises { standardise() }
+  }
+
+  /// Puts a share of the samples by.
+  private mutating func holdOut(_ setup: HeldOutSetup?, seed: Int) throws {
+    let problem = training
     guard case .share(let share)? = setup else { return }
     let samples = problem.sampleCount
     guard case .traced(let definition, _) = problem.loss, !definition.couplesSamples else {
@@ -49,6 +58,18 @@ struct TrainingData {
         "held-out",
         "\(Wording.count(count * group)) of the \(Wording.count(samples, "sample")), drawn by --seed "
           + "\(seed), are held out and not trained on.", names: []))
+  }
+
+  /// Those held out by the means and deviations of the others, which alone were seen.
+  private mutating func standardise() {
+    guard let table = training.table, table.scaling == nil else { return }
+    let scaling = FeatureScaling(table)
+    let changed = table.standardised(by: scaling)
+    training = training.onRows(of: changed)
+    training.readings += changed.readings.dropFirst(table.readings.count)
+    if let problem = heldOut, let other = problem.table {
+      heldOut = problem.onRows(of: other.standardised(by: scaling))
+    }
   }
 }
 

@@ -26,6 +26,8 @@ struct TrainingSession<Scalar: LinearMapScalar> {
   private(set) var notes: [String]
   /// What the run is taken up from.
   private(set) var kept: TrainerState<Scalar>?
+  /// The checkpoint that it is taken up from, for people.
+  private let keptPlace: String?
 
   init(
     _ problem: DiagnosisProblem, heldOut: DiagnosisProblem?, _ request: TrainingRequest,
@@ -36,7 +38,9 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     let (executor, context) = (surroundings.executor, surroundings.context)
     let problem = try ChosenData<Scalar>.withCouplingFound(problem, executor)
     data = try TrainingData(
-      problem, heldOut: heldOut, request.heldOut, seed: request.resources.seed)
+      problem, heldOut: heldOut, request.heldOut, seed: request.resources.seed,
+      standardises: request.standardises)
+    try data.training.requireSquarable(Scalar.self)
     let memory = request.resources.memory
     loss = try data.training.loss(executor: executor, memory: memory, context: context)
     onTraining = DataEvaluation(data.training, loss)
@@ -66,30 +70,38 @@ struct TrainingSession<Scalar: LinearMapScalar> {
           + "--seed.")
     }
     if case .model(let model) = request.problem { notes.append(Self.words(of: model)) }
+    notes += Self.words(of: parts.schedule, request, stepsPerPass, steps: stepCount)
+    var resumed: ResumedState<Scalar>?
     if let store = surroundings.store {
-      let resumed = try ResumedState<Scalar>(
+      resumed = try ResumedState<Scalar>(
         store, request, fingerprint: data.training.fingerprint(heldOut: data.heldOut))
-      kept = resumed.state
-      notes += resumed.notes
+      kept = resumed?.state
+      notes += resumed?.notes ?? []
     }
+    keptPlace = resumed?.place
     if let taken = kept?.run.stepCount, taken > stepCount {
       throw DiagnosisFailure(
         .usage,
         "The checkpoint is of step \(Wording.count(taken)), beyond the \(Wording.count(stepCount, "step")) "
           + "asked for: ask for more, or begin anew in another folder.")
     }
+    if let resumed {
+      notes += try resumed.words(
+        goingOnTo: stepCount, of: parts.schedule, request, stepsPerPass: stepsPerPass)
+    }
     (rate, chosen) = try Self.rate(
-      request, kept?.memories.rate, loss, from: data.training.start.map { Scalar($0) }, batches,
+      request, resumed, loss, from: data.training.start.map { Scalar($0) }, batches,
       parts.schedule, steps: stepCount, rules, context)
   }
 
   /// The rate of the run: the number given, that of the run that is resumed, or one that is chosen.
   private static func rate(
-    _ request: TrainingRequest, _ kept: Double?, _ loss: any Loss<Scalar>, from start: [Scalar],
+    _ request: TrainingRequest, _ resumed: ResumedState<Scalar>?, _ loss: any Loss<Scalar>,
+    from start: [Scalar],
     _ batches: Batches?, _ schedule: any Schedule, steps: Int, _ rules: StepRules,
     _ context: RunContext
   ) throws -> (Double, AutoRate?) {
-    if let kept { return (kept, nil) }
+    if let kept = resumed?.state?.memories.rate { return (kept, resumed?.chosen) }
     switch (request.rate, request.optimizer) {
     case (.number(let rate)?, _): return (rate, nil)
     case (nil, _): return (1, nil)
@@ -129,7 +141,8 @@ struct TrainingSession<Scalar: LinearMapScalar> {
 
   private static func words(of batches: Batches, _ samples: Int) -> String {
     let rest = samples % batches.size
-    let passes = "\(Wording.count(batches.stepsPerPass(samples), "step")) make a pass"
+    let steps = batches.stepsPerPass(samples)
+    let passes = "\(Wording.count(steps, "step")) \(steps == 1 ? "makes" : "make") a pass"
     switch (batches.sampling, batches.last) {
     case (.replacement, _):
       return "Each batch is drawn from all samples, with replacement; \(passes)."
@@ -196,15 +209,20 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     let before = try onTraining.reading(at: start)
     let first = try loss.valueAndGradient(at: start)
     let startNorm = Scalar.nrm2(first.gradient.count, first.gradient)
-    guard first.value.isFinite, startNorm.isFinite else { throw try brokenStart(start) }
+    guard first.value.isFinite, startNorm.isFinite else {
+      throw try brokenStart(start, isLoss: !first.value.isFinite)
+    }
     let run = try run()
     let period = Self.period(steps: stepCount, stepsPerPass)
     let place = CheckpointPlace()
+    (place.newest, place.step) = (keptPlace, kept?.run.stepCount)
+    let records = try self.records()
     let fingerprint = data.training.fingerprint(heldOut: data.heldOut)
     let asked = try OrderedJSON.string(request, indented: false)
     let keeping = surroundings.store.map { store in
       CheckpointKeeping<Scalar>(every: request.files.checkpointPeriod ?? period) { state in
-        let checkpoint = Checkpoint(fingerprint: fingerprint, request: asked, state: state)
+        let checkpoint = Checkpoint(
+          fingerprint: fingerprint, request: asked, state: state, records: records)
         place.newest = try store.write(checkpoint.bytes(), step: state.run.stepCount)
         place.step = state.run.stepCount
         return place.newest ?? ""
@@ -231,30 +249,8 @@ struct TrainingSession<Scalar: LinearMapScalar> {
   }
 
   /// Steps between two looks at all data where a pass is one step, and between two checkpoints.
-  private static func period(steps: Int, _ stepsPerPass: Int) -> Int {
+  static func period(steps: Int, _ stepsPerPass: Int) -> Int {
     max(stepsPerPass, (steps + 99) / 100)
-  }
-
-  private func brokenStart(_ start: [Scalar]) throws -> DiagnosisFailure {
-    let origin = try loss.objective.flatMap {
-      try NonFiniteOrigin($0, at: start, samples: nil)
-    }
-    return DiagnosisFailure(
-      .badData,
-      "\(data.training.name): the loss or its gradient is not finite at the start"
-        + (origin.map { "; it comes from \($0.words)" } ?? "")
-        + ": mend the data, or start from other parameters.")
-  }
-
-  /// What became of a run whose loss is no number any more.
-  private func words(of run: any TrainingSteps<Scalar>, _ ending: TrainingEnding) throws -> String {
-    let point = (run as? TrainingRun<Scalar>)?.evaluatedParameters ?? run.parameters
-    let samples = batches?.samples(of: run.stepCount - 1, sampleCount: data.training.sampleCount)
-    let origin = try loss.objective.flatMap {
-      try NonFiniteOrigin($0, at: point, samples: samples)
-    }
-    guard let origin else { return ending.sentence }
-    return ending.sentence.dropLast() + "; it comes from \(origin.words)."
   }
 }
 

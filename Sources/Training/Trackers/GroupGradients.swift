@@ -36,7 +36,9 @@ struct GroupGradients<Scalar: LinearMapScalar> {
       throw TrackingError(tracker: tracker, reason: "its samples have no losses of their own")
     }
     let groups = min(most, objective.sampleCount)
-    guard groups >= 2 else { throw TrackingError(tracker: tracker, reason: "it has one sample") }
+    guard groups >= 2 else {
+      throw TrackingError(tracker: tracker, reason: "one sample at a time has no spread to measure")
+    }
     size = objective.sampleCount / groups
     var generator = SeededGenerator(seed: seed)
     let order = (0..<objective.sampleCount).shuffled(using: &generator)

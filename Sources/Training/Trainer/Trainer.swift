@@ -118,13 +118,13 @@ public final class Trainer<Scalar: LinearMapScalar> {
       "\(state.memories.trackers.count) memories for \(trackers.count) trackers")
     let patience = own.stopping?.patience
     own = state.memories
-    own.history.resumedAfter.append(state.run.stepCount)
     schedule.memory = own.schedule
     if let memory = own.watch { watch?.memory = memory }
     precondition(own.stopping?.patience == patience, "another patience than that of the state")
     // A run that was to be longer goes on.
     ending =
       state.ending?.reason == .finished && state.run.stepCount < stepCount ? nil : state.ending
+    if ending == nil { own.history.resumedAfter.append(state.run.stepCount) }
   }
 
   /// Trains until all steps are taken or something ends the run; a run that had ended already only says so.
@@ -186,8 +186,8 @@ public final class Trainer<Scalar: LinearMapScalar> {
       guard report.loss.isFinite, report.gradientNorm.isFinite else {
         return try end(
           .nonFinite,
-          "The loss or its gradient is not finite before step \(Wording.count(step + 1)), at rate "
-            + "\(Wording.number(rate)).", event)
+          "The \(report.loss.isFinite ? "gradient" : "loss") is not finite before step "
+            + "\(Wording.count(step + 1)), at rate \(Wording.number(rate)).", event)
       }
       if let origin { try check(step, rate: rate, from: origin, event) }
       lastTracked = []
@@ -196,7 +196,7 @@ public final class Trainer<Scalar: LinearMapScalar> {
       if let ending = report.ending { return try end(.method, ending.sentence, event) }
       if let ending = try passEnd(event) { return ending }
     }
-    return try end(.finished, "All \(stepCount) steps are taken.", event)
+    return try end(.finished, "All \(Wording.count(stepCount, "step")) are taken.", event)
   }
 
   private func nextRate(_ step: Int) throws -> Double {
@@ -239,13 +239,16 @@ public final class Trainer<Scalar: LinearMapScalar> {
       meanLossOfSteps: mean)
     (own.lossSum, own.lossCount) = (0, 0)
     own.history.evaluations.append(evaluation)
-    if let news = heldOut != nil ? heldOut?.loss : mean { schedule.observe(loss: news) }
+    // A held-out loss that is no number is none of the better ones.
+    if let news = heldOut.map({ $0.loss ?? .infinity }) ?? mean { schedule.observe(loss: news) }
     try event(.evaluated(evaluation))
     guard heldOut != nil, own.stopping?.observe(heldOut?.loss, step: step, at: point) == true,
       let stopping = own.stopping
     else { return nil }
     let best =
-      stopping.best.map { "its \(Wording.number($0)) after step \(stopping.bestStep)" }
+      stopping.best.map {
+        "its \(Wording.number($0)) after step \(Wording.count(stopping.bestStep))"
+      }
       ?? "no number yet"
     return "The held-out loss has not fallen below \(best) for \(stopping.patience) evaluations."
   }
@@ -264,8 +267,9 @@ public final class Trainer<Scalar: LinearMapScalar> {
   ) throws -> TrainingEnding {
     let state = state ?? self.state
     return try end(
-      .interrupted, "Interrupted after \(state.run.stepCount) of \(stepCount) steps.", event,
-      keeping: state)
+      .interrupted,
+      "Interrupted after \(Wording.count(state.run.stepCount)) of \(Wording.count(stepCount, "step")).",
+      event, keeping: state)
   }
 
   /// - Parameter before: what is kept instead of the present.
@@ -280,7 +284,8 @@ public final class Trainer<Scalar: LinearMapScalar> {
     }
     // What has no finite loss is no place to go on from.
     if let keeping, reason != .nonFinite { try keep(before ?? state, keeping, event) }
-    logger?.notice("\(sentence)")
+    // An alarm has been told.
+    if reason != .alarm { logger?.notice("\(sentence)") }
     try event(.ended(step: run.stepCount, ending))
     return ending
   }
