@@ -66,7 +66,8 @@ import Training
       let isMeasuring = course.schedule?.schedule.name == "sharpness-following"
       let share = isMeasuring ? 0.2 : measured.inBatches?.batch == nil ? 1e-3 : 1e-5
       #expect(
-        abs(loss - wanted) <= share * abs(wanted) || item.id == "lbfgs" && loss <= wanted,
+        abs(loss - wanted) <= share * abs(wanted)
+          || (item.id == "lbfgs" || course.steps == 1) && loss <= wanted,
         "\(item.id): \(loss) \(wanted) \(words)")
       kinds.insert(item.id)
     }
