@@ -20,7 +20,7 @@ extension DiagnosisFailure.Kind {
         }
     case let error as OnnxModelError: self = error.kind == .cannotWrite ? .cannotCreate : .badData
     case is TableError: self = .badData
-    case is TrainingError, CurvatureError.wrongLength: self = .usage
+    case is TrainingError, is TrackingError, CurvatureError.wrongLength: self = .usage
     case let error as LogError:
       self = if case .taken = error { .usage } else { .cannotCreate }
     case is CancellationError: self = .interrupted

@@ -66,10 +66,20 @@ public struct TrainingRequest: Sendable, Equatable {
         throw RequestError(
           "batches", "is given, but the method \(setting.name) takes gradients of all samples")
       }
+      if guarding != .off {
+        throw RequestError(
+          "guarding",
+          "is \(guarding.rawValue), but the method \(setting.name) finds its steps by itself; leave it out"
+        )
+      }
       if rules != RuleSetup() {
         throw RequestError(
           "rules", "is given, but the method \(setting.name) finds its steps by itself")
       }
+    }
+    let names = trackers.map(\.name)
+    if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
+      throw RequestError("trackers", "names \(twice) twice; give its numbers once")
     }
     try files.check()
     try resources.check()

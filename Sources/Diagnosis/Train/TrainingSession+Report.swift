@@ -123,6 +123,14 @@ extension TrainingSession {
       next.append("Lower --lr, or let --guard lower-rate do it.")
     case .earlyStop, .finished, .method: break
     }
+    if request.guarding == .lowerRate, ending.reason == .finished,
+      let rates = trainer.history.rates,
+      trainer.history.alarmCount > 0, rates.last < rates.first
+    {
+      next.append(
+        "The guard lowered the rate, at the end to \(Wording.number(rates.last)): begin with that, or see by "
+          + "`eigenstep diagnose` what the limit comes from.")
+    }
     if result == .best, let stopping = trainer.stopping, let best = stopping.best {
       next.append(
         "The parameters are those of step \(Wording.count(stopping.bestStep)), where the held-out loss was "

@@ -43,15 +43,15 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     onHeldOut = try data.heldOut.map {
       DataEvaluation($0, try $0.loss(executor: executor, memory: memory, context: context))
     }
-    parts = TrainingParts(request)
     batches = try Self.batches(request, samples: data.training.sampleCount)
+    stepsPerPass = batches?.stepsPerPass(data.training.sampleCount) ?? 1
+    stepCount = try Self.steps(request, stepsPerPass)
+    parts = TrainingParts(request, steps: stepCount)
     sample =
       try parts.trackers.isEmpty && parts.schedule.measurement == nil
       ? nil
       : data.sample(batches, seed: request.resources.seed)?
         .loss(executor: executor, memory: memory, context: context)
-    stepsPerPass = batches?.stepsPerPass(data.training.sampleCount) ?? 1
-    stepCount = try Self.steps(request, stepsPerPass)
     var rules = try request.rules.rules(
       data.training.parameters, factors: surroundings.rateFactors)
     rules.accumulation = request.batches?.accumulation ?? 1
@@ -64,6 +64,7 @@ struct TrainingSession<Scalar: LinearMapScalar> {
         "What is tracked is that of a fixed batch of \(Wording.count(sample.sampleCount, "sample")), drawn by "
           + "--seed.")
     }
+    notes += parts.notes
     if case .model(let model) = request.problem { notes.append(Self.words(of: model)) }
     if let store = surroundings.store {
       let resumed = try ResumedState<Scalar>(
@@ -149,7 +150,8 @@ struct TrainingSession<Scalar: LinearMapScalar> {
 
   private static func words(of batches: Batches, _ samples: Int) -> String {
     let rest = samples % batches.size
-    let passes = "\(Wording.count(batches.stepsPerPass(samples), "step")) make a pass"
+    let count = batches.stepsPerPass(samples)
+    let passes = "\(Wording.count(count, "step")) \(count == 1 ? "makes" : "make") a pass"
     switch (batches.sampling, batches.last) {
     case (.replacement, _):
       return "Each batch is drawn from all samples, with replacement; \(passes)."

@@ -60,8 +60,14 @@ public struct CatalogueEntry<Kind: Catalogue>: Sendable {
   }
 
   /// All hyperparameters: those given, in their ranges, and the defaults.
-  func completed(_ values: [String: Double]) throws -> [String: Double] {
+  func completed(_ given: [String: Double]) throws -> [String: Double] {
     let known = hyperparameters.map(\.name)
+    var values = given
+    // Schedules and optimizers say every, trackers and methods period: each is understood by both.
+    for (name, other) in [("every", "period"), ("period", "every")]
+    where known.contains(other) && !known.contains(name) && values[other] == nil {
+      values[other] = values.removeValue(forKey: name)
+    }
     if let unknown = values.keys.sorted().first(where: { !known.contains($0) }) {
       throw CatalogueError.noHyperparameter(unknown, kind: Kind.kind, entry: name, known: known)
     }

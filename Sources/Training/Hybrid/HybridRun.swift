@@ -18,7 +18,8 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
   public var stepCount: Int { counts.first + counts.then }
 
   private(set) var phase = Phase.first
-  private let optimizerRun: TrainingRun<Scalar>
+  private let firstRun: TrainingRun<Scalar>
+  public var optimizerRun: TrainingRun<Scalar>? { phase == .first ? firstRun : nil }
   private var method: (any TrainingSteps<Scalar>)?
   private var double: (any TrainingSteps<Double>)?
   private let makeDouble: (() throws -> any Loss<Double>)?
@@ -58,7 +59,7 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
   ) throws {
     self.plan = plan
     self.loss = loss
-    optimizerRun = run
+    firstRun = run
     rate = run.rate
     counts.first = run.stepCount
     watch = SwitchWatch(plan.criterion)
@@ -77,7 +78,7 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
 
   public var parameters: [Scalar] {
     switch phase {
-    case .first: optimizerRun.parameters
+    case .first: firstRun.parameters
     case .then: method!.parameters
     case .double: double!.parameters.map { Scalar($0) }
     }
@@ -105,15 +106,15 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
   }
 
   private func firstStep() throws -> StepReport {
-    optimizerRun.rate = rate
-    let report = try optimizerRun.step()
+    firstRun.rate = rate
+    let report = try firstRun.step()
     counts.first += 1
     return report
   }
 
   /// Looks at the criterion, and changes the method where it says so.
   private func check(_ notes: inout [StepNote]) throws {
-    let point = optimizerRun.parameters
+    let point = firstRun.parameters
     let noise: NoiseReading
     let value: Double
     if let groups {
@@ -237,14 +238,14 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
 
   /// Everything that the run needs to go on, bit for bit; `HybridRun(resuming:)` takes it.
   public var trainingState: TrainingState<Scalar> {
-    var state = optimizerRun.trainingState
+    var state = firstRun.trainingState
     var header: [Double] = [
       Double(phase.rawValue), Double(counts.first), Double(counts.then), Double(resets),
       best?.loss ?? .nan, best == nil ? 0 : 1,
     ]
     header += watch.numbers
     switch phase {
-    case .first: break
+    case .first: header += state.numbers
     case .then:
       let inner = method!.trainingState
       state.parameters = inner.parameters
@@ -302,7 +303,7 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
     first.optimizer = plan.first.name
     first.hyperparameters = plan.first.hyperparameters
     first.stepCount = whole[1]
-    first.numbers = []
+    first.numbers = phase == .first ? tail : []
     first.state = vectors
     // The optimizer's tensors are gone with its phase: its run is made anew and never moved.
     let run =
