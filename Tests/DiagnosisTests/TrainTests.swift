@@ -177,7 +177,7 @@ import Training
   }
 
   @Test func `a guard goes by the limit of its optimizer, or says that it knows none`() throws {
-    var request = request(steps: 40, rate: 0.01)
+    var request = request(steps: 120, rate: 0.01)
     request.guarding = .stop
     request.trackers = try [TrackerSetting("sharpness")]
     request.optimizer = try TrainingMethod("adam", [:])
