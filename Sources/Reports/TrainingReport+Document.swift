@@ -93,7 +93,8 @@ extension TrainingReport {
     ]
     let rows = tracked.map { item in
       DataTable.Row([
-        .text(item.name), .text(item.part ?? ""), .number(item.first), .number(item.last),
+        .text(item.name), .text(item.part.map { TrackedValue.words(ofPart: $0) } ?? ""),
+        .number(item.first), .number(item.last),
         .number(item.lowest), .number(item.highest), .number(orMissing: item.threshold),
         item.threshold == nil ? .blank : .text("\(item.crossings) of \(item.checks)"),
       ])

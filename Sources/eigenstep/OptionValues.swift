@@ -147,7 +147,7 @@ package enum OptionValue {
     "heldOut.share": "--held-out", "patience": "--patience", "files.kept": "--keep-checkpoints",
     "files.checkpointPeriod": "--checkpoint-every", "files.resumes": "--resume",
     "files.saved": "--save", "files.checkpoints": "--checkpoint", "heldOut": "--held-out",
-    "then": "--then", "switching": "--switch", "schedule": "--schedule",
+    "then": "--then", "switching": "--switch", "schedule": "--schedule", "guarding": "--guard",
     "rules": "One of --clip-value, --clip-norm, --weight-decay, --no-decay, --rate and --rate-file",
     "rules.undecayed": "--no-decay", "trackers": "--track", "problem.table.features": "--features",
     "problem.table.dropped": "--drop", "rates.lower": "The lower rate of --lr",

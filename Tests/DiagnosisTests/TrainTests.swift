@@ -164,4 +164,40 @@ import Training
       #expect(phrase.contains("weight decay 0.5") && !phrase.contains("0.01"), "\(phrase)")
     }
   }
+
+  @Test func `trackers look at a short run twenty times, where no period is given`() throws {
+    var request = request(steps: 60, rate: 0.01)
+    request.trackers = try [TrackerSetting("sharpness"), TrackerSetting("layers", ["period": 30])]
+    let report = try train(table(), request).report
+    #expect(report.tracked.first { $0.name == "sharpness" }?.checks == 20)
+    #expect(report.tracked.first { $0.name == "gradient-norm" }?.checks == 2)
+    #expect(report.problem.notes.contains { $0.contains("trackers look every 3 steps") })
+    request.trackers = try [TrackerSetting("sharpness"), TrackerSetting("sharpness")]
+    #expect(throws: RequestError.self) { try request.check() }
+  }
+
+  @Test func `a guard goes by the limit of its optimizer, or says that it knows none`() throws {
+    var request = request(steps: 120, rate: 0.01)
+    request.guarding = .stop
+    request.trackers = try [TrackerSetting("sharpness")]
+    request.optimizer = try TrainingMethod("adam", [:])
+    let adam = try train(table(), request).report
+    #expect(adam.tracked.contains { $0.name == "preconditioned-sharpness" && $0.threshold != nil })
+    request.optimizer = try TrainingMethod("gd", [:])
+    request.trackers = []
+    request.rules.rates = [.init(parameters: "weights*", factor: 0.9)]
+    let factors = try train(table(), request).report
+    #expect(factors.tracked.map(\.name) == ["preconditioned-sharpness"])
+    request.rules = RuleSetup()
+    request.optimizer = try TrainingMethod("lion", [:])
+    let lion = try train(table(), request).report
+    #expect(lion.tracked.isEmpty)
+    #expect(lion.problem.notes.contains { $0.contains("No limit of the rate is known for Lion") })
+    request.optimizer = try TrainingMethod("lbfgs", [:])
+    #expect {
+      try request.check()
+    } throws: {
+      ($0 as? RequestError)?.field == "guarding"
+    }
+  }
 }

@@ -33,6 +33,17 @@ import Testing
     try check(SwitchCatalogue.self)
   }
 
+  /// What steps there are between two looks is `every` here and `period` there: both are understood, once.
+  @Test func everyAndPeriodAreOne() throws {
+    #expect(try TrackerSetting("sharpness", ["every": 7]).hyperparameters["period"] == 7)
+    let schedule = try CatalogueSetting<ScheduleCatalogue>("sharpness-following", ["period": 7])
+    #expect(schedule.hyperparameters["every"] == 7)
+    #expect(throws: CatalogueError.self) {
+      try TrackerSetting("sharpness", ["every": 7, "period": 8])
+    }
+    #expect(try TrackerCatalogue.entry("layers").make().period == 100)
+  }
+
   /// What counts something is a whole number, and a half is refused rather than cut.
   @Test(arguments: [
     "period", "groups", "products", "pairs", "rank", "iterations", "every", "patience", "cooldown",

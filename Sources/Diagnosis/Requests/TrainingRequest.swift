@@ -78,6 +78,12 @@ public struct TrainingRequest: Sendable, Equatable {
         throw RequestError(
           "batches", "is given, but the method \(setting.name) takes gradients of all samples")
       }
+      if guarding != .off {
+        throw RequestError(
+          "guarding",
+          "is \(guarding.rawValue), but the method \(setting.name) finds its steps by itself; leave it out"
+        )
+      }
       if rules != RuleSetup() {
         throw RequestError(
           "rules", "is given, but the method \(setting.name) finds its steps by itself")

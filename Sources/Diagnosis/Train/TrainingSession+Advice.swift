@@ -46,6 +46,13 @@ extension TrainingSession {
           + "makes it hold sooner, and --switch \(SwitchCatalogue.standard):latest="
           + "\(max(1, stepCount / 2)) makes the change at that step whatever it says.")
     }
+    if request.guarding == .lowerRate, ending.reason == .finished,
+      let rates = trainer.history.rates, trainer.history.alarmCount > 0, rates.last < rates.first
+    {
+      next.append(
+        "The guard lowered the rate, at the end to \(Wording.number(rates.last)): begin with that, or see "
+          + "what the limit comes from with \(diagnosis).")
+    }
     if let best = bestPoint(ending, trainer, heldOut, result) {
       next.append(best)
     } else if ending.reason == .finished, let progress, progress.isStillFalling {

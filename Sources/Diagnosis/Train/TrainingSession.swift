@@ -47,16 +47,16 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     onHeldOut = try data.heldOut.map {
       DataEvaluation($0, try $0.loss(executor: executor, memory: memory, context: context))
     }
-    parts = TrainingParts(request)
     batches = try request.batches?.batches(
       of: data.training.sampleCount, seed: request.resources.probeSeed)
+    stepsPerPass = batches?.stepsPerPass(data.training.sampleCount) ?? 1
+    stepCount = try Self.steps(request, stepsPerPass)
+    parts = TrainingParts(request, steps: stepCount)
     sample =
       try parts.trackers.isEmpty && parts.schedule.measurement == nil
       ? nil
       : data.sample(batches, seed: request.resources.seed)?
         .loss(executor: executor, memory: memory, context: context)
-    stepsPerPass = batches?.stepsPerPass(data.training.sampleCount) ?? 1
-    stepCount = try Self.steps(request, stepsPerPass)
     var rules = try request.rules.rules(
       data.training.parameters, factors: surroundings.rateFactors)
     rules.accumulation = request.batches?.accumulation ?? 1
@@ -69,6 +69,7 @@ struct TrainingSession<Scalar: LinearMapScalar> {
         "What is tracked is that of a fixed batch of \(Wording.count(sample.sampleCount, "sample")), drawn by "
           + "--seed.")
     }
+    notes += parts.notes
     if case .model(let model) = request.problem { notes.append(Self.words(of: model)) }
     notes += Self.words(of: parts.schedule, request, stepsPerPass, steps: stepCount)
     var resumed: ResumedState<Scalar>?

@@ -70,7 +70,7 @@ public struct CatalogueEntry<Kind: Catalogue>: Sendable {
   }
 
   /// All hyperparameters: those given, in their ranges, and the defaults.
-  func completed(_ values: [String: Double]) throws -> [String: Double] {
+  func completed(_ given: [String: Double]) throws -> [String: Double] {
     let known = hyperparameters.map(\.name)
     let values = Self.named(values, as: known)
     if let unknown = values.keys.sorted().first(where: { !known.contains($0) }) {

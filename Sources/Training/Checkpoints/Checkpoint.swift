@@ -87,7 +87,6 @@ private struct CheckpointHeader: Codable {
   var request: String
   var records: [String: String]?
   var run: Run
-  var report: StepReport?
   var rate: Double?
   var rateFactor: Double
   var lossSum: Double
@@ -96,6 +95,7 @@ private struct CheckpointHeader: Codable {
   var isWatched: Bool
   var stopping: Stopping?
   var history: TrainingHistory
+  var kept: [KeptPoint]?
   var ending: TrainingEnding?
   var arrays: [NumberArray] = []
 
@@ -140,13 +140,13 @@ extension Checkpoint {
       records: records.isEmpty ? nil : records,
       run: .init(
         optimizer: run.optimizer, hyperparameters: run.hyperparameters, rate: run.rate,
-        stepCount: run.stepCount, samples: run.samples), report: memories.report,
+        stepCount: run.stepCount, samples: run.samples),
       rate: memories.rate, rateFactor: memories.rateFactor, lossSum: memories.lossSum,
       lossCount: memories.lossCount,
       trackerCount: memories.trackers.count, isWatched: memories.watch != nil,
       stopping: memories.stopping.map {
         .init(patience: $0.patience, best: $0.best, bestStep: $0.bestStep, stale: $0.stale)
-      }, history: memories.history, ending: state.ending)
+      }, history: memories.history, kept: memories.kept, ending: state.ending)
     var numbers = Data()
     func add<Number>(_ name: String, _ values: [Number]) {
       header.arrays.append(
@@ -221,12 +221,12 @@ extension Checkpoint {
     memories.watch = header.isWatched ? arrays.values("watch") : nil
     memories.measuring = memory("measuring")
     memories.trackers = (0..<header.trackerCount).map { memory("tracker.\($0)") }
-    memories.report = header.report
     memories.rate = header.rate
     memories.rateFactor = header.rateFactor
     memories.lossSum = header.lossSum
     memories.lossCount = header.lossCount
     memories.history = header.history
+    memories.kept = header.kept ?? []
     if let kept = header.stopping {
       var stopping = EarlyStopping<Scalar>(patience: max(1, kept.patience))
       (stopping.best, stopping.bestStep, stopping.stale) = (kept.best, kept.bestStep, kept.stale)

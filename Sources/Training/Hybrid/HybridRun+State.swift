@@ -5,7 +5,7 @@ import LinearMaps
 extension HybridRun {
   /// Everything that the run needs to go on, bit for bit; `HybridRun(resuming:)` takes it.
   public var trainingState: TrainingState<Scalar> {
-    var state = optimizerRun.trainingState
+    var state = firstRun.trainingState
     var header: [Double] = [
       Double(phase.rawValue), Double(counts.first), Double(counts.then), Double(resets),
       best?.loss ?? .nan, best == nil ? 0 : 1, Double(best?.step ?? 0),

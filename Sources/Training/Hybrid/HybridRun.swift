@@ -19,7 +19,8 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
 
   // What the state is made of is `internal` for the file that writes it.
   var phase = Phase.first
-  let optimizerRun: TrainingRun<Scalar>
+  let firstRun: TrainingRun<Scalar>
+  public var optimizerRun: TrainingRun<Scalar>? { phase == .first ? firstRun : nil }
   var method: (any TrainingSteps<Scalar>)?
   var double: (any TrainingSteps<Double>)?
   let makeDouble: (() throws -> any Loss<Double>)?
@@ -65,7 +66,7 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
     }
     self.plan = plan
     self.loss = loss
-    optimizerRun = run
+    firstRun = run
     rate = run.rate
     counts.first = run.stepCount
     watch = SwitchWatch(plan.criterion)
@@ -84,7 +85,7 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
 
   public var parameters: [Scalar] {
     switch phase {
-    case .first: optimizerRun.parameters
+    case .first: firstRun.parameters
     case .then: method!.parameters
     case .double: double!.parameters.map { Scalar($0) }
     }
@@ -115,15 +116,15 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
   }
 
   private func firstStep() throws -> StepReport {
-    optimizerRun.rate = rate
-    let report = try optimizerRun.step()
+    firstRun.rate = rate
+    let report = try firstRun.step()
     counts.first += 1
     return report
   }
 
   /// Looks at the criterion, and changes the method where it says so.
   private func check(_ notes: inout [StepNote]) throws {
-    let point = optimizerRun.parameters
+    let point = firstRun.parameters
     let noise: NoiseReading
     let value: Double
     if let groups {
@@ -159,7 +160,7 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
 
   /// What was part of the optimizer's steps and is of no method's, as a sentence; nil for nothing.
   private var left: String? {
-    let rules = optimizerRun.rules
+    let rules = firstRun.rules
     let decay = rules.decays(plan.first, loss.parameters).max() ?? 0
     var parts: [String] = []
     if decay > 0 { parts.append("the weight decay of \(Wording.number(decay))") }

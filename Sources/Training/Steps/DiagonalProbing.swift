@@ -43,7 +43,7 @@ final class DiagonalProbing<Scalar: LinearMapScalar> {
     }
   }
 
-  func isDue(_ step: Int) -> Bool { step % probe.period == 0 }
+  var isDue: Bool { memory.updates % probe.period == 0 }
 
   /// No probe in this step.
   func clear() {

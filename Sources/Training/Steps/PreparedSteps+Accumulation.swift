@@ -43,7 +43,7 @@ extension PreparedSteps {
         pieces.choose(order.samples(of: step))
         guard let probing else { return }
         probing.clear()
-        if probing.isDue(step) {
+        if probing.isDue {
           try probing.fill(
             at: memory.copies[copy], step: step, pieces.all(), of: objective)
         }

@@ -19,6 +19,8 @@ final class TrainingMemory<Scalar: LinearMapScalar> {
   let parameterCount: Int
   let count: Int
   let hasProbe: Bool
+  /// Updates that the state holds, which probes are due by.
+  var updates = 0
 
   init(_ parameters: [TensorType], _ state: [TensorType], hasProbe: Bool) {
     self.hasProbe = hasProbe

@@ -37,7 +37,8 @@ struct GroupGradients<Scalar: LinearMapScalar> {
     }
     let groups = min(most, objective.sampleCount)
     guard groups >= 2 else {
-      throw TrackingError(tracker: tracker, reason: "one sample at a time has no spread to measure")
+      throw TrackingError(
+        tracker: tracker, reason: "what it looks at, a batch or all that there is, has one sample")
     }
     size = objective.sampleCount / groups
     var generator = SeededGenerator(seed: seed)

@@ -102,12 +102,18 @@ public final class Trainer<Scalar: LinearMapScalar> {
     TrainerState(run: run.trainingState, memories: present, ending: ending)
   }
 
-  private var present: TrainerMemories<Scalar> {
+  private var present: TrainerMemories<Scalar> { Self.memories(own, schedule, watch) }
+
+  private static func memories(
+    _ own: TrainerMemories<Scalar>, _ schedule: any Schedule, _ watch: (any RunGuard)?
+  ) -> TrainerMemories<Scalar> {
     var memories = own
     memories.schedule = schedule.memory
     memories.watch = watch?.memory
     return memories
   }
+
+  func restoreSchedule(_ memory: [Double]) { schedule.memory = memory }
 
   /// Takes up what a trainer made of the same parts remembered; `run` is to be resumed from the state's.
   ///
@@ -136,13 +142,14 @@ public final class Trainer<Scalar: LinearMapScalar> {
     if let ending { return ending }
     try event(.started(step: run.stepCount, stepCount: stepCount, stepsPerPass: stepsPerPass))
     if own.history.evaluations.isEmpty { try evaluate(event) }
+    try tellStart()
     while run.stepCount < stepCount {
       let step = run.stepCount
       if context.isCancelled() { return try interrupted(event) }
-      // A method that is interrupted within a step goes on from before it.
+      // A method that is interrupted within a step goes on from before it. Kept as values, nothing is copied.
       let rateBefore = run.rate
       let before = (
-        memories: present,
+        own: own, schedule: schedule, watch: watch,
         run: keeping == nil || run is TrainingRun<Scalar> ? nil : run.trainingState
       )
       let report: StepReport
@@ -157,11 +164,11 @@ public final class Trainer<Scalar: LinearMapScalar> {
         report = try run.step()
       } catch is CancellationError {
         var state = TrainerState(
-          run: before.run ?? run.trainingState, memories: before.memories)
+          run: before.run ?? run.trainingState,
+          memories: Self.memories(before.own, before.schedule, before.watch))
         state.run.rate = rateBefore
         return try interrupted(event, state)
       }
-      own.report = report
       own.history.note(report, rate: rate)
       for note in report.notes {
         own.history.note(note)
@@ -173,10 +180,11 @@ public final class Trainer<Scalar: LinearMapScalar> {
           StepRecord(
             step: step, pass: step / stepsPerPass, loss: report.loss,
             gradientNorm: report.gradientNorm, rate: rate)))
-      if let alarm = watch?.observe(step: step, report: report, rate: rate, tracked: lastTracked) {
-        own.history.note(alarm, step: step)
-        logger?.warning("\(alarm.sentence)")
-        try event(.alarm(step: step, alarm))
+      // A method with inner iterations searches for its steps, and is watched by nobody.
+      if run.optimizerRun != nil,
+        let alarm = watch?.observe(step: step, report: report, rate: rate, tracked: lastTracked)
+      {
+        try note(alarm, step: step, event)
         if action == .stop { return try end(.alarm, alarm.sentence, event) }
         if action == .lowerRate, goBack(alarm) {
           if let ending = try passEnd(event) { return ending }
@@ -196,7 +204,21 @@ public final class Trainer<Scalar: LinearMapScalar> {
       if let ending = report.ending { return try end(.method, ending.sentence, event) }
       if let ending = try passEnd(event) { return ending }
     }
-    return try end(.finished, "All \(Wording.count(stepCount, "step")) are taken.", event)
+    let sentence = "All \(Wording.count(stepCount, "step")) are taken."
+    if own.history.evaluations.last?.step != run.stepCount { try evaluate(event) }
+    if let alarm = try alarmAtEnd() {
+      try note(alarm, step: run.stepCount, event)
+      if goBack(alarm) { try evaluate(event) }
+    }
+    return try end(.finished, sentence, event)
+  }
+
+  private func note(
+    _ alarm: GuardAlarm, step: Int, _ event: (TrainingEvent) throws -> Void
+  ) throws {
+    own.history.note(alarm, step: step)
+    logger?.warning("\(alarm.sentence)")
+    try event(.alarm(step: step, alarm))
   }
 
   private func nextRate(_ step: Int) throws -> Double {
