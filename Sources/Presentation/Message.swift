@@ -107,7 +107,7 @@ extension Message {
       l2
     case loss, lossOutput, memory, missing, model
     case optimizer, output, parameters, patience, precision, preconditioning, rate, resumes, samples
-    case saved, schedule, steps, target
+    case saved, schedule, steps, target, warmUp
     /// The listing of a model's stored tensors, which is no field.
     case listing
 
@@ -135,6 +135,7 @@ extension Message {
       case .resumes: "--resume"
       case .saved: "--save"
       case .steps: "--at"
+      case .warmUp: "--warm-up"
       case .data, .executor, .features, .l2, .loss, .memory, .missing, .model, .optimizer, .output,
         .parameters, .patience, .precision, .samples, .schedule, .target:
         "--\(rawValue)"

@@ -125,7 +125,7 @@ package enum OptionValue {
     "heldOut.share": "--held-out", "patience": "--patience", "files.kept": "--keep-checkpoints",
     "files.checkpointPeriod": "--checkpoint-every", "files.resumes": "--resume",
     "files.saved": "--save", "files.checkpoints": "--checkpoint", "heldOut": "--held-out",
-    "then": "--then",
+    "then": "--then", "schedule": "--schedule", "rules.rates": "--rate",
     "rules": "One of --clip-value, --clip-norm, --weight-decay, --no-decay, --rate and --rate-file",
     "rates.lower": "The lower rate of --lr",
     "rates.upper": "The upper rate of --lr", "rates.count": "The count of --lr",

@@ -10,7 +10,8 @@ struct TrainingParts<Scalar: LinearMapScalar> {
   let watch: (any RunGuard)?
 
   init(_ request: TrainingRequest) {
-    schedule = SchedulePlan(request.schedule, warmUp: request.warmUp).make()
+    let given: Double? = if case .number(let rate)? = request.rate { rate } else { nil }
+    schedule = SchedulePlan(request.schedule, warmUp: request.warmUp).make(atMost: given)
     var trackers = request.trackers.map { $0.make() }
     if request.guarding != .off, !trackers.contains(where: \.isGuiding) {
       trackers.append(Self.guiding(request.optimizer))

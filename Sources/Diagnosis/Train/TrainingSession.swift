@@ -52,8 +52,15 @@ struct TrainingSession<Scalar: LinearMapScalar> {
         .loss(executor: executor, memory: memory, context: context)
     stepsPerPass = batches?.stepsPerPass(data.training.sampleCount) ?? 1
     stepCount = try Self.steps(request, stepsPerPass)
+    if let warmUp = request.warmUp, warmUp > 1, warmUp >= Double(stepCount) {
+      throw DiagnosisFailure(
+        .usage,
+        "\(option: .warmUp, Wording.number(warmUp)) are as many steps as the run has, "
+          + "\(Wording.count(stepCount)), or more; give fewer, or up to 1 as a share of the run.")
+    }
+    let given: Double? = if case .number(let rate)? = request.rate { rate } else { nil }
     var rules = try request.rules.rules(
-      data.training.parameters, factors: surroundings.rateFactors)
+      data.training.parameters, factors: surroundings.rateFactors, rate: given)
     rules.accumulation = request.batches?.accumulation ?? 1
     rules.probeSeed = request.resources.probeSeed
     self.rules = rules
@@ -91,7 +98,9 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     if let kept { return (kept, nil) }
     switch (request.rate, request.optimizer) {
     case (.number(let rate)?, _): return (rate, nil)
-    case (nil, _): return (1, nil)
+    // One that measures needs none.
+    case (nil, .optimizer): return (0, nil)
+    case (nil, .method): return (1, nil)
     case (.automatic?, .method(let setting)):
       throw DiagnosisFailure(
         .usage,

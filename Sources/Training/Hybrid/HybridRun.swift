@@ -17,6 +17,7 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
   public var rate: Double
   public var stepCount: Int { counts.first + counts.then }
 
+  public var firstOrderRun: TrainingRun<Scalar>? { phase == .first ? optimizerRun : nil }
   private(set) var phase = Phase.first
   private let optimizerRun: TrainingRun<Scalar>
   private var method: (any TrainingSteps<Scalar>)?

@@ -15,6 +15,8 @@ public protocol TrainingSteps<Scalar>: AnyObject {
   /// The learning rate of the next step; a method that finds the length of its steps by itself scales its
   /// first trial of each by it.
   var rate: Double { get set }
+  /// The first-order run that takes the next step; nil where a method with inner iterations does.
+  var firstOrderRun: TrainingRun<Scalar>? { get }
 
   /// Takes one step.
   ///
@@ -32,6 +34,7 @@ public protocol TrainingSteps<Scalar>: AnyObject {
 }
 
 extension TrainingSteps {
+  public var firstOrderRun: TrainingRun<Scalar>? { nil }
   public func goBack(parameters: [Scalar], state: [Scalar]) -> Bool { false }
 }
 
