@@ -110,7 +110,7 @@ import Training
     ),
     (
       #""steps": 3, "rate": "auto", "rules": {"rates": [{"parameters": "*", "rate": 0.1}]}"#,
-      "rules.rates", "needs `rate` as a number"
+      "rules.rates", "has to be a number"
     ),
     (
       #""steps": 3, "rate": 1, "rules": {"rates": [{"parameters": "*", "rate": 0.1, "factor": 2}]}"#,

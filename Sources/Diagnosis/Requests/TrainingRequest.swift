@@ -51,7 +51,8 @@ public struct TrainingRequest: Sendable, Equatable {
     if rules.rates.contains(where: { $0.rate != nil }) {
       guard case .number? = rate else {
         throw RequestError(
-          "rules.rates", "gives some parameters a rate of their own, which needs `rate` as a number"
+          "rules.rates",
+          "gives parameters a rate of their own, so that the rate of all has to be a number"
         )
       }
     }
