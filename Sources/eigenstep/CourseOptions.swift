@@ -48,7 +48,10 @@ struct CourseOptions: ParsableArguments {
   @Option(
     name: .customLong("lr"), parsing: .unconditional,
     help: ArgumentHelp(
-      "The learning rate, a number or auto. (default of a method: 1)", valueName: "rate"),
+      """
+      The learning rate, a number or auto. A schedule that measures needs none, and takes none above it. (default \
+      of a method: 1)
+      """, valueName: "rate"),
     transform: OptionValue.rate)
   var rate: RateChoice?
 
@@ -110,8 +113,8 @@ struct CourseOptions: ParsableArguments {
   @Option(
     name: .customLong("rate"), parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "Another rate for some parameters, as 'layer1.*=0.1x'; may be repeated.",
-      valueName: "globs=factorx"),
+      "Another rate for some parameters, as 'layer1.*=0.1x' or 'head.*=1e-3'; may be repeated.",
+      valueName: "globs=rate"),
     transform: OptionValue.groupRate)
   var groupRates: [RuleSetup.GroupRate] = []
 
@@ -291,16 +294,22 @@ extension OptionValue {
   }
 
   static func groupRate(_ text: String) throws -> RuleSetup.GroupRate {
-    let place = text.lastIndex(of: "=")
-    let factor = place.map { text[text.index(after: $0)...] }
-    guard let place, let factor, place > text.startIndex, factor.hasSuffix("x"),
-      let value = Double(factor.dropLast())
-    else {
-      throw ValidationError(
-        "--rate takes parameters and a factor, such as 'layer1.*=0.1x', not '\(Printable.line(text))'."
-      )
+    guard let place = text.lastIndex(of: "="), place > text.startIndex else {
+      throw noGroupRate(text)
     }
-    return RuleSetup.GroupRate(parameters: String(text[..<place]), factor: value)
+    let (parameters, value) = (String(text[..<place]), text[text.index(after: place)...])
+    guard value.hasSuffix("x") else {
+      guard let rate = Double(value), rate.isFinite else { throw noGroupRate(text) }
+      return RuleSetup.GroupRate(parameters: parameters, rate: rate)
+    }
+    guard let factor = Double(value.dropLast()), factor.isFinite else { throw noGroupRate(text) }
+    return RuleSetup.GroupRate(parameters: parameters, factor: factor)
+  }
+
+  private static func noGroupRate(_ text: String) -> ValidationError {
+    ValidationError(
+      "--rate takes parameters with a factor of the rate, such as 'layer1.*=0.1x', or with a rate of their "
+        + "own, such as 'head.*=1e-3', not '\(Printable.line(text))'.")
   }
 
   static func heldOut(_ text: String) throws -> HeldOutSetup {

@@ -148,6 +148,7 @@ package enum OptionValue {
     "files.checkpointPeriod": "--checkpoint-every", "files.resumes": "--resume",
     "files.saved": "--save", "files.checkpoints": "--checkpoint", "heldOut": "--held-out",
     "then": "--then", "switching": "--switch", "schedule": "--schedule", "guarding": "--guard",
+    "rules.rates": "--rate",
     "rules": "One of --clip-value, --clip-norm, --weight-decay, --no-decay, --rate and --rate-file",
     "rules.undecayed": "--no-decay", "trackers": "--track", "problem.table.features": "--features",
     "problem.table.dropped": "--drop", "rates.lower": "The lower rate of --lr",

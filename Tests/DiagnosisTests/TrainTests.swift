@@ -141,6 +141,43 @@ import Training
         model: .linear, loss: .halfSquaredError))
   }
 
+  @Test
+  func `a schedule that measures needs no rate, takes none above one given, and tells its cost`()
+    throws
+  {
+    for name in ["sharpness-following", "curvature-dynamics-aware", "critical-sharpness"] {
+      var request = request(steps: 20, rate: 0.05)
+      request.schedule = try ScheduleSetting(name, ["every": 5])
+      let held = try train(table(), request).report
+      #expect(try #require(held.rate.steps).highest == 0.05 && held.rate.given == 0.05)
+      #expect(held.method.schedule.hasSuffix("measured every 5 steps, at most 0.05"))
+      request.rate = nil
+      let free = try train(table(), request).report
+      #expect(try #require(free.rate.steps).highest > 0.05 && free.rate.given == 0, "\(name)")
+      #expect(try #require(free.after.loss) < #require(held.after.loss))
+      #expect(free.cost.measuringGradients > 4 && free.cost.trackingGradients == 0)
+      #expect(free.cost.gradients == 20)
+    }
+  }
+
+  @Test func `rates of their own are those, and a warm-up ends within the run`() throws {
+    var request = request(steps: 6, rate: 0.2)
+    request.rules.rates = [.init(parameters: "bias", rate: 0.05)]
+    let own = try train(table(), request)
+    request.rules.rates = [.init(parameters: "bias", factor: 0.25)]
+    let factor = try train(table(), request)
+    #expect(own.parameters.map(\.values) == factor.parameters.map(\.values))
+    request.rules.rates = []
+    #expect(own.parameters.map(\.values) != (try train(table(), request)).parameters.map(\.values))
+    request.warmUp = 6
+    let failure = try #require(throws: DiagnosisFailure.self) { try train(table(), request) }
+    #expect(failure.kind == .usage)
+    #expect(
+      failure.message.text(.flags).hasPrefix("--warm-up 6 are as many steps as the run has, 6"))
+    request.warmUp = 5
+    _ = try train(table(), request)
+  }
+
   @Test func `what made the model worse is not called done`() throws {
     let worse = try train(table(), request(steps: 20, rate: 10)).report
     #expect(worse.ending.reason == .worse && worse.ending.sentence.contains("rose from"))

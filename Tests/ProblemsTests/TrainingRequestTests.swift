@@ -47,7 +47,7 @@ import Training
     #expect(try back(Self.full(problem)) == Self.full(problem))
     var other = Self.full(problem)
     (other.epochs, other.steps) = (nil, 12)
-    other.rate = .automatic
+    (other.rate, other.schedule) = (.automatic, ScheduleSetting())
     other.heldOut = .file("h.csv")
     other.then = try CatalogueSetting("lbfgs", ["pairs": 4])
     other.switching = try CatalogueSetting("stalled", ["latest": 90])
@@ -109,6 +109,30 @@ import Training
     (#""rate": 0.1, "steps": 3, "files": {"resumes": true}"#, "files.resumes", "files.checkpoints"),
     (#""rate": 0.1, "steps": 3, "files": {"saved": "w.npz"}"#, "files.saved", "safetensors"),
     (#""rate": 0.1, "steps": 3, "colour": 1"#, "colour", "is no field"),
+    (
+      #""steps": 3, "optimizer": {"name": "lion"}, "schedule": {"name": "sharpness-following"}"#,
+      "schedule", "no stability limit of lion is known"
+    ),
+    (
+      #""steps": 3, "optimizer": {"name": "lbfgs"}, "schedule": {"name": "critical-sharpness"}"#,
+      "schedule", "the method lbfgs finds the length of its steps by itself"
+    ),
+    (
+      #""steps": 3, "rate": "auto", "schedule": {"name": "curvature-dynamics-aware"}"#, "rate",
+      "measures its rates: leave it out"
+    ),
+    (
+      #""steps": 3, "rate": "auto", "rules": {"rates": [{"parameters": "*", "rate": 0.1}]}"#,
+      "rules.rates", "has to be a number"
+    ),
+    (
+      #""steps": 3, "rate": 1, "rules": {"rates": [{"parameters": "*", "rate": 0.1, "factor": 2}]}"#,
+      "rules.rates", "one of factor and rate"
+    ),
+    (
+      #""steps": 3, "rate": 1, "rules": {"rates": [{"parameters": "*", "rate": -1}]}"#,
+      "rules.rates rate of '*'", "0 or more"
+    ),
   ]
 
   @Test(arguments: refused)
@@ -119,6 +143,22 @@ import Training
       try JSONDecoder().decode(TrainingRequest.self, from: Data(json.utf8))
     }
     #expect(error.field == field && error.complaint.contains(words), "\(error)")
+  }
+
+  /// One that measures needs no rate, and goes with an optimizer that a method follows.
+  @Test func `schedules that measure need no rate`() throws {
+    for (schedule, optimizer) in [
+      ("sharpness-following", "adam"), ("curvature-dynamics-aware", "lion"),
+      ("critical-sharpness", "muon"),
+    ] {
+      var request = TrainingRequest(.table(RequestTests.table))
+      (request.steps, request.schedule) = (3, try ScheduleSetting(schedule))
+      request.optimizer = try TrainingMethod(optimizer)
+      try request.check()
+      request.then = try CatalogueSetting("lbfgs")
+      request.rate = .number(0.5)
+      try request.check()
+    }
   }
 
   @Test func `an unknown optimizer is told the nearest of both catalogues`() throws {

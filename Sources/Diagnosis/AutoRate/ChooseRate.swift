@@ -73,7 +73,7 @@ struct RateChooser<Scalar: LinearMapScalar> {
     if let measurement = schedule.measurement {
       return .refused(
         "The schedule \(schedule.name) sets the rate by what it measures every \(measurement.period) steps, "
-          + "so that no run of another length stands for it; give a rate as a number.")
+          + "so that no run of another length stands for it; leave the rate out.")
     }
     if optimizer.findsItsRate {
       return .refused(

@@ -59,9 +59,10 @@ struct SwitchToLBFGS: Remedy {
       }
       let limit = try bench.stepLimit(of: start.objective)
       let steps = bench.batches?.steps ?? limit
-      let options = HybridOptions(then)
+      let switching = try CatalogueSetting<SwitchCatalogue>(
+        SwitchCatalogue.standard, ["latest": Double(max(1, steps / 2))])
       let run = try HybridRun(
-        options.plan(optimizer, steps: steps), start.objective, rate: rate, from: start.point,
+        HybridPlan(optimizer, then: then.make(), criterion: switching.make()), start.objective, rate: rate, from: start.point,
         gradients: bench.batches.map { .batches($0.batches) } ?? .allSamples)
       let share = bench.batches.map { Double($0.batches.size) / Double($0.samples) } ?? 1
       var outcome = try bench.follow(
@@ -71,6 +72,7 @@ struct SwitchToLBFGS: Remedy {
       var course = TrainingCourse(
         optimizer, rate: rate, TrialForm(), start.objective.parameters)
       course?.then = then
+      course?.switching = switching
       course?.batch = bench.batches?.batches.size
       course?.sampling = bench.batches?.batches.sampling
       course?.epochs = bench.batches?.passes

@@ -6,6 +6,8 @@ public struct TrainingCourse: Sendable, Equatable, Codable {
   public var optimizer: TrainingMethod
   /// The method that takes over.
   public var then: CatalogueSetting<MethodCatalogue>?
+  /// When it does.
+  public var switching = CatalogueSetting<SwitchCatalogue>()
   /// Nil for a method that finds the lengths of its steps itself.
   public var rate: Double?
   /// Nil for a constant rate.
@@ -75,29 +77,25 @@ extension TrainingCourse {
   /// - Parameters:
   ///   - resources: of the diagnosis, for its seed and arithmetic.
   public func arguments(_ source: ProblemSource, _ resources: Resources) -> [String]? {
-    guard var words = Self.arguments(source) else { return nil }
+    guard let problem = source.commandWords else { return nil }
+    var words = ["eigenstep", "train"] + problem
     func add(_ name: String, _ value: String?) {
       if let value { words += [name, value] }
     }
-    if standardises { words.append("--standardise") }
-    add("--optimizer", Self.named(optimizer.name, optimizer.hyperparameters, standard: standard))
+    if standardises, !words.contains("--standardise") { words.append("--standardise") }
+    add("--optimizer", optimizer.spelled)
     add("--lr", rate.map(Self.text))
     if let schedule {
-      let own = schedule.schedule
-      add(
-        "--schedule",
-        Self.named(
-          own.name, own.hyperparameters,
-          standard: (try? ScheduleSetting(own.name))?.hyperparameters ?? [:]))
+      add("--schedule", schedule.schedule.spelled)
       add("--warm-up", schedule.warmUp.map(Self.text))
     }
-    for group in rates { add("--rate", "\(group.parameters)=\(Self.text(group.factor))x") }
+    for group in rates {
+      let value = group.factor.map { "\(Self.text($0))x" } ?? group.rate.map(Self.text)
+      add("--rate", value.map { "\(group.parameters)=\($0)" })
+    }
     if let then {
-      add(
-        "--then",
-        Self.named(
-          then.name, then.hyperparameters,
-          standard: (try? CatalogueSetting<MethodCatalogue>(then.name))?.hyperparameters ?? [:]))
+      add("--then", then.spelled)
+      add("--switch", switching == CatalogueSetting() ? nil : switching.spelled)
     }
     add("--batch", batch.map(String.init))
     if let sampling, sampling != .shuffle { add("--sampling", sampling.rawValue) }
@@ -109,64 +107,9 @@ extension TrainingCourse {
     return words
   }
 
-  private var standard: [String: Double] {
-    (try? TrainingMethod(optimizer.name))?.hyperparameters ?? [:]
-  }
-
-  /// `name`, or with what is not at its default `name:a=1,b=2`.
-  private static func named(
-    _ name: String, _ values: [String: Double], standard: [String: Double]
-  ) -> String {
-    let set = values.filter { standard[$0.key] != $0.value }.sorted { $0.key < $1.key }
-    return set.isEmpty
-      ? name : "\(name):" + set.map { "\($0.key)=\(text($0.value))" }.joined(separator: ",")
-  }
-
   /// As short as reads back as the same number.
   private static func text(_ value: Double) -> String {
     let text = "\(value)"
     return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
-  }
-
-  /// Those that name the problem.
-  private static func arguments(_ source: ProblemSource) -> [String]? {
-    var words = ["eigenstep", "train"]
-    func add(_ name: String, _ value: String?) {
-      if let value { words += [name, value] }
-    }
-    func list(_ name: String, _ values: [String]) {
-      guard !values.isEmpty else { return }
-      add(name, values.map { $0.contains(",") ? "\"\($0)\"" : $0 }.joined(separator: ","))
-    }
-    switch source {
-    case .table(let table):
-      words.append(table.file == "/dev/stdin" ? "-" : table.file)
-      add("--target", table.target)
-      list("--features", table.features)
-      list("--drop", table.dropped)
-      list("--keep", table.kept)
-      add("--model", table.model?.name)
-      add("--loss", table.loss)
-      if !table.intercept { words.append("--no-intercept") }
-      if table.reduction != .mean { add("--reduction", table.reduction.rawValue) }
-      if table.missing != .leaveOut { add("--missing", table.missing.rawValue) }
-      if table.l2 != 0 { add("--l2", text(table.l2)) }
-    case .model(let model):
-      words.append(model.file)
-      add("--data", model.data)
-      if model.target != "target" { add("--target", model.target) }
-      add("--loss", model.loss)
-      add("--output", model.output)
-      add("--loss-output", model.lossOutput)
-      add("--parameters", model.parameters)
-      add("--freeze", model.frozen)
-      add("--samples", model.samples.map(String.init))
-      add("--batch-axis", model.batchAxis.map(String.init))
-      if model.training { words.append("--training") }
-      if model.asLogits { words.append("--as-logits") }
-      if model.l2 != 0 { add("--l2", text(model.l2)) }
-    case .memory: return nil
-    }
-    return words
   }
 }

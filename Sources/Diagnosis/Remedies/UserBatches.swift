@@ -30,7 +30,7 @@ final class UserBatches<Scalar: LinearMapScalar> {
   private let survey: CurvatureSurvey<Scalar>
   private let initialGap: Double?
   private lazy var samples: LeastSquaresSamples? = table.flatMap(Self.samples)
-  private var limits: [Double: Double?] = [:]
+  private var limits: [MomentumForm: Double?] = [:]
 
   /// Rows times squared directions up to which a limit is worked out beside that of the given optimizer.
   private static var mostWork: Double { 1e6 }
@@ -80,23 +80,26 @@ final class UserBatches<Scalar: LinearMapScalar> {
   func limit(_ optimizer: any Optimizer) -> Double? {
     if isOwn(optimizer) { return study?.limit }
     guard let form = HeavyBallForm(optimizer), !form.isPreconditioned else { return nil }
-    if let known = limits[form.momentum] { return known.map { $0 / form.share } }
-    let value = samples.flatMap { limit($0, momentum: form.momentum) }
-    limits[form.momentum] = .some(value)
+    if let known = limits[form.form] { return known.map { $0 / form.share } }
+    let value = samples.flatMap { limit($0, form.form) }
+    limits[form.form] = .some(value)
     return value.map { $0 / form.share }
   }
 
   /// The same of plain descent on other columns of the same samples.
   func limit(of table: TabularProblem, at point: [Scalar]) -> Double? {
-    Self.samples(table, at: point.map { Double($0) }).flatMap { limit($0, momentum: 0) }
+    Self.samples(table, at: point.map { Double($0) }).flatMap { limit($0, .plain) }
   }
 
-  private func limit(_ samples: LeastSquaresSamples, momentum: Double) -> Double? {
-    try? noise(samples, momentum).limit(tolerance: 1e-6)
+  private func limit(_ samples: LeastSquaresSamples, _ form: MomentumForm) -> Double? {
+    try? noise(samples, form).limit(tolerance: 1e-6)
   }
 
-  private func noise(_ samples: LeastSquaresSamples, _ momentum: Double) -> ReplacementNoise {
-    ReplacementNoise(samples, batch: setting.batches.size, momentum: momentum)
+  private func noise(_ samples: LeastSquaresSamples, _ form: MomentumForm) -> BatchNoise {
+    BatchNoise(
+      samples, batch: setting.batches.size,
+      draw: setting.batches.sampling == .shuffle ? .subsets : .replacement, form: form,
+      population: setting.samples)
   }
 
   private func isOwn(_ optimizer: any Optimizer) -> Bool {
@@ -125,16 +128,15 @@ final class UserBatches<Scalar: LinearMapScalar> {
     let noise: Double?
     switch setting.batches.sampling {
     case .replacement:
-      noise = (try? self.noise(samples, form.momentum).stationary(rate: own)).flatMap {
+      noise = (try? self.noise(samples, form.form).stationary(rate: own)).flatMap {
         MiniBatchStudy<Scalar>.course(
-          $0, samples, rate: own, momentum: form.momentum,
+          $0, samples, rate: own, momentum: form.form.momentum,
           steps: last.lowerBound * setting.perPass..<last.upperBound * setting.perPass)
       }
     case .shuffle:
       noise =
         ReshuffledNoise(
-          samples, batch: setting.batches.size, momentum: form.momentum,
-          seed: setting.batches.seed
+          samples, batch: setting.batches.size, form: form.form, seed: setting.batches.seed
         )?.passes(rate: own, precision: 0.05, work: 1e8)?.course(over: last).end
     }
     guard let noise else { return nil }

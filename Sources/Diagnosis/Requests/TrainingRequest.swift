@@ -12,7 +12,8 @@ public struct TrainingRequest: Sendable, Equatable {
   public var then: CatalogueSetting<MethodCatalogue>?
   /// When it does: by default where the gradient's signal is strong and progress has stalled, and not before.
   public var switching = CatalogueSetting<SwitchCatalogue>()
-  /// Nil: 1 for a method with inner iterations, whose steps have lengths of their own; an optimizer needs one.
+  /// Nil: 1 for a method with inner iterations, whose steps have lengths of their own, and whatever is measured for
+  /// a schedule that measures, which takes none above a number given; else an optimizer needs one.
   public var rate: RateChoice?
   public var schedule = ScheduleSetting()
   /// In which the rate rises to that of the schedule: above 1 in steps, up to 1 as a share of the run.
@@ -53,12 +54,30 @@ public struct TrainingRequest: Sendable, Equatable {
     default: break
     }
     try rules.check()
+    if rules.rates.contains(where: { $0.rate != nil }) {
+      guard case .number? = rate else {
+        throw RequestError(
+          "rules.rates",
+          "gives parameters a rate of their own, so that the rate of all has to be a number"
+        )
+      }
+    }
     try heldOut?.check()
     try RequestError.check(patience, "patience", atLeast: 1)
     if let patience, heldOut == nil {
       throw RequestError("patience", "is \(patience), which needs `heldOut`")
     }
-    if case .optimizer(let setting) = optimizer, rate == nil {
+    if let measurement = schedule.make().measurement {
+      if let refusal = measurement.refusal(for: optimizer) {
+        throw RequestError("schedule", "is \(schedule.name), but \(refusal.reason)")
+      }
+      if rate == .automatic {
+        throw RequestError(
+          "rate",
+          "is auto, but the schedule \(schedule.name) measures its rates: leave it out, or give a number as "
+            + "the largest")
+      }
+    } else if case .optimizer(let setting) = optimizer, rate == nil {
       throw RequestError(
         "rate", "is missing, which the optimizer \(setting.name) needs: give a number, or auto")
     }

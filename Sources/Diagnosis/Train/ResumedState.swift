@@ -191,7 +191,10 @@ private struct RequestDifference {
   private static func text(_ rates: [RuleSetup.GroupRate]) -> String? {
     rates.isEmpty
       ? nil
-      : rates.map { "'\(Printable.line($0.parameters))=\($0.factor)x'" }.joined(separator: " ")
+      : rates.map { group in
+        let value = group.factor.map { "\($0)x" } ?? group.rate.map { "\($0)" } ?? ""
+        return "'\(Printable.line(group.parameters))=\(value)'"
+      }.joined(separator: " ")
   }
 
   private static func text(_ trackers: [TrackerSetting]) -> String? {

@@ -6,10 +6,12 @@ import Training
 extension RuleSetup {
   /// The rules with patterns resolved.
   ///
-  /// - Parameter factors: arrays of `rateFile`, by the names of parameters.
+  /// - Parameters:
+  ///   - factors: arrays of `rateFile`, by the names of parameters.
+  ///   - rate: that of all, where the schedule begins, for rates of their own.
   /// - Throws: `DiagnosisFailure` for a pattern that names no parameter, and for an array that fits none.
   func rules(
-    _ parameters: [LossDefinition.Parameter], factors: [String: Tensor] = [:]
+    _ parameters: [LossDefinition.Parameter], factors: [String: Tensor] = [:], rate: Double? = nil
   ) throws -> StepRules {
     var rules = StepRules()
     rules.clipValue = clipValue
@@ -26,7 +28,7 @@ extension RuleSetup {
     var all = parameters.map { _ in RateFactor.scalar(1) }
     for group in rates {
       for index in try positions(of: group.parameters, in: parameters) {
-        all[index] = .scalar(group.factor)
+        all[index] = .scalar(group.factor(of: rate))
       }
     }
     for (name, tensor) in factors.sorted(by: { $0.key < $1.key }) {

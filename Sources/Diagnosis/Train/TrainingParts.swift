@@ -13,7 +13,8 @@ struct TrainingParts<Scalar: LinearMapScalar> {
 
   /// - Parameter steps: of the whole run, which the trackers' own periods are chosen by.
   init(_ request: TrainingRequest, steps: Int) {
-    schedule = SchedulePlan(request.schedule, warmUp: request.warmUp).make()
+    let given: Double? = if case .number(let rate)? = request.rate { rate } else { nil }
+    schedule = SchedulePlan(request.schedule, warmUp: request.warmUp).make(atMost: given)
     var notes: [String] = []
     var trackers = request.trackers.map { $0.tracker(steps: steps) }
     if let shortened = zip(request.trackers, trackers).first(where: {

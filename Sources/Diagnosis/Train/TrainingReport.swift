@@ -61,7 +61,8 @@ public struct TrainingReport: Sendable, Equatable, Codable {
     findings = history.summary.findings(batchSize: method.batch, isHealthy: isHealthy)
     cost = Cost(
       gradients: history.gradients, products: history.products,
-      trackingGradients: history.trackingGradients, trackingSeconds: history.trackingSeconds)
+      trackingGradients: history.trackingGradients, trackingSeconds: history.trackingSeconds,
+      measuringGradients: history.measuringGradients, measuringSeconds: history.measuringSeconds)
     decisions = history.notes
     alarms = Alarms(count: history.alarmCount, first: history.alarms)
     self.ending = ending
@@ -93,7 +94,7 @@ extension TrainingReport {
   }
 
   public struct Rate: Sendable, Equatable, Codable {
-    /// The rate that the schedule starts from.
+    /// The rate that the schedule starts from; of one that measures the largest that it takes, 0 for no bound.
     public var given: Double
     /// Those of the steps; nil before the first.
     public var steps: TrainingHistory.Rates?
@@ -126,6 +127,9 @@ extension TrainingReport {
     /// What the checks of trackers took, in gradients of a step and in seconds.
     public var trackingGradients: Double
     public var trackingSeconds: Double
+    /// What measuring for the schedule took, likewise.
+    public var measuringGradients: Double
+    public var measuringSeconds: Double
   }
 
   public struct Alarms: Sendable, Equatable, Codable {

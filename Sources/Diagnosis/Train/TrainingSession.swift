@@ -57,8 +57,15 @@ struct TrainingSession<Scalar: LinearMapScalar> {
       ? nil
       : data.sample(batches, seed: request.resources.seed)?
         .loss(executor: executor, memory: memory, context: context)
+    if let warmUp = request.warmUp, warmUp > 1, warmUp >= Double(stepCount) {
+      throw DiagnosisFailure(
+        .usage,
+        "\(option: .warmUp, Wording.number(warmUp)) are as many steps as the run has, "
+          + "\(Wording.count(stepCount)), or more; give fewer, or up to 1 as a share of the run.")
+    }
+    let given: Double? = if case .number(let rate)? = request.rate { rate } else { nil }
     var rules = try request.rules.rules(
-      data.training.parameters, factors: surroundings.rateFactors)
+      data.training.parameters, factors: surroundings.rateFactors, rate: given)
     rules.accumulation = request.batches?.accumulation ?? 1
     rules.probeSeed = request.resources.probeSeed
     self.rules = rules
@@ -105,7 +112,9 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     if let kept = resumed?.state?.memories.rate { return (kept, resumed?.chosen) }
     switch (request.rate, request.optimizer) {
     case (.number(let rate)?, _): return (rate, nil)
-    case (nil, _): return (1, nil)
+    // One that measures needs none.
+    case (nil, .optimizer): return (0, nil)
+    case (nil, .method): return (1, nil)
     case (.automatic?, .method(let setting)):
       throw DiagnosisFailure(
         .usage,
@@ -113,9 +122,7 @@ struct TrainingSession<Scalar: LinearMapScalar> {
           + "lengths of its steps by itself; leave it out.")
     case (.automatic?, .optimizer(let setting)):
       // Of a run whose method changes, the rate is the first part's.
-      let part = try request.then.map {
-        try HybridOptions($0).plan(setting.make(), steps: steps).criterion.latest ?? steps
-      }
+      let part = request.then.map { _ in request.switching.make().latest ?? steps }
       let answer = try chooseRate(
         loss, setting.make(), from: start, batches: batches, schedule: schedule,
         steps: part ?? steps, isPart: part != nil, rules: rules, seed: request.resources.seed,

@@ -188,7 +188,7 @@ private struct DampedEngine<Scalar: LinearMapScalar>: MethodEngine {
         .solve(now.gradient.map { -Double($0) }).map { Scalar($0) }
     case .products(let map):
       let solved = try conjugateGradients(
-        ShiftedMap(map, shift: Scalar(damping)), rhs: now.gradient.map { -$0 }, tolerance: 1e-3,
+        ShiftedMap(map, shift: Scalar(damping)), rhs: negated(now.gradient), tolerance: 1e-3,
         maxIterations: min(4 * n + 20, 250))
       let isUseful = Scalar.dot(n, solved.solution, now.gradient) < 0
       return isUseful ? solved.solution : nil

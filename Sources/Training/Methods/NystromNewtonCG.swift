@@ -156,7 +156,7 @@ private struct NystromEngine<Scalar: LinearMapScalar>: MethodEngine {
       }
       stepsSince += 1
       solved = try conjugateGradients(
-        ShiftedMap(hessian, shift: Scalar(damping)), rhs: now.gradient.map { -$0 },
+        ShiftedMap(hessian, shift: Scalar(damping)), rhs: negated(now.gradient),
         preconditioner: preconditioner, tolerance: method.residual,
         maxIterations: method.iterations)
     } catch  where error.isNonFinite {
@@ -173,11 +173,11 @@ private struct NystromEngine<Scalar: LinearMapScalar>: MethodEngine {
       return nil
     }
     damping = min(method.damping, 10 * damping)
-    var direction = now.gradient.map { -$0 }
+    var direction = negated(now.gradient)
     var first = min(1, 1 / now.gradientNorm)
     if let curved = solved.negativeCurvature, Scalar.nrm2(n, solved.solution) == 0 {
       let isUp = Scalar.dot(n, curved.direction, now.gradient) > 0
-      direction = curved.direction.map { isUp ? -$0 : $0 }
+      direction = isUp ? negated(curved.direction) : curved.direction
       first = 1
     }
     let search = LineSearch<Scalar>(decrease: 1e-4, curvature: 0.9)
@@ -212,8 +212,10 @@ private struct NystromEngine<Scalar: LinearMapScalar>: MethodEngine {
     for _ in 0..<30 {
       let trial = try problem.evaluate(now.point(step, along: direction))
       if trial.isFinite {
+        var gone = direction
+        Scalar.scal(gone.count, Scalar(step), &gone)
         let (decrease, isBlurred) = now.decrease(
-          to: trial, along: direction.map { Scalar(step) * $0 }, foretold: -step * slope)
+          to: trial, along: gone, foretold: -step * slope)
         if isBlurred, now.isBelowRounding(-step * slope) {
           return trial.gradientNorm < now.gradientNorm ? (trial, step) : nil
         }

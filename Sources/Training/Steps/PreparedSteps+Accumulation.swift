@@ -109,8 +109,7 @@ private final class PiecewiseGradient<Scalar: LinearMapScalar> {
             .arguments, into: [.tensor] + memory.views(of: $0.baseAddress!).destinations)
       }
       value += weight * (try results[0].tensor().scalarValue)
-      let factor = Scalar(weight)
-      for index in part.indices { gradient[index] += factor * part[index] }
+      Scalar.axpy(memory.parameterCount, Scalar(weight), part, gradient)
     }
     return value
   }

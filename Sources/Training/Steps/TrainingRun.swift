@@ -45,7 +45,7 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
       tensors.flatMap { tensor -> [Scalar] in
         switch tensor.start {
         case .constant(let value): [Scalar](repeating: Scalar(value), count: tensor.shape.count)
-        case .values(let values): values.map { Scalar($0) }
+        case .values(let values): scalars(values)
         case .parameter(let index):
           Array(start[offsets[index]..<offsets[index] + tensor.shape.count])
         }
@@ -116,6 +116,7 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
     self.stepCount = stepCount
     updateCount = stepCount
     let definitions = loss.parameters
+    rules.check(definitions)
     stateTensors = optimizer.initialState(definitions)
     for tensor in stateTensors {
       guard case .parameter(let index) = tensor.start else { continue }
@@ -252,11 +253,16 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
     try steps.run(from: current, step: stepCount)
     loss.count(steps.operations)
     current = 1 - current
+    var report = StepReport(
+      loss: Double(memory.scalars[2]), gradientNorm: Double(memory.scalars[3]))
+    // A probe is a product, or the gradient at targets that were drawn.
+    if let probe = optimizer.curvatureProbe, updateCount % probe.period == 0 {
+      if case .hutchinson = probe { report.products += 1 } else { report.gradients += 1 }
+    }
     if let period = optimizer.renewalPeriod, updateCount % period == 0 { renew() }
     stepCount += 1
     updateCount += 1
-    return StepReport(
-      loss: Double(memory.scalars[2]), gradientNorm: Double(memory.scalars[3]).squareRoot())
+    return report
   }
 
   /// Lets the optimizer renew its state outside of the program.
@@ -265,15 +271,16 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
     var offset = 0
     var tensors = stateTensors.map { tensor -> [Double] in
       defer { offset += tensor.shape.count }
-      return numbers(base + offset, tensor.shape.count).map { Double($0) }
+      return doubles(numbers(base + offset, tensor.shape.count))
     }
     optimizer.renew(&tensors, loss.parameters, step: updateCount + 1)
     var place = base
     for tensor in tensors {
-      for value in tensor {
-        place.pointee = Scalar(value)
-        place += 1
+      let rounded: [Scalar] = scalars(tensor)
+      rounded.withUnsafeBufferPointer {
+        if let base = $0.baseAddress { place.update(from: base, count: $0.count) }
       }
+      place += tensor.count
     }
   }
 }

@@ -1,5 +1,5 @@
 /// How an optimizer adds up its gradients: `v = b v + g`, `x -= eta v`.
-package struct MomentumForm: Sendable, Equatable {
+package struct MomentumForm: Sendable, Hashable {
   /// `b`, in [0, 1).
   package let momentum: Double
   /// Whether the gradient is taken where the velocity alone would lead, as Nesterov's is.

@@ -165,20 +165,3 @@ extension [String: Double] {
     return given > 0 ? given : usual
   }
 }
-
-extension TrainingRun {
-  /// The diagonal of what steps are multiplied by beside the rate, from the optimizer's state and the factors
-  /// of the rate; nil where that is nothing, or the optimizer cannot tell.
-  var inversePreconditioner: [Double]? {
-    let divided = optimizer.preconditioner(
-      state: { doubles(self.state($0)) }, step: updateCount)
-    let factors = rules.flatRateFactors(loss.parameters)
-    // Without a `P` of an optimizer that has one, factors alone would say nothing.
-    guard divided != nil || optimizer.stability?.isPreconditioned != true else { return nil }
-    switch (divided, factors) {
-    case (let divided?, let factors?): return zip(divided, factors).map { $1 / $0 }
-    case (let divided?, nil): return divided.map { 1 / $0 }
-    case (nil, let factors): return factors
-    }
-  }
-}

@@ -39,7 +39,7 @@ extension Trainer {
   }
 
   /// Operations of a step's gradient: the unit of what checks cost.
-  private func stepOperations() throws -> Double {
+  func stepOperations() throws -> Double {
     let whole = try run.loss.gradientOperations()
     guard case .batches(let batches)? = run.optimizerRun?.source else {
       return max(1, whole)

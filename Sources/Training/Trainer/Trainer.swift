@@ -169,6 +169,7 @@ public final class Trainer<Scalar: LinearMapScalar> {
         state.run.rate = rateBefore
         return try interrupted(event, state)
       }
+      if schedule.measurement != nil { own.measuring.numbers["loss"] = report.loss }
       own.history.note(report, rate: rate)
       for note in report.notes {
         own.history.note(note)
@@ -223,11 +224,23 @@ public final class Trainer<Scalar: LinearMapScalar> {
 
   private func nextRate(_ step: Int) throws -> Double {
     var moment = ScheduleMoment(
-      step: step, stepCount: stepCount, stepsPerPass: stepsPerPass, rate: rate)
-    if let measurement = schedule.measurement, step % measurement.period == 0 {
+      step: step, stepCount: stepCount, stepsPerPass: stepsPerPass, rate: rate,
+      lastLoss: own.measuring.numbers["loss"])
+    // A method with inner iterations, which has taken over, finds the length of its steps by itself.
+    if let measurement = schedule.measurement, step % measurement.period == 0,
+      run.optimizerRun != nil
+    {
+      let (unit, spent, began) = (try stepOperations(), operations, Date())
       moment.measured = try measure(measurement, run, &own.measuring)
+      own.history.measuringGradients += (operations - spent) / unit
+      own.history.measuringSeconds += Date().timeIntervalSince(began)
     }
     return schedule.rate(moment) * own.rateFactor
+  }
+
+  /// Of the run's loss and of what is looked at.
+  private var operations: Double {
+    run.loss.operations + (sample === run.loss ? 0 : sample.operations)
   }
 
   /// What is due behind a step: the evaluation, the schedule's news, the checkpoint.

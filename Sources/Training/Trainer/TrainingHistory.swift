@@ -17,6 +17,9 @@ public struct TrainingHistory: Sendable, Equatable, Codable {
   /// What all checks cost, in gradients of a training step and in seconds.
   public internal(set) var trackingGradients = 0.0
   public internal(set) var trackingSeconds = 0.0
+  /// What measuring for the schedule cost, likewise.
+  public internal(set) var measuringGradients = 0.0
+  public internal(set) var measuringSeconds = 0.0
   /// Steps that the run was resumed after.
   public internal(set) var resumedAfter: [Int] = []
 
