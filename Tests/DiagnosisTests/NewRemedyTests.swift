@@ -40,7 +40,7 @@ import Training
       }
       return [Double](repeating: own?.factor ?? 1, count: parameter.shape.count)
     }
-    #expect(course.rates.count == 1 && course.rates[0].factor < 1)
+    #expect(course.rates.count == 1 && course.rates[0].factor.map { $0 < 1 } == true)
     var x = point.indices.map { 1 + 0.1 * Double($0 % 7) }
     var value = 0.0
     for _ in 0..<400 {

@@ -224,9 +224,11 @@ import Testing
   @Test func hybridsAreMeasuredWhileTheyStep() throws {
     let problem = Regression()
     let loss: Objective<Double> = try problem.objective()
-    var options = HybridOptions(try CatalogueSetting<MethodCatalogue>("lbfgs"))
-    options.criterion.latest = 50
-    let plan = try options.plan(GradientDescent(), steps: 80)
+    var criterion = SwitchCriterion()
+    criterion.latest = 50
+    let plan = HybridPlan(
+      GradientDescent(), then: try CatalogueSetting<MethodCatalogue>("lbfgs").make(),
+      criterion: criterion)
     let run = try HybridRun(plan, loss, rate: 0, from: problem.start)
     let measurer = ScheduleMeasurer<Double>(seed: 1)
     var calls: [Int] = []

@@ -166,7 +166,8 @@ import Testing
     let runs: [any TrainingSteps<Double>] = try [
       TrainingRun(loss, GradientDescent(), rate: 3, from: line.start, rules: rules),
       HybridRun(
-        HybridOptions(CatalogueSetting("lbfgs")).plan(GradientDescent(), steps: 200), loss,
+        HybridPlan(
+          GradientDescent(), then: CatalogueSetting<MethodCatalogue>("lbfgs").make()), loss,
         rate: 3, from: line.start),
     ]
     for run in runs {
