@@ -283,8 +283,9 @@ extension MiniBatchStudy {
   ) -> MiniBatches.Binding? {
     guard let rate = training.rate, let limit = result.limit else { return nil }
     switch measured.learningRate(prescriptions).verdict {
-    case .unstableHereSettles, .stableHereDiverged: return nil
-    case .slow, .stable, .oscillating, .unstable, .unstableInBatches, .noStableRate, nil: break
+    case .unstableHereSettles: return nil
+    case .stableHereDiverged where rate < limit: return nil
+    case .stableHereDiverged, .slow, .stable, .oscillating, .unstable, .unstableInBatches, .noStableRate, nil: break
     }
     if rate >= limit {
       return result.isWhole || !(result.limitOnAll.map { rate < $0 } ?? true) ? .sharpness : .noise

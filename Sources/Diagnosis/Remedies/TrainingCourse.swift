@@ -6,8 +6,8 @@ public struct TrainingCourse: Sendable, Equatable, Codable {
   public var optimizer: TrainingMethod
   /// The method that takes over.
   public var then: CatalogueSetting<MethodCatalogue>?
-  /// When it does.
-  public var switching = CatalogueSetting<SwitchCatalogue>()
+  /// When it does; nil for the criterion's own numbers.
+  public var switching: CatalogueSetting<SwitchCatalogue>?
   /// Nil for a method that finds the lengths of its steps itself.
   public var rate: Double?
   /// Nil for a constant rate.
@@ -95,7 +95,7 @@ extension TrainingCourse {
     }
     if let then {
       add("--then", then.spelled)
-      add("--switch", switching == CatalogueSetting() ? nil : switching.spelled)
+      add("--switch", switching?.spelled)
     }
     add("--batch", batch.map(String.init))
     if let sampling, sampling != .shuffle { add("--sampling", sampling.rawValue) }
