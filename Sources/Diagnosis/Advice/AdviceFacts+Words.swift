@@ -42,11 +42,15 @@ extension AdviceFacts {
           " Less work still, that of \(Wording.number(item.measured?.gradientEquivalents ?? 0)) "
           + "gradients: \(item.change)."
       case .noHessianProducts:
-        sentence += " Without products by the Hessian, \(item.change): \(outcome(of: item))."
+        sentence += withoutHessianProducts(item)
       case .lowest: break
       }
     }
     return made(lead, .measured, sentence + better, alternative)
+  }
+
+  private func withoutHessianProducts(_ item: Prescription) -> String {
+    " Without products by the Hessian, \(item.change): \(outcome(of: item))."
   }
 
   private var closestAction: Advice.Action? {
@@ -55,9 +59,10 @@ extension AdviceFacts {
     let other = alternative(to: closest)
     // What is the least effort of equals is not said to have come lowest.
     let rank =
-      other == nil ? " came \(basis.isJudgedByLoss || isInBatches ? "lowest" : "closest")" : ""
-    let lower = other.map { other in
-      let item = other.item
+      other?.reason == .lowest
+      ? "" : " came \(basis.isJudgedByLoss || isInBatches ? "lowest" : "closest")"
+    let lower = other.map { item, reason in
+      if reason == .noHessianProducts { return withoutHessianProducts(item) }
       let isAlike = areAlike(closest, item)
       let place =
         item.measured?.inBatches.map { $0.batch == nil ? " on all samples" : "" } ?? ""
