@@ -59,7 +59,7 @@ extension AdviceFacts {
     let other = alternative(to: closest)
     // What is the least effort of equals is not said to have come lowest.
     let rank =
-      other?.reason == .lowest
+      other?.1 == .lowest
       ? "" : " came \(basis.isJudgedByLoss || isInBatches ? "lowest" : "closest")"
     let lower = other.map { item, reason in
       if reason == .noHessianProducts { return withoutHessianProducts(item) }
