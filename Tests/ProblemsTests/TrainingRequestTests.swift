@@ -65,7 +65,8 @@ import Training
     let data = try JSONEncoder().encode(Self.full(.table(RequestTests.table)))
     let object = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
     let fields = [
-      "schema", "problem", "optimizer", "then", "switching", "rate", "schedule", "warmUp", "batches",
+      "schema", "problem", "optimizer", "then", "switching", "rate", "schedule", "warmUp",
+      "batches",
       "epochs",
       "rules",
       "heldOut", "patience", "trackers", "guarding", "files", "resources",

@@ -285,7 +285,9 @@ extension MiniBatchStudy {
     switch measured.learningRate(prescriptions).verdict {
     case .unstableHereSettles: return nil
     case .stableHereDiverged where rate < limit: return nil
-    case .stableHereDiverged, .slow, .stable, .oscillating, .unstable, .unstableInBatches, .noStableRate, nil: break
+    case .stableHereDiverged, .slow, .stable, .oscillating, .unstable, .unstableInBatches,
+      .noStableRate, nil:
+      break
     }
     if rate >= limit {
       return result.isWhole || !(result.limitOnAll.map { rate < $0 } ?? true) ? .sharpness : .noise

@@ -62,7 +62,8 @@ struct SwitchToLBFGS: Remedy {
       let switching = try CatalogueSetting<SwitchCatalogue>(
         SwitchCatalogue.standard, ["latest": Double(max(1, steps / 2))])
       let run = try HybridRun(
-        HybridPlan(optimizer, then: then.make(), criterion: switching.make()), start.objective, rate: rate, from: start.point,
+        HybridPlan(optimizer, then: then.make(), criterion: switching.make()), start.objective,
+        rate: rate, from: start.point,
         gradients: bench.batches.map { .batches($0.batches) } ?? .allSamples)
       let share = bench.batches.map { Double($0.batches.size) / Double($0.samples) } ?? 1
       var outcome = try bench.follow(
