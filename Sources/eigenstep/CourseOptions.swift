@@ -171,6 +171,12 @@ struct CourseOptions: ParsableArguments {
         throw ValidationError(
           "The optimizer \(optimizer.name) has no --\(name); leave it out, or choose \(others).")
       }
+      let usual = (try? TrainingMethod(optimizer.name))?.hyperparameters[name]
+      if let other = values[name], other != usual, other != value {
+        throw ValidationError(
+          "--\(name) is \(value), and --optimizer \(optimizer.name):\(name)=\(other) says otherwise; give one "
+            + "of the two.")
+      }
       values[name] = value
     }
     do { return try TrainingMethod(optimizer.name, values) } catch let error as CatalogueError {

@@ -76,7 +76,7 @@ import Testing
       TrainCommandTests.numbers.replacingOccurrences(of: "\n0.0,", with: "\n0.5,"), to: "t.csv")
     #expect(changed == table)
     let model = try BuiltProgram.run(base + course + ["--resume"])
-    #expect(model.status == 64 && model.errors.contains("model, data or start"), "\(model.errors)")
+    #expect(model.status == 64 && model.errors.contains("model, data, start"), "\(model.errors)")
     _ = try folder.write(TrainCommandTests.numbers, to: "t.csv")
     let newest = folder.path("c/" + files[2])
     let bytes = try Data(contentsOf: URL(fileURLWithPath: newest))

@@ -15,6 +15,11 @@ import Testing
         x.map { Float($0) }) == expected.map { Float($0) })
     #expect(try DiagonalMap(x)(x) == x.map { $0 * $0 })
     #expect(try ShiftedMap(dense, shift: 10)(x) == zip(expected, x).map { $0 + 10 * $1 })
+    // An entry of zero holds its coordinate still.
+    let still = try assembleDense(
+      PreconditionedMap(dense, by: DiagonalPreconditioner(inverse: [1, 0, 1, 1]))
+    ).columns
+    for i in 0..<n * n { #expect(still[i] == (i / n == 1 || i % n == 1 ? 0 : a[i])) }
     let d: [Double] = [4, 1, 9, 16]
     let scaled = try assembleDense(
       PreconditionedMap(dense, by: DiagonalPreconditioner(inverse: d))

@@ -206,7 +206,16 @@ import Testing
     while alarm == nil, step < 100 { alarm = take(1e3) }
     #expect(step < 60 && watch.point == [20], "\(step)")
     #expect(alarm?.goesBack == true && alarm!.sentence.contains("goes back to step 20"))
-    #expect(watch.end(loss: 2)?.goesBack == true && watch.end(loss: 0.9) == nil)
+    #expect(watch.end(loss: 0.9) == nil)
+    #expect(watch.end(loss: 2)?.goesBack == true && watch.point == [20])
+    // A point that its steps proved, and that lies above the start over all samples: the first is left.
+    var resumed = StabilityGuard(.lowerRate, period: 50)
+    resumed.memory = watch.memory
+    for var guardian in [watch, resumed] {
+      #expect(guardian.firstStep == 0 && guardian.end(loss: 1.5)?.goesBack == true)
+      #expect(guardian.point == [0] && guardian.pointStep == 0 && guardian.end(loss: 1) == nil)
+      #expect(guardian.end(loss: 3) == nil)
+    }
   }
 
   /// What was gone back from comes off the optimizer's count of updates, and a resumed run knows it.
@@ -225,6 +234,28 @@ import Testing
     try resumed.step()
     #expect(run.parameters == next && resumed.parameters == next)
     #expect(run.stepCount == 9 && run.updateCount == 4 && resumed.updateCount == 4)
+  }
+
+  /// Likewise where another method is to take over.
+  @Test func theFirstOfTwoCountsItsUpdates() throws {
+    let problem = Regression()
+    let loss: Objective<Double> = try problem.objective()
+    let plan = HybridPlan(Adam(), then: try CatalogueSetting<MethodCatalogue>("lbfgs").make())
+    let first = try TrainingRun(loss, Adam(), rate: 0.01, from: problem.start)
+    let run = try HybridRun(plan, loss, rate: 0.01, from: problem.start)
+    for _ in 0..<3 { try first.step() }
+    for _ in 0..<8 { try run.step() }
+    let optimizer = try #require(run.optimizerRun)
+    let kept = first.trainingState
+    #expect(optimizer.goBack(parameters: kept.parameters, state: kept.state, updates: 3))
+    let resumed = try HybridRun(resuming: run.trainingState, plan, of: loss)
+    #expect(resumed.optimizerRun?.updateCount == 3)
+    for _ in 0..<4 {
+      try first.step()
+      try run.step()
+      try resumed.step()
+    }
+    #expect(run.parameters == first.parameters && resumed.parameters == first.parameters)
   }
 
   @Test func anAlarmEndsTheRunWhereThatIsAsked() throws {

@@ -48,8 +48,18 @@ extension TrainingSetup {
 }
 
 extension RuleSetup {
-  /// An optimizer in words, with the weight decay that a run by these rules has.
+  /// An optimizer in words, with the rules that a run has beside it.
   func phrase(_ optimizer: TrainingMethod) -> String {
+    var phrase = decayPhrase(optimizer)
+    if let clipValue {
+      phrase += ", the gradient's entries clipped at \(Wording.number(clipValue))"
+    }
+    if let clipNorm { phrase += ", its norm clipped at \(Wording.number(clipNorm))" }
+    if !rates.isEmpty || rateFile != nil { phrase += ", other rates for some parameters" }
+    return phrase
+  }
+
+  private func decayPhrase(_ optimizer: TrainingMethod) -> String {
     let phrase = optimizer.phrase
     guard let decay = weightDecay, case .optimizer(let setting) = optimizer else { return phrase }
     let name = "weight-decay"

@@ -77,7 +77,9 @@ struct ResumedState<Scalar: LinearMapScalar> {
     }
     let difference = RequestDifference(earlier, request)
     guard found.fingerprint == fingerprint else {
-      throw foreign(place, difference.ofProblem ?? "its model, data or start are not these")
+      throw foreign(
+        place,
+        difference.ofProblem ?? "its model, data, start or factors of the rate are not these")
     }
     guard found.precision == Scalar.precisionName else {
       throw foreign(
@@ -128,6 +130,10 @@ private struct RequestDifference {
     switch (earlier.problem, request.problem) {
     case (.table(let one), .table(let other)):
       if one.file != other.file { return Self.files(one.file, other.file) }
+      if one.reduction != other.reduction {
+        return
+          "its loss was the \(one.reduction.rawValue) over samples, and this run's is the \(other.reduction.rawValue)"
+      }
       return first([
         (.target, one.target, other.target), (.model, one.model?.name, other.model?.name),
         (.loss, one.loss, other.loss),
@@ -138,6 +144,9 @@ private struct RequestDifference {
       ])
     case (.model(let one), .model(let other)):
       if one.file != other.file { return Self.files(one.file, other.file) }
+      if one.training != other.training || one.asLogits != other.asLogits {
+        return "one of the two is with --training or --as-logits, and the other without"
+      }
       return first([
         (.data, one.data, other.data), (.loss, one.loss, other.loss),
         (.parameters, one.parameters, other.parameters), (.frozen, one.frozen, other.frozen),

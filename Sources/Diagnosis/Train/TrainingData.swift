@@ -1,6 +1,7 @@
 import Curvature
 import LinearMaps
 import Presentation
+import TensorPrograms
 import Training
 
 /// The samples that are trained on, and those that are held out.
@@ -74,6 +75,11 @@ struct TrainingData {
 }
 
 extension TrainingData {
+  /// What tells this model, its data, its start and what is made of them from others.
+  func fingerprint(_ request: TrainingRequest, factors: [String: Tensor]) -> String {
+    training.fingerprint(heldOut: heldOut, request.problem, factors: factors)
+  }
+
   /// What is trained on, for a run in float64: a model file is traced anew, its numbers widened.
   ///
   /// - Throws: what tracing throws, where an operation of the model has no such form.
@@ -108,9 +114,23 @@ extension DiagnosisProblem {
 
   /// What tells this model, its data and its start from others.
   ///
-  /// - Parameter heldOut: other samples that the run depends on.
-  func fingerprint(heldOut: DiagnosisProblem?) -> String {
+  /// - Parameters:
+  ///   - heldOut: other samples that the run depends on.
+  ///   - source: says how the loss is made of the model's outputs.
+  ///   - factors: of the rate, by parameters.
+  func fingerprint(
+    heldOut: DiagnosisProblem?, _ source: ProblemSource, factors: [String: Tensor]
+  ) -> String {
     var print = Fingerprint()
+    switch source {
+    case .table(let table): print.add(table.reduction.rawValue)
+    case .model(let model): print.add("\(model.training) \(model.asLogits)")
+    case .memory: break
+    }
+    for (name, factor) in factors.sorted(by: { $0.key < $1.key }) {
+      print.add(name)
+      print.add(factor)
+    }
     for parameter in parameters { print.add("\(parameter.name) \(parameter.shape)") }
     print.add(start)
     print.add("\(modelName ?? "") \(lossName ?? "") \(l2)")

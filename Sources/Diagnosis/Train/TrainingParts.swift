@@ -27,12 +27,11 @@ struct TrainingParts<Scalar: LinearMapScalar> {
     }
     var period = SharpnessLook().period
     if request.guarding != .off {
-      if let guide = Self.guide(request) {
-        if let known = trackers.first(where: { $0.name == guide.name }) {
-          period = known.period
-        } else {
-          trackers.append(guide)
+      if let guide = Self.guide(request).flatMap({ try? TrackerSetting($0) }) {
+        if !trackers.contains(where: { $0.name == guide.name }) {
+          trackers.append(guide.tracker(steps: steps))
         }
+        period = trackers.first { $0.name == guide.name }?.period ?? period
       } else {
         notes.append(
           "No limit of the rate is known for \(request.optimizer.phrase): --guard goes by the losses "
@@ -46,13 +45,14 @@ struct TrainingParts<Scalar: LinearMapScalar> {
 
   /// What a guard goes by: the tracker that compares with the limit of this optimizer at rates of this kind; nil
   /// where no limit is known.
-  private static func guide(_ request: TrainingRequest) -> (any Tracker)? {
+  private static func guide(_ request: TrainingRequest) -> String? {
     guard case .optimizer(let setting) = request.optimizer,
       let stability = setting.make().stability
     else { return nil }
     let rules = request.rules
     let isUniform = rules.rates.isEmpty && rules.rateFile == nil
-    return stability.isPreconditioned || !isUniform ? PreconditionedSharpness() : Sharpness()
+    return stability.isPreconditioned || !isUniform
+      ? PreconditionedSharpness().name : Sharpness().name
   }
 }
 

@@ -46,11 +46,12 @@ extension TrainingSession {
           + "makes it hold sooner, and --switch \(SwitchCatalogue.standard):latest="
           + "\(max(1, stepCount / 2)) makes the change at that step whatever it says.")
     }
-    if request.guarding == .lowerRate, ending.reason == .finished,
-      let rates = trainer.history.rates, trainer.history.alarmCount > 0, rates.last < rates.first
+    if request.guarding == .lowerRate, ending.reason == .finished, !trainer.endsBack, rate > 0,
+      parts.schedule.measurement == nil, trainer.rateFactor < 1
     {
       next.append(
-        "The guard lowered the rate, at the end to \(Wording.number(rates.last)): begin with that, or see "
+        "The guard lowered the rate, in the end from \(Wording.number(rate)) to "
+          + "\(Wording.number(trainer.rateFactor * rate)): begin with that, or see "
           + "what the limit comes from with \(diagnosis).")
     }
     if let best = bestPoint(ending, trainer, heldOut, result) {
@@ -68,13 +69,15 @@ extension TrainingSession {
       next.append(
         "The loss, \(Wording.number(loss, digits: 4)), is no better than the "
           + "\(Wording.number(constant, digits: 4)) of the best constant answer: nothing is learned of the inputs. "
-          + (request.rate == .automatic || factorWords != nil
+          + (request.rate == .automatic || factorWords != nil || parts.schedule.measurement != nil
             ? "See why with \(diagnosis)."
             : "Let --lr auto choose the rate, or see why with \(diagnosis)."))
     }
     if let factor = factorWords, isStuck || ending.reason == .worse { next.append(factor) }
     let isLost = [.nonFinite, .worse, .alarm].contains(ending.reason)
-    if isStuck || isLost || trainer.history.alarmCount > 0, let words = sizesWords {
+    if isStuck || isLost || trainer.history.alarmCount > 0 || request.rate == .automatic,
+      let words = sizesWords
+    {
       next.append(words)
     }
     return next
@@ -89,7 +92,7 @@ extension TrainingSession {
     if case .optimizer(let setting) = request.optimizer { optimizer = setting }
     guard
       let command = request.problem.diagnoseCommand(
-        optimizer, rate: optimizer == nil ? nil : rate, batch: batches?.size)
+        optimizer, rate: optimizer == nil || rate == 0 ? nil : rate, batch: batches?.size)
     else { return "a diagnosis" }
     return "`\(command)`"
   }

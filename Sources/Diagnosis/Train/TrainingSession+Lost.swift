@@ -19,7 +19,7 @@ extension TrainingSession {
 
   /// What became of a run whose loss is no number any more.
   func words(of run: any TrainingSteps<Scalar>, _ ending: TrainingEnding) throws -> String {
-    let point = (run as? TrainingRun<Scalar>)?.evaluatedParameters ?? run.parameters
+    let point = run.optimizerRun?.evaluatedParameters ?? run.parameters
     let samples = batches?.samples(of: run.stepCount - 1, sampleCount: data.training.sampleCount)
     let origin = try loss.objective.flatMap {
       try NonFiniteOrigin($0, at: point, samples: samples)

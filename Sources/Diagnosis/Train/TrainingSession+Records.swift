@@ -74,11 +74,6 @@ extension ResumedState {
             + "start would be.")
       }
     }
-    if earlier.then != nil {
-      notes.append(
-        "The run was begun for \(Wording.count(before, "step")) and goes on to \(Wording.count(steps)): the "
-          + "latest change of its method is counted from the new length.")
-    }
     if chosen != nil {
       notes.append("The rate was chosen for \(Wording.count(before, "step")).")
     }

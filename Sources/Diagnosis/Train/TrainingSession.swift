@@ -82,7 +82,7 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     var resumed: ResumedState<Scalar>?
     if let store = surroundings.store {
       resumed = try ResumedState<Scalar>(
-        store, request, fingerprint: data.training.fingerprint(heldOut: data.heldOut))
+        store, request, fingerprint: data.fingerprint(request, factors: surroundings.rateFactors))
       kept = resumed?.state
       notes += resumed?.notes ?? []
     }
@@ -122,7 +122,7 @@ struct TrainingSession<Scalar: LinearMapScalar> {
           + "lengths of its steps by itself; leave it out.")
     case (.automatic?, .optimizer(let setting)):
       // Of a run whose method changes, the rate is the first part's.
-      let part = request.then.map { _ in request.switching.make().latest ?? steps }
+      let part = request.then.map { _ in min(steps, request.switching.make().latest ?? steps) }
       let answer = try chooseRate(
         loss, setting.make(), from: start, batches: batches, schedule: schedule,
         steps: part ?? steps, isPart: part != nil, rules: rules, seed: request.resources.seed,
@@ -225,7 +225,7 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     let place = CheckpointPlace()
     (place.newest, place.step) = (keptPlace, kept?.run.stepCount)
     let records = try self.records()
-    let fingerprint = data.training.fingerprint(heldOut: data.heldOut)
+    let fingerprint = data.fingerprint(request, factors: surroundings.rateFactors)
     let asked = try OrderedJSON.string(request, indented: false)
     let keeping = surroundings.store.map { store in
       CheckpointKeeping<Scalar>(every: request.files.checkpointPeriod ?? period) { state in

@@ -102,7 +102,6 @@ public struct DiagonalPreconditioner<Scalar: LinearMapScalar>: PreconditionerFac
 
   private init(_ diagonal: [Double], inverse: [Double]) throws {
     precondition(inverse.allSatisfy { !($0 < 0) }, "an inverse preconditioner is not negative")
-    try Self.requireFinite(diagonal)
     try Self.requireFinite(inverse)
     self.diagonal = diagonal
     raisedCount = 0

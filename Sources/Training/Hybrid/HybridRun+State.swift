@@ -10,7 +10,7 @@ extension HybridRun {
       Double(phase.rawValue), Double(counts.first), Double(counts.then), Double(resets),
       best?.loss ?? .nan, best == nil ? 0 : 1, Double(best?.step ?? 0),
     ]
-    header += watch.numbers
+    header += watch.numbers + [Double(firstRun.updateCount)]
     switch phase {
     case .first: break
     case .then:
@@ -34,7 +34,7 @@ extension HybridRun {
     return state
   }
 
-  static var headerCount: Int { 12 }
+  static var headerCount: Int { 13 }
 
   /// The run that a state was taken of, to go on as if it had not been stopped.
   ///
@@ -70,7 +70,7 @@ extension HybridRun {
     first.optimizer = plan.first.name
     first.hyperparameters = plan.first.hyperparameters
     first.stepCount = whole[1]
-    first.numbers = []
+    first.numbers = [numbers[12]]
     first.state = vectors
     // The optimizer's tensors are gone with its phase: its run is made anew and never moved.
     let run =

@@ -39,6 +39,9 @@ public protocol RunGuard: Sendable {
   /// Offers the point before a step that it wanted: parameters and the optimizer's tensors, flat.
   mutating func offer(_ point: [Double], before step: Int, tracked: [TrackedValue])
 
+  /// The step of the first point that was kept, where another has taken its place; nil where none has.
+  var firstStep: Int? { get }
+
   /// The point to go back to, once the losses from there on have shown that it is good, and the step that it
   /// stands before; empty where there is none. Part of `memory`.
   var point: [Double] { get }
@@ -46,6 +49,8 @@ public protocol RunGuard: Sendable {
 }
 
 extension RunGuard {
+  public var firstStep: Int? { nil }
+
   public mutating func begin(loss: Double) {}
   public mutating func end(loss: Double) -> GuardAlarm? { nil }
   public var checkPeriod: Int? { nil }

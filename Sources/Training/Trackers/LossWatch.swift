@@ -1,3 +1,5 @@
+import Foundation
+
 /// What the losses of a run's own steps say of it, whatever is known of the limits of its rate: whether they have
 /// left their band, stay above the start, or lie flat behind a jump.
 ///
@@ -196,4 +198,9 @@ extension ArraySlice<Double> {
     defer { removeFirst(count) }
     return Array(prefix(count))
   }
+}
+
+extension Double {
+  /// The root of this degree, of a number above zero.
+  func nthRoot(_ degree: Double) -> Double { pow(self, 1 / degree) }
 }

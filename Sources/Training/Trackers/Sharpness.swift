@@ -67,9 +67,9 @@ public struct PreconditionedSharpness: Tracker {
   public func check<Scalar: LinearMapScalar>(
     _ moment: TrackingMoment<Scalar>, _ memory: inout TrackerMemory
   ) throws -> [TrackedValue] {
-    let run = moment.run.optimizerRun
-    let rule = run?.optimizer.stability
-    let inverse = run?.inversePreconditioner
+    guard let run = moment.run.optimizerRun else { return [] }
+    let rule = run.optimizer.stability
+    let inverse = run.inversePreconditioner
     guard inverse != nil || rule?.isPreconditioned != true else { return [] }
     return try look(
       name, moment, at: moment.run.parameters, inverse: inverse,
@@ -126,7 +126,7 @@ public struct SharpnessLook: Sendable, Equatable {
       found.writeNext(to: &start)
       memory.vectors["start"] = start
       if keepsDirection { memory.vectors["direction"] = doubles(found.vector) }
-      let limit = criticalProduct.map { $0 / moment.rate }
+      let limit = moment.rate > 0 ? criticalProduct.map { $0 / moment.rate } : nil
       var values = [
         TrackedValue(
           name, found.value, error: found.residual, threshold: limit,

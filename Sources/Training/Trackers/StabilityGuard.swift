@@ -39,6 +39,8 @@ public struct StabilityGuard: RunGuard {
   private var losses = LossWatch()
   public private(set) var point: [Double] = []
   private var candidate: [Double] = []
+  /// The first point, once another has taken its place.
+  private var first: [Double] = []
 
   /// What it remembers beside losses and points, in the order that `memory` has them.
   private struct Numbers {
@@ -63,11 +65,14 @@ public struct StabilityGuard: RunGuard {
     var lowerings = 0.0
     /// Of these, those since a new point was proven.
     var failures = 0.0
+    /// Of the first point; and how often the run has been ended at a point.
+    var firstStep = 0.0
+    var endings = 0.0
 
     static let fields: [WritableKeyPath<Numbers, Double> & Sendable] = [
       \.ratio, \.lastLoss, \.lastAlong, \.suspicions, \.interval, \.isTold, \.pointStep,
       \.pointRatio, \.candidateStep, \.candidateRatio, \.candidateCount, \.candidateSum,
-      \.lowerings, \.failures,
+      \.lowerings, \.failures, \.firstStep, \.endings,
     ]
   }
 
@@ -81,19 +86,21 @@ public struct StabilityGuard: RunGuard {
     get {
       let losses = losses.memory
       return Numbers.fields.map { numbers[keyPath: $0] } + [Double(losses.count)] + losses
-        + [Double(candidate.count)] + candidate + point
+        + [Double(candidate.count)] + candidate + [Double(first.count)] + first + point
     }
     set {
       var rest = newValue[...]
       for field in Numbers.fields { numbers[keyPath: field] = rest.popFirst() ?? .nan }
       losses.memory = rest.popArray()
       candidate = rest.popArray()
+      first = rest.popArray()
       point = Array(rest)
     }
   }
 
   public var checkPeriod: Int? { numbers.interval > 0 ? Int(numbers.interval) : nil }
   public var pointStep: Int { Int(numbers.pointStep) }
+  public var firstStep: Int? { first.isEmpty ? nil : Int(numbers.firstStep) }
 
   public mutating func begin(loss: Double) {
     if losses.numbers.start.isNaN, loss.isFinite { losses.numbers.start = loss }
@@ -137,6 +144,7 @@ public struct StabilityGuard: RunGuard {
     numbers.candidateSum += loss
     guard Int(numbers.candidateCount) == Self.proof else { return }
     if losses.isGood(numbers.candidateSum / Double(Self.proof)) {
+      if first.isEmpty { (first, numbers.firstStep) = (point, numbers.pointStep) }
       point = candidate
       (numbers.pointStep, numbers.pointRatio) = (numbers.candidateStep, numbers.candidateRatio)
       numbers.failures = 0
@@ -324,14 +332,16 @@ public struct StabilityGuard: RunGuard {
 
   public mutating func end(loss: Double) -> GuardAlarm? {
     guard action == .lowerRate, !point.isEmpty, !(loss <= losses.numbers.start) else { return nil }
+    // Proven by the losses of steps, and still none below the start over all samples: the first is the start's own.
+    if numbers.endings > 0 {
+      guard !first.isEmpty else { return nil }
+      (point, numbers.pointStep, first) = (first, numbers.firstStep, [])
+    }
+    numbers.endings += 1
     return GuardAlarm(
-      "After the last step the loss over all samples is \(Wording.number(loss)), above the "
-        + "\(Wording.number(losses.numbers.start)) of the start: the run ends where it was after "
-        + "\(Wording.count(pointStep, "step")).", goesBack: true)
+      "\(numbers.endings > 1 ? "There" : "After the last step") the loss over all samples is \(Wording.number(loss)), above the "
+        + "\(Wording.number(losses.numbers.start)) of the start: the run ends where it "
+        + "\(pointStep == 0 ? "started" : "was after \(Wording.count(pointStep, "step"))").",
+      goesBack: true)
   }
-}
-
-extension Double {
-  /// The root of this degree, of a number above zero.
-  func nthRoot(_ degree: Double) -> Double { pow(self, 1 / degree) }
 }

@@ -48,19 +48,21 @@ extension Trainer {
   }
 
   /// Lets the guard have the point before a step to go back to.
-  func keepPoint(_ step: Int) {
+  ///
+  /// - Parameter limits: what checks had counted before that of this step.
+  func keepPoint(_ step: Int, _ limits: [TrackingSummary.Limits?]) {
     guard action == .lowerRate, let first = run.optimizerRun,
       watch?.wantsPoint(before: step, tracked: lastTracked) == true
     else { return }
     let state = first.trainingState
     watch?.offer(
       doubles(state.parameters) + doubles(state.state), before: step, tracked: lastTracked)
-    let known = watch?.pointStep
-    own.kept.removeAll { $0.step != known }
+    let known = [watch?.pointStep, watch?.firstStep]
+    own.kept.removeAll { !known.contains($0.step) }
     own.kept.append(
       KeptPoint(
         step: step, updates: first.updateCount, schedule: schedule.memory,
-        limits: own.history.summary.series.map(\.limits)))
+        limits: limits))
   }
 
   /// Lowers the rate, and puts the run back where it was good, with what the optimizer, the schedule and the checks
@@ -80,7 +82,8 @@ extension Trainer {
         updates: kept.updates)
     else { return false }
     lastTracked = []
-    own.kept = [kept]
+    own.kept.removeAll { $0.step != kept.step && $0.step != watch.firstStep }
+    (own.lossSum, own.lossCount) = (0, 0)
     restoreSchedule(kept.schedule)
     own.measuring = TrackerMemory()
     for index in trackers.indices { own.trackers[index].vectors = [:] }

@@ -88,7 +88,11 @@ public final class Trainer<Scalar: LinearMapScalar> {
   }
 
   public var memories: [TrackerMemory] { own.trackers }
+  /// Whether the run was ended at a point that the guard had kept.
+  public private(set) var endsBack = false
   public var history: TrainingHistory { own.history }
+  /// What the guard has multiplied the rate by.
+  public var rateFactor: Double { own.rateFactor }
   public var stopping: EarlyStopping<Scalar>? { own.stopping }
 
   /// The parameters to use: those of the lowest held-out loss where early stopping keeps them, else the run's.
@@ -158,7 +162,7 @@ public final class Trainer<Scalar: LinearMapScalar> {
       do {
         rate = try nextRate(step)
         try check(step, rate: rate, event)
-        keepPoint(step)
+        keepPoint(step, before.own.history.summary.series.map(\.limits))
         run.rate = rate
         origin = trackers.contains { $0.looksAtSteps && isDue($0, step) } ? run.parameters : nil
         report = try run.step()
@@ -205,11 +209,19 @@ public final class Trainer<Scalar: LinearMapScalar> {
       if let ending = report.ending { return try end(.method, ending.sentence, event) }
       if let ending = try passEnd(event) { return ending }
     }
-    let sentence = "All \(Wording.count(stepCount, "step")) are taken."
+    var sentence = "All \(Wording.count(stepCount, "step")) are taken."
     if own.history.evaluations.last?.step != run.stepCount { try evaluate(event) }
-    if let alarm = try alarmAtEnd() {
+    while let alarm = try alarmAtEnd() {
       try note(alarm, step: run.stepCount, event)
-      if goBack(alarm) { try evaluate(event) }
+      guard goBack(alarm), let watch else { break }
+      endsBack = true
+      sentence =
+        "All \(Wording.count(stepCount, "step")) are taken; the run ends where it "
+        + "\(watch.pointStep == 0 ? "started" : "was after \(Wording.count(watch.pointStep, "step"))")."
+      if own.history.evaluations.last?.step == run.stepCount {
+        own.history.evaluations.removeLast()
+      }
+      try evaluate(event)
     }
     return try end(.finished, sentence, event)
   }
