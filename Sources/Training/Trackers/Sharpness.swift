@@ -95,7 +95,7 @@ public struct SharpnessLook: Sendable, Equatable {
     Hyperparameter(
       "tolerance", 0.1, .between(0, 1), "the relative residual that a check stops at"),
     Hyperparameter(
-      "products", 4, .count(from: 1, to: 1e6), "Hessian products of a check at the most"),
+      "products", 3, .count(from: 1, to: 1e6), "Hessian products of a check at the most"),
   ]
 
   var hyperparameters: [String: Double] {

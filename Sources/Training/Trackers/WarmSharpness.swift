@@ -17,7 +17,7 @@ public struct WarmSharpness: Sendable, Equatable {
   /// The relative residual at which it stops.
   public var tolerance = 0.1
   /// Products of a look that has a vector to start from.
-  public var productLimit = 4
+  public var productLimit = 3
   /// Products of a look without.
   public var coldProductLimit = 40
   /// The length of the noise beside that of the last vector.
