@@ -119,6 +119,7 @@ extension MiniBatches.Trial {
   /// What it came to, with its spread.
   func outcome(_ missing: String) -> String {
     guard let measured else { return missing }
+    if isAtRounding { return "0 to rounding" }
     return Wording.number(measured) + (error.map { " ± \(Wording.number($0, digits: 2))" } ?? "")
   }
 }

@@ -95,6 +95,8 @@ public struct MiniBatches: Sendable, Equatable, Codable {
     /// What each order came to, the same orders for all trials: gaps as shares of the first, or losses; nil for a
     /// single one.
     public var orders: [Double]?
+    /// `measured` as a share of the first gap, as prescriptions tell theirs; nil where it is a loss.
+    public var relative: Double?
   }
 
   /// The floor of another rate or batch.

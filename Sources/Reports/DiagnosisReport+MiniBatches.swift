@@ -81,6 +81,14 @@ extension DiagnosisReport {
           ]))
         continue
       }
+      if trial.isAtRounding {
+        rows.append(
+          .init([
+            .text(name), .number(orMissing: trial.predicted), .number(0),
+            .text("to rounding, \(passes)"),
+          ]))
+        continue
+      }
       let spread = trial.error.map { "± \(Wording.number($0, digits: 2)), " } ?? ""
       row(name, trial.predicted, trial.measured, "\(spread)\(passes)")
     }

@@ -203,6 +203,11 @@ import Training
     other.orders = own.orders!.map { $0 / 3 }
     other.orders![0] = own.orders![0] * 1.01
     #expect(other.isLower(than: own))
+    var (none, less) = (own, own)
+    (none.relative, none.orders) = (1e-30, own.orders!.map { $0 * 1e-30 })
+    (less.relative, less.orders) = (1e-32, own.orders!.map { $0 * 1e-32 })
+    #expect(none.isLower(than: own) && !less.isLower(than: none))
+    #expect(less.outcome("diverged") == "0 to rounding")
     other.orders = nil
     other.measured = own.measured! - 2 * own.error!
     #expect(!other.isLower(than: own))

@@ -6,8 +6,6 @@ extension AdviceFacts {
   private static let share = 0.01
   /// Of gaps to a certified minimum, which are told over powers of ten: up to so many times the smallest.
   private static let timesGap = 2.0
-  /// Gaps below this are those of rounding alone.
-  static let rounding = 1e-14
   /// Standard errors of two means of noisy runs within which they are not told apart.
   private static let errors = 3.0
 
@@ -51,7 +49,7 @@ extension AdviceFacts {
   /// Whether the lower of two runs cannot be told to be lower, and the other is no more than twice as far, or within
   /// the share of the way that matters.
   private func isTied(_ item: Level, _ best: Level) -> Bool {
-    if !basis.isJudgedByLoss, max(item.value, best.value) < Self.rounding { return true }
+    if !basis.isJudgedByLoss, max(item.value, best.value) < Prescription.rounding { return true }
     let isToldApart =
       Orders.isLower(best.orders, than: item.orders)
       ?? (item.value - best.value
@@ -117,6 +115,12 @@ extension AdviceFacts {
     }
   }
 
+  /// Whether one run came lower than another.
+  func isLower(_ item: Prescription, than other: Prescription) -> Bool {
+    guard let own = level(item) else { return false }
+    return level(other).map { own.value < $0.value } ?? true
+  }
+
   /// Whether one run came higher than another for less to set up.
   func isHigherForLess(_ item: Prescription, than other: Prescription) -> Bool {
     guard let own = level(item), let best = level(other) else { return false }
@@ -126,12 +130,20 @@ extension AdviceFacts {
   /// Whether two runs differ by no more than what matters.
   func areAlike(_ one: Prescription, _ other: Prescription) -> Bool {
     guard let one = level(one), let other = level(other) else { return false }
-    if !basis.isJudgedByLoss, max(one.value, other.value) < Self.rounding { return true }
+    if !basis.isJudgedByLoss, max(one.value, other.value) < Prescription.rounding { return true }
     return one.value <= other.value ? isNear(other, one) : isNear(one, other)
   }
 }
 
 extension Prescription {
+  /// Gaps, as shares of the first, below this are those of rounding alone.
+  package static let rounding = 1e-14
+
+  /// Whether its gap is one of them.
+  package var isAtRounding: Bool {
+    measured?.diverged == false && (measured?.relativeGap.map { $0 < Self.rounding } ?? false)
+  }
+
   /// Below the limit a cyclical rate comes to what a constant one does: where it is ahead, it is by luck.
   var canLead: Bool { id != Kind.cyclicalRate.rawValue }
 }

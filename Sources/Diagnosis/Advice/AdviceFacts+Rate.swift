@@ -215,6 +215,7 @@ extension AdviceFacts {
   /// Whether no other rate of plain descent that was run came to more than the given one.
   private var isGivenBest: Bool {
     guard let own = prescription(.asGiven), own.measured?.diverged == false else { return false }
+    if let decayed = prescription(.decayedRate), isLower(decayed, than: own) { return false }
     return prescriptions.first { item in
       item.measured?.diverged == false
         && (item.id == own.id || plainRates.contains { $0.id == item.id })

@@ -181,7 +181,7 @@ extension AdviceFacts {
     if basis.isJudgedByLoss, let loss = measured.lossAtEqualWork {
       return "a \(end.batch == nil ? "" : "mean ")loss of \(Wording.number(loss)) \(place)"
     }
-    if let gap = measured.relativeGap, gap < Self.rounding {
+    if let gap = measured.relativeGap, gap < Prescription.rounding {
       return "nothing of the loss gap is left, to rounding, \(place)"
     }
     let gap = measured.relativeGap.map { Wording.number($0, digits: 2) } ?? "an unknown part"
@@ -198,7 +198,7 @@ extension AdviceFacts {
         : "the safe rate"
     if lead.measured?.inBatches != nil, !before.diverged, !basis.isJudgedByLoss {
       return before.relativeGap.map {
-        ", against \($0 < Self.rounding ? "0 to rounding" : Wording.number($0, digits: 2)) at \(name)"
+        ", against \($0 < Prescription.rounding ? "0 to rounding" : Wording.number($0, digits: 2)) at \(name)"
       } ?? ""
     }
     if let steps = before.iterations { return ", against \(Wording.count(steps)) at \(name)" }

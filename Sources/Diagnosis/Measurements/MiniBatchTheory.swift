@@ -294,10 +294,14 @@ extension MiniBatchStudy {
 }
 
 extension MiniBatches.Trial {
+  /// Whether its gap is that of rounding alone.
+  package var isAtRounding: Bool { relative.map { $0 < Prescription.rounding } ?? false }
+
   /// Whether it ended lower than another by more than their spread over orders of the batches tells apart.
   func isLower(than other: Self) -> Bool {
     guard let own = measured else { return false }
     guard let value = other.measured else { return true }
+    if isAtRounding, other.isAtRounding { return false }
     if let isLower = Orders.isLower(orders, than: other.orders) { return isLower }
     guard let error, let otherError = other.error else { return own < 0.5 * value }
     return value - own > 3 * (error * error + otherError * otherError).squareRoot()

@@ -93,7 +93,8 @@ extension RemedyTrials {
         ? nil : unit.map { (measured.relativeGap ?? .nan) * $0 } ?? measured.loss,
       error: measured.diverged || user.setting.orders < 2
         ? nil : unit.map { (end?.gapError ?? .nan) * $0 } ?? end?.lossError,
-      diverged: measured.diverged, orders: end?.orders)
+      diverged: measured.diverged, orders: end?.orders,
+      relative: measured.diverged || unit == nil ? nil : measured.relativeGap)
   }
 
   private func variants(_ study: MiniBatches, rate: Double) -> [Variant] {

@@ -16,7 +16,8 @@ struct BatchSetting: Sendable {
   /// The batches in one of the orders, the first as a training draws them.
   func batches(order: Int) -> Batches {
     var result = batches
-    result.seed = batches.seed &+ UInt64(order)
+    // Far apart, so that a run with the next seed shares none of them.
+    result.seed = batches.seed ^ (UInt64(order) &* 0x9E37_79B9_7F4A_7C15)
     return result
   }
 
