@@ -48,6 +48,7 @@ private func diagnosed<Scalar: LinearMapScalar>(
     outcome.prescriptions = outcome.prescriptions.ranked()
     // The findings name what the prediction was too dear for.
     let prediction = try start.ifMeasurable { try measured.prediction() }
+    miniBatches?.trials = outcome.batchTrials
     if let found = miniBatches {
       miniBatches?.binds = study?.binding(found, outcome.prescriptions)
     }

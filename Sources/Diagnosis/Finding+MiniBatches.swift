@@ -138,7 +138,7 @@ extension Finding {
     let others = batches.trials.filter { $0.change != .asGiven }
     let measure = "mean \(batches.isToldByLoss ? "loss" : "gap")"
     let length =
-      "\(Wording.count(own.passes)) passes"
+      Wording.passes(own.passes)
       + (own.seeds.map { $0 > 1 ? " in each of \($0) orders" : "" } ?? "")
     let yours = own.outcome("diverged")
     let foretold =
@@ -175,7 +175,9 @@ extension Finding {
     }
     return Finding(
       id: "batch-trials",
-      sentence: "Of what was run in batches from here for \(length), \(sentence)\(foretold).",
+      sentence:
+        "Of your training and changes to its rate and batch, run in batches from here for \(length), "
+        + "\(sentence)\(foretold).",
       evidence: [
         "best": best.map { .text($0.change.rawValue) } ?? .missing,
         "lowest": number(orMissing: batches.trials.first?.measured),

@@ -1,6 +1,13 @@
 import Foundation
 import Presentation
 
+extension Wording {
+  /// `1 pass`, `12 passes`.
+  package static func passes(_ count: Int) -> String {
+    "\(Wording.count(count)) pass\(count == 1 ? "" : "es")"
+  }
+}
+
 /// Parts of the sentences about mini-batches.
 extension MiniBatches {
   /// What training at the given rate comes to above the limit: what the mean does, then what single runs do.
@@ -105,13 +112,14 @@ extension MiniBatches.Trial {
     case .halfOfLimit: "at \(Wording.number(rate)), half of the limit,"
     case .largerRate: "at \(Wording.number(rate)), four times yours,"
     case .largerBatch: "in batches of \(batch) at \(Wording.number(rate))"
-    case .decayedRate: "with the rate lowered step by step to zero"
+    case .decayedRate: "at \(Wording.number(rate)), lowered step by step to zero,"
     }
   }
 
   /// What it came to, with its spread.
   func outcome(_ missing: String) -> String {
     guard let measured else { return missing }
+    if isAtRounding { return "0 to rounding" }
     return Wording.number(measured) + (error.map { " ± \(Wording.number($0, digits: 2))" } ?? "")
   }
 }

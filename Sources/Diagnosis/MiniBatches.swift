@@ -64,13 +64,13 @@ public struct MiniBatches: Sendable, Equatable, Codable {
   public struct Trial: Sendable, Equatable, Codable {
     public enum Change: String, Sendable, Codable, CaseIterable {
       case asGiven = "as-given"
-      /// Half of the limit of the batches.
+      /// Half of the limit of the batches, for plain descent as the safe rate is.
       case halfOfLimit = "half-of-limit"
       /// Four times the given rate, far below the limit still; of optimizers whose steps' length the rate bounds.
       case largerRate = "larger-rate"
       /// Four times as many samples in a batch, at the rate that goes with them.
       case largerBatch = "larger-batch"
-      /// The given rate, lowered step by step to zero.
+      /// The given rate or half of the limit, whichever came lower, lowered step by step to zero.
       case decayedRate = "decayed-rate"
     }
 
@@ -83,7 +83,8 @@ public struct MiniBatches: Sendable, Equatable, Codable {
     public var steps: Int
     /// Orders of the batches that it was run with, each from the same point.
     public var seeds: Int?
-    /// Mean loss gaps over the ends of the last tenth of the passes, or losses where the loss at the minimum is
+    /// Mean loss gaps over the ends of the last tenth of the passes, the last alone where the rate comes down to 0,
+    /// or losses where the loss at the minimum is
     /// not known; nil where nothing is foretold, and where it diverged.
     public var predicted: Double?
     public var measured: Double?
@@ -91,6 +92,11 @@ public struct MiniBatches: Sendable, Equatable, Codable {
     public var error: Double?
     /// Whether a loss was not finite, or losses ended far above that at the point of diagnosis, in any order.
     public var diverged: Bool?
+    /// What each order came to, the same orders for all trials: gaps as shares of the first, or losses; nil for a
+    /// single one.
+    public var orders: [Double]?
+    /// `measured` as a share of the first gap, as prescriptions tell theirs; nil where it is a loss.
+    public var relative: Double?
   }
 
   /// The floor of another rate or batch.

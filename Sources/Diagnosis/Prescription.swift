@@ -115,23 +115,27 @@ public struct Prescription: Sendable, Equatable, Codable {
     }
   }
 
-  /// How a run was judged where the user trains in mini-batches: `loss` and `relativeGap` are means over the ends
-  /// of its last passes.
+  /// How a run was judged where the user trains in mini-batches: `loss` and `relativeGap` are means over orders of
+  /// the batches, of the ends of its last passes.
   public struct InBatches: Sendable, Equatable, Codable {
     /// Samples of a step; nil where it took all of them, for the work of as many passes.
     public let batch: Int?
     /// Passes over all samples, the same for every run.
     public let passes: Int
-    /// Passes that the means are over; nil for the last loss alone.
+    /// Passes of each order that the means are over, the last alone where the rate comes down to 0; nil for the last loss alone.
     public let averaged: Int?
-    /// Standard errors of the means of loss and gap; nil for a single value.
+    /// Standard errors of the means of loss and gap, over the orders where there are several; nil for a single value.
     public let lossError: Double?
     public let gapError: Double?
+    /// What each order of the batches came to, the same orders for every run: `relativeGap` where that is known,
+    /// else `loss`; nil for a single one.
+    public let orders: [Double]?
 
     public init(
       batch: Int?, passes: Int, averaged: Int? = nil, lossError: Double? = nil,
-      gapError: Double? = nil
+      gapError: Double? = nil, orders: [Double]? = nil
     ) {
+      self.orders = orders
       self.batch = batch
       self.passes = passes
       self.averaged = averaged

@@ -50,9 +50,17 @@ extension DiagnosisReport {
     }
     if let run = batches.run {
       let remark = "\(Wording.count(run.steps, "step")) from the minimum"
-      row("in the run, ends of passes", run.predictedEnd, run.end, remark)
-      if batches.sampling == .shuffle {
-        row("in the run, middles", run.predictedMiddle, run.middle, "")
+      if run.ranAway {
+        rows.append(
+          .init([
+            .text("in the run, ends of passes"), .number(orMissing: run.predictedEnd), .missing,
+            .text("diverged in \(remark)"),
+          ]))
+      } else {
+        row("in the run, ends of passes", run.predictedEnd, run.end, remark)
+        if batches.sampling == .shuffle {
+          row("in the run, middles", run.predictedMiddle, run.middle, "")
+        }
       }
     }
     for other in batches.otherFloors ?? [] {
@@ -63,13 +71,21 @@ extension DiagnosisReport {
         other.end, nil, "end of a pass")
     }
     for trial in batches.trials {
-      let passes = "\(Wording.count(trial.passes)) passes from here"
+      let passes = "\(Wording.passes(trial.passes)) from here"
       let name = trial.name(batches.isToldByLoss ? "loss" : "gap left")
       if trial.diverged == true {
         rows.append(
           .init([
             .text(name), .number(orMissing: trial.predicted), .missing,
             .text("diverged in \(passes)"),
+          ]))
+        continue
+      }
+      if trial.isAtRounding {
+        rows.append(
+          .init([
+            .text(name), .number(orMissing: trial.predicted), .number(0),
+            .text("to rounding, \(passes)"),
           ]))
         continue
       }
@@ -101,7 +117,7 @@ extension MiniBatches.Trial {
     case .halfOfLimit: "at \(Wording.number(rate)), half of the limit"
     case .largerRate: "at \(Wording.number(rate)), four times yours"
     case .largerBatch: "in batches of \(batch) at \(Wording.number(rate))"
-    case .decayedRate: "rate lowered step by step to zero"
+    case .decayedRate: "from \(Wording.number(rate)), lowered step by step to zero"
     }
   }
 }

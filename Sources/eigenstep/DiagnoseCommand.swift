@@ -105,11 +105,7 @@ struct DiagnoseCommand: ParsableCommand {
       if chosen.name == GradientDescent.entry.name {
         request.problem.l2 += weightDecay
       } else {
-        // What is out of range was refused.
-        request.training.optimizer =
-          (try? OptimizerSetting(
-            Self.formWithDecay[chosen.name] ?? chosen.name,
-            chosen.hyperparameters.merging([Self.decay: weightDecay]) { $1 })) ?? chosen
+        request.training.optimizer = Self.optimizer(chosen, decay: weightDecay)
       }
     }
     request.training.batch = batch
@@ -120,6 +116,16 @@ struct DiagnoseCommand: ParsableCommand {
     request.trials.maxIterations = maxIterations
     request.trials.areRun = !noTrials
     return request
+  }
+
+  /// The optimizer's own decay, or that of its form which has one, with what else was set of it as far as that
+  /// form knows it.
+  private static func optimizer(_ chosen: OptimizerSetting, decay: Double) -> OptimizerSetting {
+    let name = formWithDecay[chosen.name] ?? chosen.name
+    let known = OptimizerCatalogue.named(name)?.hyperparameters.map(\.name) ?? []
+    let kept = chosen.hyperparameters.filter { known.contains($0.key) }
+    // What is out of range was refused.
+    return (try? OptimizerSetting(name, kept.merging([Self.decay: decay]) { $1 })) ?? chosen
   }
 
   func run() throws {

@@ -31,6 +31,17 @@ import eigenstep
     #expect(outcome.output.contains("(the 4 sharpest and the 4 flattest of 39)"))
   }
 
+  @Test func `weight decay makes Adam the optimizer that has one`() throws {
+    let folder = try TemporaryFolder()
+    let rows = (0..<20).map { "\(sin(Double($0))),\(cos(Double($0 * $0)))" }
+    let table = try folder.write((["a,y"] + rows).joined(separator: "\n") + "\n", to: "t.csv")
+    let outcome = try BuiltProgram.run([
+      "diagnose", table, "--target", "y", "--optimizer", "adam", "--weight-decay", "0.1",
+      "--no-trials",
+    ])
+    #expect(outcome.status == 0 && outcome.output.contains("AdamW with weight decay 0.1"))
+  }
+
   /// What is wrong, and a word of the complaint.
   static let refusals: [([String], String)] = [
     (["--lr", "0"], "--lr"), (["--lr", "-1"], "above 0"), (["--lr", "nan"], "--lr"),

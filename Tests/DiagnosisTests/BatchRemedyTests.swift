@@ -52,6 +52,7 @@ import Training
     .init(table: "noisy", batch: 8, rate: 0.3, optimizer: "gd", seed: 1),
     .init(table: "noisy", batch: 2, rate: 0.4, optimizer: "gd", seed: 0),
     .init(table: "noisy", batch: 16, rate: 0.05, optimizer: "momentum", seed: 2),
+    .init(table: "noisy", batch: 4, rate: 1.2, optimizer: "gd", seed: 3),
     .init(table: "noisy", batch: 8, rate: 0.01, optimizer: "adamw", seed: 0),
     .init(table: "noisy", batch: 20, rate: nil, optimizer: "gd", seed: 3),
     .init(table: "exact", batch: 4, rate: 0.1, optimizer: "gd", seed: 0),
@@ -110,6 +111,35 @@ import Training
     let best = ran.filter { $0.measured?.inBatches?.batch != nil && $0.id != "cyclical-rate" }
       .compactMap { self.level($0, report) }.min()!
     if action.sentence.contains("came lowest:") { #expect(level <= best * (1 + 1e-9)) }
+    // Do's claim against every other run in the same batches: at most twice the smallest gap and what that scatters
+    // by, or a hundredth of the way.
+    if report.advice.basis.isMinimumCertified == true {
+      for item in ran where item.measured?.inBatches?.batch != nil && item.id != "cyclical-rate" {
+        guard let other = self.level(item, report),
+          item.id != "as-given" || report.miniBatches.map({ !$0.isAboveLimit }) ?? true
+        else { continue }
+        #expect(
+          level <= max(2 * other + errors(item), 1e-6) * (1 + 1e-9), "\(item.id) \(level) \(other)")
+      }
+    }
+    // Trials are the remedies' own runs, over the same orders.
+    for trial in report.miniBatches?.trials ?? [] {
+      let id = trial.change.rawValue
+      guard let item = ran.first(where: { $0.id == id }) else { continue }
+      #expect(trial.rate == item.rateRun && trial.orders == item.measured?.inBatches?.orders)
+      #expect(trial.passes == item.measured?.inBatches?.passes)
+    }
+    for item in ran {
+      if let rate = item.rateRun { #expect(rate > 0, "\(item.id)") }
+    }
+    if let larger = report.miniBatches?.trial(.largerBatch) {
+      for limit in [
+        report.miniBatches?.limits.first { $0.batch == larger.batch }?.limit,
+        report.miniBatches?.limitOnAll,
+      ].compactMap({ $0 }) {
+        #expect(larger.rate < limit)
+      }
+    }
     // No rate of plain descent that is named is above the limit of the batches.
     if let limit = report.miniBatches?.limit, setting.optimizer == "gd" {
       if let rate = report.advice.rate?.suggested { #expect(rate < limit) }
@@ -176,6 +206,25 @@ import Training
     }
     let mean = ratios.reduce(0, +) / Double(ratios.count)
     #expect(mean > 0.2 && mean < 3, "\(ratios)")
+  }
+
+  @Test func `with columns of far sizes strong momentum has a rate above zero`() throws {
+    let table = TestTable.linear(60, scales: [1, 800], noise: 0.3, seed: 8)
+    let report = try diagnose(
+      table,
+      request: .test {
+        $0.training.batch = 8
+        $0.training.rate = 1e-7
+        $0.trials.maxIterations = 80
+      }, executor: ReferenceExecutor())
+    let momentum = try #require(report.prescription(.momentum))
+    #expect(momentum.predicted.momentum! > 0.99)
+    for item in report.prescriptions {
+      if let rate = item.rateRun { #expect(rate > 0, "\(item.id)") }
+    }
+    let all = 2 * (1 + momentum.predicted.momentum!) / report.curvature.largest.value!
+    #expect(momentum.rateRun! < all)
+    #expect(momentum.measured?.diverged == false)
   }
 
   @Test func `a shuffled batch of all samples is training on all samples`() throws {

@@ -20,7 +20,7 @@ import Training
     request.training.rate = rate
     request.training.optimizer = optimizer
     request.trials.areRun = trials
-    request.trials.maxIterations = 50
+    request.trials.maxIterations = 240
     return try diagnose(table, request: request, executor: ReferenceExecutor())
   }
 

@@ -171,7 +171,7 @@ import Training
     "what binds follows the runs: a rate whose runs came down to their floor is not called too small"
   )
   func binding() throws {
-    let floor = try report(Self.table, batch: 10, rate: 0.2)
+    let floor = try report(Self.table, batch: 10, rate: 0.2, iterations: 600)
     #expect(floor.miniBatches?.binds == .noise)
     let finding = try #require(floor.findings.first { $0.id == "batch-binding" })
     #expect(!finding.sentence.contains("in proportion"))
@@ -194,7 +194,21 @@ import Training
     }
     let own = try #require(batches.trial(.asGiven))
     #expect(abs(own.measured! - own.predicted!) < 4 * own.error! + 0.1 * own.predicted!)
+    // Order by order, or where they had other orders by the spread.
     var other = own
+    other.orders = own.orders!.map { $0 * 0.99 }
+    #expect(other.isLower(than: own) && !own.isLower(than: other))
+    other.orders![0] = own.orders![0] * 1.01
+    #expect(!other.isLower(than: own) && !own.isLower(than: other))
+    other.orders = own.orders!.map { $0 / 3 }
+    other.orders![0] = own.orders![0] * 1.01
+    #expect(other.isLower(than: own))
+    var (none, less) = (own, own)
+    (none.relative, none.orders) = (1e-30, own.orders!.map { $0 * 1e-30 })
+    (less.relative, less.orders) = (1e-32, own.orders!.map { $0 * 1e-32 })
+    #expect(none.isLower(than: own) && !less.isLower(than: none))
+    #expect(less.outcome("diverged") == "0 to rounding")
+    other.orders = nil
     other.measured = own.measured! - 2 * own.error!
     #expect(!other.isLower(than: own))
     other.measured = own.measured! - 5 * own.error!

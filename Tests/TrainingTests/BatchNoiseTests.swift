@@ -34,9 +34,8 @@ import Testing
     ])
   func limitOfGaussian(batch: Int, limit: Double) throws {
     let rows = gaussian([1, 2])
-    let found = try BatchNoise(
-      samples(rows, rows.map { $0[0] }), batch: batch
-    ).limit()
+    let found = try #require(
+      try BatchNoise(samples(rows, rows.map { $0[0] }), batch: batch).limit())
     #expect(abs(found - limit) < 1e-9 * (batch == 1 ? 1e-2 : 1))
   }
 
@@ -177,7 +176,8 @@ import Testing
   /// The spectral radius of the second moments of error and velocity, by pushing all ten entries of a basis
   /// through all batches.
   private func growth(
-    _ batches: [[Int]], momentum: Double, looksAhead: Bool = false, rate: Double
+    _ batches: [[Int]], momentum: Double, looksAhead: Bool = false, rate: Double,
+    rounds: Int = 4_000
   ) -> Double {
     let maps = batches.map { chosen -> [[Double]] in
       var a = [[Self.penalty[0], 0], [0, Self.penalty[1]]]
@@ -200,7 +200,6 @@ import Testing
     }
     var second = (0..<4).map { row in (0..<4).map { row == $0 ? 1.0 : 0 } }
     var (growth, logs) = (0.0, 0.0)
-    let rounds = 4_000
     for round in 0..<rounds {
       var next = [[Double]](repeating: [Double](repeating: 0, count: 4), count: 4)
       for map in maps {
@@ -226,7 +225,7 @@ import Testing
   func crossing(batch: Int, draw: BatchNoise.Draw) throws {
     let noise = try BatchNoise(
       samples(Self.rows, Self.targets, penalty: Self.penalty), batch: batch, draw: draw)
-    let limit = try noise.limit()
+    let limit = try #require(try noise.limit())
     let batches = Self.batches(batch, draw)
     #expect(abs(growth(batches, momentum: 0, rate: limit) - 1) < 1e-10)
     #expect(growth(batches, momentum: 0, rate: limit * (1 - 1e-9)) < 1)
@@ -240,10 +239,39 @@ import Testing
     let noise = try BatchNoise(
       samples(Self.rows, Self.targets, penalty: Self.penalty), batch: 1,
       form: MomentumForm(momentum, looksAhead: looksAhead))
-    let limit = try noise.limit()
+    let limit = try #require(try noise.limit())
     let crossed = growth(
       Self.batches(1, .replacement), momentum: momentum, looksAhead: looksAhead, rate: limit)
     #expect(abs(crossed - 1) < 1e-8)
+  }
+
+  @Test(
+    "with strong momentum errors shrink below the limit and grow above it",
+    arguments: [0.9, 0.99, 0.9998], [false, true])
+  func strongMomentum(momentum: Double, looksAhead: Bool) throws {
+    var limits: [Double] = []
+    for batch in [1, 2] {
+      let noise = try BatchNoise(
+        samples(Self.rows, Self.targets, penalty: Self.penalty), batch: batch,
+        form: MomentumForm(momentum, looksAhead: looksAhead))
+      let limit = try #require(try noise.limit())
+      #expect(limit > 0 && limit <= noise.limitOnAll)
+      limits.append(limit)
+      guard batch == 1 else { continue }
+      let batches = Self.batches(1, .replacement)
+      func growth(_ share: Double) -> Double {
+        self.growth(
+          batches, momentum: momentum, looksAhead: looksAhead, rate: share * limit,
+          rounds: momentum > 0.99 ? 60_000 : 4_000)
+      }
+      #expect(growth(0.8) < 1)
+      #expect(growth(1.25) > 1)
+    }
+    #expect(limits[0] < limits[1])
+    // Far below the limit of all samples noise alone decides, and falls as the batch grows.
+    if momentum > 0.999, !looksAhead {
+      #expect(abs(limits[1] / limits[0] - 2) < 0.2, "\(limits)")
+    }
   }
 
   @Test("a batch of all samples has their limit and no noise")
@@ -263,7 +291,7 @@ import Testing
     let plain = try BatchNoise(samples(scaled, Self.targets), batch: 2)
     let divided = try BatchNoise(
       samples(Self.rows, Self.targets, divisor: divisor), batch: 2)
-    #expect(abs(try plain.limit() - divided.limit()) < 1e-12)
+    #expect(abs(try #require(try plain.limit()) - #require(try divided.limit())) < 1e-12)
     let floors = try (plain.floor(rate: 0.1), divided.floor(rate: 0.1))
     #expect(abs(try #require(floors.0) - #require(floors.1)) < 1e-12)
   }
@@ -272,17 +300,17 @@ import Testing
   func halfLimit() throws {
     let rows = gaussian([1, 2])
     let own = try samples(rows, rows.map { $0[0] })
-    let batch = try BatchNoise(own, batch: 1).halfLimitBatch()
+    let batch = try #require(try BatchNoise(own, batch: 1).halfLimitBatch())
     let (low, high) = (Int(batch), Int(batch) + 1)
-    #expect(try BatchNoise(own, batch: low).limit() <= 0.5)
-    #expect(try BatchNoise(own, batch: high).limit() >= 0.5)
+    #expect(try #require(try BatchNoise(own, batch: low).limit()) <= 0.5)
+    #expect(try #require(try BatchNoise(own, batch: high).limit()) >= 0.5)
     let n = own.count
-    let subset = try BatchNoise(own, batch: 1).halfLimitBatch(of: n)
+    let subset = try #require(try BatchNoise(own, batch: 1).halfLimitBatch(of: n))
     #expect(subset < Double(n))
     let below = BatchNoise(own, batch: Int(subset), draw: .subsets)
     let above = BatchNoise(own, batch: Int(subset) + 1, draw: .subsets)
-    #expect(try below.limit() <= 0.5)
-    #expect(try above.limit() >= 0.5)
+    #expect(try #require(try below.limit()) <= 0.5)
+    #expect(try #require(try above.limit()) >= 0.5)
   }
 
   @Test("an error grows by the mean logarithm of its factors")

@@ -149,7 +149,7 @@ import Testing
   func replacement(_ problem: Problem) throws {
     let samples = try problem.samples()
     let noise = BatchNoise(samples, batch: problem.batch)
-    let limit = try noise.limit()
+    let limit = try #require(try noise.limit())
     for share in [0.1, 0.5, 0.8] {
       let predicted = try #require(try noise.floor(rate: share * limit))
       let memory = memory(problem, samples, rate: share * limit)
@@ -170,7 +170,7 @@ import Testing
     let samples = try problem.samples()
     let noise = try #require(ReshuffledNoise(samples, batch: problem.batch, seed: 5))
     let within = BatchNoise(samples, batch: problem.batch, draw: .subsets)
-    let near = try within.limit()
+    let near = try #require(try within.limit())
     let limit = min(near, noise.limit(near: near, below: within.limitOnAll, work: 1e8).rate)
     for share in [problem.index % 2 == 0 ? 0.02 : 0.1, 0.5, 0.8] {
       let predicted = try #require(noise.floor(rate: share * limit))
@@ -199,7 +199,7 @@ import Testing
     let samples = try problem.samples()
     let form = MomentumForm(0.6, looksAhead: looksAhead)
     let noise = BatchNoise(samples, batch: problem.batch, form: form)
-    let rate = 0.3 * (try noise.limit())
+    let rate = 0.3 * (try #require(try noise.limit()))
     let shuffled = try #require(
       ReshuffledNoise(samples, batch: problem.batch, form: form, seed: 5)?.floor(rate: rate))
     let floor = try #require(try noise.floor(rate: rate))

@@ -128,7 +128,7 @@ import Testing
     let form = MomentumForm(momentum, looksAhead: looksAhead)
     let noise = try #require(ReshuffledNoise(own, batch: batch, form: form))
     let within = BatchNoise(own, batch: batch, draw: .subsets, form: form)
-    let limit = noise.limit(near: try within.limit(), below: 10 * within.limitOnAll)
+    let limit = noise.limit(near: try #require(try within.limit()), below: 10 * within.limitOnAll)
     #expect(limit.error == 0)
     let size = momentum == 0 ? 2 : 4
     func maps(_ rate: Double) -> [[[Double]]] {

@@ -7,13 +7,20 @@ extension AdviceFacts {
       let end = prescriptions.lazy.compactMap({ $0.measured?.inBatches }).first
     else { return [] }
     let averaged = prescriptions.lazy.compactMap { $0.measured?.inBatches?.averaged }.max() ?? 1
-    let passes = Wording.count(end.passes, "pass").replacing("passs", with: "passes")
+    let passes = Wording.passes(end.passes)
+    let orders = prescriptions.lazy.compactMap { $0.measured?.inBatches?.orders?.count }.max() ?? 1
     var notes = [
       "Each was run from here in batches of \(Wording.count(miniBatches.batch, "sample")), "
         + (miniBatches.sampling == .shuffle ? "shuffled alike" : "drawn alike with replacement")
-        + ", for \(passes). The \(basis.isJudgedByLoss ? "loss" : "gap left") is the mean over the ends of the "
-        + "last \(Wording.count(averaged)), ± its standard error. Work is in gradients over all samples; what "
-        + "takes all of them at each step had that of as many passes."
+        + ", for \(passes)"
+        + (orders > 1 ? ", in the same \(orders) orders of the samples" : "")
+        + ". The \(basis.isJudgedByLoss ? "loss" : "gap left") is the mean"
+        + (averaged > 1
+          ? " over the ends of the last \(Wording.count(averaged))"
+            + ", or where the rate comes down to 0 that at the end"
+          : " at the end")
+        + ", ± its standard error\(orders > 1 ? " over the orders" : ""). Work is in gradients over all samples "
+        + "of one order; what takes all of them at each step had that of as many passes."
     ]
     if prescriptions.contains(where: { $0.predicted.meanGap != nil }) {
       notes.append(

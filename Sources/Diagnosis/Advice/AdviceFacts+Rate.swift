@@ -94,18 +94,25 @@ extension AdviceFacts {
   private var suggestionInBatches: Suggested? {
     let kinds: [Prescription.Kind] = [.asGiven, .safeRate, .fastestRate, .decayedRate]
     let limit = miniBatches?.limit ?? .infinity
-    let run = kinds.compactMap { prescription($0) }.filter { item in
+    let all = kinds.compactMap { prescription($0) }.filter { item in
       item.measured?.inBatches?.batch != nil && item.measured?.diverged == false
-        && item.rateRun.map { $0 < limit } ?? false
     }
-    guard let (best, isAlone) = bestInBatches(run), let rate = best.rateRun else { return nil }
+    let run = all.filter { $0.rateRun.map { $0 < limit } ?? false }
     // What to do may be another of them, which comes near enough for less.
     let chosen = run.first { $0.id == closest?.id }
+    guard let (best, isAlone) = bestInBatches(run, preferred: chosen), let rate = best.rateRun
+    else { return nil }
     let near =
-      chosen.map { $0.id == best.id ? "" : "; \(name(ofBatched: $0)) comes near it for less" } ?? ""
+      chosen.map {
+        $0.id == best.id
+          ? ""
+          : "; \(name(ofBatched: $0)) comes near it"
+            + (isHigherForLess($0, than: best) ? " for less" : "")
+      } ?? ""
+    let below = all.count == run.count ? "" : "below the limit "
     return .init(
       rate: chosen?.rateRun ?? rate, kind: .lowestInBatches,
-      sentence: "Of the rates that were run in your batches, \(name(ofBatched: best)) "
+      sentence: "Of the rates \(below)that were run in your batches, \(name(ofBatched: best)) "
         + (run.count == 1
           ? "alone did not diverge."
           : (isAlone ? "came lowest" : "came as low as any, for what their runs tell") + near + ".")
@@ -208,6 +215,7 @@ extension AdviceFacts {
   /// Whether no other rate of plain descent that was run came to more than the given one.
   private var isGivenBest: Bool {
     guard let own = prescription(.asGiven), own.measured?.diverged == false else { return false }
+    if let decayed = prescription(.decayedRate), isLower(decayed, than: own) { return false }
     return prescriptions.first { item in
       item.measured?.diverged == false
         && (item.id == own.id || plainRates.contains { $0.id == item.id })

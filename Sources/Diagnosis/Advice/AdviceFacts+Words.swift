@@ -60,7 +60,9 @@ extension AdviceFacts {
     // What is the least effort of equals is not said to have come lowest.
     let rank =
       other?.1 == .lowest
-      ? "" : " came \(basis.isJudgedByLoss || isInBatches ? "lowest" : "closest")"
+      ? ""
+      : " came \(basis.isJudgedByLoss || isInBatches ? "lowest" : "closest")"
+        + (isBelowRejected(closest) ? " of what the limits allow" : "")
     let lower = other.map { item, reason in
       if reason == .noHessianProducts { return withoutHessianProducts(item) }
       let isAlike = areAlike(closest, item)
@@ -172,12 +174,15 @@ extension AdviceFacts {
 
   /// Of a run in the user's batches, or on all samples for the work of as many passes.
   private func outcome(_ measured: Prescription.Measured, _ end: Prescription.InBatches) -> String {
-    let length = Wording.count(end.passes, "pass").replacing("passs", with: "passes")
+    let length = Wording.passes(end.passes)
     let place =
       end.batch.map { "after \(length) in batches of \(Wording.count($0, "sample"))" }
       ?? "for at most the work of \(length)"
     if basis.isJudgedByLoss, let loss = measured.lossAtEqualWork {
       return "a \(end.batch == nil ? "" : "mean ")loss of \(Wording.number(loss)) \(place)"
+    }
+    if let gap = measured.relativeGap, gap < Prescription.rounding {
+      return "nothing of the loss gap is left, to rounding, \(place)"
     }
     let gap = measured.relativeGap.map { Wording.number($0, digits: 2) } ?? "an unknown part"
     return "\(gap) of the loss gap is left \(end.batch == nil ? "" : "in the mean ")\(place)"
@@ -192,8 +197,9 @@ extension AdviceFacts {
         ? plain.rateRun.map { "gradient descent at \(Wording.number($0))" } ?? "the safe rate"
         : "the safe rate"
     if lead.measured?.inBatches != nil, !before.diverged, !basis.isJudgedByLoss {
-      return before.relativeGap.map { ", against \(Wording.number($0, digits: 2)) at \(name)" }
-        ?? ""
+      return before.relativeGap.map {
+        ", against \($0 < Prescription.rounding ? "0 to rounding" : Wording.number($0, digits: 2)) at \(name)"
+      } ?? ""
     }
     if let steps = before.iterations { return ", against \(Wording.count(steps)) at \(name)" }
     if before.diverged { return "; \(name) diverged" }

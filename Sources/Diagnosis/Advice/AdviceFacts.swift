@@ -66,6 +66,8 @@ struct AdviceFacts {
   /// not.
   func alternative(to lead: Prescription) -> (item: Prescription, Advice.Alternative.Reason)? {
     if lead.measured?.reached != true {
+      // Nothing is left to come lower by.
+      if lead.isAtRounding { return nil }
       if let lowest, lowest.id != lead.id, areAlike(lead, lowest) { return (lowest, .lowest) }
       if let item = lowestForLeast, item.id != lead.id { return (item, .lowest) }
     } else if let best = prescriptions.first, best != lead, best.measured?.reached == true,

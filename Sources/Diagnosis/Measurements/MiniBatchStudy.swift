@@ -30,7 +30,7 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
     self.batch = batch
   }
 
-  /// All but what binds, which the runs of the remedies have a say in.
+  /// All but the trials and what binds, which the runs of the remedies say.
   ///
   /// - Throws: what the executor throws.
   func study() throws -> MiniBatches {
@@ -64,9 +64,6 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
     } else {
       result.note = noteWithoutSamples
       result.limitAtMost = try start.ifMeasurable { try limitAtMost() } ?? nil
-      if let rate = training.rate, start.request.trials.areRun {
-        result.trials = try trials(result, nil, rate: rate) { _, _, _ in nil }
-      }
     }
     return result
   }

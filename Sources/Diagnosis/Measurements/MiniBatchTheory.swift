@@ -7,7 +7,7 @@ import Training
 extension MiniBatchStudy {
   private var draw: BatchNoise.Draw { sampling == .shuffle ? .subsets : .replacement }
 
-  /// Limits, floor, runs and trials of a table's linear model.
+  /// Limits, floor and runs of a table's linear model.
   func fill(
     _ result: inout MiniBatches, _ place: Place, _ method: HeavyBallForm, _ batches: Batches
   ) throws {
@@ -36,14 +36,6 @@ extension MiniBatchStudy {
       minimum = try decayed(place, method, divisor) ?? minimum
     }
     try fillTheory(&result, place, minimum, divisor, method, batches, course)
-    guard let rate, start.request.trials.areRun else { return }
-    let samples =
-      isAtMinimum && hasNoise(plain) && (divisor != nil || !method.isPreconditioned)
-      ? try minimum.rows.samples(divisor: divisor) : nil
-    result.trials = try trials(result, isAtMinimum ? plain : nil, rate: rate) {
-      rate, batch, passes in
-      try samples.flatMap { try settled($0, method, rate: rate, batch: batch, over: passes) }
-    }
   }
 
   private func fillTheory(
@@ -101,13 +93,20 @@ extension MiniBatchStudy {
     }
     let unit = method.share
     let own = noise(batch)
-    let within = try own.limit()
-    result.limit = within / unit
     result.halfLimitBatch =
       draw == .subsets ? try own.halfLimitBatch(of: n) : try own.halfLimitBatch()
+    guard let within = try own.limit() else {
+      result.note = "the limit of these batches was not found: its eigenvalue did not converge"
+      return
+    }
+    result.limit = within / unit
     result.limits = try [batch / 4, batch / 2, batch, 2 * batch, 4 * batch]
       .filter { $0 >= 1 && $0 <= n }
-      .map { .init(batch: $0, limit: ($0 == batch ? within : try noise($0).limit()) / unit) }
+      .compactMap { size in
+        try (size == batch ? within : noise(size).limit()).map {
+          .init(batch: size, limit: $0 / unit)
+        }
+      }
     if method.isPreconditioned { result.limitOnAll = own.limitOnAll / unit }
     guard batches.sampling == .shuffle else { return }
     guard isWhole,
@@ -119,6 +118,7 @@ extension MiniBatchStudy {
       return
     }
     let found = passes.limit(near: within, below: own.limitOnAll)
+    guard found.rate > 0 else { return }
     result.passLimit = found.rate / unit
     result.passLimitError = found.error / unit
     result.limit = min(within, found.rate) / unit
@@ -235,28 +235,6 @@ extension MiniBatchStudy {
     return estimate(samples, rate: rate, batch: batch).map { samples.gap($0.end) }
   }
 
-  /// The mean gap over the ends of some passes of a run from the minimum; nil where it is not known.
-  private func settled(
-    _ samples: LeastSquaresSamples, _ method: HeavyBallForm, rate: Double, batch: Int,
-    over passes: Range<Int>
-  ) throws -> Double? {
-    guard start.optimizer.decay == 0 else { return nil }
-    let own = rate * method.share
-    if sampling == .replacement {
-      let noise = BatchNoise(samples, batch: batch, form: method.form)
-      let perPass = max(1, sampleCount / batch)
-      return try noise.stationary(rate: own).flatMap {
-        Self.course(
-          $0, samples, rate: own, momentum: method.form.momentum,
-          steps: passes.lowerBound * perPass..<passes.upperBound * perPass)
-      }
-    }
-    guard samples.count == sampleCount,
-      let noise = ReshuffledNoise(samples, batch: batch, form: method.form, seed: seed)
-    else { return nil }
-    return noise.passes(rate: own, precision: 0.03, work: 3e8)?.course(over: passes).end
-  }
-
   /// The floor beside the loss gap at the point.
   private func complete(_ result: inout MiniBatches, rate: Double) {
     guard var floor = result.floor else { return }
@@ -307,15 +285,24 @@ extension MiniBatchStudy {
     }
     guard let condition = result.conditionNumber else { return nil }
     if condition >= 100 { return .conditioning }
+    // What ended lower than half of the limit did is not held up by it.
+    if let own, let half = result.trial(.halfOfLimit), rate < limit / 2, own.isLower(than: half) {
+      return nil
+    }
     return rate < 0.25 * limit ? nil : .sharpness
   }
 }
 
 extension MiniBatches.Trial {
+  /// Whether its gap is that of rounding alone.
+  package var isAtRounding: Bool { relative.map { $0 < Prescription.rounding } ?? false }
+
   /// Whether it ended lower than another by more than their spread over orders of the batches tells apart.
   func isLower(than other: Self) -> Bool {
     guard let own = measured else { return false }
     guard let value = other.measured else { return true }
+    if isAtRounding, other.isAtRounding { return false }
+    if let isLower = Orders.isLower(orders, than: other.orders) { return isLower }
     guard let error, let otherError = other.error else { return own < 0.5 * value }
     return value - own > 3 * (error * error + otherError * otherError).squareRoot()
   }

@@ -60,7 +60,8 @@ extension Plan {
       notes.append("cut after \(Wording.count(steps, "step")): it could no longer win")
     }
     if let end = measured.inBatches, end.batch == nil {
-      notes.append("on all samples at each step, for at most the work of \(end.passes) passes")
+      notes.append(
+        "on all samples at each step, for at most the work of \(Wording.passes(end.passes))")
     }
     var result = prescription.with(
       measured: measured, change: change, predicted: predicted,

@@ -11,6 +11,8 @@ struct RemedyOutcomes {
   var reference: Reference?
   var hasFiniteMinimum = true
   var interrupted: (done: Int, planned: Int)?
+  /// In mini-batches: the given training and changes to its rate and batch, the lowest first.
+  var batchTrials: [MiniBatches.Trial] = []
 }
 
 /// The loss that trials are judged by.

@@ -1,9 +1,11 @@
 import LinearMaps
+import Presentation
 import Training
 
 /// The remedies in the user's mini-batches.
 extension RemedyTrials {
-  /// Every change over as many samples, judged by the mean loss over the ends of its last passes; what needs all
+  /// Every change over as many samples in the same orders of the batches, judged by the mean loss over the ends of
+  /// its last passes; what needs all
   /// samples at each step gets the work of as many passes.
   mutating func run(
     _ plans: [Plan<Scalar>], _ newton: Prescription, in setting: BatchSetting
@@ -51,10 +53,15 @@ extension RemedyTrials {
       outcomes.prescriptions[index] = plans[index].prescription(
         after: outcome, bench.measured(outcome, in: setting))
     }
+    if outcomes.interrupted == nil {
+      outcomes.batchTrials = try batchTrials(bench, in: setting)
+    }
     guard let search else { return }
     let extra = survey.diagonal == nil ? 0 : try measured.diagonalOperations()
+    let figures = bench.measured(search.path, extraOperations: extra, in: setting)
     outcomes.prescriptions[outcomes.prescriptions.count - 1] = newton.with(
-      measured: bench.measured(search.path, extraOperations: extra, in: setting),
-      note: "on all samples at each step, for at most the work of \(setting.passes) passes")
+      measured: figures,
+      note: "on all samples at each step, for at most the work of \(Wording.passes(setting.passes))"
+        + (figures.stepsRun == 0 ? ": took no step in that work" : ""))
   }
 }

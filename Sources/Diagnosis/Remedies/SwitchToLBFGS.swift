@@ -52,7 +52,8 @@ struct SwitchToLBFGS: Remedy {
       kind, phrase(given.map { "\($0.phrase) at \(Wording.number($1))" } ?? "Adam"),
       .init(rate: given?.1), note: Self.note
     ) { bench in
-      var (optimizer, rate, extra) = (given?.0 ?? Adam(), given?.1 ?? 0, 0.0)
+      let optimizer = given?.0 ?? Adam()
+      var (rate, extra) = (given?.1 ?? 0, 0.0)
       if given == nil {
         let choice = try search.chosen(on: bench)
         (rate, extra) = (choice.rate, choice.operations)
@@ -78,7 +79,6 @@ struct SwitchToLBFGS: Remedy {
       course?.sampling = bench.batches?.batches.sampling
       course?.epochs = bench.batches?.passes
       outcome.course = course
-      optimizer = run.plan.first
       return outcome
     }
   }

@@ -4,16 +4,44 @@ import Training
 
 /// Runs in the user's mini-batches.
 extension TrialBench {
-  /// An optimizer for all passes in batches; its losses are at the start and at the end of each pass, over all
-  /// samples.
+  /// An optimizer for all passes in batches, once in each order of them; its losses are the means over the orders
+  /// at the start and at the end of each pass, over all samples. The first order that diverges tells all.
   func run(
     in setting: BatchSetting, _ objective: any Loss<Scalar>, _ optimizer: any Optimizer,
     rate: Double, from start: [Scalar], theory: Theory, extraOperations: Double, keepsEnd: Bool,
     _ form: TrialForm
   ) throws -> Outcome {
+    var runs: [Outcome] = []
+    for order in 0..<max(1, setting.orders) {
+      let outcome = try run(
+        in: setting, order: order, objective, optimizer, rate: rate, from: start, theory: theory,
+        extraOperations: extraOperations, keepsEnd: keepsEnd && order == 0, form)
+      guard !outcome.isDiverged, !outcome.wasCancelled else { return outcome }
+      runs.append(outcome)
+    }
+    var result = runs[0]
+    func mean(_ values: [[Double]]) -> [Double] {
+      values[0].indices.map { index in
+        values.reduce(0) { $0 + $1[index] } / Double(values.count)
+      }
+    }
+    result.losses = mean(runs.map(\.losses))
+    let gaps = runs.compactMap(\.exactGaps)
+    if gaps.count == runs.count { result.exactGaps = mean(gaps) }
+    result.orders = runs.flatMap(\.orders)
+    return result
+  }
+
+  /// The same in one order.
+  private func run(
+    in setting: BatchSetting, order: Int, _ objective: any Loss<Scalar>,
+    _ optimizer: any Optimizer, rate: Double, from start: [Scalar], theory: Theory,
+    extraOperations: Double, keepsEnd: Bool, _ form: TrialForm
+  ) throws -> Outcome {
     let run = try TrainingRun(
-      objective, optimizer, rate: rate, from: start, gradients: .batches(setting.batches),
-      rules: form.rules)
+      objective, optimizer, rate: rate, from: start,
+      gradients: .batches(setting.batches(order: order)), rules: form.rules)
+    let window = form.endsAtZero(steps: setting.steps) ? 1 : setting.window
     let scale = max(abs(startLoss), 1e-300)
     var pace = form.schedule.map {
       TrialPace<Scalar>(
@@ -33,7 +61,8 @@ extension TrialBench {
         operationsPerStep: (work.last ?? 0) / Double(max(1, losses.count - 1)),
         extraOperations: extraOperations, limit: setting.steps,
         end: keepsEnd ? run.parameters : nil, course: course, workPath: work, exactGaps: gaps,
-        stepsInBatches: run.stepCount, lastRate: pace == nil ? nil : run.rate)
+        stepsInBatches: run.stepCount, lastRate: pace == nil ? nil : run.rate,
+        orders: [(Array(losses.suffix(window)), gaps.map { Array($0.suffix(window)) })])
     }
     for _ in 0..<setting.passes {
       let spent = objective.operations
@@ -57,7 +86,7 @@ extension TrialBench {
         return outcome(diverged: true)
       }
     }
-    let end = losses.suffix(setting.window)
+    let end = losses.suffix(window)
     let mean = end.reduce(0, +) / Double(end.count)
     return outcome(diverged: mean - startLoss > 100 * scale)
   }
@@ -69,9 +98,15 @@ extension TrialBench {
     _ outcome: Outcome, in setting: BatchSetting
   ) -> Prescription.Measured {
     let isBatched = outcome.stepsInBatches != nil
-    let count = isBatched ? min(setting.window, max(1, outcome.losses.count - 1)) : 1
-    let losses = Self.mean(outcome.losses.suffix(count))
-    let gaps = outcome.exactGaps.map { Self.mean($0.suffix(count)) }
+    let orders = outcome.orders
+    let count = isBatched ? max(1, orders.first?.losses.count ?? 1) : 1
+    // One order has the scatter of its last passes alone.
+    func judged(_ own: [[Double]], _ all: [Double]) -> (mean: Double, error: Double?) {
+      own.count > 1
+        ? Self.mean(own.map { Self.mean($0[...]).mean }[...]) : Self.mean(all.suffix(count))
+    }
+    let losses = judged(orders.map(\.losses), outcome.losses)
+    let gaps = outcome.exactGaps.map { judged(orders.compactMap(\.gaps), $0) }
       .flatMap { $0.mean.isFinite ? $0 : nil }
     let span = referenceLoss.map { startLoss - $0 }
     let loss = outcome.isDiverged || !losses.mean.isFinite ? nil : losses.mean
@@ -80,6 +115,12 @@ extension TrialBench {
       gap = gaps ?? ((loss - referenceLoss) / span, losses.error.map { $0 / span })
     }
     let end = outcome.losses.last.flatMap { $0.isFinite ? $0 : nil }
+    let perOrder = orders.map { order -> Double in
+      let own = Self.mean(order.losses[...]).mean
+      guard gap != nil, let referenceLoss, let span else { return own }
+      return (gaps == nil ? nil : order.gaps).map { Self.mean($0[...]).mean }
+        ?? (own - referenceLoss) / span
+    }
     return Prescription.Measured(
       iterations: nil, reached: false, diverged: outcome.isDiverged, loss: loss,
       relativeGap: gap?.mean,
@@ -91,7 +132,9 @@ extension TrialBench {
       inBatches: .init(
         batch: isBatched ? setting.batches.size : nil, passes: setting.passes,
         averaged: isBatched ? count : nil, lossError: isBatched ? losses.error : nil,
-        gapError: isBatched ? gap?.error : nil))
+        gapError: isBatched ? gap?.error : nil,
+        orders: isBatched && loss != nil && perOrder.count > 1 && perOrder.allSatisfy(\.isFinite)
+          ? perOrder : nil))
   }
 
   /// The figures of Newton's method for the work of as many passes.

@@ -44,6 +44,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
     var bench = short(thoroughness < 1 ? min(steps, max(10, leastSteps / 8)) : steps)
     bench.batches = batches
     bench.batches?.passes = max(1, (batches?.passes ?? 0) / 10)
+    bench.batches?.orders = 1
     return bench
   }
 
@@ -100,6 +101,9 @@ struct TrialBench<Scalar: LinearMapScalar> {
     var stepsInBatches: Int?
     /// The rate of its last step, where a schedule moved it.
     var lastRate: Double?
+    /// Of runs in batches, what each order of them ended at: the losses of the passes that it is judged by, and
+    /// the gaps where they are known.
+    var orders: [(losses: [Double], gaps: [Double]?)] = []
 
     /// Whether the loss ended below its start and was below it for the second half of the run.
     var isSettled: Bool {

@@ -38,4 +38,10 @@ struct TrialForm: Sendable {
   var schedule: (any Schedule)?
   var rules = StepRules()
   var seed: UInt64 = 0
+
+  /// Whether the rate comes down to nothing, so that what the run comes to is where it ends.
+  func endsAtZero(steps: Int) -> Bool {
+    guard var schedule, schedule.measurement == nil else { return false }
+    return schedule.rate(ScheduleMoment(step: steps, stepCount: steps, rate: 1)) < 1e-6
+  }
 }

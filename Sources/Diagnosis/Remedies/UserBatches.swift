@@ -1,5 +1,6 @@
 import Curvature
 import LinearMaps
+import Presentation
 import Training
 
 /// The mini-batches that the user trains in, and for how many passes each change is run in them.
@@ -9,6 +10,16 @@ struct BatchSetting: Sendable {
   var samples: Int
   /// Over all samples: every run sees as many.
   var passes: Int
+  /// Orders of the batches that every change is run with, each from the same point.
+  var orders = 1
+
+  /// The batches in one of the orders, the first as a training draws them.
+  func batches(order: Int) -> Batches {
+    var result = batches
+    // Far apart, so that a run with the next seed shares none of them.
+    result.seed = batches.seed ^ (UInt64(order) &* 0x9E37_79B9_7F4A_7C15)
+    return result
+  }
 
   var perPass: Int { batches.stepsPerPass(samples) }
   var steps: Int { passes * perPass }
@@ -28,7 +39,8 @@ final class UserBatches<Scalar: LinearMapScalar> {
   let study: MiniBatches?
   private let start: StartedProblem<Scalar>
   private let survey: CurvatureSurvey<Scalar>
-  private let initialGap: Double?
+  /// Of a quadratic.
+  let initialGap: Double?
   private lazy var samples: LeastSquaresSamples? = table.flatMap(Self.samples)
   private var limits: [MomentumForm: Double?] = [:]
 
@@ -52,12 +64,20 @@ final class UserBatches<Scalar: LinearMapScalar> {
     let perPass = batches.stepsPerPass(n)
     let affordable = min(
       10_000, max(300, 5e9 * min(1, start.request.resources.effort) / price))
-    let passes =
+    func most(_ orders: Int) -> Int {
+      start.budget.trialSteps(1000, trials: orders * (RemedyCatalogue.all.count + 4))
+    }
+    let wanted =
       start.request.trials.maxIterations.map { max(1, $0 / perPass) }
-      ?? min(
-        max(5, min(100, Int(affordable) / perPass)),
-        start.budget.trialSteps(1000, trials: RemedyCatalogue.all.count + 4))
-    setting = BatchSetting(batches: batches, samples: n, passes: passes)
+      ?? max(5, min(100, Int(affordable) / perPass))
+    // Two where more would shorten the runs, or take several times what one may.
+    let orders = [5, 3].first {
+      Double($0 * wanted * perPass) <= 1.5 * affordable && most($0) >= wanted
+    }
+    setting = BatchSetting(
+      batches: batches, samples: n,
+      passes: start.request.trials.maxIterations == nil ? min(wanted, most(orders ?? 2)) : wanted,
+      orders: orders ?? 2)
     self.study = study
     self.start = start
     survey = measured.survey
@@ -115,10 +135,17 @@ final class UserBatches<Scalar: LinearMapScalar> {
 
   /// The mean gap over the last passes of a run, as a share of the first, of a quadratic: what is left of the way
   /// on all samples, and the noise that has built up. Nil where it is not known.
-  func meanGap(_ optimizer: any Optimizer, rate: Double) -> Double? {
+  func meanGap(
+    _ optimizer: any Optimizer, rate: Double, in other: BatchSetting? = nil
+  ) -> Double? {
+    let setting = other ?? setting
+    let limit =
+      setting.batches.size == self.setting.batches.size
+      ? self.limit(optimizer)
+      : study?.limits.first { $0.batch == setting.batches.size }?.limit
     guard start.problem.isQuadratic, let initialGap, initialGap > 0, let samples,
       samples.count == setting.samples, let form = HeavyBallForm(optimizer), !form.isPreconditioned,
-      let limit = limit(optimizer), rate < limit,
+      let limit, rate < limit,
       let way = survey.model.forecast(rate: rate, by: optimizer)
     else { return nil }
     let last = setting.passes - setting.window..<setting.passes
@@ -128,7 +155,8 @@ final class UserBatches<Scalar: LinearMapScalar> {
     let noise: Double?
     switch setting.batches.sampling {
     case .replacement:
-      noise = (try? self.noise(samples, form.form).stationary(rate: own)).flatMap {
+      let noises = BatchNoise(samples, batch: setting.batches.size, form: form.form)
+      noise = (try? noises.stationary(rate: own)).flatMap {
         MiniBatchStudy<Scalar>.course(
           $0, samples, rate: own, momentum: form.form.momentum,
           steps: last.lowerBound * setting.perPass..<last.upperBound * setting.perPass)
@@ -160,7 +188,7 @@ extension Measurements {
 
   /// ` of the limit of batches of 32 samples`.
   var ofBatchLimit: String {
-    "of the limit of batches of \(userBatches?.setting.batches.size ?? 0) samples"
+    "of the limit of batches of \(Wording.count(userBatches?.setting.batches.size ?? 0, "sample"))"
   }
 
   /// What is foretold of a run of an optimizer: in the user's batches the mean gap at its end, else the steps.

@@ -16,9 +16,12 @@ import LinearMaps
 /// unit covariance is answered by `eta^2 R_ij` at the points where gradients are taken (see `MomentumForm`),
 /// so that the stationary second moments `Y` there solve `Y / R - eta^2 f V(Y) = eta^2 f C`, a symmetric system,
 /// positive definite up to the rate at which its least eigenvalue is zero: there the spectral radius of
-/// the recursion is one. For plain descent and heavy-ball momentum `b` it is linear in the rate,
+/// the recursion is one. With heavy-ball momentum `b`
 ///
 ///     1 / (eta R_ij) = (1 - b) (l_i + l_j) - eta ((1 - b) l_i l_j / (1 + b) - b (l_i - l_j)^2 / (1 - b^2)).
+///
+/// For plain descent both parts of it are positive, and one eigenvalue gives the limit; with momentum the part in
+/// `eta` is indefinite, and the limit is where `eta` times the largest eigenvalue of the positive `eta R f V` is one.
 ///
 /// Above the limit the mean of the squared error is unbounded. Single runs stay finite for long and burst
 /// rarely, up to the rate at which the mean logarithm of the error grows (see `ErrorGrowth`).
@@ -87,32 +90,52 @@ package struct BatchNoise {
     return (points, parameters)
   }
 
-  /// The rate up to which second moments stay bounded; at most that of all samples.
+  /// The rate up to which second moments stay bounded; at most that of all samples. Nil where it is not found.
   ///
   /// - Throws: what `TopEigenpairs` throws.
-  package func limit(tolerance: Double = 1e-12) throws -> Double {
+  package func limit(tolerance: Double = 1e-12) throws -> Double? {
     let whole = limitOnAll
     guard factor > 0 else { return whole }
-    if !form.looksAhead {
-      let (l, k, b) = (samples.curvatures, samples.dimension, form.momentum)
-      var (sums, products) = ([Double](), [Double]())
-      for index in 0..<k * k {
-        let (p, q) = (l[index / k], l[index % k])
-        sums.append((1 - b) * (p + q))
-        products.append((1 - b) * p * q / (1 + b) - b * (p - q) * (p - q) / (1 - b * b))
-      }
-      return 1 / (try ratio(products: products, to: sums, tolerance))
+    do {
+      let found =
+        form.momentum == 0 ? try plainLimit(tolerance) : try crossing(max(tolerance, 1e-10))
+      return found > 0 && found.isFinite ? min(found, whole) : nil
+    } catch is Unsettled {
+      return nil
     }
-    // As much of the noise as the rate leaves is eta / reach(eta): one at the limit.
+  }
+
+  /// An eigenvalue did not converge.
+  private struct Unsettled: Error {}
+
+  private func plainLimit(_ tolerance: Double) throws -> Double {
+    let (l, k) = (samples.curvatures, samples.dimension)
+    let sums = (0..<k * k).map { l[$0 / k] + l[$0 % k] }
+    let products = (0..<k * k).map { l[$0 / k] * l[$0 % k] }
+    return 1 / (try ratio(products: products, to: sums, tolerance))
+  }
+
+  /// As much of the noise as the rate leaves is eta / reach(eta): one at the limit.
+  private func crossing(_ tolerance: Double) throws -> Double {
     func left(_ rate: Double) throws -> Double {
-      let reach = try ratio(products: nil, to: responses(rate: rate).points, tolerance)
-      return 1 / reach - rate
+      let points = responses(rate: rate).points
+      guard points.allSatisfy({ $0 > 0 && $0.isFinite }) else { throw Unsettled() }
+      return 1 / (try ratio(products: nil, to: points, tolerance)) - rate
     }
-    guard try left(whole * (1 - 1e-9)) < 0 else { return whole }
-    return try Bracket(low: 0.01 * whole, high: whole * (1 - 1e-9)).root(tolerance, left)
+    var high = limitOnAll * (1 - 1e-9)
+    guard try left(high) < 0 else { return limitOnAll }
+    // With strong momentum it may be many powers of ten lower.
+    var low = high / 10
+    while try left(low) <= 0 {
+      (low, high) = (low / 10, low)
+      guard low > 1e-30 * limitOnAll else { throw Unsettled() }
+    }
+    return try Bracket(low: low, high: high).root(tolerance, left)
   }
 
   /// The largest eigenvalue of `products + f V` over `sums`, entries all positive.
+  ///
+  /// - Throws: `Unsettled` where its error is not known to be small.
   private func ratio(
     products: [Double]?, to sums: [Double], _ tolerance: Double, scale: Double? = nil
   ) throws -> Double {
@@ -129,7 +152,9 @@ package struct BatchNoise {
     options.tolerance = tolerance
     options.boundTolerance = nil
     options.maxApplications = 400
-    return try TopEigenpairs(of: map, options: options).largest[0].value
+    let pair = try TopEigenpairs(of: map, options: options).largest[0]
+    guard pair.value >= 0, pair.residual <= 1e-5 * pair.value else { throw Unsettled() }
+    return pair.value
   }
 
   /// The second moments that the errors settle at, column-major; nil from the limit on.
@@ -169,19 +194,23 @@ package struct BatchNoise {
   }
 
   /// The batch, drawn with replacement, at which the limit is half of what it would be on all samples at
-  /// once: below about it the stable rate grows in proportion to the batch, above it hardly.
+  /// once: below about it the stable rate grows in proportion to the batch, above it hardly. Nil where it is not
+  /// found.
   ///
   /// - Throws: what `TopEigenpairs` throws.
-  package func halfLimitBatch() throws -> Double {
+  package func halfLimitBatch() throws -> Double? {
     let half = limitOnAll / 2
-    return max(
-      0, half * (try ratio(products: nil, to: responses(rate: half).points, 1e-6, scale: 1)))
+    do {
+      return half * (try ratio(products: nil, to: responses(rate: half).points, 1e-6, scale: 1))
+    } catch is Unsettled {
+      return nil
+    }
   }
 
   /// The same of batches of different samples, by the factor of their draws.
-  package func halfLimitBatch(of n: Int) throws -> Double {
+  package func halfLimitBatch(of n: Int) throws -> Double? {
     // (n - B) / (B (n - 1)) = 1 / B'.
-    let other = try halfLimitBatch()
+    guard let other = try halfLimitBatch() else { return nil }
     return other == 0 ? 0 : Double(n) * other / (Double(n - 1) + other)
   }
 }

@@ -10,7 +10,7 @@ extension ReshuffledNoise {
   }
 
   /// The rate up to which second moments at the ends of passes stay bounded: where the spectral radius of
-  /// `S -> E[P S P']` first crosses one, over the same orders at each rate, to a relative 1e-10.
+  /// `S -> E[P S P']` first crosses one, over the same orders at each rate, to a relative 1e-10; 0 where none is found.
   ///
   /// - Parameters:
   ///   - near: where the search begins; what is below it by much is taken to be stable.
@@ -50,7 +50,9 @@ extension ReshuffledNoise {
       repeat {
         high = low
         low *= 0.85
-      } while left(low) <= 0 && low > 1e-3 * most
+      } while left(low) <= 0 && low > 1e-3 * min(near, most)
+      // Nothing is known to be stable.
+      guard left(low) > 0 else { return Limit(rate: 0, error: 0) }
     }
     let rate = Bracket(low: low, high: high).root(1e-10, left)
     return Limit(rate: rate, error: error(at: rate, moments))
