@@ -83,7 +83,8 @@ public struct Prescription: Sendable, Equatable, Codable {
     public let rate: Double?
     /// True where it was stopped before the end of its work, since it could no longer win; else nil.
     public let wasCut: Bool?
-    /// The loss where the run ended, watched steps included; nil where it is not finite.
+    /// The loss where the run ended, watched steps included, in mini-batches that in the order which a training draws;
+    /// nil where it is not finite.
     public let lossAtEnd: Double?
     /// Whether the loss ended below its start and was below it for the second half of the run.
     public let settled: Bool?

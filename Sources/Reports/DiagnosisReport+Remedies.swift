@@ -63,11 +63,15 @@ extension DiagnosisReport {
           ? .text("not run")
           : measured?.diverged == true
             ? .text("diverged")
-            : .number(orMissing: isJudgedByLoss ? measured?.lossAtEqualWork : measured?.relativeGap)
+            : !isJudgedByLoss && item.isAtRounding
+              ? .text("0 to rounding")
+              : .number(
+                orMissing: isJudgedByLoss ? measured?.lossAtEqualWork : measured?.relativeGap)
         return DataTable.Row(
           [
             .text(item.id), .number(orMissing: item.predicted.meanGap), cell,
-            .number(orMissing: isJudgedByLoss ? end?.lossError : end?.gapError),
+            .number(
+              orMissing: isJudgedByLoss ? end?.lossError : item.isAtRounding ? nil : end?.gapError),
             .number(orMissing: measured?.gradientEquivalents),
           ],
           emphasis: item.isMarked && item == prescriptions.first

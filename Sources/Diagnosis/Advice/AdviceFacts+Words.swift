@@ -59,7 +59,7 @@ extension AdviceFacts {
     let other = alternative(to: closest)
     // What is the least effort of equals is not said to have come lowest.
     let rank =
-      other?.1 == .lowest
+      other?.1 == .lowest || closest.isAtRounding
       ? ""
       : " came \(basis.isJudgedByLoss || isInBatches ? "lowest" : "closest")"
         + (isBelowRejected(closest) ? " of what the limits allow" : "")

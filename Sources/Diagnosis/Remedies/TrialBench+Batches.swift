@@ -114,7 +114,8 @@ extension TrialBench {
     if let loss, let referenceLoss, let span, span > 0 {
       gap = gaps ?? ((loss - referenceLoss) / span, losses.error.map { $0 / span })
     }
-    let end = outcome.losses.last.flatMap { $0.isFinite ? $0 : nil }
+    // A training draws the first order.
+    let end = (orders.first?.losses.last ?? outcome.losses.last).flatMap { $0.isFinite ? $0 : nil }
     let perOrder = orders.map { order -> Double in
       let own = Self.mean(order.losses[...]).mean
       guard gap != nil, let referenceLoss, let span else { return own }
