@@ -10,7 +10,7 @@ extension HybridRun {
       Double(phase.rawValue), Double(counts.first), Double(counts.then), Double(resets),
       best?.loss ?? .nan, best == nil ? 0 : 1, Double(best?.step ?? 0),
     ]
-    header += watch.numbers + [Double(firstRun.updateCount)]
+    header += watch.numbers + [phase == .first ? Double(firstRun.updateCount) : 0]
     switch phase {
     case .first: break
     case .then:
