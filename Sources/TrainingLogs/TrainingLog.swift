@@ -70,9 +70,14 @@ public final class TrainingLog {
   }
 
   private func begin(after step: Int) throws {
+    // TensorBoard drops from earlier files what has the step where a new one goes on, an evaluation there too.
+    var again: [TrainingEvaluation] = []
     do {
       let old = (try? String(contentsOfFile: lines, encoding: .utf8)) ?? ""
       let kept = old.split(separator: "\n").filter { LogLine.isBefore(step, $0) }
+      again = kept.suffix(8).compactMap {
+        try? JSONDecoder().decode(TrainingEvaluation.self, from: Data($0.utf8))
+      }.filter { $0.step == step }
       try kept.map { $0 + "\n" }.joined()
         .write(toFile: lines, atomically: true, encoding: .utf8)
       let file = try FileHandle(forWritingTo: URL(fileURLWithPath: lines))
@@ -99,6 +104,11 @@ public final class TrainingLog {
     start.sessionLog = SessionLogMessage()
     start.sessionLog?.status = 1
     waitingEvents.append(try Self.record(version) + Self.record(start))
+    for evaluation in again {
+      if let message = Self.message(.evaluated(evaluation)) {
+        waitingEvents.append(try Self.record(message))
+      }
+    }
   }
 
   private static func record(_ message: EventMessage) throws -> Data {
