@@ -39,7 +39,7 @@ def setting_of(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], list[s
         else:
             setting = {
                 "name": "nesterov" if group["nesterov"] else "momentum",
-                "hyperparameters": {"momentum": momentum},
+                "momentum": momentum,
             }
         if float(group["weight_decay"]) != 0:
             notes.append(
@@ -49,19 +49,17 @@ def setting_of(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], list[s
     elif kind in ("Adam", "AdamW", "NAdam", "RAdam"):
         beta1, beta2 = (float(beta) for beta in group["betas"])
         name = "amsgrad" if group.get("amsgrad") and kind == "Adam" else kind.lower()
-        setting = {
-            "name": name,
-            "hyperparameters": {"beta1": beta1, "beta2": beta2, "epsilon": float(group["eps"])},
-        }
+        setting = {"name": name, "beta1": beta1, "beta2": beta2, "epsilon": float(group["eps"])}
         if kind == "AdamW":
-            setting["hyperparameters"]["weight-decay"] = float(group["weight_decay"])
+            setting["weight-decay"] = float(group["weight_decay"])
     elif kind == "RMSprop" and float(group["momentum"]) == 0 and not group["centered"]:
         setting = {
             "name": "rmsprop",
-            "hyperparameters": {"decay": float(group["alpha"]), "epsilon": float(group["eps"])},
+            "decay": float(group["alpha"]),
+            "epsilon": float(group["eps"]),
         }
     elif kind == "Adagrad":
-        setting = {"name": "adagrad", "hyperparameters": {"epsilon": float(group["eps"])}}
+        setting = {"name": "adagrad", "epsilon": float(group["eps"])}
     else:
         raise UsageError(
             f"Of {kind} no limit is known here; leave optimizer out, and give lr to judge it as plain descent."
