@@ -20,6 +20,9 @@ FLAGS = -c $(CONFIGURATION) -Xswiftc -enable-testing
 BUILD = $(SWIFT) build $(FLAGS)
 TEST = $(SWIFT) test $(FLAGS) --disable-xctest --disable-testable-imports
 PROGRAM = .build/$(CONFIGURATION)/eigenstep
+# Runs that are killed and go on to the same bits, and logs that TensorBoard opens.
+TRAINING_CHECKS = python3 Scripts/kill-resume.py $(PROGRAM) --moments 8 \
+  && PYTHONPATH=.eigenstep/tensorboard python3 -W ignore Scripts/tensorboard-check.py $(PROGRAM)
 
 .PHONY: all demo build test smoke check bench install clean bootstrap format lint snippets help
 
@@ -31,7 +34,7 @@ help:
 	@echo "make test       all tests"
 	@echo "make smoke      a two-minute subset of the tests and one diagnosis, after a build"
 	@echo "make check      format, warnings as errors, tests, examples of README and docs"
-	@echo "make bench      products and spectra beside the peers (installs them in .eigenstep/bench-venv)"
+	@echo "make bench      our claims beside the peers (installs them in .eigenstep/bench-venv; hours)"
 	@echo "make install    into PREFIX (now $(PREFIX))"
 	@echo "make bootstrap  install OpenBLAS, zlib and ONNX Runtime where they are missing"
 	@echo "make format     format all Swift files in place"
@@ -51,6 +54,7 @@ test: bootstrap
 	@Scripts/bootstrap.sh tests
 	$(TEST)
 	python3 Tests/Recordings/recordings.py $(PROGRAM)
+	$(TRAINING_CHECKS)
 
 smoke: bootstrap
 	$(TEST) --filter '$(SMOKE_TESTS)'
@@ -66,6 +70,7 @@ check: bootstrap lint
 	SWIFT=$(SWIFT) Scripts/check_client.sh
 	$(TEST)
 	python3 Tests/Recordings/recordings.py $(PROGRAM)
+	$(TRAINING_CHECKS)
 	python3 Scripts/check_snippets.py
 
 lint:

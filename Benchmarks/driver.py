@@ -52,6 +52,13 @@ def ours(worker, folder, threads):
     return []
 
 
+def need(worker):
+    """The path of our worker, without which a part has nothing to do."""
+    if not (BUILT / worker).exists():
+        sys.exit(f"there is no {BUILT / worker}: Benchmarks/run.sh builds it")
+    return BUILT / worker
+
+
 def make_inputs(models):
     subprocess.run(
         [sys.executable, str(PEERS / "make_inputs.py"), str(DATA), *models], check=True

@@ -47,11 +47,16 @@ def error(worker, what, exact):
     return float(np.linalg.norm(got - exact) / np.linalg.norm(exact))
 
 
-def measure(name, arguments):
+def exported(name):
+    """Where a network lies, written there if it was not yet."""
     if not (FOLDER / f"{name}.golden.npz").exists():
         script = HERE.parent / "Scripts" / "models" / "export.py"
         subprocess.run([sys.executable, script, "--large", FOLDER, name], check=True)
-    path, threads = FOLDER / name, str(arguments.threads)
+    return FOLDER / name
+
+
+def measure(name, arguments):
+    path, threads = exported(name), str(arguments.threads)
     commands = ours("model-worker", path, threads) + [
         peer(script, path, threads) for script in ("model_torch", "model_jax")
     ]

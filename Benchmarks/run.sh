@@ -11,25 +11,33 @@ install_peers() {
   # PyTorch's wheel needs its CUDA libraries to import on x86-64 Linux, but not what those need.
   echo "the plain install failed; installing PyTorch without resolving its dependencies" >&2
   "${pip[@]}" numpy scipy scikit-learn jax filelock typing-extensions sympy mpmath networkx jinja2 \
-    fsspec tqdm einops
+    fsspec tqdm einops matplotlib
   "${pip[@]}" --no-deps torch nvidia-cuda-runtime nvidia-cuda-cupti nvidia-cudnn-cu13 \
     nvidia-cublas nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvshmem-cu13 nvidia-cufft \
     nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-nvjitlink nvidia-cufile \
     nvidia-cuda-nvrtc nvidia-nvtx
   "${pip[@]}" --no-deps 'pyhessian>=0.1' 'hessian-eigenthings>=1.0.0a5' \
     'curvlinops-for-pytorch>=3' backpack-for-pytorch einconv linear_operator jaxtyping wadler-lindig \
-    onnxscript onnx_ir
+    onnxscript onnx_ir torch-lr-finder pytorch_optimizer
   "${pip[@]}" onnx packaging safetensors
 }
 
-if [ "${1:-}" = schedules ]; then
-  shift
-  touch Benchmarks/Package.swift
-  "${SWIFT:-swift}" build -c release --package-path Benchmarks --product schedule-sweep
-  exec Benchmarks/.build/release/schedule-sweep "$@"
+PARTS=(products training models spectra pinns sweep tracking schedules rates)
+parts=("${PARTS[@]}")
+for part in "${PARTS[@]}"; do
+  if [ "${1:-}" = "$part" ]; then parts=("$1") && shift && break; fi
+done
+if [[ "${1:-}" =~ ^[a-z] ]]; then
+  echo "there is no part $1; there are ${PARTS[*]}" >&2
+  exit 64
+fi
+# Each part has options of its own, and files of its own.
+if [ "${#parts[@]}" -gt 1 ] && [[ " $* " = *" --json"* ]]; then
+  echo "--json is of one part: name it first, as in run.sh sweep --json PATH" >&2
+  exit 64
 fi
 if ! "$VENV/bin/python" -W ignore -c \
-  'import torch, jax, numpy, sklearn, onnxscript, pyhessian, curvlinops, hessian_eigenthings' \
+  'import torch, jax, numpy, sklearn, onnxscript, pyhessian, curvlinops, hessian_eigenthings, torch_lr_finder, pytorch_optimizer' \
   2>/dev/null; then
   echo "installing PyTorch, JAX and the peers into $VENV (several gigabytes on Linux)" >&2
   python3 -m venv "$VENV"
@@ -39,10 +47,10 @@ fi
 touch Benchmarks/Package.swift
 "${SWIFT:-swift}" build -c release --package-path Benchmarks
 
-case "${1:-}" in
-  products | training | models | spectra | pinns | sweep) parts=("$1") && shift ;;
-  *) parts=(products training models spectra pinns sweep) ;;
-esac
+# `rates` asks the program itself.
+if [[ " ${parts[*]} " = *" rates "* ]]; then
+  "${SWIFT:-swift}" build -c release -Xswiftc -enable-testing --product eigenstep
+fi
 status=0
 for part in "${parts[@]}"; do
   script=$part.py

@@ -2,7 +2,7 @@
 """A sweep of 64 rates beside 64 runs of our own and 64 of PyTorch, each runtime in a process of its own,
 blocks alternating, in seconds of the processor.
 
-    sweep.py [--threads N] [--rounds R] [--json PATH] [--strict]
+    sweep.py [--threads N] [--rounds R] [--models A,B] [--json PATH] [--strict]
 """
 
 import argparse
@@ -10,7 +10,7 @@ import statistics
 import sys
 import time
 
-from driver import BUILT, PEERS, Worker, add_options, claim, save
+from driver import PEERS, Worker, add_options, claim, need, save
 
 # Layers, batch, and the most that the sweep may take of 64 runs of our own.
 NETWORKS = [("20-64-64-5", 256, 0.5), ("4-16-16-3", 64, 0.25)]
@@ -19,13 +19,14 @@ OF_PYTORCH = 0.35
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    add_options(parser, "", "sweep.json")
+    add_options(parser, ",".join(layers for layers, _, _ in NETWORKS), "sweep.json")
     arguments = parser.parse_args()
     failed, results = 0, {}
-    for layers, batch, most in NETWORKS:
+    chosen = arguments.models.split(",")
+    for layers, batch, most in [network for network in NETWORKS if network[0] in chosen]:
         for optimizer in ("momentum", "adam"):
             words = [layers, batch, optimizer, arguments.threads]
-            ours = Worker([BUILT / "sweep-worker", *words])
+            ours = Worker([need("sweep-worker"), *words])
             torch = Worker([sys.executable, PEERS / "sweep_torch.py", *words])
             calls = [(ours, "sweep"), (ours, "single"), (torch, "torch")]
             times = {what: [] for _, what in calls}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Eigenstep needs beside Swift: OpenBLAS with LAPACKE and zlib, by the platform's
 # package manager, and ONNX Runtime's C library, from the `onnxruntime` wheel, into .eigenstep/.
-# With `tests`, also the conformance cases of the `onnx` package. Does nothing where all is there. Never
+# With `tests`, also the conformance cases of the `onnx` package, and TensorBoard to open logs with. Does nothing where all is there. Never
 # touches the user's Python packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,6 +11,8 @@ ONNXRUNTIME_VERSIONS='onnxruntime>=1.17,<1.32'
 STORE=.eigenstep
 # What the conformance tests are generated from; docs/operators.md names the version in use.
 ONNX_VERSIONS='onnx>=1.19,<2'
+# What opens the event files of training runs in the tests.
+TENSORBOARD_VERSIONS='tensorboard>=2.16,<3'
 
 say() { printf 'bootstrap: %s\n' "$*"; }
 fail() { printf 'bootstrap: %s\n' "$*" >&2; exit 1; }
@@ -192,7 +194,25 @@ ensure_conformance() {
   say "the conformance cases are in $STORE/conformance"
 }
 
+# TensorBoard's own reader, without which logs are not opened.
+ensure_tensorboard() {
+  [ -d "$STORE/tensorboard/tensorboard" ] && return 0
+  say "fetching $TENSORBOARD_VERSIONS into $STORE/tensorboard, to open logs with"
+  rm -rf "$STORE/tensorboard.new"
+  if ! python3 -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
+    --target "$STORE/tensorboard.new" "$TENSORBOARD_VERSIONS"; then
+    say "pip could not install tensorboard (above is what it said): logs will not be opened."
+    rm -rf "$STORE/tensorboard.new"
+    return 0
+  fi
+  rm -rf "$STORE/tensorboard"
+  mv "$STORE/tensorboard.new" "$STORE/tensorboard"
+}
+
 ensure_swift
 ensure_libraries
 ensure_onnxruntime
-if [ "${1:-}" = tests ]; then ensure_conformance; fi
+if [ "${1:-}" = tests ]; then
+  ensure_conformance
+  ensure_tensorboard
+fi

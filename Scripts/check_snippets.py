@@ -9,6 +9,7 @@ line `<!-- checked -->`. After `<!-- unchecked -->` a block is left alone.
 ```swift     is a whole program; the ```text block right after it, if any, is what it prints.
 
 In expected output `...` stands for any text within a line, and a line `...` for any lines.
+In README.md, options in `code` within the text must be of the command that the code names, or of any.
 The package must have been built: `make build`. Needs only the standard library.
 """
 
@@ -131,6 +132,40 @@ def check_swift(place, text, expected):
         return True
 
 
+def helps():
+    """The options of each command, as its help lists them."""
+    program = str(BUILD / "eigenstep")
+    listed = subprocess.run([program, "--help"], text=True, capture_output=True).stdout
+    # Commands are the words at the beginnings of the lines below "SUBCOMMANDS:".
+    names = re.findall(r"(?m)^  ([a-z]+) ", listed.split("SUBCOMMANDS:")[-1])
+    return {
+        name: set(re.findall(
+            r"--[a-z][a-z0-9-]*",
+            subprocess.run([program, name, "--help"], text=True, capture_output=True).stdout))
+        for name in names
+    }
+
+
+def check_flags(path):
+    """Whether all options in the code within a file's text are there."""
+    known, fenced, good = helps(), False, True
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if FENCE.match(line):
+            fenced = not fenced
+        for code in [] if fenced else re.findall(r"`([^`]+)`", line):
+            words = code.split()
+            if words[0] == "eigenstep" and len(words) > 1 and words[1] in known:
+                options = known[words[1]]
+            elif words[0].startswith("--"):
+                options = set().union(*known.values())
+            else:
+                continue
+            for flag in re.findall(r"(?<!\S)--[a-z][a-z0-9-]*", code):
+                if flag not in options:
+                    good = report(f"{path.relative_to(ROOT)}:{number}", code, f"no option {flag}")
+    return good
+
+
 def main():
     passed = failed = 0
     files = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -148,6 +183,8 @@ def main():
                 expected = following[2] if following and following[1] == "text" else None
                 good = check_swift(place, text, expected)
             passed, failed = passed + good, failed + (not good)
+    good = check_flags(ROOT / "README.md")
+    passed, failed = passed + good, failed + (not good)
     print(f"examples of README.md and docs: {passed} passed, {failed} failed")
     return 1 if failed else 0
 

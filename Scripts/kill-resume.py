@@ -39,6 +39,12 @@ COURSES = {
     "--sampling replacement --accumulate 2 --steps 4000 --checkpoint-every 1 --clip-norm 1",
     "nesterov-all": "--model mlp:12:tanh --optimizer nesterov --lr 0.01 --steps 6000 "
     "--checkpoint-every 3",
+    # Adam on batches, then L-BFGS in float32 and, from where that ends for rounding (step 584), in float64.
+    "adam-then-lbfgs": "--model mlp:20,20:tanh --optimizer adam --lr 0.003 --batch 16 --then lbfgs:tolerance=0 "
+    "--switch stalled:period=20,latest=200 --l2 0.02 --steps 900 --checkpoint-every 1",
+    # Large enough that most moments lie within the inner iterations of a step.
+    "lbfgs-large": "--model mlp:300,300:tanh --optimizer lbfgs:curvature=0.1,tolerance=0 --l2 0.0001 "
+    "--steps 150 --checkpoint-every 1",
 }
 
 def courses(program):

@@ -170,10 +170,11 @@ def pcg(A, b, inverse, tolerance, limit):
 
 
 def nystrom_newton(problem, steps, rank=3, damping=1e-4, period=4, residual=1e-3):
-    """Rathore and others, arXiv:2402.01868, algorithms 4 to 7."""
+    """Rathore and others, arXiv:2402.01868, algorithms 4 to 7; the damping falls to a tenth after a full step
+    whose gradient is at most twice what the damping leaves of it."""
     x = problem.start
     f, g = problem.fg(x)
-    path = [x]
+    path, most = [x], damping
     while len(path) <= steps and abs(g).max() > TOLERANCE:
         k = len(path) - 1
         H = problem.hessian(x)
@@ -185,6 +186,10 @@ def nystrom_newton(problem, steps, rank=3, damping=1e-4, period=4, residual=1e-3
             t /= 2
         x = x + t * d
         f, g = problem.fg(x)
+        if t < 1:
+            damping = min(most, 10 * damping)
+        elif np.linalg.norm(g) <= 2 * damping * np.linalg.norm(d):
+            damping = max(damping / 10, 1e-12 * most)
         path.append(x)
     return path
 

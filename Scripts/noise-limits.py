@@ -1,5 +1,5 @@
 """The largest stable rates of mini-batch least squares on Gaussian inputs of variances 1 and 2, by the dense
-operator of the second moments along the axes, for Tests/TrainingTests/ReplacementNoiseTests.swift; and the
+operator of the second moments along the axes, for Tests/TrainingTests/BatchNoiseTests.swift; and the
 floors of shuffled and replaced batches of one seeded problem by plain simulation, to look at. Needs NumPy.
 
     python3 Scripts/noise-limits.py

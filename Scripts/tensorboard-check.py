@@ -80,7 +80,7 @@ def main():
         log = os.path.join(root, "log2")
         command = base + [
             "--steps", "3000", "--log", log, "--checkpoint", os.path.join(root, "c"),
-            "--checkpoint-every", "7", "--resume",
+            "--checkpoint-every", "30", "--resume",
         ]
         for _ in range(3):
             process = subprocess.Popen(

@@ -5,6 +5,7 @@ gradient is built once with its graph kept. See protocol.py.
     model_torch.py FOLDER/NAME THREADS
 """
 
+import copy
 import pathlib
 import sys
 
@@ -36,6 +37,15 @@ def main():
     }
     calls["hvp"]()
     peak = protocol.peak() - base
+    trained = copy.deepcopy(network)
+    optimizer = torch.optim.Adam(trained.parameters(), 1e-3)
+
+    def adam():
+        optimizer.zero_grad()
+        loss(trained(*data), target).backward()
+        optimizer.step()
+
+    calls["adam"] = adam
     protocol.serve(
         "PyTorch", torch.__version__, calls,
         lambda parts: np.concatenate([part.detach().numpy().ravel() for part in parts]), peak)

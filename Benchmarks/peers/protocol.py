@@ -4,9 +4,10 @@
 
 A worker prints {"ready": ..., "version": ...} when warm, then answers one JSON line per command.
 Of calls that are repeated:
-    run N WHAT       {"seconds": [...]}  N calls one after the other, each to its result's end
+    run N WHAT       {"seconds": [...], "processor": s}  N calls one after the other, each to its result's end,
+                     and the processor's time for all
     write WHAT PATH  {"written": PATH}   the result, float32, flat (one row per direction)
-WHAT is `hvp` (one direction), `hvp8` (eight at once), `gradient`, or `sgemm`.
+WHAT is `hvp` (one direction), `hvp8` (eight at once), `gradient`, `adam` (a training step), or `sgemm`.
 Of spectra, each solved once, from the parameters on, with what the runtime compiles ahead ready:
     largest TOLERANCE SEED         {"seconds": s, "products": p, "values": [...], ...}
     bound TOLERANCE SEED           the same with "bound", above the largest eigenvalue
@@ -82,12 +83,13 @@ def serve(runtime, version, calls, to_numpy=np.asarray, peak=None):
         if not words or words[0] == "quit":
             return
         if words[0] == "run":
-            call, seconds = calls[words[2]], []
+            call, seconds, began = calls[words[2]], [], time.process_time()
             for _ in range(int(words[1])):
                 start = time.perf_counter()
                 call()
                 seconds.append(time.perf_counter() - start)
-            print(json.dumps(dict(seconds=seconds)), flush=True)
+            spent = time.process_time() - began
+            print(json.dumps(dict(seconds=seconds, processor=spent)), flush=True)
         elif words[0] == "write":
             result = to_numpy(calls[words[1]]())
             np.ascontiguousarray(result, dtype="<f4").tofile(words[2])

@@ -12,11 +12,12 @@ import sys
 import numpy as np
 import torch
 
-from rates import OPTIMIZERS, SCHEDULES, Results
+from rates import OPTIMIZERS, SCHEDULES, Results, needed
 from tasks import BATCH, EPOCHS, TASKS, loss_of, network
 
 
 def data(folder, task):
+    needed(folder, task)
     with np.load(folder / f"{task}.npz") as arrays:
         return torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["target"])
 

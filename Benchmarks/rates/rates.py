@@ -17,8 +17,6 @@ import pathlib
 import subprocess
 import sys
 
-import numpy as np
-
 from tasks import BATCH, EPOCHS, TASKS, make
 
 OPTIMIZERS = ["momentum", "adamw"]
@@ -52,7 +50,14 @@ class Results:
         return self.known[key]
 
 
+def needed(folder, task):
+    """Makes the task's files where they are not there."""
+    if not (folder / f"{task}-{TASKS[task][3] - 1}.onnx").exists():
+        make(folder, task)
+
+
 def sweep(folder, program, task, optimizer, schedule, seed, lower, upper, count, more=()):
+    needed(folder, task)
     command = [
         program, "sweep", folder / f"{task}-{seed}.onnx", "--data", folder / f"{task}.npz", "--loss",
         TASKS[task][2], "--lr", f"{lower!r}:{upper!r}:{count}", "--batch", str(BATCH), "--epochs",
@@ -77,8 +82,6 @@ def settings(chosen):
 def sweeps(folder, program, chosen):
     results = Results(folder)
     for task, optimizer, schedule in settings(chosen):
-        if not (folder / f"{task}.npz").exists():
-            make(folder, task)
         for seed in range(TASKS[task][3]):
             results.get(
                 ("sweep", task, optimizer, schedule, seed),
@@ -89,6 +92,7 @@ def sweeps(folder, program, chosen):
 
 def auto(folder, program, task, optimizer, schedule):
     """The rate that `--lr auto` names from the first seed's start, or none where it refuses."""
+    needed(folder, task)
     lower, upper = rates(task, optimizer)
     command = [
         program, "sweep", folder / f"{task}-0.onnx", "--data", folder / f"{task}.npz", "--loss",
@@ -125,59 +129,11 @@ def rules(folder, program, chosen):
         print(*setting, named, flush=True)
 
 
-def curve(results, setting):
-    """Rates, mean losses over the seeds (infinite where one is not finite), mean loss at the start."""
-    found = [results.known.get(("sweep", *setting, seed)) for seed in range(TASKS[setting[0]][3])]
-    if not all(found):
-        return None
-    losses = [[np.inf if value is None else value for value in entry["losses"]] for entry in found]
-    return (np.array(found[0]["rates"]), np.mean(losses, 0),
-            float(np.mean([entry["start"] for entry in found])))
-
-
-def table(folder):
-    results = Results(folder)
-    rules = ["auto", "lr-finder", "default", "prodigy"]
-    print("| task | optimizer | schedule | best rate | its loss | `--lr auto` | "
-          + " | ".join(f"regret of {rule}" for rule in rules) + " |")
-    print("|---" * (6 + len(rules)) + "|")
-    regrets = {rule: [] for rule in rules}
-    for task, optimizer, schedule in settings([]):
-        setting = (task, optimizer, schedule)
-        found = curve(results, setting)
-        if found is None:
-            continue
-        grid, losses, start = found
-        best = float(losses.min())
-        cells = []
-        for rule in rules:
-            key = ((f"{rule} losses", task, "prodigy", schedule) if rule == "prodigy"
-                   else (f"{rule} losses", *setting))
-            entry = results.known.get(key)
-            if entry is None:
-                answer = results.known.get(("auto", *setting)) if rule == "auto" else None
-                cells.append("refused" if answer and answer["rate"] is None else "")
-                continue
-            if any(value is None for value in entry["losses"]):
-                regret = np.inf
-            else:
-                regret = (np.mean(entry["losses"]) - best) / max(best, 0.02 * start)
-            regrets[rule].append(regret)
-            lost = regret == np.inf or np.mean(entry["losses"]) > start
-            cells.append(f"{regret:.2f}" + (" (diverged)" if lost else ""))
-        auto = results.known.get(("auto", *setting), {}).get("rate")
-        print(f"| {task} | {optimizer} | {schedule} | {grid[losses.argmin()]:.2g} | {best:.3g} of "
-              f"{start:.3g} | {f'{auto:.2g}' if auto else '-'} | " + " | ".join(cells) + " |")
-    print()
-    for rule, values in regrets.items():
-        if values:
-            print(f"{rule}: {len(values)} settings, median {np.median(values):.3f}, worst "
-                  f"{max(values):.3g}")
-
-
 if __name__ == "__main__":
     command, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     if command == "table":
+        from summary import table
+
         table(folder)
     else:
         {"sweeps": sweeps, "rules": rules}[command](folder, sys.argv[3], sys.argv[4:])

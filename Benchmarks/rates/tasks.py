@@ -88,7 +88,7 @@ def sequences(count=512):
     return x, flipped(generator, labels, 5)
 
 
-def tokens(count=512):
+def tokens(count=2048):
     """Sequences of a random Markov chain with four likely successors; the next token is the target."""
     generator = np.random.default_rng(12)
     successors = generator.integers(0, 32, (32, 4))
@@ -100,7 +100,7 @@ def tokens(count=512):
     return walk[:, :-1], walk[:, 1:]
 
 
-def images(count=256):
+def images(count=512):
     """A pattern per class under noise; a tenth of the labels is drawn anew."""
     generator = np.random.default_rng(13)
     patterns = generator.standard_normal((10, 3, 32, 32))
@@ -134,7 +134,7 @@ TASKS = {
     "digits-cnn": (CNN, digits, "cross-entropy", 5),
     "lstm": (networks.LSTM, sequences, "cross-entropy", 5),
     "gpt": (networks.GPT, tokens, "cross-entropy", 3),
-    "resnet": (lambda: networks.ResNet18(base=2), images, "cross-entropy", 3),
+    "resnet": (lambda: networks.ResNet18(base=4), images, "cross-entropy", 3),
 }
 
 

@@ -7,16 +7,21 @@
 #define ACCELERATE_NEW_LAPACK
 #include <Accelerate/Accelerate.h>
 #define LAPACK_dsyevd dsyevd_
+#define LAPACK_dsbevd dsbevd_
 #define LAPACK_dstevd dstevd_
 #define LAPACK_dgesdd dgesdd_
 #define LAPACK_dpotrf dpotrf_
 #define LAPACK_dpotrs dpotrs_
+#define LAPACK_dgetrf dgetrf_
+#define LAPACK_dgetrs dgetrs_
 typedef __LAPACK_int lapack_index;
 #else
 #include <cblas.h>
 #include <lapack.h>
 typedef lapack_int lapack_index;
 #endif
+
+_Static_assert(sizeof(lapack_index) == sizeof(int32_t), "LAPACK of 64-bit indices");
 
 static enum CBLAS_TRANSPOSE operation(bool transposed) {
   return transposed ? CblasTrans : CblasNoTrans;
@@ -82,7 +87,33 @@ int64_t cl_dfirst_nonfinite(int64_t n, const double *x) {
 
 static const int32_t no_memory = -1000;
 
+// The reduction of dsyevd multiplies by symmetric matrices, which OpenBLAS hands to all its threads whatever their
+// size: its last digits depend on how many there are. Small matrices take the one for bands, by rotations alone.
+static const int32_t most_by_rotations = 64;
+
+static int32_t eigensystem_by_rotations(bool vectors, int32_t n, double *a, double *values) {
+  char job = vectors ? 'V' : 'N', triangle = 'L';
+  lapack_index order = n, width = n - 1, info = 0;
+  lapack_index work_size = 1 + 5 * n + 2 * n * n, index_size = 3 + 5 * n;
+  double *work = malloc(((size_t)work_size + (size_t)n * n) * sizeof(double));
+  lapack_index *indices = malloc((size_t)index_size * sizeof(lapack_index));
+  if (work && indices) {
+    double *band = work + work_size;
+    for (int32_t column = 0; column < n; column++)
+      for (int32_t row = column; row < n; row++)
+        band[row - column + column * n] = a[row + column * n];
+    LAPACK_dsbevd(&job, &triangle, &order, &width, band, &order, values, a, &order, work,
+                  &work_size, indices, &index_size, &info);
+  } else {
+    info = no_memory;
+  }
+  free(work);
+  free(indices);
+  return (int32_t)info;
+}
+
 int32_t cl_dsyevd(bool vectors, int32_t n, double *a, double *values) {
+  if (n <= most_by_rotations) return eigensystem_by_rotations(vectors, n, a, values);
   char job = vectors ? 'V' : 'N', triangle = 'L';
   lapack_index order = n, work_size = -1, index_size = -1, info = 0, best_index = 0;
   double best = 0;
@@ -161,6 +192,21 @@ int32_t cl_dpotrs(int32_t n, const double *factor, double *x) {
   char triangle = 'L';
   lapack_index order = n, one = 1, info = 0;
   LAPACK_dpotrs(&triangle, &order, &one, factor, &order, x, &order, &info);
+  return (int32_t)info;
+}
+
+int32_t cl_dgetrf(int32_t n, double *a, int32_t *pivots) {
+  lapack_index order = n, info = 0;
+  LAPACK_dgetrf(&order, &order, a, &order, (lapack_index *)pivots, &info);
+  return (int32_t)info;
+}
+
+int32_t cl_dgetrs(bool transposed, int32_t n, const double *factors, const int32_t *pivots,
+                  double *x) {
+  char form = transposed ? 'T' : 'N';
+  lapack_index order = n, one = 1, info = 0;
+  LAPACK_dgetrs(&form, &order, &one, factors, &order, (const lapack_index *)pivots, x, &order,
+                &info);
   return (int32_t)info;
 }
 

@@ -34,17 +34,24 @@ private func diagnosed<Scalar: LinearMapScalar>(
   var report: DiagnosisReport
   var first: FirstAnswer?
   do {
-    let measured = try Measurements(start) { answer in
+    var measured = try Measurements(start) { answer in
       guard let answer else { return }
       first = answer
       try staged(start.report(.sharpness, answer))
     }
     if let first { try staged(measured.report(upTo: .curvature, first)) }
+    // What the batches allow bounds the remedies' rates.
+    let study = MiniBatchStudy(measured)
+    var miniBatches = try start.ifMeasurable { try study?.study() }
+    measured.userBatches = try UserBatches(measured, miniBatches)
     var outcome = try measured.remedies()
     outcome.prescriptions = outcome.prescriptions.ranked()
     // The findings name what the prediction was too dear for.
     let prediction = try start.ifMeasurable { try measured.prediction() }
-    let miniBatches = try start.ifMeasurable { try MiniBatchStudy(measured)?.study() }
+    miniBatches?.trials = outcome.batchTrials
+    if let found = miniBatches {
+      miniBatches?.binds = study?.binding(found, outcome.prescriptions)
+    }
     let findings = try FindingRules(
       measured: measured, outcome: outcome, miniBatches: miniBatches
     ).findings()

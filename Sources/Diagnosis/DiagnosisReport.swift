@@ -40,8 +40,9 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
     problem: Problem, curvature: Curvature, learningRate: LearningRate,
     directions: [EigenDirection], prediction: Prediction, findings: [Finding],
     prescriptions: [Prescription], layers: [LayerCurvature] = [],
-    miniBatches: MiniBatches? = nil
+    miniBatches: MiniBatches? = nil, request: DiagnosisRequest? = nil
   ) {
+    self.request = request
     self.miniBatches = miniBatches
     schema = Self.currentSchema
     self.problem = problem
@@ -56,7 +57,7 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
       AdviceFacts(
         problem: problem, curvature: curvature, learningRate: learningRate,
         prediction: prediction, findings: findings, prescriptions: prescriptions,
-        miniBatches: miniBatches))
+        miniBatches: miniBatches, request: request))
   }
 
   /// Reports of earlier versions, which hold no advice, get theirs here.
@@ -81,7 +82,7 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
         AdviceFacts(
           problem: problem, curvature: curvature, learningRate: learningRate,
           prediction: prediction, findings: findings, prescriptions: prescriptions,
-          miniBatches: miniBatches))
+          miniBatches: miniBatches, request: request))
   }
 
   public func encode(to encoder: any Encoder) throws {

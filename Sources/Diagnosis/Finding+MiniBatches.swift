@@ -12,34 +12,33 @@ extension Finding {
   ) -> Finding {
     let all =
       batches.limitOnAll.map { " (\(Wording.number($0)) on all samples at once)" } ?? ""
-    let passes = batches.passLimit.flatMap { $0 > rate ? $0 : nil }
-    let meaning =
-      batches.run?.ranAway == true
-      ? "The mean of the squared error is unbounded\(passes == nil ? "" : " within passes"), and a run of "
-        + "\(Wording.count(batches.run?.steps ?? 0, "step")) from the minimum did not come back from a burst."
-      : (passes.map {
-        "Expect rare bursts: over shuffled passes the mean stays bounded up to about "
-          + "\(Wording.number($0)), but within them the loss can rise far above its floor."
-      }
-        ?? "Expect rare bursts: single runs stay finite for long, but the mean of their squared error is "
-        + "unbounded.") + (batches.run.map { " \($0.aboveLimit)" } ?? "")
+    let last =
+      batches.limitWithoutLast.flatMap { other in
+        batches.lastBatch.map { count in
+          " The last batch of a pass, of \(Wording.count(count, "sample")), lowers it from "
+            + "\(Wording.number(other)): take a size that divides the samples, or leave that batch out."
+        }
+      } ?? ""
     return Finding(
       id: "batch-above-limit",
       sentence:
         "The learning rate \(Wording.number(rate)) is \(Wording.orMore(rate / limit)) times the limit "
-        + "\(Wording.number(limit)) of batches of \(Wording.count(batches.batch, "sample"))\(all). \(meaning)",
+        + "\(Wording.number(limit)) of batches of \(Wording.count(batches.batch, "sample"))\(all).\(last) "
+        + batches.meaningAboveLimit(rate),
       evidence: [
         "rate": .number(rate), "limit": .number(limit), "batch": .integer(batches.batch),
         "limitOnAll": number(orMissing: batches.limitOnAll),
         "passLimit": number(orMissing: batches.passLimit),
+        "limitWithoutLast": number(orMissing: batches.limitWithoutLast),
+        "growthPerStep": number(orMissing: batches.growth?.perStep),
         "measured": number(orMissing: batches.run?.end),
       ])
   }
 
   /// What the loss settles at for the noise of the batches.
-  public static func noiseFloor(_ batches: MiniBatches, _ floor: MiniBatches.Floor, rate: Double)
-    -> Finding
-  {
+  public static func noiseFloor(
+    _ batches: MiniBatches, _ floor: MiniBatches.Floor, rate: Double, isDecayed: Bool = false
+  ) -> Finding {
     let isEstimate = floor.endError == nil
     let isShuffled = batches.sampling == .shuffle
     let place =
@@ -60,6 +59,10 @@ extension Finding {
         " On all samples the same rate comes down to it in \(Wording.count($0, "step")), and from there on "
           + "the noise binds."
       } ?? ""
+    let decay =
+      isDecayed
+      ? " The gap is that of the loss with the weight decay as a penalty, above its own minimum."
+      : nil
     return Finding(
       id: "noise-floor",
       sentence:
@@ -67,7 +70,7 @@ extension Finding {
         + "\(isShuffled ? "shuffled" : "drawn with replacement"), the rate \(Wording.number(rate)) settles at "
         + "\(isEstimate ? "about " : "")a mean loss gap of \(place)\(share)"
         + (batches.basis == .leastSquares
-          ? "." : ", by the bowl that fits the loss at the minimum.")
+          ? "." : ", by the bowl that fits the loss at the minimum.") + (decay ?? "")
         + (last ?? "") + (batches.run.map { " \($0.besidePrediction(isShuffled))" } ?? "") + way,
       evidence: [
         "rate": .number(rate), "batch": .integer(batches.batch),
@@ -83,16 +86,24 @@ extension Finding {
 
   /// How far more samples in a batch help.
   public static func batchSize(_ batches: MiniBatches) -> Finding? {
+    guard !batches.isWhole else { return nil }
     var parts: [String] = []
     let count = Wording.count(batches.batch, "sample")
     if let limit = batches.limit, let double = batches.doubled,
       let own = batches.limits.first(where: { $0.batch == batches.batch })?.limit
     {
       let gain = double.limit / own
-      parts.append(
-        "Batches of \(count) allow rates up to \(Wording.number(limit)); twice as many samples allow "
-          + (gain < 1.05
-            ? "hardly more." : "\(Wording.number(gain, digits: 2)) times that."))
+      let allowed = "Batches of \(count) allow rates up to \(Wording.number(limit))"
+      if let other = batches.limitWithoutLast, let last = batches.lastBatch {
+        parts.append(
+          "\(allowed): the last one of a pass, of \(Wording.count(last, "sample")), lowers that from "
+            + "\(Wording.number(other)).")
+      } else {
+        parts.append(
+          "\(allowed); twice as many samples allow "
+            + (gain < 1.05
+              ? "hardly more." : "\(Wording.number(gain, digits: 2)) times that."))
+      }
     }
     if let half = batches.halfLimitBatch, let all = batches.limitOnAll {
       parts.append(
@@ -103,60 +114,77 @@ extension Finding {
             + "half of the limit of all, \(Wording.number(all)): beyond, more samples hardly raise the rate."
       )
     }
-    if let scale = batches.noiseScale {
-      parts.append(
-        scale <= Double(batches.batch)
-          ? "At this point the gradient stands out of the noise from \(Wording.number(scale, digits: 2)) samples "
-            + "on, fewer than a batch has."
-          : "At this point noise and gradient are equal in size in a batch of "
-            + "\(Wording.number(scale, digits: 2)) samples: up to there larger batches give better steps."
-      )
-    }
+    if let sentence = batches.noiseSentence { parts.append(sentence) }
+    if let sentence = batches.largerBatchSentence { parts.append(sentence) }
     guard !parts.isEmpty else { return nil }
+    let larger = batches.trial(.largerBatch)
     return Finding(
       id: "batch-size", sentence: parts.joined(separator: " "),
       evidence: [
         "batch": .integer(batches.batch), "limit": number(orMissing: batches.limit),
         "limitOfTwice": number(orMissing: batches.doubled?.limit),
+        "limitWithoutLast": number(orMissing: batches.limitWithoutLast),
         "halfLimitBatch": number(orMissing: batches.halfLimitBatch),
         "noiseScale": number(orMissing: batches.noiseScale),
+        "noiseBatch": number(orMissing: batches.noiseBatch),
+        "largerBatch": larger.map { .integer($0.batch) } ?? .missing,
+        "rateOfLargerBatch": number(orMissing: larger?.rate),
       ])
   }
 
   /// What the given training came to in batches, and the changes to it that were run beside it.
   public static func batchTrials(_ batches: MiniBatches) -> Finding? {
-    guard let best = batches.trials.first, let lowest = best.measured,
-      let own = batches.trials.first(where: { $0.change == .asGiven })
-    else { return nil }
-    func words(_ trial: MiniBatches.Trial) -> String {
-      switch trial.change {
-      case .asGiven: "as you have it"
-      case .halfOfLimit: "at \(Wording.number(trial.rate)), half of the limit"
-      case .largerBatch: "in batches of \(trial.batch)"
-      case .decayedRate: "with the rate lowered step by step to zero"
-      }
-    }
-    let length = "\(Wording.count(own.passes)) passes"
-    let other =
-      best.change == .asGiven
-      ? batches.trials.dropFirst().first.flatMap { next in
-        next.measured.map { "; \(words(next)) it came to \(Wording.number($0))" }
-      } ?? ""
-      : own.measured.map { ", and as you have it to \(Wording.number($0))" }
-        ?? ", and as you have it to no finite one"
+    guard let own = batches.trial(.asGiven), batches.trials.count > 1 else { return nil }
+    let others = batches.trials.filter { $0.change != .asGiven }
+    let measure = "mean \(batches.isToldByLoss ? "loss" : "gap")"
+    let length =
+      Wording.passes(own.passes)
+      + (own.seeds.map { $0 > 1 ? " in each of \($0) orders" : "" } ?? "")
+    let yours = own.outcome("diverged")
     let foretold =
       own.predicted.flatMap { predicted in
         own.measured == nil ? nil : " (\(Wording.number(predicted)) was predicted for yours)"
       } ?? ""
+    let sentence: String
+    let best: MiniBatches.Trial?
+    if let lowest = others.first, lowest.isLower(than: own) {
+      best = lowest
+      // What the next came to as well is no reason to choose.
+      let ties = others.dropFirst().filter { $0.isLower(than: own) && !lowest.isLower(than: $0) }
+      sentence =
+        "training \(lowest.words) came lowest, to a \(measure) of \(lowest.outcome("diverged"))"
+        + (ties.isEmpty
+          ? ""
+          : ", no lower than \(Wording.list(ties.map { "\($0.words) (\($0.outcome("diverged")))" })) "
+            + "by the spread")
+        + (own.measured == nil
+          ? ", and as you have it it diverged" : ", and as you have it to \(yours)")
+    } else if own.measured == nil {
+      best = nil
+      sentence = "every training diverged, as you have it and changed"
+    } else if others.allSatisfy({ own.isLower(than: $0) }), let next = others.first {
+      best = own
+      sentence =
+        "training as you have it came lowest, to a \(measure) of \(yours); \(next.words) it "
+        + (next.measured == nil ? "diverged" : "came to \(next.outcome("diverged"))")
+    } else {
+      best = nil
+      sentence =
+        "no change came lower than training as you have it, with a \(measure) of \(yours), by more than "
+        + "the spread"
+    }
     return Finding(
       id: "batch-trials",
       sentence:
-        "Of what was run in batches from here for \(length), training \(words(best)) came lowest, to a mean "
-        + "\(batches.isToldByLoss ? "loss" : "gap") of \(Wording.number(lowest))\(other)\(foretold).",
+        "Of your training and changes to its rate and batch, run in batches from here for \(length), "
+        + "\(sentence)\(foretold).",
       evidence: [
-        "best": .text(best.change.rawValue), "lowest": .number(lowest),
-        "asGiven": number(orMissing: own.measured),
+        "best": best.map { .text($0.change.rawValue) } ?? .missing,
+        "lowest": number(orMissing: batches.trials.first?.measured),
+        "lowestError": number(orMissing: batches.trials.first?.error),
+        "asGiven": number(orMissing: own.measured), "asGivenError": number(orMissing: own.error),
         "asGivenPredicted": number(orMissing: own.predicted), "passes": .integer(own.passes),
+        "seeds": own.seeds.map { .integer($0) } ?? .missing,
       ])
   }
 
@@ -175,26 +203,30 @@ extension Finding {
         + "\(Wording.number(limit)). Lower the rate below that, or take more samples in a batch."
     case .noise:
       sentence =
-        "What binds now is the noise of the batches, not the curvature: the loss is within ten times of "
-        + "what \(number) settles at. Lower the rate in the end, or take larger batches: either lowers the "
-        + "floor about in proportion."
+        "What binds now is the noise of the batches, not the curvature: "
+        + ((batches.floor?.relative ?? 0) >= 0.1
+          ? "the loss is within ten times of what \(number) settles at."
+          : "runs from here came down to what \(number) settles at.")
+        + " \(batches.loweredFloors)"
     case .sharpness where rate >= limit:
       sentence =
         "What binds is the sharpness: on all samples at once \(number) is above the limit too. Lower the rate "
-        + "below \(Wording.number(limit)), that of these batches."
+        + "below \(Wording.number(limit))\(batches.isWhole ? "" : ", that of these batches")."
     case .sharpness:
       sentence =
         "What binds now is the sharpness: \(number) is \(Wording.number(rate / limit, digits: 2)) of the limit "
-        + "\(Wording.number(limit)) of these batches, while the loss is far above its noise floor."
+        + "\(Wording.number(limit)) \(batches.isWhole ? "of all samples" : "of these batches")"
+        + "\(batches.floor == nil ? "" : ", while the loss is far above its noise floor")."
     case .conditioning:
       sentence =
         "What binds now is the conditioning\(condition.map { " (\(Wording.number($0)))" } ?? ""): "
         + "\(number) is \(Wording.number(rate / limit, digits: 2)) of the limit \(Wording.number(limit)), which "
-        + "sharp directions and noise set, and flat directions want far more."
+        + "sharp directions\(batches.isWhole ? "" : " and noise") set, and flat directions want far more."
     case .rate:
       sentence =
         "Neither sharpness nor noise binds yet: \(number) is \(Wording.number(rate / limit, digits: 2)) of the "
-        + "limit \(Wording.number(limit)) of these batches, and a larger rate gets down sooner."
+        + "limit \(Wording.number(limit)) of these batches, and training "
+        + "\((batches.trial(.halfOfLimit) ?? batches.trial(.largerRate))?.words ?? "faster") ended lower when run."
     }
     return Finding(
       id: "batch-binding", sentence: sentence,
@@ -203,29 +235,5 @@ extension Finding {
         "conditionNumber": Self.number(orMissing: condition),
         "relativeFloor": Self.number(orMissing: batches.floor?.relative),
       ])
-  }
-}
-
-extension MiniBatches.FloorRun {
-  fileprivate var aboveLimit: String {
-    end.map {
-      "A run of \(Wording.count(steps, "step")) from the minimum stayed finite, at a mean gap of "
-        + "\(Wording.number($0)) at the ends of passes."
-    } ?? ""
-  }
-
-  /// The run, and what was foretold for its passes.
-  fileprivate func besidePrediction(_ isShuffled: Bool) -> String {
-    let place = "A run of \(Wording.count(steps, "step")) from the minimum"
-    guard let end, !ranAway else { return "\(place) left for good." }
-    func pair(_ measured: Double, _ error: Double?, _ predicted: Double?) -> String {
-      let spread = error.map { " ± \(Wording.number($0, digits: 2))" } ?? ""
-      return "\(Wording.number(measured))\(spread)"
-        + (predicted.map { " for a predicted \(Wording.number($0))" } ?? "")
-    }
-    let middle =
-      isShuffled
-      ? self.middle.map { ", \(pair($0, middleError, predictedMiddle)) in the middle" } ?? "" : ""
-    return "\(place) had \(pair(end, endError, predictedEnd))\(middle)."
   }
 }

@@ -24,11 +24,12 @@ public struct MiniBatches: Sendable, Equatable, Codable {
     case noise
     /// Flat directions want a rate that sharp ones forbid.
     case conditioning
-    /// None of them: the rate could be raised.
+    /// None of them: a larger rate was run, and ended lower.
     case rate
   }
 
-  /// The mean loss gap that a rate settles at.
+  /// The mean loss gap that a rate settles at. With decoupled weight decay it is that of the loss with the decay
+  /// as the penalty that it is along the way that steps are divided, above its minimum.
   public struct Floor: Sendable, Equatable, Codable {
     /// After a whole pass over the samples, and after half of its steps; the same where batches are drawn with
     /// replacement.
@@ -63,11 +64,13 @@ public struct MiniBatches: Sendable, Equatable, Codable {
   public struct Trial: Sendable, Equatable, Codable {
     public enum Change: String, Sendable, Codable, CaseIterable {
       case asGiven = "as-given"
-      /// Half of the limit of the batches.
+      /// Half of the limit of the batches, for plain descent as the safe rate is.
       case halfOfLimit = "half-of-limit"
-      /// Four times as many samples in a batch.
+      /// Four times the given rate, far below the limit still; of optimizers whose steps' length the rate bounds.
+      case largerRate = "larger-rate"
+      /// Four times as many samples in a batch, at the rate that goes with them.
       case largerBatch = "larger-batch"
-      /// The given rate, lowered step by step to zero.
+      /// The given rate or half of the limit, whichever came lower, lowered step by step to zero.
       case decayedRate = "decayed-rate"
     }
 
@@ -78,10 +81,36 @@ public struct MiniBatches: Sendable, Equatable, Codable {
     /// Over all samples, the same for all trials, and the steps that they are.
     public var passes: Int
     public var steps: Int
-    /// Mean loss gaps over the ends of the last tenth of the passes, or losses where the loss at the minimum is
-    /// not known; nil where nothing is foretold, and where it was not finite.
+    /// Orders of the batches that it was run with, each from the same point.
+    public var seeds: Int?
+    /// Mean loss gaps over the ends of the last tenth of the passes, the last alone where the rate comes down to 0,
+    /// or losses where the loss at the minimum is
+    /// not known; nil where nothing is foretold, and where it diverged.
     public var predicted: Double?
     public var measured: Double?
+    /// Standard error over the orders; nil for a single one.
+    public var error: Double?
+    /// Whether a loss was not finite, or losses ended far above that at the point of diagnosis, in any order.
+    public var diverged: Bool?
+    /// What each order came to, the same orders for all trials: gaps as shares of the first, or losses; nil for a
+    /// single one.
+    public var orders: [Double]?
+    /// `measured` as a share of the first gap, as prescriptions tell theirs; nil where it is a loss.
+    public var relative: Double?
+  }
+
+  /// The floor of another rate or batch.
+  public struct OtherFloor: Sendable, Equatable, Codable {
+    public var rate: Double
+    public var batch: Int
+    /// After a whole pass.
+    public var end: Double
+  }
+
+  /// The mean logarithm by which a step multiplies a large error, along a course of batches.
+  public struct Growth: Sendable, Equatable, Codable {
+    public var perStep: Double
+    public var error: Double
   }
 
   /// The limit of another batch.
@@ -99,11 +128,20 @@ public struct MiniBatches: Sendable, Equatable, Codable {
   public var basis: Basis
   /// Samples that the numbers were made of.
   public var samplesUsed: Int
-  /// The rate up to which the mean square of the error stays bounded with batches drawn independently, or over
-  /// shuffled passes where that is less; nil where nothing is known.
+  /// The rate up to which the mean square of the error stays bounded with batches drawn independently of each
+  /// other, each of different samples where they are shuffled; or over shuffled passes where that is less; nil where
+  /// nothing is known. A batch of all samples has their limit.
   public var limit: Double?
-  /// The same over shuffled passes, an estimate from drawn orders; nil for batches drawn independently.
+  /// The same over shuffled passes, an average over drawn orders, or over all where they are few; nil for
+  /// batches drawn independently.
   public var passLimit: Double?
+  /// Standard error of `passLimit`; 0 where all orders were taken.
+  public var passLimitError: Double?
+  /// What `limit` would be without the smaller batch at the end of a pass; nil where that does not lower it.
+  public var limitWithoutLast: Double?
+  /// Where `limit` is not known: what it is not above, by the samples' curvatures along the sharpest direction
+  /// at the point of diagnosis, for the quadratic there.
+  public var limitAtMost: Double?
   /// The limit of all samples at once.
   public var limitOnAll: Double?
   /// The given rate.
@@ -116,7 +154,17 @@ public struct MiniBatches: Sendable, Equatable, Codable {
   public var halfLimitBatch: Double?
   /// `tr C / |g|^2` at the point of diagnosis: of such a batch noise and gradient are equal in size.
   public var noiseScale: Double?
-  /// Limits of other batches, the smallest first.
+  /// The batch of which noise and gradient are equal in size: `noiseScale`, or less where a batch holds no
+  /// sample twice.
+  public var noiseBatch: Double?
+  /// The condition number of what the optimizer's steps see: of the Hessian, or of what a preconditioner makes
+  /// of it; nil where it is not known.
+  public var conditionNumber: Double?
+  /// How large errors grow at the given rate; nil below the limit.
+  public var growth: Growth?
+  /// Floors of half of the rate and of twice the batch; nil where there is no floor.
+  public var otherFloors: [OtherFloor]?
+  /// Limits of other batches, the smallest first, without a smaller batch at a pass's end.
   public var limits: [BatchLimit]
   public var binds: Binding?
   /// The lowest first; empty where none was run.
@@ -128,6 +176,24 @@ public struct MiniBatches: Sendable, Equatable, Codable {
 extension MiniBatches {
   /// Whether trials are told by their losses, for want of a known minimum.
   package var isToldByLoss: Bool { basis == .gradientNoise || basis == .bowlHere }
+
+  /// Whether a batch is all samples.
+  package var isWhole: Bool { sampling == .shuffle && batch >= samplesInAll }
+
+  private var samplesInAll: Int { (stepsPerPass - 1) * batch + (lastBatch ?? batch) }
+
+  /// Samples, where batches are shuffled.
+  var population: Int? { sampling == .shuffle ? samplesInAll : nil }
+
+  /// Whether errors grow at the given rate in most runs, beyond doubt.
+  package var growsInMostRuns: Bool { growth.map { $0.perStep > 3 * $0.error } ?? false }
+
+  /// What is known to bound the rate on batches: `limit`, or else `limitAtMost` where that is less than the limit of
+  /// all samples.
+  package var knownBound: Double? { limit ?? limitAtMost }
+
+  /// A trial of a kind.
+  func trial(_ change: Trial.Change) -> Trial? { trials.first { $0.change == change } }
 
   /// Whether the given rate is at or above the limit of the batches.
   var isAboveLimit: Bool {

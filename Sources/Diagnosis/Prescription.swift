@@ -45,11 +45,14 @@ public struct Prescription: Sendable, Equatable, Codable {
     public let momentum: Double?
     /// The largest gap on the way, relative to the start's; nil where it only falls.
     public let peakRelativeGap: Double?
+    /// In mini-batches: the mean gap over the last passes of the run, relative to the start's.
+    public let meanGap: Double?
 
     public init(
       conditionNumber: Double? = nil, rate: Double? = nil, iterations: Int? = nil,
-      momentum: Double? = nil, peakRelativeGap: Double? = nil
+      momentum: Double? = nil, peakRelativeGap: Double? = nil, meanGap: Double? = nil
     ) {
+      self.meanGap = meanGap
       self.conditionNumber = conditionNumber
       self.rate = rate
       self.iterations = iterations
@@ -80,19 +83,23 @@ public struct Prescription: Sendable, Equatable, Codable {
     public let rate: Double?
     /// True where it was stopped before the end of its work, since it could no longer win; else nil.
     public let wasCut: Bool?
-    /// The loss where the run ended, watched steps included; nil where it is not finite.
+    /// The loss where the run ended, watched steps included, in mini-batches that in the order which a training draws;
+    /// nil where it is not finite.
     public let lossAtEnd: Double?
     /// Whether the loss ended below its start and was below it for the second half of the run.
     public let settled: Bool?
     /// The largest eigenvalue found where the run ended; nil where it was not measured.
     public let sharpnessAtEnd: Double?
+    /// Of training in mini-batches, how long and how surely; nil where every step is of all samples.
+    public let inBatches: InBatches?
 
     public init(
       iterations: Int?, reached: Bool, diverged: Bool, loss: Double?, relativeGap: Double?,
       gradientEquivalents: Double?, stepsRun: Int? = nil, lossAtEqualWork: Double? = nil,
       rate: Double? = nil, wasCut: Bool? = nil, lossAtEnd: Double? = nil, settled: Bool? = nil,
-      sharpnessAtEnd: Double? = nil
+      sharpnessAtEnd: Double? = nil, inBatches: InBatches? = nil
     ) {
+      self.inBatches = inBatches
       self.lossAtEnd = lossAtEnd
       self.settled = settled
       self.sharpnessAtEnd = sharpnessAtEnd
@@ -109,6 +116,35 @@ public struct Prescription: Sendable, Equatable, Codable {
     }
   }
 
+  /// How a run was judged where the user trains in mini-batches: `loss` and `relativeGap` are means over orders of
+  /// the batches, of the ends of its last passes.
+  public struct InBatches: Sendable, Equatable, Codable {
+    /// Samples of a step; nil where it took all of them, for the work of as many passes.
+    public let batch: Int?
+    /// Passes over all samples, the same for every run.
+    public let passes: Int
+    /// Passes of each order that the means are over, the last alone where the rate comes down to 0; nil for the last loss alone.
+    public let averaged: Int?
+    /// Standard errors of the means of loss and gap, over the orders where there are several; nil for a single value.
+    public let lossError: Double?
+    public let gapError: Double?
+    /// What each order of the batches came to, the same orders for every run: `relativeGap` where that is known,
+    /// else `loss`; nil for a single one.
+    public let orders: [Double]?
+
+    public init(
+      batch: Int?, passes: Int, averaged: Int? = nil, lossError: Double? = nil,
+      gapError: Double? = nil, orders: [Double]? = nil
+    ) {
+      self.orders = orders
+      self.batch = batch
+      self.passes = passes
+      self.averaged = averaged
+      self.lossError = lossError
+      self.gapError = gapError
+    }
+  }
+
   public let id: String
   /// The change in words: "divide every column by its standard deviation".
   public let change: String
@@ -117,6 +153,8 @@ public struct Prescription: Sendable, Equatable, Codable {
   public let measured: Measured?
   /// A caveat, or why it was not run.
   public let note: String?
+  /// How it was run, as a command takes it; nil where it was not run, or no command does it.
+  public var course: TrainingCourse?
 
   public init(
     _ kind: Kind, change: String, predicted: Predicted = Predicted(), measured: Measured? = nil,
@@ -147,6 +185,7 @@ public struct Prescription: Sendable, Equatable, Codable {
     self.predicted = predicted ?? other.predicted
     self.measured = measured
     self.note = note ?? other.note
+    course = other.course
   }
 }
 

@@ -68,9 +68,13 @@ extension Verdict {
     switch self {
     case .slow, .stable, .oscillating:
       if rate >= limit { return .unstableInBatches }
-      return self == .slow && rate >= Self.slowBelow * limit ? .stable : self
-    case .unstable, .noStableRate, .unstableHereSettles, .stableHereDiverged, .unstableInBatches:
-      return self
+      // What more is gained by a larger rate the noise takes.
+      let isFast = rate >= Self.slowBelow * limit || batches.binds == .noise
+      return self == .slow && isFast ? .stable : self
+    case .stableHereDiverged:
+      // That run was in the batches: what is above their limit bursts.
+      return rate >= limit ? .unstableInBatches : self
+    case .unstable, .noStableRate, .unstableHereSettles, .unstableInBatches: return self
     }
   }
 }

@@ -1,5 +1,5 @@
 /// The name among `candidates` that `name` was probably meant to be: the same but for case, or the
-/// fewest edits away and at most a third of its letters.
+/// fewest edits away and at most a third of its letters; else the only one that begins so.
 package func closestName(to name: String, among candidates: [String]) -> String? {
   let letters = Array(name.lowercased())
   var best: (name: String, edits: Int)?
@@ -7,7 +7,11 @@ package func closestName(to name: String, among candidates: [String]) -> String?
     let edits = editDistance(letters, Array(candidate.lowercased()))
     if edits < best?.edits ?? Int.max { best = (candidate, edits) }
   }
-  guard let best, best.edits <= max(1, letters.count / 3) else { return nil }
+  guard let best, best.edits <= max(1, letters.count / 3) else {
+    // What was cut short: `cos` for `cosine`, unless it could be several.
+    let begun = candidates.filter { $0.lowercased().hasPrefix(name.lowercased()) }
+    return letters.count >= 2 && begun.count == 1 ? begun[0] : nil
+  }
   return best.name
 }
 

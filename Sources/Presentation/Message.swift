@@ -105,9 +105,12 @@ extension Message {
   public enum Option: String, Sendable, CaseIterable {
     case batchAxis, batches, checkpoints, data, dropped, executor, features, frozen, heldOut, kept,
       l2
+    case clipNorm, clipValue, guarding, log, rateFile, rates, seed, then, trackers, undecayed,
+      warmUp
+    case weightDecay
     case loss, lossOutput, memory, missing, model
     case optimizer, output, parameters, patience, precision, preconditioning, rate, resumes, samples
-    case saved, schedule, steps, target
+    case saved, schedule, standardised, steps, switching, target
     /// The listing of a model's stored tensors, which is no field.
     case listing
 
@@ -124,6 +127,15 @@ extension Message {
       case .batchAxis: "--batch-axis"
       case .batches: "--batch"
       case .checkpoints: "--checkpoint"
+      case .clipNorm: "--clip-norm"
+      case .clipValue: "--clip-value"
+      case .guarding: "--guard"
+      case .rateFile: "--rate-file"
+      case .rates: "--rate"
+      case .trackers: "--track"
+      case .undecayed: "--no-decay"
+      case .warmUp: "--warm-up"
+      case .weightDecay: "--weight-decay"
       case .dropped: "--drop"
       case .frozen: "--freeze"
       case .heldOut: "--held-out"
@@ -134,9 +146,12 @@ extension Message {
       case .rate: "--lr"
       case .resumes: "--resume"
       case .saved: "--save"
+      case .standardised: "--standardise"
       case .steps: "--at"
-      case .data, .executor, .features, .l2, .loss, .memory, .missing, .model, .optimizer, .output,
-        .parameters, .patience, .precision, .samples, .schedule, .target:
+      case .switching: "--switch"
+      case .data, .executor, .features, .l2, .log, .loss, .memory, .missing, .model, .optimizer,
+        .output,
+        .parameters, .patience, .precision, .samples, .schedule, .seed, .target, .then:
         "--\(rawValue)"
       }
     }

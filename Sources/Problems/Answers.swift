@@ -62,7 +62,13 @@ public func measureSweep(
 ) throws -> SweepReport {
   try request.check()
   return try answer(request.problem, request.resources, context, profiled) { problem, executor in
-    try measureSweep(of: problem, request: request, executor: executor, context: context)
+    var training = TrainingRequest(request.problem)
+    (training.heldOut, training.rules, training.resources) = (
+      request.heldOut, request.rules, request.resources
+    )
+    return try measureSweep(
+      of: problem, heldOut: try training.openHeldOut(beside: problem), request: request,
+      rateFactors: try training.rateFactors(), executor: executor, context: context)
   }
 }
 

@@ -10,7 +10,7 @@ extension DiagnosisFailure.Kind {
   public init(of error: any Error) {
     switch error {
     case let failure as DiagnosisFailure: self = failure.kind
-    case is RequestError, is CatalogueError, is RatePatternError: self = .usage
+    case is RequestError, is CatalogueError: self = .usage
     case let error as ArrayFileError:
       self =
         switch error.kind {
@@ -20,9 +20,15 @@ extension DiagnosisFailure.Kind {
         }
     case let error as OnnxModelError: self = error.kind == .cannotWrite ? .cannotCreate : .badData
     case is TableError: self = .badData
-    case is TrainingError, CurvatureError.wrongLength: self = .usage
+    case is TrainingError, is TrackingError, is ScheduleError, is HybridError,
+      CurvatureError.wrongLength:
+      self = .usage
     case let error as LogError:
-      self = if case .taken = error { .usage } else { .cannotCreate }
+      self =
+        switch error {
+        case .taken, .noFolder: .usage
+        case .cannotWrite, .gone: .cannotCreate
+        }
     case is CancellationError: self = .interrupted
     case let error as OnnxRuntimeError:
       self =

@@ -11,7 +11,9 @@ extension DiagnosisProblem {
   public init(opening source: ProblemSource, resources: Resources = Resources()) throws {
     try source.checkFiles()
     switch source {
-    case .table(let table): self.init(try TabularProblem(table, seed: resources.seed))
+    case .table(let table):
+      let given = try TabularProblem(table, seed: resources.seed)
+      self.init(table.standardised ? given.standardised() : given)
     case .model(let model):
       try self.init(
         model, element: resources.precision.map { $0 == .float64 ? .float64 : .float32 },
@@ -22,8 +24,8 @@ extension DiagnosisProblem {
         "The problem '\(name)' was held in memory by the program that diagnosed it, and cannot be opened; "
           + "name a table or a model file.")
     }
-    // A model file is traced in one precision; a spectrum that float32 leaves open is solved in the other.
-    if case .model(let model) = source, resources.precision == nil {
+    // A model file is traced in one precision; what float32 leaves open is solved in the other.
+    if case .model(let model) = source {
       inFloat64 = {
         try DiagnosisProblem(
           model, element: .float64, seed: resources.seed, memory: resources.memory)

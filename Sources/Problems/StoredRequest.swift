@@ -57,7 +57,10 @@ public enum StoredRequest: Sendable, Equatable {
     case SpectrumReport.currentSchema:
       self = .spectrum(try missing(decode(Result<SpectrumRequest>.self).request))
     case TrainingReport.currentSchema:
-      self = .training(try missing(decode(Result<TrainingRequest>.self).request))
+      var request = try missing(decode(Result<TrainingRequest>.self).request)
+      // What that run left is not written over by the one that repeats it.
+      request.files = TrainingFiles()
+      self = .training(request)
     case SweepReport.currentSchema:
       self = .sweep(try missing(decode(Result<SweepRequest>.self).request))
     case let other:

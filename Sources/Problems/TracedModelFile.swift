@@ -142,9 +142,12 @@ struct TracedModelFile {
   /// - Throws: `DiagnosisFailure` for a target that the loss does not take.
   func definition(on data: ModelData) throws -> (LossDefinition, arrays: [Tensor]) {
     let model = choice.model
+    let transposed = model.transposedMatrices
     let definitions = parameters.names.map { name in
       let shape = model.initializers[name]!.shape
-      return LossDefinition.Parameter(name, shape, role: Self.role(name, shape))
+      var parameter = LossDefinition.Parameter(name, shape, role: Self.role(name, shape))
+      parameter.isOutputsFirst = transposed.contains(name)
+      return parameter
     }
     let l2 = choice.options.l2
     let penalty = l2 == 0 ? nil : LossDefinition.decay(l2, of: definitions)

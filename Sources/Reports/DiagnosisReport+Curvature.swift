@@ -1,5 +1,6 @@
 import Diagnosis
 import Presentation
+import Training
 
 extension DiagnosisReport {
   /// A name, a number, and a remark.
@@ -73,7 +74,18 @@ extension DiagnosisReport {
       "stability limit", learningRate.stabilityLimit,
       advice.basis.isQuadratic
         ? "training diverges above" : "training is locally unstable above")
-    row("minimax rate", learningRate.minimax, "best for the worst direction, near the limit")
+    if let batches = miniBatches, learningRate.stabilityLimit == nil {
+      row(
+        "stability limit", batches.limitOnAll, "on all samples, with the second moments of a run")
+    }
+    if let batches = miniBatches, !batches.isWhole {
+      row(
+        "limit on batches of \(batches.batch)", batches.limit, "the mean square grows above")
+    }
+    // It is a rate of plain descent.
+    if problem.optimizer ?? OptimizerSetting().name == OptimizerSetting().name {
+      row("minimax rate", learningRate.minimax, "best for the worst direction, near the limit")
+    }
     if let verdict = learningRate.verdict {
       row("your rate", learningRate.given, verdict.rawValue)
     }
@@ -83,6 +95,7 @@ extension DiagnosisReport {
           .text("steps predicted"), .integer(iterations),
           .text(
             "at \(Wording.number(rate)), to a relative gap of \(Wording.number(prediction.tolerance))"
+              + (miniBatches.map { !$0.isWhole } ?? false ? ", on all samples at each step" : "")
           ),
         ]))
     }
@@ -99,7 +112,7 @@ extension DiagnosisReport {
     guard axis != nil || !shown.isEmpty else { return nil }
     var blocks: [Document.Block] = axis.map { [.figure($0)] } ?? []
     if !shown.isEmpty {
-      if let rate = prediction.rate {
+      if let rate = prediction.rate, directions.contains(where: \.isForetold) {
         blocks.append(
           .explanation(
             "At \(Wording.number(rate)): the error kept per step, and steps until the direction's part of "
@@ -119,7 +132,17 @@ extension DiagnosisReport {
   }
 
   private func table(of directions: [EigenDirection]) -> DataTable {
-    DataTable(
+    // Of an optimizer whose course along a direction has no closed form nothing but the ideal rate is known.
+    guard self.directions.contains(where: \.isForetold) else {
+      return DataTable(
+        [DataTable.Column("curvature"), DataTable.Column("ideal rate")],
+        directions.map {
+          DataTable.Row([
+            .number(curvature.rounded($0.eigenvalue)), .number(orMissing: $0.idealRate),
+          ])
+        })
+    }
+    return DataTable(
       [
         DataTable.Column("curvature"), DataTable.Column("ideal rate"),
         DataTable.Column("error kept", .kept), DataTable.Column("steps", missing: "never"),
@@ -153,4 +176,9 @@ extension DiagnosisReport {
         "Each mark is the learning rate that one direction wants, the sharpest leftmost; one rate "
         + "has to serve them all, and stay below the limit.")
   }
+}
+
+extension EigenDirection {
+  /// Whether the course of the error along it is known.
+  fileprivate var isForetold: Bool { regime != nil }
 }

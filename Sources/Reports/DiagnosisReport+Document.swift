@@ -78,7 +78,8 @@ extension DiagnosisReport {
       advice.rate.map { Document.Paragraph($0.sentence, lead: "Rate", tone: .fact) },
       advice.action.map { Document.Paragraph($0.sentence, lead: "Do", tone: .advice) },
     ]
-    return Document.Section(nil, paragraphs.compactMap { $0 }.map { .paragraph($0) })
+    let command = advice.action?.command.map { [Document.Block.command($0)] } ?? []
+    return Document.Section(nil, paragraphs.compactMap { $0 }.map { .paragraph($0) } + command)
   }
 
   private var closingSection: Document.Section? {

@@ -14,16 +14,33 @@ extension DiagnosisReport {
         ]))
     }
     let count = Wording.count(batches.batch, "sample")
-    row("limit of batches of \(count)", batches.limit, nil, "rare bursts above")
-    row("limit of all samples at once", batches.limitOnAll, nil, "")
+    row(
+      batches.isWhole ? "limit of batches of all" : "limit of batches of \(count)", batches.limit,
+      nil,
+      batches.isWhole
+        ? ""
+        : batches.growsInMostRuns
+          ? "at yours the error grows in most runs"
+          : "the mean square grows above, in rare bursts at first")
+    if let last = batches.lastBatch {
+      row(
+        "without the last batch of \(last)", batches.limitWithoutLast, nil,
+        "which lowers the limit of a pass")
+    }
+    row(
+      "limit of batches of \(count)", batches.limitAtMost, nil,
+      "or less: along the sharpest direction, at this point")
+    if !batches.isWhole { row("limit of all samples at once", batches.limitOnAll, nil, "") }
     for other in batches.limits where other.batch == 2 * batches.batch {
       row("limit of batches of \(other.batch)", other.limit, nil, "")
     }
     row(
       "batch of half that limit", batches.halfLimitBatch, nil, "more samples hardly raise the rate")
-    row(
-      "batch of as much noise as gradient", batches.noiseScale, nil,
-      "at this point; larger ones give little better steps")
+    if !batches.isWhole {
+      row(
+        "batch of as much noise as gradient", batches.noiseBatch ?? batches.noiseScale, nil,
+        "at this point; larger ones give little better steps")
+    }
     if let floor = batches.floor {
       let isShuffled = batches.sampling == .shuffle
       row(
@@ -33,15 +50,47 @@ extension DiagnosisReport {
     }
     if let run = batches.run {
       let remark = "\(Wording.count(run.steps, "step")) from the minimum"
-      row("in the run, ends of passes", run.predictedEnd, run.end, remark)
-      if batches.sampling == .shuffle {
-        row("in the run, middles", run.predictedMiddle, run.middle, "")
+      if run.ranAway {
+        rows.append(
+          .init([
+            .text("in the run, ends of passes"), .number(orMissing: run.predictedEnd), .missing,
+            .text("diverged in \(remark)"),
+          ]))
+      } else {
+        row("in the run, ends of passes", run.predictedEnd, run.end, remark)
+        if batches.sampling == .shuffle {
+          row("in the run, middles", run.predictedMiddle, run.middle, "")
+        }
       }
     }
-    for trial in batches.trials {
+    for other in batches.otherFloors ?? [] {
       row(
-        trial.name(batches.isToldByLoss ? "loss" : "gap left"), trial.predicted, trial.measured,
-        "\(Wording.count(trial.passes)) passes from here")
+        other.batch == batches.batch
+          ? "noise floor at \(Wording.number(other.rate))"
+          : "noise floor of batches of \(other.batch)",
+        other.end, nil, "end of a pass")
+    }
+    for trial in batches.trials {
+      let passes = "\(Wording.passes(trial.passes)) from here"
+      let name = trial.name(batches.isToldByLoss ? "loss" : "gap left")
+      if trial.diverged == true {
+        rows.append(
+          .init([
+            .text(name), .number(orMissing: trial.predicted), .missing,
+            .text("diverged in \(passes)"),
+          ]))
+        continue
+      }
+      if trial.isAtRounding {
+        rows.append(
+          .init([
+            .text(name), .number(orMissing: trial.predicted), .number(0),
+            .text("to rounding, \(passes)"),
+          ]))
+        continue
+      }
+      let spread = trial.error.map { "± \(Wording.number($0, digits: 2)), " } ?? ""
+      row(name, trial.predicted, trial.measured, "\(spread)\(passes)")
     }
     var blocks: [Document.Block] = []
     if !rows.isEmpty {
@@ -66,8 +115,9 @@ extension MiniBatches.Trial {
     switch change {
     case .asGiven: "\(measure), as you have it"
     case .halfOfLimit: "at \(Wording.number(rate)), half of the limit"
-    case .largerBatch: "in batches of \(batch)"
-    case .decayedRate: "rate lowered step by step to zero"
+    case .largerRate: "at \(Wording.number(rate)), four times yours"
+    case .largerBatch: "in batches of \(batch) at \(Wording.number(rate))"
+    case .decayedRate: "from \(Wording.number(rate)), lowered step by step to zero"
     }
   }
 }

@@ -1,4 +1,5 @@
 import Diagnosis
+import Foundation
 import Presentation
 
 extension SweepReport {
@@ -18,11 +19,14 @@ extension SweepReport {
   private var subject: String {
     let seeds = rates.first?.losses.count ?? 1
     let batch = request?.batch.map { ", batches of \(Wording.count($0))" } ?? ", all samples"
+    let name = problem.name.map { "\($0)\(problem.data.map { " on \($0)" } ?? ""): " } ?? ""
+    // The name of a model file is its model's too.
+    let model = problem.model == problem.name ? problem.lossName : problem.model
     return
-      "\(problem.name.map { "\($0): " } ?? "")\(Wording.count(rates.count, "rate"))"
+      "\(name)\(Wording.count(rates.count, "rate"))"
       + (seeds > 1 ? " and \(Wording.count(seeds, "seed"))" : "")
-      + " of \(problem.optimizer ?? "an optimizer"), \(Wording.count(steps, "step")) each\(batch); "
-      + "\(problem.model ?? "a loss"), \(problem.precision)"
+      + " of \(method), \(Wording.count(steps, "step")) each\(batch); \(model ?? "a loss"), "
+      + problem.precision
   }
 
   private var answerSection: Document.Section {
@@ -39,9 +43,9 @@ extension SweepReport {
   /// Where nothing ended finite there is nothing to draw.
   private var figureSection: Document.Section? {
     let known = rates.filter { ($0.mean ?? .infinity).isFinite }
-    guard !known.isEmpty, let low = rates.first?.rate, let high = rates.last?.rate else {
-      return nil
-    }
+    guard !known.isEmpty, let low = rates.first?.rate, let high = rates.last?.rate, low < high,
+      !areEqual(known.map { $0.mean! })
+    else { return nil }
     let isPositive = known.allSatisfy { $0.mean! > 0 }
     var layers: [Figure.Layer] = [
       .points(
@@ -72,36 +76,71 @@ extension SweepReport {
       ])
   }
 
+  /// Losses that differ by rounding alone make no figure.
+  private func areEqual(_ losses: [Double]) -> Bool {
+    let (least, most) = (losses.min()!, losses.max()!)
+    return losses.count > 1
+      && most - least <= max(1e-6 * abs(least), 1e-12 * abs(problem.loss ?? 0))
+  }
+
+  /// More rows are no table to be read.
+  private static var mostRows: Int { 60 }
+
+  /// The rates of the table: all, or some evenly spaced, with the best and where runs begin to diverge.
+  private var shown: [Rate] {
+    guard rates.count > Self.mostRows else { return rates }
+    let last = rates.count - 1
+    let even = Set((0..<Self.mostRows).map { $0 * last / (Self.mostRows - 1) })
+    let marked = [best?.rate, best?.lower, best?.upper, boundary.stable, boundary.diverged]
+    return rates.indices.filter { even.contains($0) || marked.contains(rates[$0].rate) }
+      .map { rates[$0] }
+  }
+
+  /// As many digits as tell neighbouring rates apart.
+  private var digits: Int {
+    let shown = shown
+    let closest = zip(shown, shown.dropFirst()).map { ($1.rate - $0.rate) / $1.rate }.min() ?? 1
+    return closest > 0 ? min(12, max(3, Int((1 - log10(closest)).rounded(.up)))) : 12
+  }
+
   private var tableSection: Document.Section {
-    let columns: [DataTable.Column] = [
-      DataTable.Column("rate"), DataTable.Column("loss", .significant(4)),
-      DataTable.Column("least", .significant(4)), DataTable.Column("most", .significant(4)),
-      .words(),
-    ]
+    let hasHeldOut = rates.contains { $0.heldOut != nil }
+    let columns: [DataTable.Column] =
+      [
+        DataTable.Column("rate", .significant(digits)), DataTable.Column("loss", .significant(4)),
+        DataTable.Column("least", .significant(4)), DataTable.Column("most", .significant(4)),
+      ] + (hasHeldOut ? [DataTable.Column("held out", .significant(4))] : []) + [.words()]
+    let shown = shown
+    let table = DataTable(
+      columns,
+      shown.map { rate in
+        let known = rate.losses.compactMap { $0 }
+        return DataTable.Row(
+          [
+            .number(rate.rate), .number(orMissing: rate.mean), .number(orMissing: known.min()),
+            .number(orMissing: known.max()),
+          ] + (hasHeldOut ? [.number(orMissing: rate.heldOut)] : []) + [.text(words(rate))],
+          emphasis: rate.rate == best?.rate ? .best : rate.isDiverged ? .failed : .none)
+      })
     return Document.Section(
       nil,
-      [
-        .table(
-          DataTable(
-            columns,
-            rates.map { rate in
-              let known = rate.losses.compactMap { $0 }
-              return DataTable.Row(
-                [
-                  .number(rate.rate), .number(orMissing: rate.mean),
-                  .number(orMissing: known.min()), .number(orMissing: known.max()),
-                  .text(words(rate)),
-                ], emphasis: rate.rate == best?.rate ? .best : rate.isDiverged ? .failed : .none)
-            }))
-      ])
+      [.table(table)]
+        + (shown.count < rates.count
+          ? [
+            .notes([
+              "\(Wording.count(shown.count)) of the \(Wording.count(rates.count, "rate")) are shown; --json "
+                + "writes all."
+            ])
+          ] : []))
   }
 
   private func words(_ rate: Rate) -> String {
     if let step = rate.brokenAt { return "not finite after \(Wording.count(step, "step"))" }
-    if rate.isDiverged { return "ended above its start" }
+    if rate.isDiverged { return "diverged" }
+    if rate.isAboveStart { return "ended above its start" }
     guard let best, rate.rate != best.rate else { return best == nil ? "" : "best" }
-    return best.lower <= rate.rate && rate.rate <= best.upper && rate.losses.count > 1
-      ? "as good, by these seeds" : ""
+    if let tied = best.tied, tied[0] <= rate.rate, rate.rate <= tied[1] { return "the same" }
+    return best.lower <= rate.rate && rate.rate <= best.upper ? "nearly as good" : ""
   }
 
   private var closingSection: Document.Section? {

@@ -61,26 +61,44 @@ extension TrainingReport {
       Document.Paragraph(ending.sentence, lead: "End", tone: isLost ? .caution : .fact)
     ]
     if let rates = rate.steps {
-      var words =
-        rates.lowest == rates.highest
-        ? "The rate was \(Wording.number(rates.first))"
-        : "The rate went from \(Wording.number(rates.first)) to \(Wording.number(rates.last)), between "
-          + "\(Wording.number(rates.lowest)) and \(Wording.number(rates.highest))"
+      var words = Self.words(of: rates)
       if let sharp = tracked.first(where: { $0.threshold != nil && $0.part == nil }),
         let threshold = sharp.threshold
       {
         words +=
           "; at the last check the \(sharp.name) was \(Wording.number(sharp.last)), "
-          + "\(Wording.number(sharp.last / threshold)) of the \(Wording.number(threshold)) at which that "
+          + "\(Wording.number(sharp.last / threshold)) times the \(Wording.number(threshold)) at which that "
           + "rate becomes unstable"
       }
-      paragraphs.append(Document.Paragraph(words + ".", lead: "Rate", tone: .fact))
+      words += "."
+      if cost.measuringGradients > 0 {
+        words +=
+          " Measuring for it cost as much as \(Wording.number(cost.measuringGradients)) gradients of a step"
+          + "\(share(cost.measuringGradients)), and \(Wording.number(cost.measuringSeconds)) s."
+      }
+      paragraphs.append(Document.Paragraph(words, lead: "Rate", tone: .fact))
     }
     if let chosen = rate.chosen {
       paragraphs.append(Document.Paragraph(chosen.sentence, lead: "Auto", tone: .fact))
     }
     paragraphs += next.map { Document.Paragraph($0, lead: "Do", tone: .advice) }
     return Document.Section(nil, paragraphs.map { .paragraph($0) })
+  }
+
+  /// Of so many gradients in the work of the steps.
+  private func share(_ gradients: Double) -> String {
+    cost.gradients > 0
+      ? ", \(Wording.number(100 * gradients / Double(cost.gradients))) % of the steps' own work"
+      : ""
+  }
+
+  private static func words(of rates: TrainingHistory.Rates) -> String {
+    let (first, last) = (Wording.number(rates.first), Wording.number(rates.last))
+    let (lowest, highest) = (Wording.number(rates.lowest), Wording.number(rates.highest))
+    if lowest == highest { return "The rate was \(first)" }
+    let isBetween = Set([first, last]) != Set([lowest, highest])
+    return "The rate went from \(first) to \(last)"
+      + (isBetween ? ", between \(lowest) and \(highest)" : "")
   }
 
   private var trackedSection: Document.Section? {
@@ -93,22 +111,19 @@ extension TrainingReport {
     ]
     let rows = tracked.map { item in
       DataTable.Row([
-        .text(item.name), .text(item.part ?? ""), .number(item.first), .number(item.last),
+        .text(item.name), .text(item.part.map { TrackedValue.words(ofPart: $0) } ?? ""),
+        .number(item.first), .number(item.last),
         .number(item.lowest), .number(item.highest), .number(orMissing: item.threshold),
         item.threshold == nil ? .blank : .text("\(item.crossings) of \(item.checks)"),
       ])
     }
-    let share =
-      cost.gradients > 0
-      ? ", \(Wording.number(100 * cost.trackingGradients / Double(cost.gradients))) % of the steps' own work"
-      : ""
     return Document.Section(
       "On the way",
       [
         .table(DataTable(columns, rows)),
         .explanation(
           "These checks cost as much as \(Wording.number(cost.trackingGradients)) gradients of a step"
-            + "\(share), and \(Wording.number(cost.trackingSeconds)) s."),
+            + "\(share(cost.trackingGradients)), and \(Wording.number(cost.trackingSeconds)) s."),
       ] + (findings.isEmpty ? [] : [.notes(findings.map(\.sentence))]))
   }
 

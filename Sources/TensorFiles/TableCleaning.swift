@@ -102,8 +102,11 @@ struct TableCleaning {
       throw TableError(
         "no feature is left beside the target: \(Self.list(features)) "
           + (reasons.keys.contains(.empty) && reasons.count == 1
-            ? "hold no value; fill them in."
-            : "identify rows, are dates or hold too many different words; add columns of numbers, or take "
+            ? (features.count == 1 ? "holds no value; fill it in." : "hold no value; fill them in.")
+            : (features.count == 1
+              ? "identifies rows, is a date or holds too many different words"
+              : "identify rows, are dates or hold too many different words")
+              + "; add columns of numbers, or take "
               + "one in with \(option: .kept, Self.argument(features[0].name))."),
         path: table.path)
     }

@@ -94,7 +94,7 @@ public struct NewtonCG<Scalar: LinearMapScalar>: Sendable {
         let hessian = try objective.hessian(at: x)
         let left = try (maxOperations - objective.operations + spent) / hessian.productOperations()
         solved = try conjugateGradients(
-          hessian, rhs: gradient.map { -$0 }, preconditioner: preconditioner,
+          hessian, rhs: negated(gradient), preconditioner: preconditioner,
           tolerance: Swift.max(1e-12, Swift.min(forcing, 0.1 * norm / firstNorm)),
           maxIterations: Swift.min(
             4 * n + 20, 1000, limitsProducts && left < 1000 ? Swift.max(1, Int(left)) : 1000))

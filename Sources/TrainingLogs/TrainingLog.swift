@@ -1,4 +1,5 @@
 import Foundation
+import Presentation
 import SwiftProtobuf
 import Training
 
@@ -27,7 +28,11 @@ public final class TrainingLog {
     lines = (folder as NSString).appendingPathComponent("events.jsonl")
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    } catch { throw LogError.cannotWrite(folder) }
+    } catch {
+      var isFolder: ObjCBool = false
+      let isFile = FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder)
+      throw isFile && !isFolder.boolValue ? LogError.noFolder(folder) : LogError.cannotWrite(folder)
+    }
     let isThere = FileManager.default.fileExists(atPath: lines)
     guard !isThere || resumes else { throw LogError.taken(folder) }
     guard FileManager.default.isWritableFile(atPath: isThere ? lines : folder) else {
@@ -55,14 +60,24 @@ public final class TrainingLog {
     do {
       try lineFile?.write(contentsOf: waiting)
       try eventFile?.write(contentsOf: waitingEvents)
-    } catch { throw LogError.cannotWrite(folder) }
+    } catch { throw lost }
     (waiting, waitingEvents) = (Data(), Data())
   }
 
+  /// Why what was begun cannot go on.
+  private var lost: LogError {
+    FileManager.default.fileExists(atPath: folder) ? .cannotWrite(folder) : .gone(folder)
+  }
+
   private func begin(after step: Int) throws {
+    // TensorBoard drops from earlier files what has the step where a new one goes on, an evaluation there too.
+    var again: [TrainingEvaluation] = []
     do {
       let old = (try? String(contentsOfFile: lines, encoding: .utf8)) ?? ""
       let kept = old.split(separator: "\n").filter { LogLine.isBefore(step, $0) }
+      again = kept.suffix(8).compactMap {
+        try? JSONDecoder().decode(TrainingEvaluation.self, from: Data($0.utf8))
+      }.filter { $0.step == step }
       try kept.map { $0 + "\n" }.joined()
         .write(toFile: lines, atomically: true, encoding: .utf8)
       let file = try FileHandle(forWritingTo: URL(fileURLWithPath: lines))
@@ -89,6 +104,11 @@ public final class TrainingLog {
     start.sessionLog = SessionLogMessage()
     start.sessionLog?.status = 1
     waitingEvents.append(try Self.record(version) + Self.record(start))
+    for evaluation in again {
+      if let message = Self.message(.evaluated(evaluation)) {
+        waitingEvents.append(try Self.record(message))
+      }
+    }
   }
 
   private static func record(_ message: EventMessage) throws -> Data {
@@ -143,17 +163,26 @@ public final class TrainingLog {
 }
 
 /// Why a log cannot be kept: one sentence and the next step.
-public enum LogError: Error, Equatable, Sendable, CustomStringConvertible {
+public enum LogError: MessageError, Equatable, Sendable {
   case cannotWrite(String)
   /// The folder holds the log of another run.
   case taken(String)
+  /// There is a file of this name.
+  case noFolder(String)
+  /// The folder was removed while the run went on.
+  case gone(String)
 
-  public var description: String {
+  public var message: Presentation.Message {
     switch self {
     case .cannotWrite(let folder):
       "The log in '\(folder)' cannot be written, for want of room or of permission; give another folder."
     case .taken(let folder):
-      "'\(folder)' holds the log of an earlier run; give another folder."
+      "'\(folder)' holds the log of an earlier run; give \(option: .log) another folder."
+    case .noFolder(let path):
+      "'\(path)' is a file, and \(option: .log) takes a folder; give the name of one, which is made."
+    case .gone(let folder):
+      "The folder '\(folder)' of the log is gone: it was removed while the run went on; give \(option: .log) "
+        + "another one."
     }
   }
 }

@@ -61,7 +61,8 @@ package struct AnswerSession {
       answer = try measure(context)
     } catch {
       finished()
-      if context.isCancelled() {
+      // What was measured until then is told by a failure of its own.
+      if context.isCancelled(), (error as? DiagnosisFailure)?.kind != .interrupted {
         throw DiagnosisFailure(.interrupted, "Interrupted before anything was measured.")
       }
       throw error

@@ -11,17 +11,47 @@ struct CourseOptions: ParsableArguments {
   var optimizer: TrainingMethod = .init()
 
   @Option(
+    parsing: .unconditional,
+    help: "The momentum of the optimizer, where it has one. (default: the optimizer's own)")
+  var momentum: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: "The first coefficient of Adam and its kin. (default: the optimizer's own)")
+  var beta1: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: "The second coefficient of Adam and its kin. (default: the optimizer's own)")
+  var beta2: Double?
+
+  @Option(
     help: """
-      A method that takes over from the optimizer once the gradient is clear of noise and progress stalls.
+      A method that takes over from the optimizer once the gradient is clear of noise and progress stalls, and \
+      lowers the loss alone, without weight decay, clipping and --rate.
       """,
     completion: .list(MethodCatalogue.all.map(\.name)),
     transform: { try OptionValue.setting($0) as CatalogueSetting<MethodCatalogue> })
   var then: CatalogueSetting<MethodCatalogue>?
 
   @Option(
+    name: .customLong("switch"),
+    help: ArgumentHelp(
+      """
+      When --then takes over, as \(SwitchCatalogue.standard):patience=3 or \
+      \(SwitchCatalogue.standard):latest=500. (numbers: \(Self.numbers(of: SwitchCriterion.entry)))
+      """, valueName: "criterion"),
+    completion: .list(SwitchCatalogue.all.map(\.name)),
+    transform: { try OptionValue.setting($0) as CatalogueSetting<SwitchCatalogue> })
+  var switching: CatalogueSetting<SwitchCatalogue> = .init()
+
+  @Option(
     name: .customLong("lr"), parsing: .unconditional,
     help: ArgumentHelp(
-      "The learning rate, a number or auto. (default of a method: 1)", valueName: "rate"),
+      """
+      The learning rate, a number or auto. A schedule that measures needs none, and takes none above it. (default \
+      of a method: 1)
+      """, valueName: "rate"),
     transform: OptionValue.rate)
   var rate: RateChoice?
 
@@ -83,8 +113,8 @@ struct CourseOptions: ParsableArguments {
   @Option(
     name: .customLong("rate"), parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "Another rate for some parameters, as 'layer1.*=0.1x'; may be repeated.",
-      valueName: "globs=factorx"),
+      "Another rate for some parameters, as 'layer1.*=0.1x' or 'head.*=1e-3'; may be repeated.",
+      valueName: "globs=rate"),
     transform: OptionValue.groupRate)
   var groupRates: [RuleSetup.GroupRate] = []
 
@@ -118,15 +148,47 @@ struct CourseOptions: ParsableArguments {
   @Option(name: .customLong("guard"), help: "What an alarm does: a rate over its limit and growth.")
   var guarding: GuardAction = .off
 
+  /// The numbers of an entry with their defaults and what they do.
+  private static func numbers<Kind: Catalogue>(of entry: CatalogueEntry<Kind>) -> String {
+    entry.hyperparameters
+      .map { "\($0.name)=\(Wording.number($0.standard)), \($0.meaning)" }.joined(separator: "; ")
+  }
+
   func validate() throws {
     guard batch != nil || (accumulate == 1 && sampling == .shuffle && last == .included) else {
       throw ValidationError("--accumulate, --sampling and --last are of batches; add --batch.")
     }
+    _ = try method()
+  }
+
+  /// The optimizer with the numbers that have options of their own.
+  private func method() throws -> TrainingMethod {
+    var values = optimizer.hyperparameters
+    for (name, value) in [("momentum", momentum), ("beta1", beta1), ("beta2", beta2)] {
+      guard let value else { continue }
+      guard values[name] != nil else {
+        let others = OptimizerCatalogue.names(having: name)
+        throw ValidationError(
+          "The optimizer \(optimizer.name) has no --\(name); leave it out, or choose \(others).")
+      }
+      let usual = (try? TrainingMethod(optimizer.name))?.hyperparameters[name]
+      if let other = values[name], other != usual, other != value {
+        throw ValidationError(
+          "--\(name) is \(value), and --optimizer \(optimizer.name):\(name)=\(other) says otherwise; give one "
+            + "of the two.")
+      }
+      values[name] = value
+    }
+    do { return try TrainingMethod(optimizer.name, values) } catch let error as CatalogueError {
+      throw ValidationError("\(error)")
+    }
   }
 
   func set(_ request: inout TrainingRequest) {
-    request.optimizer = optimizer
+    // What cannot be was refused.
+    request.optimizer = (try? method()) ?? optimizer
     request.then = then
+    request.switching = switching
     request.rate = rate
     request.schedule = schedule
     request.warmUp = warmUp
@@ -156,8 +218,8 @@ struct TrainingFileOptions: ParsableArguments {
     help: ArgumentHelp("Keep checkpoints in a folder of its own.", valueName: "folder"))
   var checkpoint: String?
 
-  @Option(parsing: .unconditional, help: "How many checkpoints are kept.")
-  var keepCheckpoints: Int = 3
+  @Option(parsing: .unconditional, help: "How many checkpoints are kept. (default: 3)")
+  var keepCheckpoints: Int?
 
   @Option(
     parsing: .unconditional,
@@ -188,10 +250,16 @@ struct TrainingFileOptions: ParsableArguments {
       "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
   var json: String?
 
+  func validate() throws {
+    guard checkpoint != nil || keepCheckpoints == nil else {
+      throw ValidationError("--keep-checkpoints is of checkpoints; add --checkpoint FOLDER.")
+    }
+  }
+
   var files: TrainingFiles {
     var files = TrainingFiles()
     files.checkpoints = checkpoint
-    files.kept = keepCheckpoints
+    files.kept = keepCheckpoints ?? files.kept
     files.checkpointPeriod = checkpointEvery
     files.resumes = resume
     files.log = log
@@ -205,29 +273,13 @@ extension Batches.Last: ExpressibleByArgument {}
 extension GuardAction: ExpressibleByArgument {}
 
 extension OptionValue {
-  /// `name`, or with numbers of it `name:a=1,b=2`.
-  private static func parts(_ text: String) throws -> (name: String, values: [String: Double]) {
-    let sides = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-    var values: [String: Double] = [:]
-    for item in sides.dropFirst().flatMap({ $0.split(separator: ",") }) {
-      let pair = item.split(separator: "=")
-      guard pair.count == 2, let value = Double(pair[1]) else {
-        throw ValidationError(
-          "'\(Printable.line(String(item)))' in '\(Printable.line(text))' is no name and number, such as "
-            + "beta2=0.99.")
-      }
-      values[String(pair[0])] = value
-    }
-    return (String(sides[0]), values)
-  }
-
   package static func trainingMethod(_ text: String) throws -> TrainingMethod {
-    let (name, values) = try parts(text)
+    let (name, values) = try nameAndNumbers(text)
     return try catalogued { try TrainingMethod(name, values) }
   }
 
   static func setting<Kind: Catalogue>(_ text: String) throws -> CatalogueSetting<Kind> {
-    let (name, values) = try parts(text)
+    let (name, values) = try nameAndNumbers(text)
     return try catalogued { try CatalogueSetting(name, values) }
   }
 
@@ -248,16 +300,22 @@ extension OptionValue {
   }
 
   static func groupRate(_ text: String) throws -> RuleSetup.GroupRate {
-    let place = text.lastIndex(of: "=")
-    let factor = place.map { text[text.index(after: $0)...] }
-    guard let place, let factor, place > text.startIndex, factor.hasSuffix("x"),
-      let value = Double(factor.dropLast())
-    else {
-      throw ValidationError(
-        "--rate takes parameters and a factor, such as 'layer1.*=0.1x', not '\(Printable.line(text))'."
-      )
+    guard let place = text.lastIndex(of: "="), place > text.startIndex else {
+      throw noGroupRate(text)
     }
-    return RuleSetup.GroupRate(parameters: String(text[..<place]), factor: value)
+    let (parameters, value) = (String(text[..<place]), text[text.index(after: place)...])
+    guard value.hasSuffix("x") else {
+      guard let rate = Double(value), rate.isFinite else { throw noGroupRate(text) }
+      return RuleSetup.GroupRate(parameters: parameters, rate: rate)
+    }
+    guard let factor = Double(value.dropLast()), factor.isFinite else { throw noGroupRate(text) }
+    return RuleSetup.GroupRate(parameters: parameters, factor: factor)
+  }
+
+  private static func noGroupRate(_ text: String) -> ValidationError {
+    ValidationError(
+      "--rate takes parameters with a factor of the rate, such as 'layer1.*=0.1x', or with a rate of their "
+        + "own, such as 'head.*=1e-3', not '\(Printable.line(text))'.")
   }
 
   static func heldOut(_ text: String) throws -> HeldOutSetup {

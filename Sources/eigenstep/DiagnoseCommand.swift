@@ -26,7 +26,10 @@ struct DiagnoseCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Decoupled weight decay, of an optimizer that has one. (default: the optimizer's)",
+      """
+      Decoupled weight decay. Adam with it is AdamW; of plain gradient descent it is the penalty --l2, which leaves \
+      biases alone. (default: the optimizer's)
+      """,
       valueName: "decay"))
   var weightDecay: Double?
 
@@ -61,15 +64,18 @@ struct DiagnoseCommand: ParsableCommand {
 
   /// The hyperparameter's name in the catalogue.
   private static let decay = "weight-decay"
+  /// Optimizers that another one is with decay; of plain descent it is a penalty, in the same range.
+  private static let formWithDecay = ["adam": "adamw", GradientDescent.entry.name: "adamw"]
 
   func validate() throws {
     try problem.givenRate?.checkIsNumber()
     if let weightDecay {
-      let entry = OptimizerCatalogue.named(problem.optimizer.name)
+      let name = problem.optimizer.name
+      let entry = OptimizerCatalogue.named(Self.formWithDecay[name] ?? name)
       guard let known = entry?.hyperparameters.first(where: { $0.name == Self.decay }) else {
         let others = OptimizerCatalogue.names(having: Self.decay)
         throw ValidationError(
-          "--weight-decay is the optimizer's own, and \(problem.optimizer.name) has none: "
+          "What weight decay changes of \(name) a diagnosis does not know: "
             + (others.isEmpty ? "" : "take \(others), or ") + "penalise the weights with --l2.")
       }
       try OptionValue.check(
@@ -96,10 +102,11 @@ struct DiagnoseCommand: ParsableCommand {
     request.training = problem.training
     if let weightDecay {
       let chosen = request.training.optimizer
-      // What is out of range was refused.
-      request.training.optimizer =
-        (try? OptimizerSetting(
-          chosen.name, chosen.hyperparameters.merging([Self.decay: weightDecay]) { $1 })) ?? chosen
+      if chosen.name == GradientDescent.entry.name {
+        request.problem.l2 += weightDecay
+      } else {
+        request.training.optimizer = Self.optimizer(chosen, decay: weightDecay)
+      }
     }
     request.training.batch = batch
     request.training.sampling = sampling
@@ -109,6 +116,16 @@ struct DiagnoseCommand: ParsableCommand {
     request.trials.maxIterations = maxIterations
     request.trials.areRun = !noTrials
     return request
+  }
+
+  /// The optimizer's own decay, or that of its form which has one, with what else was set of it as far as that
+  /// form knows it.
+  private static func optimizer(_ chosen: OptimizerSetting, decay: Double) -> OptimizerSetting {
+    let name = formWithDecay[chosen.name] ?? chosen.name
+    let known = OptimizerCatalogue.named(name)?.hyperparameters.map(\.name) ?? []
+    let kept = chosen.hyperparameters.filter { known.contains($0.key) }
+    // What is out of range was refused.
+    return (try? OptimizerSetting(name, kept.merging([Self.decay: decay]) { $1 })) ?? chosen
   }
 
   func run() throws {

@@ -23,11 +23,12 @@ struct Eigenstep: ParsableCommand {
     version: version,
     subcommands: [
       DiagnoseCommand.self, SpectrumCommand.self, TrainCommand.self, SweepCommand.self,
-      RunCommand.self, DoctorCommand.self, LabCommand.self,
+      RunCommand.self, SettingsCommand.self, DoctorCommand.self, LabCommand.self,
     ])
   /// As `ParsableCommand` does it, but what a refusal quotes of the arguments is made printable.
   static func main() {
     StandardStreams.open()
+    StandardStreams.outliveFileSizeLimit()
     do {
       var command = try parseAsRoot()
       try command.run()

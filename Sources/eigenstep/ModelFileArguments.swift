@@ -51,7 +51,7 @@ struct ModelFileArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Write the parameters at the point of diagnosis: .safetensors, or the model as .onnx.",
+      "Write the parameters at the point of diagnosis: .safetensors, or the model as .onnx; of train, --save.",
       valueName: "path"))
   var saveParameters: String?
 

@@ -109,6 +109,28 @@ package enum OptionValue {
     }
   }
 
+  /// `name`, or with numbers of it `name:a=1,b=2`.
+  static func nameAndNumbers(_ text: String) throws -> (name: String, values: [String: Double]) {
+    let sides = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    var values: [String: Double] = [:]
+    for item in sides.dropFirst().flatMap({
+      $0.split(separator: ",", omittingEmptySubsequences: false)
+    }) {
+      let pair = item.split(separator: "=", omittingEmptySubsequences: false)
+      guard pair.count == 2, !pair[0].isEmpty, let value = Double(pair[1]) else {
+        throw ValidationError(
+          "'\(Printable.line(String(item)))' in '\(Printable.line(text))' is no name and number, such as "
+            + "beta2=0.99.")
+      }
+      guard values.updateValue(value, forKey: String(pair[0])) == nil else {
+        throw ValidationError(
+          "'\(Printable.line(text))' gives '\(Printable.line(String(pair[0])))' twice; give it once."
+        )
+      }
+    }
+    return (String(sides[0]), values)
+  }
+
   /// The options that a request's fields are given by.
   private static let options = [
     "training.rate": "The learning rate --lr", "training.steps": "--at",
@@ -125,17 +147,23 @@ package enum OptionValue {
     "heldOut.share": "--held-out", "patience": "--patience", "files.kept": "--keep-checkpoints",
     "files.checkpointPeriod": "--checkpoint-every", "files.resumes": "--resume",
     "files.saved": "--save", "files.checkpoints": "--checkpoint", "heldOut": "--held-out",
-    "then": "--then",
+    "then": "--then", "switching": "--switch", "schedule": "--schedule", "guarding": "--guard",
+    "rules.rates": "--rate",
     "rules": "One of --clip-value, --clip-norm, --weight-decay, --no-decay, --rate and --rate-file",
-    "rates.lower": "The lower rate of --lr",
+    "rules.undecayed": "--no-decay", "trackers": "--track", "problem.table.features": "--features",
+    "problem.table.dropped": "--drop", "rates.lower": "The lower rate of --lr",
     "rates.upper": "The upper rate of --lr", "rates.count": "The count of --lr",
-    "batch": "--batch", "seeds": "--seeds",
+    "batch": "--batch", "seeds": "--seeds", "sampling": "--sampling",
   ]
 
   /// Refusals of a request in words of the options that made it.
   package static func checking(_ check: () throws -> Void) throws {
     do { try check() } catch let error as RequestError {
-      let option = options[error.field] ?? error.field
+      let factor = "rules.rates factor of "
+      let option =
+        options[error.field]
+        ?? (error.field.hasPrefix(factor)
+          ? "The factor of --rate for \(error.field.dropFirst(factor.count))" : error.field)
       throw ValidationError("\(option) \(named(error.complaint)).")
     }
   }

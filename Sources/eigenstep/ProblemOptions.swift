@@ -42,10 +42,11 @@ struct ProblemOptions: ParsableArguments {
   var at: Int = 0
 
   func validate() throws {
-    if at > 0, rate == nil {
+    if at > 0, givenRate == nil {
       throw ValidationError("--at \(at) takes \(at) steps, so it needs a learning rate: add --lr.")
     }
-    try OptionValue.checking { try training.check() }
+    // Several rates are a sweep's, which checks what is its own.
+    if givenRate?.range == nil { try OptionValue.checking { try training.check() } }
     try checkHyperparameters()
   }
 
@@ -77,6 +78,21 @@ struct ProblemOptions: ParsableArguments {
     for (name, value) in hyperparameters {
       guard let range = known.first(where: { $0.name == name })?.range else { continue }
       try OptionValue.check(value, "--\(name)", "\(range)", range.contains)
+      if let other = optimizer.hyperparameters[name], other != value {
+        throw ValidationError(
+          "--\(name) is \(value), and --optimizer \(optimizer.name):\(name)=\(other) says otherwise; give one "
+            + "of the two.")
+      }
+    }
+  }
+
+  /// Refuses a coefficient that the optimizer does not have, which would change nothing.
+  func checkHyperparametersAreOwn() throws {
+    let own = OptimizerCatalogue.named(optimizer.name)?.hyperparameters.map(\.name) ?? []
+    for (name, value) in hyperparameters where !own.contains(name) {
+      throw ValidationError(
+        "--\(name) is \(value), and the optimizer \(optimizer.name) has no \(name): take "
+          + "\(OptimizerCatalogue.names(having: name)), or leave it out.")
     }
   }
 

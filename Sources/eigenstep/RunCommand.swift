@@ -11,7 +11,8 @@ struct RunCommand: ParsableCommand {
     abstract: "Carry out a request from a file, or that of a result, again.",
     discussion: """
       The file is a request as JSON, or the JSON of an earlier diagnosis, spectrum, training or sweep, which \
-      carries its own. Paths in it are relative to the current folder.
+      carries its own. Paths in it are relative to the current folder. Of a training's result, what that run \
+      left (checkpoints, log, parameters) is not written again; the options below say where it goes.
       """,
     version: Eigenstep.version)
 
@@ -32,6 +33,28 @@ struct RunCommand: ParsableCommand {
       "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
   var json: String?
 
+  @Option(help: ArgumentHelp("Of training: keep checkpoints in a folder.", valueName: "folder"))
+  var checkpoint: String?
+
+  @Flag(help: "Of training: go on from the newest checkpoint.")
+  var resume = false
+
+  @Option(help: ArgumentHelp("Of training: log to a folder.", valueName: "folder"))
+  var log: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Of training: write the parameters at the end: .safetensors or .onnx.", valueName: "path"))
+  var save: String?
+
+  /// Those of the options that are of training alone, and were given.
+  private var trainingOption: String? {
+    [
+      ("--checkpoint", checkpoint != nil), ("--resume", resume), ("--log", log != nil),
+      ("--save", save != nil),
+    ].first { $0.1 }?.0
+  }
+
   func validate() throws {
     for (option, path) in [("--diagonal", diagonal), ("--profile", profile)] where path == "-" {
       throw ValidationError("\(option) - is no file; give a path.")
@@ -43,7 +66,14 @@ struct RunCommand: ParsableCommand {
       try ProblemSource.checkFile(file)
       let outputs = [("--json", json), ("--diagonal", diagonal), ("--profile", profile)]
       let run = Run(json: json, profile: profile, diagonal: diagonal)
-      switch try StoredRequest(contentsOf: file) {
+      let stored = try StoredRequest(contentsOf: file)
+      if let trainingOption {
+        guard case .training = stored else {
+          throw DiagnosisFailure(
+            .usage, "\(trainingOption) is of training, and \(file) asks for none; leave it out.")
+        }
+      }
+      switch stored {
       case .diagnosis(var request):
         if diagonal != nil {
           throw DiagnosisFailure(
@@ -65,6 +95,11 @@ struct RunCommand: ParsableCommand {
             .usage, "--diagonal is of a spectrum, and \(file) asks for training; leave it out.")
         }
         request.resources.isProfiled = profile != nil
+        request.files.checkpoints = checkpoint ?? request.files.checkpoints
+        request.files.resumes = request.files.resumes || resume
+        request.files.log = log ?? request.files.log
+        request.files.saved = save ?? request.files.saved
+        try request.check()
         try RunFiles(training: request, request: file, outputs: outputs).check()
         return try run.train(request)
       case .sweep(var request):

@@ -92,6 +92,12 @@ struct SourceOptions: ParsableArguments {
       """)
   var missing: MissingValues = .leaveOut
 
+  @Flag(
+    help: """
+      Subtract each column's mean and divide by its standard deviation, those of the rows that are trained on.
+      """)
+  var standardise = false
+
   func validate() throws {
     try checkKind()
     if let threads { try OptionValue.checkThreads(threads) }
@@ -127,6 +133,7 @@ struct SourceOptions: ParsableArguments {
     table.intercept = !noIntercept
     table.reduction = reduction
     table.missing = missing
+    table.standardised = standardise
     table.l2 = l2
     return .table(table)
   }
@@ -173,6 +180,11 @@ struct SourceOptions: ParsableArguments {
         ("--missing", missing != .leaveOut), ("--no-intercept", noIntercept),
         ("--reduction", reduction != .mean),
       ] : modelFile.used
+    if isModel, standardise {
+      throw ValidationError(
+        "--standardise is for tables, and \(file) is a model; in the file of --data subtract each input's mean "
+          + "and divide by its standard deviation, those of the samples that are trained on.")
+    }
     if let option = used.first(where: \.isUsed) {
       throw ValidationError(
         isModel

@@ -25,6 +25,9 @@ struct SweepCommand: ParsableCommand {
     parsing: .unconditional, help: "Samples of each step, shuffled in each pass. (default: all)")
   var batch: Int?
 
+  @Option(help: "How the samples of a batch are drawn. (default: shuffle)")
+  var sampling: Batches.Sampling?
+
   @Option(
     parsing: .unconditional, help: "Passes over the samples. (default: 5; on all samples 200 steps)"
   )
@@ -35,6 +38,31 @@ struct SweepCommand: ParsableCommand {
 
   @Option(help: "How the rate goes over a run; any hyperparameter of it as NAME:end=0.1.")
   var schedule: ScheduleName = .init()
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Let the rate rise to the schedule's in this many steps, or up to 1 in this share of them.",
+      valueName: "steps|share"))
+  var warmUp: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Hold the gradient's norm within this.", valueName: "norm"))
+  var clipNorm: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Decoupled weight decay. (default: the optimizer's)", valueName: "decay"))
+  var weightDecay: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Samples that are not trained on, whose loss is told beside: a share of all, or another file.",
+      valueName: "share|file"),
+    transform: OptionValue.heldOut)
+  var heldOut: HeldOutSetup?
 
   @Flag(help: "Run the range test beside: one run whose rate grows from step to step.")
   var rangeTest = false
@@ -61,6 +89,7 @@ struct SweepCommand: ParsableCommand {
         "--at \(problem.at) is no option of a sweep, whose runs all begin at the "
           + "start; leave it out.")
     }
+    try problem.checkHyperparametersAreOwn()
     try OptionValue.checking { try request.check() }
   }
 
@@ -71,6 +100,11 @@ struct SweepCommand: ParsableCommand {
     request.optimizer = problem.training.optimizer
     request.schedule = schedule.setting
     request.batch = batch
+    request.sampling = sampling
+    request.warmUp = warmUp
+    request.rules.clipNorm = clipNorm
+    request.rules.weightDecay = weightDecay
+    request.heldOut = heldOut
     request.steps = steps
     request.epochs = epochs
     request.seeds = seeds

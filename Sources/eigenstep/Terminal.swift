@@ -29,6 +29,9 @@ enum StandardStreams {
       #endif
     }
   }
+
+  /// Has a write past the limit on the size of files fail, so that a sentence can say so.
+  static func outliveFileSizeLimit() { signal(SIGXFSZ, SIG_IGN) }
 }
 
 /// Standard error, unbuffered.

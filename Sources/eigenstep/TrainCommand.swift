@@ -9,11 +9,12 @@ struct TrainCommand: ParsableCommand {
     commandName: "train",
     abstract: "Train a model, with its curvature in view.",
     discussion: """
-      Optimizers: \(OptimizerCatalogue.all.map(\.name).joined(separator: ", ")).
+      Optimizers: \(Self.list(OptimizerCatalogue.all.map(Self.called))).
       Methods of all samples: \(Self.list(MethodCatalogue.all.map(\.name))).
-      Schedules: \(ScheduleCatalogue.all.map(\.name).joined(separator: ", ")).
+      Schedules: \(Self.list(ScheduleCatalogue.all.map(Self.called))).
       Trackers: \(Self.list(TrackerCatalogue.all.map(\.name))).
-      A number of one of them follows its name, as adamw:beta2=0.99,epsilon=1e-6 or sharpness:period=50.
+      A number of one of them follows its name, as adamw:beta2=0.99,epsilon=1e-6 or sharpness:period=50; \
+      `eigenstep settings` lists what each of them has.
 
       Ends with 0 when it is done, and with 1 where the loss is no number any more, is above that of \
       the start, or an alarm stopped it.
@@ -28,11 +29,17 @@ struct TrainCommand: ParsableCommand {
     guard source.modelFile.saveParameters == nil else {
       throw ValidationError("--save-parameters is of a diagnosis; use --save.")
     }
+    // What only lists needs no steps and no rate.
+    guard !source.modelFile.listParameters else { return }
     try OptionValue.checking { try request.check() }
   }
 
   private static func list(_ names: [String]) -> String {
     names.isEmpty ? "none" : names.joined(separator: ", ")
+  }
+
+  private static func called<Kind>(_ entry: CatalogueEntry<Kind>) -> String {
+    entry.name + (entry.aliases.isEmpty ? "" : " (\(entry.aliases.joined(separator: ", ")))")
   }
 
   /// The options as the engine takes them.

@@ -31,6 +31,17 @@ import eigenstep
     #expect(outcome.output.contains("(the 4 sharpest and the 4 flattest of 39)"))
   }
 
+  @Test func `weight decay makes Adam the optimizer that has one`() throws {
+    let folder = try TemporaryFolder()
+    let rows = (0..<20).map { "\(sin(Double($0))),\(cos(Double($0 * $0)))" }
+    let table = try folder.write((["a,y"] + rows).joined(separator: "\n") + "\n", to: "t.csv")
+    let outcome = try BuiltProgram.run([
+      "diagnose", table, "--target", "y", "--optimizer", "adam", "--weight-decay", "0.1",
+      "--no-trials",
+    ])
+    #expect(outcome.status == 0 && outcome.output.contains("AdamW with weight decay 0.1"))
+  }
+
   /// What is wrong, and a word of the complaint.
   static let refusals: [([String], String)] = [
     (["--lr", "0"], "--lr"), (["--lr", "-1"], "above 0"), (["--lr", "nan"], "--lr"),
@@ -40,7 +51,9 @@ import eigenstep
     (["--precision", "float16"], "float32"), (["--executor", "tpu"], "onnxruntime"),
     (["--optimizer", "adamax"], "momentum"), (["--loss", "hinge"], "mse"),
     (["--batch", "0"], "--batch"), (["--sampling", "shuffle"], "--batch"),
-    (["--batch", "2", "--sampling", "random"], "shuffle"), (["--weight-decay", "0.1"], "--l2"),
+    (["--batch", "2", "--sampling", "random"], "shuffle"),
+    (["--weight-decay", "0.1", "--optimizer", "rmsprop"], "--l2"),
+    (["--weight-decay", "-1"], "decay"),
     (["--tolerance", "0"], "--tolerance"), (["--tolerance", "1"], "--tolerance"),
     (["--tolerance", "nan"], "--tolerance"), (["--momentum", "1"], "--momentum"),
     (["--beta1", "-0.1"], "--beta1"), (["--beta2", "1.5"], "--beta2"), (["--l2", "-1"], "--l2"),

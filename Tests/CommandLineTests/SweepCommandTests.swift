@@ -19,6 +19,16 @@ import Testing
     .init(options: ["--lr", "0.1:1:3", "--schedule", "wave"], status: 64, word: "constant"),
     .init(
       options: ["--lr", "0.1:1:3", "--steps", "3", "--epochs", "2"], status: 64, word: "epochs"),
+    .init(options: ["--lr", "0.1:1:3", "--at", "5"], status: 64, word: "no option of a sweep"),
+    .init(options: ["--lr", "0.1:1:3", "--momentum", "0.9"], status: 64, word: "momentum"),
+    .init(
+      options: ["--lr", "0.1:1:3", "--optimizer", "adam:beta1=0.5", "--beta1", "0.8"], status: 64,
+      word: "give one of the two"),
+    .init(
+      options: ["--lr", "0.1:1:3", "--sampling", "replacement"], status: 64, word: "needs --batch"),
+    .init(
+      options: ["--lr", "0.1:1:3", "--batch", "9223372036854775807"], status: 64,
+      word: "give at most 4"),
   ]
 
   @Test(arguments: refusals)
@@ -30,6 +40,24 @@ import Testing
     #expect(outcome.status == row.status, "\(outcome.errors)")
     #expect(outcome.output.isEmpty)
     #expect(outcome.errors.hasPrefix("Error: ") && outcome.errors.contains(row.word))
+  }
+
+  @Test func `a table of many rates is bounded, and tells neighbours apart`() throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.write(Self.table, to: "t.csv")
+    let outcome = try BuiltProgram.run([
+      "sweep", path, "--target", "y", "--executor", "reference", "--lr", "0.1:0.1001:500",
+      "--steps", "3",
+    ])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let lines = outcome.output.split(separator: "\n")
+    let rates = lines.compactMap { line -> Substring? in
+      let words = line.split(separator: " ")
+      return words.count >= 4 && words[0].hasPrefix("0.1") && Double(words[1]) != nil
+        ? words[0] : nil
+    }
+    #expect((60...70).contains(rates.count) && Set(rates).count == rates.count)
+    #expect(outcome.output.contains("of the 500 rates are shown"))
   }
 
   @Test func `draws, names a rate, and can be run again`() throws {

@@ -73,7 +73,7 @@ import Testing
     #expect(
       throws: CurvatureError.noParameter(
         pattern: "layer3.*",
-        names: ["layer1.weights1", "layer1.bias1", "layer2.weights2", "layer2.bias2"])
+        names: ["weights1", "bias1", "weights2", "bias2"])
     ) { try numbered.parameters(matching: "weights1,layer3.*") }
   }
 

@@ -141,6 +141,43 @@ import Training
         model: .linear, loss: .halfSquaredError))
   }
 
+  @Test
+  func `a schedule that measures needs no rate, takes none above one given, and tells its cost`()
+    throws
+  {
+    for name in ["sharpness-following", "curvature-dynamics-aware", "critical-sharpness"] {
+      var request = request(steps: 20, rate: 0.05)
+      request.schedule = try ScheduleSetting(name, ["every": 5])
+      let held = try train(table(), request).report
+      #expect(try #require(held.rate.steps).highest == 0.05 && held.rate.given == 0.05)
+      #expect(held.method.schedule.hasSuffix("measured every 5 steps, at most 0.05"))
+      request.rate = nil
+      let free = try train(table(), request).report
+      #expect(try #require(free.rate.steps).highest > 0.05 && free.rate.given == 0, "\(name)")
+      #expect(try #require(free.after.loss) < #require(held.after.loss))
+      #expect(free.cost.measuringGradients > 4 && free.cost.trackingGradients == 0)
+      #expect(free.cost.gradients == 20)
+    }
+  }
+
+  @Test func `rates of their own are those, and a warm-up ends within the run`() throws {
+    var request = request(steps: 6, rate: 0.2)
+    request.rules.rates = [.init(parameters: "bias", rate: 0.05)]
+    let own = try train(table(), request)
+    request.rules.rates = [.init(parameters: "bias", factor: 0.25)]
+    let factor = try train(table(), request)
+    #expect(own.parameters.map(\.values) == factor.parameters.map(\.values))
+    request.rules.rates = []
+    #expect(own.parameters.map(\.values) != (try train(table(), request)).parameters.map(\.values))
+    request.warmUp = 6
+    let failure = try #require(throws: DiagnosisFailure.self) { try train(table(), request) }
+    #expect(failure.kind == .usage)
+    #expect(
+      failure.message.text(.flags).hasPrefix("--warm-up 6 are as many steps as the run has, 6"))
+    request.warmUp = 5
+    _ = try train(table(), request)
+  }
+
   @Test func `what made the model worse is not called done`() throws {
     let worse = try train(table(), request(steps: 20, rate: 10)).report
     #expect(worse.ending.reason == .worse && worse.ending.sentence.contains("rose from"))
@@ -162,6 +199,42 @@ import Training
     for name in ["adamw", "adam"] {
       let phrase = try run(1, name).report.method.phrase
       #expect(phrase.contains("weight decay 0.5") && !phrase.contains("0.01"), "\(phrase)")
+    }
+  }
+
+  @Test func `trackers look at a short run twenty times, where no period is given`() throws {
+    var request = request(steps: 60, rate: 0.01)
+    request.trackers = try [TrackerSetting("sharpness"), TrackerSetting("layers", ["period": 30])]
+    let report = try train(table(), request).report
+    #expect(report.tracked.first { $0.name == "sharpness" }?.checks == 20)
+    #expect(report.tracked.first { $0.name == "gradient-norm" }?.checks == 2)
+    #expect(report.problem.notes.contains { $0.contains("trackers look every 3 steps") })
+    request.trackers = try [TrackerSetting("sharpness"), TrackerSetting("sharpness")]
+    #expect(throws: RequestError.self) { try request.check() }
+  }
+
+  @Test func `a guard goes by the limit of its optimizer, or says that it knows none`() throws {
+    var request = request(steps: 120, rate: 0.01)
+    request.guarding = .stop
+    request.trackers = try [TrackerSetting("sharpness")]
+    request.optimizer = try TrainingMethod("adam", [:])
+    let adam = try train(table(), request).report
+    #expect(adam.tracked.contains { $0.name == "preconditioned-sharpness" && $0.threshold != nil })
+    request.optimizer = try TrainingMethod("gd", [:])
+    request.trackers = []
+    request.rules.rates = [.init(parameters: "weights*", factor: 0.9)]
+    let factors = try train(table(), request).report
+    #expect(factors.tracked.map(\.name) == ["preconditioned-sharpness"])
+    request.rules = RuleSetup()
+    request.optimizer = try TrainingMethod("lion", [:])
+    let lion = try train(table(), request).report
+    #expect(lion.tracked.isEmpty)
+    #expect(lion.problem.notes.contains { $0.contains("No limit of the rate is known for Lion") })
+    request.optimizer = try TrainingMethod("lbfgs", [:])
+    #expect {
+      try request.check()
+    } throws: {
+      ($0 as? RequestError)?.field == "guarding"
     }
   }
 }

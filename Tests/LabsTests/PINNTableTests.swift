@@ -16,11 +16,12 @@ import Training
     let problem = try PINNProblemTests.problem(name)
     let executor = try OnnxExecutor()
     let loss: Objective<Double> = try problem.objective(executor)
-    let fine: Objective<Double> = try problem.refined(2).objective(executor)
+    let fine: Objective<Double> = try problem.refined(2, seed: 1).objective(executor)
     let solution = try PINNSolution(problem, executor)
     var (losses, refined, errors): ([Double], [Double], [Double]) = ([], [], [])
     for seed in 1...5 as ClosedRange<UInt64> {
-      let run = try SSBroyden(tolerance: 0).start(loss, from: problem.start(seed: seed))
+      let run = try DenseQuasiNewton(.selfScaledBroyden, tolerance: 0).start(
+        loss, from: problem.start(seed: seed))
       for _ in 0..<200 { if try run.step().ending != nil { break } }
       losses.append(try loss.value(at: run.parameters))
       refined.append(try fine.value(at: run.parameters))

@@ -15,6 +15,11 @@ import Testing
         x.map { Float($0) }) == expected.map { Float($0) })
     #expect(try DiagonalMap(x)(x) == x.map { $0 * $0 })
     #expect(try ShiftedMap(dense, shift: 10)(x) == zip(expected, x).map { $0 + 10 * $1 })
+    // An entry of zero holds its coordinate still.
+    let still = try assembleDense(
+      PreconditionedMap(dense, by: DiagonalPreconditioner(inverse: [1, 0, 1, 1]))
+    ).columns
+    for i in 0..<n * n { #expect(still[i] == (i / n == 1 || i % n == 1 ? 0 : a[i])) }
     let d: [Double] = [4, 1, 9, 16]
     let scaled = try assembleDense(
       PreconditionedMap(dense, by: DiagonalPreconditioner(inverse: d))
@@ -68,11 +73,33 @@ import Testing
 
   @Test func libraryNamesItself() {
     #expect(!LinearAlgebraLibrary.description.isEmpty)
+    let threads = LinearAlgebraThreads.current
+    defer { if let threads { LinearAlgebraThreads.set(threads) } }
     LinearAlgebraThreads.set(1)
     #if os(Linux)
       #expect(LinearAlgebraLibrary.description.contains("OpenBLAS"))
       #expect(LinearAlgebraThreads.current == 1)
     #endif
+  }
+
+  /// Up to 64 rows: what methods renew on the way, and what tests of other modules compare to the last digits.
+  @Test(arguments: [3, 10, 33, 64]) func `small eigensystems are the same on any threads`(
+    _ n: Int
+  ) throws {
+    var generator = SeededGenerator(seed: UInt64(n))
+    var matrix = (0..<n * n).map { _ in generator.nextNormal() }
+    for i in 0..<n {
+      for j in 0..<i { matrix[i * n + j] = matrix[j * n + i] }
+    }
+    let threads = LinearAlgebraThreads.current
+    defer { if let threads { LinearAlgebraThreads.set(threads) } }
+    LinearAlgebraThreads.set(1)
+    let one = try SymmetricEigensystem(columnMajor: matrix, dimension: n)
+    LinearAlgebraThreads.set(2)
+    let two = try SymmetricEigensystem(columnMajor: matrix, dimension: n)
+    #expect(one.values == two.values && one.vectors == two.vectors)
+    let alone = try SymmetricEigensystem(columnMajor: matrix, dimension: n, withVectors: false)
+    #expect(zip(alone.values, one.values).allSatisfy { abs($0 - $1) < 1e-13 * Double(n) })
   }
 
   @Test(arguments: [

@@ -13,6 +13,18 @@ import Testing
     try body(folder)
   }
 
+  /// PyTorch's linear layers keep `[outputs, inputs]`, and the file says so by its nodes.
+  @Test func transposedMatricesAreThoseOfLinearLayers() throws {
+    let model = try Self.lenet()
+    let names = model.transposedMatrices
+    #expect(!names.isEmpty)
+    for name in names {
+      let shape = try #require(model.initializers[name]?.shape)
+      let bias = try #require(model.initializers[name.replacing("weight", with: "bias")]?.shape)
+      #expect(shape.rank == 2 && bias.dimensions == [shape[0]], "\(name): \(shape), \(bias)")
+    }
+  }
+
   private static func lenet() throws -> OnnxModel {
     let models = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appendingPathComponent("Models")

@@ -17,6 +17,7 @@ import Training
     table.kept = ["id"]
     table.intercept = false
     table.reduction = .sum
+    table.standardised = true
     table.l2 = 0.125
     return table
   }()

@@ -10,6 +10,7 @@ import Training
   static func full(_ problem: ProblemSource) -> TrainingRequest {
     var request = TrainingRequest(problem)
     request.optimizer = (try? TrainingMethod("momentum", ["momentum": 0.75])) ?? .init()
+    request.then = try? CatalogueSetting("lbfgs")
     request.rate = .number(0.1)
     request.schedule = (try? ScheduleSetting(ScheduleCatalogue.all.last?.name ?? "")) ?? .init()
     request.warmUp = 0.1
@@ -46,8 +47,10 @@ import Training
     #expect(try back(Self.full(problem)) == Self.full(problem))
     var other = Self.full(problem)
     (other.epochs, other.steps) = (nil, 12)
-    other.rate = .automatic
+    (other.rate, other.schedule) = (.automatic, ScheduleSetting())
     other.heldOut = .file("h.csv")
+    other.then = try CatalogueSetting("lbfgs", ["pairs": 4])
+    other.switching = try CatalogueSetting("stalled", ["latest": 90])
     #expect(try back(other) == other)
     for name in TrainingMethod.names {
       var request = TrainingRequest(problem)
@@ -62,7 +65,10 @@ import Training
     let data = try JSONEncoder().encode(Self.full(.table(RequestTests.table)))
     let object = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
     let fields = [
-      "schema", "problem", "optimizer", "rate", "schedule", "warmUp", "batches", "epochs", "rules",
+      "schema", "problem", "optimizer", "then", "switching", "rate", "schedule", "warmUp",
+      "batches",
+      "epochs",
+      "rules",
       "heldOut", "patience", "trackers", "guarding", "files", "resources",
     ]
     #expect(Set(object.keys) == Set(fields))
@@ -89,6 +95,15 @@ import Training
       "one of"
     ),
     (#""rate": 0.1, "steps": 3, "patience": 2"#, "patience", "needs `heldOut`"),
+    (
+      #""optimizer": {"name": "lbfgs"}, "steps": 3, "schedule": {"name": "cosine"}"#, "schedule",
+      "the method lbfgs finds the length of its steps by itself"
+    ),
+    (#""optimizer": {"name": "bfgs"}, "steps": 3, "warmUp": 2"#, "warmUp", "leave it out"),
+    (
+      #""rate": 0.1, "steps": 3, "switching": {"name": "stalled", "latest": 2}"#, "switching",
+      "needs `then`"
+    ),
     (#""rate": 0.1, "steps": 3, "heldOut": {}"#, "heldOut", "one of share and file"),
     (#""rate": 0.1, "steps": 3, "heldOut": {"share": 1}"#, "heldOut.share", "between 0 and 1"),
     (#""rate": 0.1, "steps": 3, "rules": {"clipNorm": -1}"#, "rules.clipNorm", "above 0"),
@@ -96,6 +111,30 @@ import Training
     (#""rate": 0.1, "steps": 3, "files": {"resumes": true}"#, "files.resumes", "files.checkpoints"),
     (#""rate": 0.1, "steps": 3, "files": {"saved": "w.npz"}"#, "files.saved", "safetensors"),
     (#""rate": 0.1, "steps": 3, "colour": 1"#, "colour", "is no field"),
+    (
+      #""steps": 3, "optimizer": {"name": "lion"}, "schedule": {"name": "sharpness-following"}"#,
+      "schedule", "no stability limit of lion is known"
+    ),
+    (
+      #""steps": 3, "optimizer": {"name": "lbfgs"}, "schedule": {"name": "critical-sharpness"}"#,
+      "schedule", "the method lbfgs finds the length of its steps by itself"
+    ),
+    (
+      #""steps": 3, "rate": "auto", "schedule": {"name": "curvature-dynamics-aware"}"#, "rate",
+      "measures its rates: leave it out"
+    ),
+    (
+      #""steps": 3, "rate": "auto", "rules": {"rates": [{"parameters": "*", "rate": 0.1}]}"#,
+      "rules.rates", "has to be a number"
+    ),
+    (
+      #""steps": 3, "rate": 1, "rules": {"rates": [{"parameters": "*", "rate": 0.1, "factor": 2}]}"#,
+      "rules.rates", "one of factor and rate"
+    ),
+    (
+      #""steps": 3, "rate": 1, "rules": {"rates": [{"parameters": "*", "rate": -1}]}"#,
+      "rules.rates rate of '*'", "0 or more"
+    ),
   ]
 
   @Test(arguments: refused)
@@ -106,6 +145,22 @@ import Training
       try JSONDecoder().decode(TrainingRequest.self, from: Data(json.utf8))
     }
     #expect(error.field == field && error.complaint.contains(words), "\(error)")
+  }
+
+  /// One that measures needs no rate, and goes with an optimizer that a method follows.
+  @Test func `schedules that measure need no rate`() throws {
+    for (schedule, optimizer) in [
+      ("sharpness-following", "adam"), ("curvature-dynamics-aware", "lion"),
+      ("critical-sharpness", "muon"),
+    ] {
+      var request = TrainingRequest(.table(RequestTests.table))
+      (request.steps, request.schedule) = (3, try ScheduleSetting(schedule))
+      request.optimizer = try TrainingMethod(optimizer)
+      try request.check()
+      request.then = try CatalogueSetting("lbfgs")
+      request.rate = .number(0.5)
+      try request.check()
+    }
   }
 
   @Test func `an unknown optimizer is told the nearest of both catalogues`() throws {

@@ -121,6 +121,6 @@ import Training
   @Test func `a place that cannot be written is named`() throws {
     let folder = try TemporaryFolder()
     let file = try folder.write("", to: "file")
-    #expect(throws: LogError.cannotWrite(file)) { try TrainingLog(file, resumes: false) }
+    #expect(throws: LogError.noFolder(file)) { try TrainingLog(file, resumes: false) }
   }
 }

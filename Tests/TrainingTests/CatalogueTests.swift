@@ -30,6 +30,18 @@ import Testing
     try check(MethodCatalogue.self)
     try check(ScheduleCatalogue.self)
     try check(TrackerCatalogue.self)
+    try check(SwitchCatalogue.self)
+  }
+
+  /// What steps there are between two looks is `every` here and `period` there: both are understood, once.
+  @Test func everyAndPeriodAreOne() throws {
+    #expect(try TrackerSetting("sharpness", ["every": 7]).hyperparameters["period"] == 7)
+    let schedule = try CatalogueSetting<ScheduleCatalogue>("sharpness-following", ["period": 7])
+    #expect(schedule.hyperparameters["every"] == 7)
+    #expect(throws: CatalogueError.self) {
+      try TrackerSetting("sharpness", ["every": 7, "period": 8])
+    }
+    #expect(try TrackerCatalogue.entry("layers").make().period == 100)
   }
 
   /// What counts something is a whole number, and a half is refused rather than cut.
@@ -46,6 +58,7 @@ import Testing
     let all =
       ranges(OptimizerCatalogue.self) + ranges(MethodCatalogue.self)
       + ranges(ScheduleCatalogue.self) + ranges(TrackerCatalogue.self)
+      + ranges(SwitchCatalogue.self)
     #expect(!all.isEmpty && all.allSatisfy { !$0.contains($0.lower + 1.5) })
   }
 }

@@ -24,7 +24,7 @@ import Testing
     }
   }
 
-  /// Keeps a vector and the last loss that it saw.
+  /// Keeps a vector and how often it looked.
   private struct Drift: Tracker {
     let name = "drift"
     let phrase = "how far the parameters went since the last check"
@@ -36,7 +36,7 @@ import Testing
       let now = moment.run.parameters.map { Double($0) }
       let before = memory.vectors["before"] ?? now
       memory.vectors["before"] = now
-      memory.numbers["loss"] = moment.report?.loss ?? .nan
+      memory.numbers["looks", default: 0] += 1
       return [
         TrackedValue("drift", norm(zip(now, before).map { $0 - $1 }), threshold: 0.05)
       ]

@@ -145,7 +145,7 @@ import Testing
     var criterion = SwitchCriterion()
     criterion.latest = 130
     var watch = SwitchWatch(criterion)
-    #expect(watch.isDue(130) && watch.isDue(100) && !watch.isDue(0) && !watch.isDue(131))
+    #expect(watch.isDue(130) && watch.isDue(100) && watch.isDue(0) && !watch.isDue(131))
     #expect(watch.check(step: 100, noise: Self.signal(0), loss: 1).decision == .wait)
     let last = watch.check(step: 130, noise: Self.signal(0), loss: 1)
     #expect(last.decision == .latest && last.sentence.contains("changed all the same"))
@@ -155,6 +155,44 @@ import Testing
     #expect(decisions == [.wait, .wait, .wait, .wait, .wait, .change])
     let copy = try JSONDecoder().decode(SwitchWatch.self, from: JSONEncoder().encode(blind))
     #expect(copy == blind)
+  }
+
+  /// A loss may be below zero, as a negative log likelihood is: progress is a share of its size.
+  @Test func `losses below zero`() {
+    func stalled(_ losses: [Double]) -> [Int] {
+      var watch = SwitchWatch(SwitchCriterion())
+      return losses.enumerated().map {
+        watch.check(step: 50 * $0.offset, noise: .none, loss: $0.element).stalled
+      }
+    }
+    #expect(stalled([-1, -0.96, -1, -1.04, -1.06, -1.2]) == [0, 1, 2, 3, 0, 0])
+    #expect(stalled([1, 0.96, 0.94, 0, 0, -0.1]) == [0, 1, 0, 0, 1, 0])
+    var watch = SwitchWatch(SwitchCriterion())
+    let decisions = (0...5).map { watch.check(step: 50 * $0, noise: .none, loss: -3).decision }
+    #expect(decisions == [.wait, .wait, .wait, .wait, .wait, .change])
+  }
+
+  @Test func `what a check saw is what it says`() {
+    var watch = SwitchWatch(SwitchCriterion())
+    let sentences = [4.0, 3, 2.99, 1e9, 2.95].enumerated().map {
+      watch.check(step: 50 * $0.offset, noise: .none, loss: $0.element).sentence
+    }
+    #expect(sentences[0].hasSuffix("progress is measured from here."))
+    #expect(sentences[1].hasSuffix("the loss still falls."))
+    #expect(
+      sentences[2].hasSuffix("the loss has fallen by less than 5 % in 50 steps (asked for: 250)."))
+    #expect(sentences[3].hasSuffix("the loss has risen from 3 in 100 steps (asked for: 250)."))
+    #expect(sentences[4].hasSuffix("less than 5 % in 150 steps (asked for: 250)."))
+  }
+
+  /// By default nothing but the criterion changes the method.
+  @Test func `a loss that falls is never interrupted`() {
+    var watch = SwitchWatch(SwitchCriterion())
+    for number in 0...2000 {
+      let check = watch.check(
+        step: 50 * number, noise: Self.signal(9), loss: pow(0.98, Double(number)))
+      #expect(check.decision == .wait)
+    }
   }
 
   @Test(arguments: [1, 8])
@@ -179,7 +217,7 @@ import Testing
     var criterion = SwitchCriterion()
     #expect(criterion.fault == nil)
     criterion.groups = 2
-    #expect(criterion.fault == "groups must be 3 or more")
+    #expect(criterion.fault == "groups must be a whole number, 3 to 1000000")
     criterion.groups = 16
     criterion.smoothing = 1
     #expect(criterion.fault == "smoothing must be at least 0 and below 1")

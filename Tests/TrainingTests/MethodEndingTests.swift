@@ -8,7 +8,9 @@ import Training
 
 /// How runs of methods with inner iterations end where something is wrong.
 @Suite struct MethodEndingTests {
-  static let byGradients: [any IterativeMethod] = [LBFGS(), BFGS(), SSBroyden()]
+  static let byGradients: [any IterativeMethod] = [
+    LBFGS(), DenseQuasiNewton(.bfgs), DenseQuasiNewton(.selfScaledBroyden),
+  ]
   /// With a region so large that its first step can leave where the loss is defined.
   static let newton: [any IterativeMethod] = [TrustRegionNewton(radius: 100), NystromNewtonCG()]
   static let all = byGradients + newton + [LevenbergMarquardt()]
@@ -184,7 +186,8 @@ import Training
       #expect(ending.reason == .converged, "\(method.name): \(ending.sentence)")
       #expect(abs(abs(steps.parameters[1]) - 1) < 1e-7 && abs(steps.parameters[0]) < 1e-7)
       #expect(
-        ending.sentence.hasSuffix("at most the tolerance of 1e-8; a lower tolerance goes on."))
+        ending.sentence.hasSuffix(
+          "at most the tolerance of 1e-8; a lower one goes on, as \(method.name):tolerance=1e-10."))
     }
   }
 
@@ -231,6 +234,58 @@ import Training
           "\(method.name) on \(name): \(ending.reason) \(ending.sentence)")
       }
     }
+  }
+
+  /// A rate near zero shortens the first trial of a step, and ends nothing.
+  @Test(arguments: [0, 1e-300, 1e-9]) func rateNearZero(_ rate: Double) throws {
+    let bowl = scalar({ ($0 - 3) * ($0 - 3) / 2 + 1 }, { $0 - 3 }, { _ in 1 })
+    for method in Self.all {
+      let steps = try method.start(bowl, from: [100])
+      steps.rate = rate
+      var ending: StepEnding?
+      while ending == nil, steps.stepCount < 60 { ending = try steps.step().ending }
+      // This one only shortens its trials: it comes nearer by that share of the way in each step.
+      let isSlow = method is NystromNewtonCG
+      #expect(
+        ending?.reason == (isSlow ? nil : .converged),
+        "\(method.name): \(ending?.sentence ?? "none")")
+      #expect(abs(steps.parameters[0] - 3) < (isSlow ? 96.999 : 1e-7), "\(method.name)")
+    }
+  }
+
+  /// A step that moves nothing because of a number given is not taken for rounding.
+  @Test func numbersThatHoldTheFirstStepBack() throws {
+    let bowl = scalar({ ($0 - 1) * ($0 - 1) }, { 2 * $0 - 2 }, { _ in 2 })
+    // At zero the shortest step moves the parameter, though not the loss.
+    for (method, words, start) in [
+      (LevenbergMarquardt(damping: 1e300) as any IterativeMethod, "the damping of 1e300 times", 5),
+      (LevenbergMarquardt(damping: 1e300), "the damping of 1e300 times", 0),
+      (TrustRegionNewton(radius: 1e-300), "the radius of 1e-300 of the trust region", 5),
+      (TrustRegionNewton(radius: 1e-100), "the radius of 1e-100 of the trust region", 0.0),
+    ] {
+      let (steps, ending) = try run(method, bowl, from: [start])
+      #expect(ending.reason == .stalled && abs(steps.parameters[0] - start) < 1e-50)
+      #expect(ending.sentence.contains(words), "\(ending.sentence)")
+    }
+  }
+
+  /// Directions a million times flatter than the damping, beside sharp ones.
+  @Test func flatDirectionsUnderDamping() throws {
+    let curvatures = [2.5e7, 1, 1e-2, 1e-6]
+    let loss = ClosureLoss<Double>(
+      LossClosures(
+        parameters: [.init("x", [4])],
+        value: { x in zip(curvatures, x).reduce(0) { $0 + $1.0 * ($1.1 - 1) * ($1.1 - 1) / 2 } },
+        valueAndGradient: { x in
+          (
+            zip(curvatures, x).reduce(0) { $0 + $1.0 * ($1.1 - 1) * ($1.1 - 1) / 2 },
+            zip(curvatures, x).map { $0 * ($1 - 1) }
+          )
+        }, hessianProduct: { _, v in zip(curvatures, v).map { $0 * $1 } }))
+    let (steps, ending) = try run(
+      NystromNewtonCG(tolerance: 1e-12), loss, from: [0, 5, -3, 1000])
+    #expect(ending.reason == .converged && steps.stepCount <= 12, "\(steps.stepCount)")
+    #expect(steps.parameters.allSatisfy { abs($0 - 1) < 1e-5 }, "\(steps.parameters)")
   }
 
   /// A gradient of the wrong sign.

@@ -78,7 +78,7 @@ import Training
     }
     #expect(refusal(LBFGS()) == "none")
     #expect(refusal(LBFGS(pairs: 3)).contains("its lbfgs was made with"))
-    #expect(refusal(BFGS()).contains("and this one is bfgs with"))
+    #expect(refusal(DenseQuasiNewton(.bfgs)).contains("and this one is bfgs with"))
     for change: (inout TrainingState<Double>) -> Void in [
       { $0.state.removeLast() }, { $0.numbers.removeLast() }, { $0.numbers = [] },
       { $0.numbers[6] = 2 }, { $0.numbers[6] = -1 }, { $0.numbers[6] = .nan }, { $0.state = [] },
@@ -100,7 +100,9 @@ import Training
       LossClosures(
         parameters: [.init("x", [10_001])], value: { _ in 0 }, valueAndGradient: { (0, $0) },
         hessianProduct: { $1 }))
-    for method: any IterativeMethod in [BFGS(), SSBroyden()] {
+    for method: any IterativeMethod in [
+      DenseQuasiNewton(.bfgs), DenseQuasiNewton(.selfScaledBroyden),
+    ] {
       #expect(throws: TrainingError.tooManyParameters(method.phrase, 10_001, limit: 10_000)) {
         _ = try method.start(large, from: [Double](repeating: 1, count: 10_001))
       }

@@ -78,7 +78,8 @@ import Training
   /// Every method on every problem, run once.
   static let comparison: MethodComparison = {
     let methods: [(any IterativeMethod, steps: Int)] = [
-      (LBFGS(), 5000), (BFGS(), 5000), (TrustRegionNewton(), 5000), (SSBroyden(), 5000),
+      (LBFGS(), 5000), (DenseQuasiNewton(.bfgs), 5000), (TrustRegionNewton(), 5000),
+      (DenseQuasiNewton(.selfScaledBroyden), 5000),
       (LevenbergMarquardt(), 5000), (NystromNewtonCG(), 300),
     ]
     return MethodComparison(

@@ -55,12 +55,13 @@ import Testing
   /// Plain loops over weights and rows; the gap is measured as a difference of losses.
   static func simulated(
     _ problem: Problem, rate: Double, isShuffled: Bool, runs: Int, settle: Int, passes: Int,
-    momentum: Double = 0
+    momentum: Double = 0, looksAhead: Bool = false
   ) -> (end: (mean: Double, error: Double), middle: (mean: Double, error: Double)) {
     let (n, d, batch) = (problem.rows.count, problem.rows[0].count, problem.batch)
     let flat = problem.rows.flatMap { $0 }
     let best = minimiser(problem)
     let perPass = (n + batch - 1) / batch
+    let ahead = looksAhead ? rate * momentum : 0
     var generator = SeededGenerator(seed: UInt64(77 + problem.index))
     // (w - best)' H (w - best) / 2 with H = X'X/n.
     var hessian = [Double](repeating: 0, count: d * d)
@@ -93,7 +94,7 @@ import Testing
             let i =
               isShuffled ? order[step * batch + place] : Int.random(in: 0..<n, using: &generator)
             var r = -problem.targets[i]
-            for j in 0..<d { r += flat[i * d + j] * w[j] }
+            for j in 0..<d { r += flat[i * d + j] * (w[j] - ahead * v[j]) }
             for j in 0..<d { g[j] += r * flat[i * d + j] / Double(count) }
           }
           for j in 0..<d {
@@ -147,8 +148,8 @@ import Testing
   @Test("with replacement, up to half the limit and near it", arguments: (0..<20).map(Problem.init))
   func replacement(_ problem: Problem) throws {
     let samples = try problem.samples()
-    let noise = ReplacementNoise(samples, batch: problem.batch)
-    let limit = try noise.limit()
+    let noise = BatchNoise(samples, batch: problem.batch)
+    let limit = try #require(try noise.limit())
     for share in [0.1, 0.5, 0.8] {
       let predicted = try #require(try noise.floor(rate: share * limit))
       let memory = memory(problem, samples, rate: share * limit)
@@ -167,8 +168,10 @@ import Testing
     "shuffled, at the ends of passes and in their middles", arguments: (0..<20).map(Problem.init))
   func shuffled(_ problem: Problem) throws {
     let samples = try problem.samples()
-    let limit = try ReplacementNoise(samples, batch: problem.batch).limit()
     let noise = try #require(ReshuffledNoise(samples, batch: problem.batch, seed: 5))
+    let within = BatchNoise(samples, batch: problem.batch, draw: .subsets)
+    let near = try #require(try within.limit())
+    let limit = min(near, noise.limit(near: near, below: within.limitOnAll, work: 1e8).rate)
     for share in [problem.index % 2 == 0 ? 0.02 : 0.1, 0.5, 0.8] {
       let predicted = try #require(noise.floor(rate: share * limit))
       let memory = memory(problem, samples, rate: share * limit)
@@ -186,6 +189,26 @@ import Testing
             abs(predicted - run.mean) <= 3 * (run.error * run.error + error * error).squareRoot())
         }
       }
+    }
+  }
+
+  @Test(
+    "with momentum and Nesterov's, both samplings",
+    arguments: [3, 5, 8, 11].map(Problem.init), [false, true])
+  func momentum(_ problem: Problem, looksAhead: Bool) throws {
+    let samples = try problem.samples()
+    let form = MomentumForm(0.6, looksAhead: looksAhead)
+    let noise = BatchNoise(samples, batch: problem.batch, form: form)
+    let rate = 0.3 * (try #require(try noise.limit()))
+    let shuffled = try #require(
+      ReshuffledNoise(samples, batch: problem.batch, form: form, seed: 5)?.floor(rate: rate))
+    let floor = try #require(try noise.floor(rate: rate))
+    for (isShuffled, predicted) in [(false, floor), (true, shuffled.end)] {
+      let memory = memory(problem, samples, rate: rate)
+      let runs = Self.simulated(
+        problem, rate: rate, isShuffled: isShuffled, runs: 200, settle: 5 * memory,
+        passes: max(80, 10 * memory), momentum: 0.6, looksAhead: looksAhead)
+      #expect(abs(predicted - runs.end.mean) <= 0.05 * runs.end.mean)
     }
   }
 }

@@ -31,7 +31,7 @@ import Testing
       #expect(try watched.step() == alone.step())
     }
     #expect(watched.parameters == alone.parameters && watched.parameters != start)
-    #expect(measurer.gradients > 6)
+    #expect(loss.operations > 6 * (try loss.gradientOperations()))
   }
 
   @Test(arguments: OptimizerRow.all)
@@ -90,7 +90,8 @@ import Testing
     }
   }
 
-  /// The preconditioner is that of the step to come, by hand: `(1 - b1^t) (sqrt(v / (1 - b2^t)) + eps)`.
+  /// The preconditioner is that of the step to come, by hand: `(1 - b1^t) (sqrt(v / (1 - b2^t)) + eps)`; and what is
+  /// found is at least the curvature along that step over its slope.
   @Test func adamsSharpnessIsPreconditioned() throws {
     let problem = Regression()
     let loss: Objective<Double> = try problem.objective()
@@ -113,7 +114,14 @@ import Testing
         Issue.record("another reading")
         return
       }
-      let expected = try largest(loss, run.parameters, inverse) * 2 / 38
+      let limit = try largest(loss, run.parameters, inverse) * 2 / 38
+      let mean = zip(step == 0 ? [Double](repeating: 0, count: 10) : run.state("m"), gradient)
+        .map { 0.9 * $0 + 0.1 * $1 }
+      let move = zip(inverse, mean).map { -$0 * $1 }
+      let product = try loss.hessian(at: run.parameters)(move)
+      let slope = zip(gradient, move).reduce(0) { $0 + $1.0 * $1.1 }
+      let curvature = zip(product, move).reduce(0) { $0 + $1.0 * $1.1 }
+      let expected = max(limit, curvature / -slope)
       #expect(close(found, expected, 2e-3), "step \(step): \(found) and \(expected)")
       try run.step()
     }
@@ -201,14 +209,41 @@ import Testing
       let begun = trainer(first, setting.make(), measurer, stop)
       _ = try begun.train()
       let kept = try JSONEncoder().encode(measurer.memory)
-      var schedule = setting.make()
-      schedule.memory = begun.schedule.memory
       let fresh = ScheduleMeasurer<Double>(seed: 2)
       fresh.memory = try JSONDecoder().decode(TrackerMemory.self, from: kept)
       let second = try TrainingRun(resuming: first.trainingState, of: loss)
-      _ = try trainer(second, schedule, fresh, 20).train()
+      let resumed = trainer(second, setting.make(), fresh, 20)
+      resumed.restore(begun.state)
+      _ = try resumed.train()
       #expect(second.parameters == whole.parameters, "stopped at \(stop)")
       #expect(second.rate == whole.rate)
+    }
+  }
+
+  /// A hybrid's optimizer is measured while it steps, and nothing is once the method has taken over.
+  @Test func hybridsAreMeasuredWhileTheyStep() throws {
+    let problem = Regression()
+    let loss: Objective<Double> = try problem.objective()
+    var criterion = SwitchCriterion()
+    criterion.latest = 50
+    let plan = HybridPlan(
+      GradientDescent(), then: try CatalogueSetting<MethodCatalogue>("lbfgs").make(),
+      criterion: criterion)
+    let run = try HybridRun(plan, loss, rate: 0, from: problem.start)
+    let measurer = ScheduleMeasurer<Double>(seed: 1)
+    var calls: [Int] = []
+    let trainer = Trainer(
+      run, rate: 0, steps: 80, schedule: SharpnessFollowing(every: 10)
+    ) { measurement, run in
+      calls.append(run.stepCount)
+      return try measurer.measure(measurement, run)
+    }
+    var rates: [Double] = []
+    _ = try trainer.train { if case .step(let record) = $0 { rates.append(record.rate) } }
+    #expect(calls == [0, 10, 20, 30, 40, 50] && rates[0] > 0 && Set(rates).count > 1)
+    #expect(trainer.history.measuringGradients > 0)
+    #expect(throws: ScheduleError.noUpdate(method: plan.name)) {
+      try measurer.measure(.criticalRate(every: 1), run)
     }
   }
 

@@ -22,15 +22,17 @@ import Testing
       loss, GradientDescent(), rate: rate, from: ScheduleNetwork.start(seed: 1))
     let measurer = ScheduleMeasurer<Double>(seed: 1)
     var course = Course()
-    _ = try Trainer(
-      run, rate: rate, steps: steps, schedule: schedule, measure: measurer.measure
-    ).train { event in
+    let trainer = Trainer(
+      run, rate: rate, steps: steps, schedule: schedule, measure: measurer.measure)
+    _ = try trainer.train { event in
       guard case .step(let record) = event else { return }
       course.losses.append(record.loss)
       course.rates.append(record.rate)
       try each(run)
     }
-    course.gradientsPerMeasurement = measurer.gradients / Double(max(1, measurer.measurements))
+    let period = schedule.measurement?.period ?? 1
+    course.gradientsPerMeasurement =
+      trainer.history.measuringGradients / Double((steps - 1) / period + 1)
     return course
   }
 

@@ -36,7 +36,11 @@ import Testing
       The last three measure the loss as the run goes on, on a fixed sample or on all samples: the largest
       eigenvalue by a warm-started Lanczos, slope and curvature along the optimizer's update `u` by one Hessian
       product, or the rate at which the loss along it would not fall by five to six values of the loss. What they
-      need to go on is part of a checkpoint. This file is written by the tests:
+      need to go on is part of a checkpoint. They need no rate; one that is given is the largest that they take, and
+      the one that is used where nothing could be measured yet. They take at most `ceiling` times the first rate that
+      they measured, and halve the rate at each step whose loss rises more than a fifth above that of the first: as a loss comes down to zero its curvature does too, and the curvature of all samples
+      knows nothing of the noise of batches. For an optimizer that divides its steps, `lambda_max` is that of the
+      divided Hessian, and at least the curvature along the next step over its slope. This file is written by the tests:
       `EIGENSTEP_WRITE_TABLES=1 swift test --filter ScheduleTable`.
 
       | schedule | rate | source |

@@ -125,6 +125,7 @@ struct GuardedRun {
   /// Value over threshold at each check, with its step.
   var ratios: [(step: Int, ratio: Double)] = []
   var summary = TrackingSummary()
+  var parameters: [Double] = []
 
   init(
     _ network: SmallNetwork, _ optimizer: any Optimizer, rate: Double, steps: Int,
@@ -138,7 +139,8 @@ struct GuardedRun {
     let isPreconditioned = optimizer.stability?.isPreconditioned == true
     let trainer = Trainer(
       run, rate: rate, steps: steps, schedule: schedule,
-      trackers: [isPreconditioned ? PreconditionedSharpness() : Sharpness()],
+      trackers: optimizer.stability == nil
+        ? [] : [isPreconditioned ? PreconditionedSharpness() : Sharpness()],
       watch: StabilityGuard(action, period: 50), action: action,
       sample: try network.objective(executor, samples: batch))
     var (losses, rates, alarms, ratios) = (losses, rates, alarms, ratios)
@@ -159,6 +161,7 @@ struct GuardedRun {
     }
     (self.losses, self.rates, self.alarms, self.ratios) = (losses, rates, alarms, ratios)
     self.summary = summary
+    parameters = trainer.run.parameters
   }
 
   /// Mean and the 5th and 95th percentile of the ratios from a step on.

@@ -69,7 +69,7 @@ import Testing
   private func moment(
     _ run: TrainingRun<Double>, rate: Double, origin: [Double]? = nil
   ) -> TrackingMoment<Double> {
-    TrackingMoment(run: run, sample: run.loss, rate: rate, report: nil, seed: 5, origin: origin)
+    TrackingMoment(run: run, sample: run.loss, rate: rate, seed: 5, origin: origin)
   }
 
   private func check(
@@ -255,6 +255,36 @@ import Testing
     try run.step()
     let found = try check(Oscillation(Self.exact), run, rate: 0.17, origin: start)
     #expect(close(found[0].value, 1 - 1.7, 1e-6))
+  }
+
+  /// Checks weigh by the steps that they stand for, and what was gone back from does not count.
+  @Test func meansAreOverSteps() {
+    var summary = TrackingSummary()
+    func add(_ step: Int, _ ratio: Double) {
+      summary.add(
+        TrackingRecord(
+          step: step, values: [TrackedValue("sharpness", 10 * ratio, threshold: 10)], gradients: 0,
+          seconds: 0))
+    }
+    for (step, ratio) in [(0, 0.5), (50, 1.2), (100, 1), (101, 3)] { add(step, ratio) }
+    let mean: Double = 54.2 / 52
+    #expect(close(summary.series[0].limits!.mean, mean, 1e-12))
+    let kept = summary.series.map(\.limits)
+    add(102, 1e6)
+    summary.goBack(kept, at: 103)
+    add(113, 0.7)
+    let limits = summary.series[0].limits!
+    #expect(close(limits.mean, (54.2 + 7.0) / 62, 1e-12))
+    #expect(limits.highest == 3 && limits.most == 1e6 && limits.crossing == 50)
+    #expect(summary.series[0].checks == 6 && summary.series[0].crossings == 3)
+    let words = summary.findings()[0].sentence
+    #expect(
+      words.contains("in 4 checks from there on that the run has not gone back from"), "\(words)")
+  }
+
+  @Test func layersWithNumbersForNames() {
+    #expect(TrackedValue.words(ofPart: "0") == "layer 0")
+    #expect(TrackedValue.words(ofPart: "layer1") == "layer1")
   }
 
   /// Every tracker goes on from its memory bit for bit.

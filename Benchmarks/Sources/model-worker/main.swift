@@ -7,6 +7,7 @@ import LinearMaps
 import OnnxBackend
 import TensorFiles
 import TensorPrograms
+import Training
 
 let arguments = CommandLine.arguments
 guard arguments.count == 3, let threads = Int(arguments[2]) else {
@@ -48,13 +49,17 @@ var result = try hessian(direction)
 let peak = ResidentMemory.peak - base
 let operations = try hessian.productOperations()
 
+let training = try TrainingRun(objective, Adam(), rate: 1e-3, from: point)
+
 @MainActor func call(_ what: String) throws {
   switch what {
+  case "adam": try training.step()
   case "gradient": result = try objective.valueAndGradient(at: point).gradient
   default: result = try hessian(direction)
   }
 }
 for _ in 0..<3 {
+  try call("adam")
   try call("gradient")
   try call("hvp")
 }
@@ -65,12 +70,14 @@ while let line = readLine() {
   let words = line.split(separator: " ").map(String.init)
   switch words.first {
   case "run" where words.count == 3:
+    let began = clock()
     let seconds = try (0..<(Int(words[1]) ?? 0)).map { _ in
       let start = ContinuousClock.now
       try call(words[2])
       return (ContinuousClock.now - start) / .seconds(1)
     }
-    Conversation.say(#"{"seconds": \#(seconds)}"#)
+    let spent = Double(clock() - began) / Double(CLOCKS_PER_SEC)
+    Conversation.say(#"{"seconds": \#(seconds), "processor": \#(spent)}"#)
   case "write" where words.count == 3:
     try call(words[1])
     try result.withUnsafeBytes { Data($0) }.write(to: URL(fileURLWithPath: words[2]))

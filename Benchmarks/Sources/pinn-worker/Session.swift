@@ -17,10 +17,13 @@ struct Session {
     var products = 0
     var start: Double
     var loss = 0.0
-    /// On twice as many points per axis.
+    /// On twice as many points per axis, none of which was fitted: drawn ones come from another seed.
     var refined: Double?
     var error = 0.0
+    /// By the wall clock, the compilation of the loss and the reports included.
     var seconds = 0.0
+    /// Of all threads.
+    var processorSeconds = 0.0
     var ending: String?
   }
 
@@ -55,7 +58,9 @@ struct Session {
     let run = try arguments.method.start(loss, from: point)
     try take(run, until: arguments.iterations)
     try report(run.parameters)
-    let fine: Objective<Double> = try arguments.problem.refined(2).objective(executor)
+    let fine: Objective<Double> = try arguments.problem.refined(
+      2, seed: arguments.problem.seed + 1
+    ).objective(executor)
     answer.refined = try fine.value(at: run.parameters)
     try say()
   }
@@ -79,6 +84,7 @@ struct Session {
 
   private mutating func report(_ parameters: [Double]) throws {
     answer.seconds = (ContinuousClock.now - began) / .seconds(1)
+    answer.processorSeconds = Double(clock()) / Double(CLOCKS_PER_SEC)
     answer.loss = try loss.value(at: parameters)
     answer.error = try solution.relativeError(parameters)
   }

@@ -89,7 +89,7 @@ for course in courses {
     }
     let tail = rates.suffix(max(1, steps / 10))
     last += tail.reduce(0, +) / Double(tail.count * starts)
-    gradients += (1 + measurer.gradients / Double(rates.count)) / Double(starts)
+    gradients += (1 + trainer.history.measuringGradients / Double(rates.count)) / Double(starts)
   }
   let figures =
     zip(logarithms, reached).map {

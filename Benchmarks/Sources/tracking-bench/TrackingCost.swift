@@ -6,7 +6,7 @@ import Training
 
 /// What tracking the sharpness every 50 steps adds to the processor time of a run of 784-128-64-10 with batches of
 /// 128, on a fixed batch of that size, and how far its values are from cold ones.
-func trackingCost() throws {
+@MainActor func trackingCost(steps: Int) throws {
   try OnnxRuntime.configure(threads: 1)
   let executor = try OnnxExecutor()
   for isTanh in [false, true] {
@@ -24,7 +24,7 @@ func trackingCost() throws {
           loss, optimizer, rate: rate, from: network.start.map { Float($0) },
           gradients: .batches(Batches(size: 128, seed: 1)))
         let trainer = Trainer<Float>(
-          run, rate: rate, steps: 2001, trackers: tracked ? [Sharpness()] : [], sample: sample)
+          run, rate: rate, steps: steps + 1, trackers: tracked ? [Sharpness()] : [], sample: sample)
         try run.step()
         let began = processorTime()
         _ = try trainer.train { try event($0, run) }
@@ -50,14 +50,21 @@ func trackingCost() throws {
             mark = processorTime()
           })
       }
-      let step = median(without) / 2000
-      print(
+      let step = median(without) / Double(steps)
+      let (adds, check) = (100 * (median(with) / median(without) - 1), median(checks) / step)
+      let (error, most, others) = (
+        100 * median(errors), 100 * errors.max()!, 100 * (unflagged.max() ?? 0)
+      )
+      let name = isTanh ? "tanh" : "relu"
+      try show(
         String(
           format: "%@ %@: step %.2f ms, adds %.1f %%, a check %.1f steps; error median %.1f %%, "
             + "most %.1f %%; flagged %d of %d, most of the others %.1f %%",
-          isTanh ? "tanh" : "relu", optimizer.name, step * 1e3,
-          100 * (median(with) / median(without) - 1), median(checks) / step, 100 * median(errors),
-          100 * errors.max()!, flagged, errors.count, 100 * unflagged.max()!))
+          name, optimizer.name, step * 1e3, adds, check, error, most, flagged, errors.count, others),
+        [
+          "network": name, "optimizer": optimizer.name, "step": step, "adds": adds, "check": check,
+          "error": error, "most": others, "flagged": flagged, "checks": errors.count,
+        ])
     }
   }
 }

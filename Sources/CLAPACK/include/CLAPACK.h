@@ -40,6 +40,11 @@ int32_t cl_dgesdd_values(int32_t m, int32_t n, double *a, double *values);
 int32_t cl_dpotrf(int32_t n, double *a);
 // Solves one system with the factor from `cl_dpotrf`, in place.
 int32_t cl_dpotrs(int32_t n, const double *factor, double *x);
+// Factors a general matrix with row exchanges, in place; info > 0 where it is singular.
+int32_t cl_dgetrf(int32_t n, double *a, int32_t *pivots);
+// Solves one system with the factors from `cl_dgetrf`, in place.
+int32_t cl_dgetrs(bool transposed, int32_t n, const double *factors, const int32_t *pivots,
+                  double *x);
 
 void cl_set_threads(int32_t count);
 int32_t cl_get_threads(void);

@@ -19,6 +19,9 @@ public struct LossDefinition: Sendable {
     public var name: String
     public var shape: Shape
     public var role: Role
+    /// Whether the rows of a matrix belong to outputs and its columns to inputs, as in a file whose nodes transpose
+    /// it; else it is the other way round.
+    public var isOutputsFirst = false
 
     /// Whether penalties and decay leave it out: all but weights.
     public var isBias: Bool { role != .weight }

@@ -46,7 +46,7 @@ extension [LossDefinition.Parameter] {
           || globMatches(Array<Character>(self[$0].qualifiedName)[...], trimmed[...])
       }
       guard !found.isEmpty else {
-        throw CurvatureError.noParameter(pattern: String(pattern), names: map(\.qualifiedName))
+        throw CurvatureError.noParameter(pattern: String(pattern), names: map(\.name))
       }
       chosen.formUnion(found)
     }

@@ -45,6 +45,9 @@ public struct Advice: Sendable, Equatable, Codable {
     case lowestWhenRun = "lowest-when-run"
     /// Half of the limit of the batches that are trained on.
     case halfOfBatchLimit = "half-of-batch-limit"
+    /// Of the rates of plain descent that were run in the batches it came lowest, for what can be told, or near
+    /// that and is what to do.
+    case lowestInBatches = "lowest-in-batches"
   }
 
   /// What to do.
@@ -64,6 +67,8 @@ public struct Advice: Sendable, Equatable, Codable {
     /// What should come first; nil where nothing need.
     public let first: Preparation?
     public let sentence: String
+    /// The command that trains so, word by word; nil where there is none.
+    public let command: [String]?
   }
 
   /// How surely an action is advised, the surest first.
@@ -105,6 +110,8 @@ public struct Advice: Sendable, Equatable, Codable {
       case lessWork = "less-work"
       /// It needs no products by the Hessian, as the advised action does.
       case noHessianProducts = "no-hessian-products"
+      /// It came lower, or to a smaller gap, for more effort or on all samples.
+      case lowest
     }
 
     public let prescription: String

@@ -5,9 +5,10 @@ extension AdviceFacts {
   var rate: Advice.Rate? {
     let suggestion = suggestion
     var sentences = [limitSentence, suggestion?.sentence, givenSentence].compactMap { $0 }
+    guard !sentences.isEmpty else { return nil }
     // A note is no sentence until others follow.
     if sentences.count > 1, !sentences[0].hasSuffix(".") { sentences[0] += "." }
-    guard !sentences.isEmpty else { return nil }
+    sentences[0] = capitalised(sentences[0])
     return Advice.Rate(
       stabilityLimit: learningRate.stabilityLimit, suggested: suggestion?.rate,
       suggestion: suggestion?.kind, given: learningRate.given, verdict: learningRate.verdict,
@@ -32,13 +33,14 @@ extension AdviceFacts {
         + "\(Wording.count(miniBatches.batch, "sample")) (\(Wording.number(limit)) on all at once)."
     }
     let number = Wording.number(limit)
+    let onBatches = miniBatches?.limitRemark(limit).map { " \($0)" } ?? ""
     // A limit that a run has shown not to decide is told and not advised.
     switch learningRate.verdict {
     case .unstableHereSettles, .stableHereDiverged:
-      return "The stability limit of \(name) at this point is \(number)."
+      return "The stability limit of \(name) at this point is \(number)." + onBatches
     case .slow, .stable, .oscillating, .unstable, .noStableRate, .unstableInBatches, nil:
       return "Stay below \(number), the stability limit of \(name)"
-        + (basis.isQuadratic ? "." : " at this point.")
+        + (basis.isQuadratic ? "." : " at this point.") + onBatches
     }
   }
 
@@ -53,7 +55,8 @@ extension AdviceFacts {
   /// A rate of plain descent; nil for other optimizers.
   private var suggestion: Suggested? {
     guard isPlain, learningRate.stabilityLimit != nil else { return nil }
-    if let own = miniBatches?.limit {
+    if let run = suggestionInBatches { return run }
+    if let miniBatches, !miniBatches.isWhole, let own = miniBatches.limit {
       return .init(
         rate: own / 2, kind: .halfOfBatchLimit,
         sentence:
@@ -84,6 +87,43 @@ extension AdviceFacts {
       rate: 1 / bound, kind: .sharpestDirection,
       sentence: "\(Wording.number(1 / bound)) suits the sharpest direction"
         + (basis.isQuadratic ? "." : " here (not run)."))
+  }
+
+  /// Of the rates that were run in the batches: the one that came lowest, the simplest of those that cannot be told
+  /// from it. None at or above the limit of the batches.
+  private var suggestionInBatches: Suggested? {
+    let kinds: [Prescription.Kind] = [.asGiven, .safeRate, .fastestRate, .decayedRate]
+    let limit = miniBatches?.limit ?? .infinity
+    let all = kinds.compactMap { prescription($0) }.filter { item in
+      item.measured?.inBatches?.batch != nil && item.measured?.diverged == false
+    }
+    let run = all.filter { $0.rateRun.map { $0 < limit } ?? false }
+    // What to do may be another of them, which comes near enough for less.
+    let chosen = run.first { $0.id == closest?.id }
+    guard let (best, isAlone) = bestInBatches(run, preferred: chosen), let rate = best.rateRun
+    else { return nil }
+    let near =
+      chosen.map {
+        $0.id == best.id
+          ? ""
+          : "; \(name(ofBatched: $0)) comes near it"
+            + (isHigherForLess($0, than: best) ? " for less" : "")
+      } ?? ""
+    let below = all.count == run.count ? "" : "below the limit "
+    return .init(
+      rate: chosen?.rateRun ?? rate, kind: .lowestInBatches,
+      sentence: "Of the rates \(below)that were run in your batches, \(name(ofBatched: best)) "
+        + (run.count == 1
+          ? "alone did not diverge."
+          : (isAlone ? "came lowest" : "came as low as any, for what their runs tell") + near + ".")
+    )
+  }
+
+  private func name(ofBatched item: Prescription) -> String {
+    if item.id == Prescription.Kind.asGiven.rawValue { return "yours" }
+    let number = Wording.number(item.rateRun ?? 0)
+    return item.id == Prescription.Kind.decayedRate.rawValue
+      ? "\(number), lowered step by step to zero," : number
   }
 
   /// Plain descent on the columns as they are, in the report's order: best first.
@@ -153,6 +193,11 @@ extension AdviceFacts {
 
   private var givenSentence: String? {
     guard let rate = learningRate.given else { return nil }
+    if learningRate.verdict == .unstableInBatches, miniBatches?.growsInMostRuns == true {
+      return
+        "Yours, \(Wording.number(rate)), is below the limit of all samples but above that of your batches, "
+        + "and in most runs the error grows."
+    }
     if learningRate.verdict == .unstableInBatches, let run = miniBatches?.run, run.ranAway {
       return
         "Yours, \(Wording.number(rate)), is below the limit of all samples but not below that of your "
@@ -170,6 +215,7 @@ extension AdviceFacts {
   /// Whether no other rate of plain descent that was run came to more than the given one.
   private var isGivenBest: Bool {
     guard let own = prescription(.asGiven), own.measured?.diverged == false else { return false }
+    if let decayed = prescription(.decayedRate), isLower(decayed, than: own) { return false }
     return prescriptions.first { item in
       item.measured?.diverged == false
         && (item.id == own.id || plainRates.contains { $0.id == item.id })

@@ -1,4 +1,5 @@
 import Presentation
+import Training
 
 extension AdviceFacts {
   /// The first finding, and for a rate that diverges also what makes training slow below it.
@@ -41,23 +42,45 @@ extension AdviceFacts {
           " Less work still, that of \(Wording.number(item.measured?.gradientEquivalents ?? 0)) "
           + "gradients: \(item.change)."
       case .noHessianProducts:
-        sentence += " Without products by the Hessian, \(item.change): \(outcome(of: item))."
+        sentence += withoutHessianProducts(item)
+      case .lowest: break
       }
     }
     return made(lead, .measured, sentence + better, alternative)
   }
 
+  private func withoutHessianProducts(_ item: Prescription) -> String {
+    " Without products by the Hessian, \(item.change): \(outcome(of: item))."
+  }
+
   private var closestAction: Advice.Action? {
     guard let closest else { return nil }
     let change = capitalised(closest.change)
-    guard basis.isJudgedByLoss else {
+    let other = alternative(to: closest)
+    // What is the least effort of equals is not said to have come lowest.
+    let rank =
+      other?.1 == .lowest || closest.isAtRounding
+      ? ""
+      : " came \(basis.isJudgedByLoss || isInBatches ? "lowest" : "closest")"
+        + (isBelowRejected(closest) ? " of what the limits allow" : "")
+    let lower = other.map { item, reason in
+      if reason == .noHessianProducts { return withoutHessianProducts(item) }
+      let isAlike = areAlike(closest, item)
+      let place =
+        item.measured?.inBatches.map { $0.batch == nil ? " on all samples" : "" } ?? ""
+      return (isAlike ? " Hardly lower" : " Lower still") + "\(place), for more to set up: "
+        + "\(item.change), \(outcome(of: item))."
+    }
+    guard basis.isJudgedByLoss || isInBatches else {
       return made(
-        closest, .closest, "\(change) came closest: \(outcome(of: closest)).\(better)",
+        closest, .closest,
+        "\(change)\(rank): \(outcome(of: closest)).\(lower ?? "")\(better)", other,
         isCompared: false)
     }
     return made(
-      closest, .lowest,
-      "\(change) came lowest: \(outcome(of: closest))\(comparison(with: closest)).\(better)")
+      closest, basis.isJudgedByLoss ? .lowest : .closest,
+      "\(change)\(rank): \(outcome(of: closest))\(comparison(with: closest)).\(lower ?? "")"
+        + better, other)
   }
 
   private var untriedAction: Advice.Action? {
@@ -93,7 +116,39 @@ extension AdviceFacts {
           prescription: $0.item.id, change: $0.item.change, reason: $0.reason,
           figures: figures($0.item))
       },
-      first: preparation, sentence: sentence)
+      first: preparation, sentence: sentence, command: command(item))
+  }
+
+  /// From the start alone: a training begins there.
+  private func command(_ item: Prescription) -> [String]? {
+    guard let request, request.training.steps == 0 else { return nil }
+    return (item.course ?? predictedCourse(item, request.training))?
+      .arguments(request.problem, request.resources)
+  }
+
+  /// Of a rate that was not run, for as many steps as are predicted.
+  private func predictedCourse(
+    _ item: Prescription, _ training: TrainingSetup
+  ) -> TrainingCourse? {
+    guard item.measured == nil, training.batch == nil, let rate = item.predicted.rate,
+      let steps = item.predicted.iterations
+    else { return nil }
+    let optimizer: OptimizerSetting?
+    switch Prescription.Kind(rawValue: item.id) {
+    case .asGiven?: optimizer = training.optimizer
+    case .safeRate?, .fastestRate?, .standardiseFeatures?: optimizer = OptimizerSetting()
+    case .momentum?:
+      optimizer = item.predicted.momentum.flatMap {
+        try? OptimizerSetting("momentum", ["momentum": $0])
+      }
+    default: optimizer = nil
+    }
+    return optimizer.map {
+      var course = TrainingCourse(.optimizer($0), rate: rate)
+      course.standardises = item.id == Prescription.Kind.standardiseFeatures.rawValue
+      course.steps = steps
+      return course
+    }
   }
 
   /// What gives a loss without a minimum one; empty where it has one.
@@ -101,6 +156,7 @@ extension AdviceFacts {
 
   private func outcome(of item: Prescription) -> String {
     guard let measured = item.measured else { return "not run" }
+    if let end = measured.inBatches { return outcome(measured, end) }
     guard let iterations = measured.iterations else {
       if basis.isJudgedByLoss, let loss = measured.lossAtEqualWork {
         return "a loss of \(Wording.number(loss)) for the work that every run had"
@@ -116,6 +172,22 @@ extension AdviceFacts {
     return "\(steps) when run, the work of \(Wording.number(work)) gradients"
   }
 
+  /// Of a run in the user's batches, or on all samples for the work of as many passes.
+  private func outcome(_ measured: Prescription.Measured, _ end: Prescription.InBatches) -> String {
+    let length = Wording.passes(end.passes)
+    let place =
+      end.batch.map { "after \(length) in batches of \(Wording.count($0, "sample"))" }
+      ?? "for at most the work of \(length)"
+    if basis.isJudgedByLoss, let loss = measured.lossAtEqualWork {
+      return "a \(end.batch == nil ? "" : "mean ")loss of \(Wording.number(loss)) \(place)"
+    }
+    if let gap = measured.relativeGap, gap < Prescription.rounding {
+      return "nothing of the loss gap is left, to rounding, \(place)"
+    }
+    let gap = measured.relativeGap.map { Wording.number($0, digits: 2) } ?? "an unknown part"
+    return "\(gap) of the loss gap is left \(end.batch == nil ? "" : "in the mean ")\(place)"
+  }
+
   private func comparison(with lead: Prescription) -> String {
     guard let plain = plain(beside: lead), let before = plain.measured else { return "" }
     let name =
@@ -124,6 +196,11 @@ extension AdviceFacts {
       : before.diverged || !basis.isQuadratic
         ? plain.rateRun.map { "gradient descent at \(Wording.number($0))" } ?? "the safe rate"
         : "the safe rate"
+    if lead.measured?.inBatches != nil, !before.diverged, !basis.isJudgedByLoss {
+      return before.relativeGap.map {
+        ", against \($0 < Prescription.rounding ? "0 to rounding" : Wording.number($0, digits: 2)) at \(name)"
+      } ?? ""
+    }
     if let steps = before.iterations { return ", against \(Wording.count(steps)) at \(name)" }
     if before.diverged { return "; \(name) diverged" }
     if basis.isJudgedByLoss, let loss = before.lossAtEqualWork {
@@ -143,6 +220,7 @@ extension AdviceFacts {
     guard !prescriptions.isEmpty else { return [] }
     let tolerance = Wording.number(prediction.tolerance)
     let isJudgedByLoss = basis.isJudgedByLoss
+    guard !isInBatches else { return batchNotes }
     var notes = [
       "Steps until the loss gap is \(tolerance) of its first value and stays below; work counts "
         + "evaluations of the gradient."
@@ -182,6 +260,7 @@ extension AdviceFacts {
       notes.append(
         "These runs take all samples at each step; what batches change stands under Mini-batches.")
     }
+    if let mark = markNote { notes.append(mark) }
     if let unfinished = finding("coefficients-unfinished") { notes.append(unfinished.sentence) }
     if prescriptions.contains(where: { $0.measured?.wasCut == true }) {
       notes.append(

@@ -10,6 +10,8 @@ struct AdviceFacts {
   let findings: [Finding]
   let prescriptions: [Prescription]
   var miniBatches: MiniBatches?
+  /// What was asked for; nil where it is not known.
+  var request: DiagnosisRequest?
 
   func finding(_ id: String) -> Finding? { findings.first { $0.id == id } }
 
@@ -52,7 +54,7 @@ struct AdviceFacts {
   var lead: Prescription? {
     let reached = prescriptions.filter { $0.measured?.reached == true }
     guard let best = reached.first else { return nil }
-    let ordinary = reached.filter(\.isOrdinary)
+    let ordinary = reached.filter { $0.isOrdinary && $0.canLead }
     guard let cheapest = ordinary.map(\.work).min(), cheapest <= 100 * best.work else {
       return best
     }
@@ -60,9 +62,15 @@ struct AdviceFacts {
       .min { ($0.effort, $0.work) < ($1.effort, $1.work) }
   }
 
-  /// Beside the lead: much less work, or, where the lead needs products by the Hessian, what does not.
+  /// Beside the lead: what came lower, much less work, or, where the lead needs products by the Hessian, what does
+  /// not.
   func alternative(to lead: Prescription) -> (item: Prescription, Advice.Alternative.Reason)? {
-    if let best = prescriptions.first, best != lead, best.measured?.reached == true,
+    if lead.measured?.reached != true {
+      // Nothing is left to come lower by.
+      if lead.isAtRounding { return nil }
+      if let lowest, lowest.id != lead.id, areAlike(lead, lowest) { return (lowest, .lowest) }
+      if let item = lowestForLeast, item.id != lead.id { return (item, .lowest) }
+    } else if let best = prescriptions.first, best != lead, best.measured?.reached == true,
       let less = best.measured?.gradientEquivalents, let more = lead.measured?.gradientEquivalents,
       less <= more / 2
     {
@@ -86,25 +94,6 @@ struct AdviceFacts {
       return nil
     }
     return plain?.measured == nil ? nil : plain
-  }
-
-  /// No trial is known to have reached the tolerance: the one that came lowest.
-  var closest: Prescription? {
-    func lowest(_ value: (Prescription.Measured) -> Double?) -> Prescription? {
-      prescriptions.compactMap { item in
-        item.measured.flatMap(value).map { (item: item, value: $0) }
-      }.min { $0.value < $1.value }?.item
-    }
-    // What ends above its start has not come closer to anything.
-    return basis.isJudgedByLoss
-      ? lowest { trial in
-        trial.diverged
-          ? nil
-          : trial.lossAtEqualWork.flatMap { loss in
-            problem.loss.map { loss < $0 } ?? true ? loss : nil
-          }
-      }
-      : lowest { $0.diverged ? nil : $0.relativeGap.flatMap { $0 < 1 ? $0 : nil } }
   }
 
   /// Nothing was run: theory alone.
@@ -173,8 +162,8 @@ extension DiagnosisReport.Problem {
 }
 
 extension Prescription {
-  fileprivate var isOrdinary: Bool { Kind(rawValue: id)?.effort != nil }
-  fileprivate var effort: Int { Kind(rawValue: id)?.effort ?? .max }
+  var isOrdinary: Bool { Kind(rawValue: id)?.effort != nil }
+  var effort: Int { Kind(rawValue: id)?.effort ?? .max }
   fileprivate var work: Double { measured?.gradientEquivalents ?? .infinity }
 }
 

@@ -7,10 +7,12 @@ extension FindingRules {
       findings.append(
         .batchBinding(
           miniBatches, binds, rate: rate, limit: limit,
-          condition: survey.workingConditionNumber ?? survey.effectiveConditionNumber))
+          condition: miniBatches.conditionNumber))
     }
     if let rate = miniBatches.rate, let floor = miniBatches.floor {
-      findings.append(.noiseFloor(miniBatches, floor, rate: rate))
+      findings.append(
+        .noiseFloor(
+          miniBatches, floor, rate: rate, isDecayed: start.optimizer.decay > 0))
     }
     if let finding = Finding.batchTrials(miniBatches) { findings.append(finding) }
     if let finding = Finding.batchSize(miniBatches) { findings.append(finding) }

@@ -40,7 +40,8 @@ extension FindingRules {
       ]
     }
     if let miniBatches, let own = miniBatches.limit, miniBatches.isAboveLimit {
-      return [.batchAboveLimit(miniBatches, rate: rate, limit: own)] + diverged
+      return [.batchAboveLimit(miniBatches, rate: rate, limit: own)]
+        + (measured.userBatches == nil ? diverged : [])
     }
     guard diverged.isEmpty else { return diverged }
     if rate < rule.slowBelow * (miniBatches?.limit ?? limit) {
@@ -80,7 +81,7 @@ extension FindingRules {
     let own = outcome.prescriptions.first { $0.id == Prescription.Kind.asGiven.rawValue }
     var advised: Finding.AdvisedRate?
     var advisedSteps: Finding.StepCount?
-    if let own = miniBatches?.limit {
+    if let miniBatches, !miniBatches.isWhole, let own = miniBatches.limit {
       advised = .init(own / 2, isQuadratic ? .everywhere : .here)
     } else if isPlain {
       let better = outcome.prescriptions.prefix { $0.id != own?.id }

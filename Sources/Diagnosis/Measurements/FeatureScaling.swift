@@ -17,12 +17,15 @@ struct FeatureScaling {
   /// Root mean squares: the size with which a column enters the model.
   let sizes: [Double]
   let constantColumns: [Int]
+  /// Whether the columns were standardised before, over these rows or more.
+  let isDone: Bool
 
   init(_ problem: TabularProblem) {
     if let known = problem.compression?.scaling {
       self = known
       return
     }
+    isDone = problem.scaling != nil
     let (n, d) = (problem.sampleCount, problem.featureCount)
     var peaks = [Double](repeating: 0, count: d)
     for index in problem.features.indices {
@@ -69,10 +72,11 @@ struct FeatureScaling {
 
   /// Whether the change of variables would change nothing.
   var isStandard: Bool {
-    sizes.indices.allSatisfy { column in
-      constantColumns.contains(column)
-        || abs(means[column]) < 1e-6 && abs(deviations[column] - 1) < 1e-6
-    }
+    isDone
+      || sizes.indices.allSatisfy { column in
+        constantColumns.contains(column)
+          || abs(means[column]) < 1e-6 && abs(deviations[column] - 1) < 1e-6
+      }
   }
 
   /// The change in words.

@@ -87,7 +87,8 @@ extension Measurements {
         ?? .init(
           rate: start.request.training.rate, iterations: nil,
           tolerance: start.request.trials.tolerance),
-      findings: findings, prescriptions: prescriptions, layers: layers, miniBatches: miniBatches)
+      findings: findings, prescriptions: prescriptions, layers: layers, miniBatches: miniBatches,
+      request: start.request)
   }
 }
 

@@ -24,6 +24,8 @@ struct Measurements<Scalar: LinearMapScalar> {
   let finiteMinimum: FiniteMinimum
   let courses = Courses()
   let adamRate = AdamSearch<Scalar>.FoundRate()
+  /// The mini-batches that remedies are run in; nil for all samples at each step.
+  var userBatches: UserBatches<Scalar>?
 
   /// Why there are no measurements: a quantity that is not finite at the point.
   struct Broken: Error {
@@ -117,11 +119,6 @@ extension StartedProblem {
 
   /// The complaint about the largest column, where its squares overflow.
   fileprivate func unsquarableColumn(_ scaling: FeatureScaling?) -> DiagnosisFailure? {
-    guard let scaling, let table = problem.table, let peak = scaling.peaks.max(),
-      let column = scaling.peaks.firstIndex(of: peak),
-      peak > 0.01 * Double(Scalar.greatestFiniteMagnitude).squareRoot()
-    else { return nil }
-    return DiagnosisFailure(
-      unsquarable: table.featureNames[column], peak: peak, precision: Scalar.precisionName)
+    scaling.flatMap { problem.unsquarableColumn($0, Scalar.self) }
   }
 }

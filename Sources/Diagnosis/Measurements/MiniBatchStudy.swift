@@ -1,6 +1,7 @@
 import Curvature
 import Foundation
 import LinearMaps
+import Presentation
 import Training
 
 /// What theory says of training in mini-batches, and a run beside it.
@@ -18,6 +19,8 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
   /// Entries of rows times directions up to which a product with second moments is made a few hundred times.
   private static var mostWork: Double { 6e6 }
 
+  private static var mostParameters: Int { 150 }
+
   /// Nil where training is on all samples, or on what has no samples.
   init?(_ measured: Measurements<Scalar>) {
     guard let batch = measured.start.request.training.batch,
@@ -27,6 +30,8 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
     self.batch = batch
   }
 
+  /// All but the trials and what binds, which the runs of the remedies say.
+  ///
   /// - Throws: what the executor throws.
   func study() throws -> MiniBatches {
     let n = sampleCount
@@ -40,33 +45,58 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
       halfLimitBatch: nil, noiseScale: nil, limits: [], binds: nil, trials: [], note: nil)
     let noise = try start.ifMeasurable { try gradientNoise() }
     result.noiseScale = noise?.simple
-    if let place = try place(), let method = HeavyBallForm(start.optimizer) {
+    if !start.optimizer.isPreconditioned {
+      result.conditionNumber =
+        measured.survey.workingConditionNumber ?? measured.survey.effectiveConditionNumber
+    }
+    guard !result.isWhole else {
+      result.limit = result.limitOnAll
+      result.basis = start.problem.isQuadratic ? .leastSquares : .gradientNoise
+      result.note =
+        "each batch is all \(Wording.count(n, "sample")): what is said of all samples at once holds"
+      return result
+    }
+    result.noiseBatch = result.noiseScale.map {
+      sampling == .shuffle ? $0 / (1 + $0 / Double(n)) : $0
+    }
+    if let method = HeavyBallForm(start.optimizer), let place = try place() {
       try fill(&result, place, method, batches)
     } else {
-      result.note =
-        HeavyBallForm(start.optimizer) == nil
-        ? "of \(start.optimizer.phrase) on mini-batches no limit and no floor is known"
-        : "limit and floor are known for linear, logistic and softmax models of tables"
-      if let rate = training.rate, start.request.trials.areRun {
-        result.trials = try trials(result, nil, rate: rate) { _, _, _ in nil }
-      }
+      result.note = noteWithoutSamples
+      result.limitAtMost = try start.ifMeasurable { try limitAtMost() } ?? nil
     }
-    result.binds = binding(result)
     return result
+  }
+
+  private var noteWithoutSamples: String {
+    guard HeavyBallForm(start.optimizer) != nil else {
+      return "of \(start.optimizer.phrase) on mini-batches no limit and no floor is known"
+    }
+    return "limit and floor are known for linear, logistic and softmax models of tables, of up to "
+      + "\(Self.mostParameters) parameters"
   }
 
   // MARK: Where the samples are taken
 
-  private struct Place {
+  struct Place {
     /// At the minimum where there is one, and at the point of diagnosis.
     var rows: SampleRows
     var here: SampleRows
     var basis: MiniBatches.Basis
-    var used: Int
+    /// The rows that were taken, all or a random part.
+    var table: TabularProblem
+    var used: Int { table.sampleCount }
+  }
+
+  /// Where training comes to, of the loss with decoupled decay as the penalty that it is.
+  struct Minimum {
+    var rows: SampleRows
+    /// What decay adds to the penalty's diagonal; nil without decay.
+    var decay: [Double]?
   }
 
   /// The samples at the minimum where there is one, else at the point; nil for what is no table's linear model.
-  private func place() throws -> Place? {
+  func place() throws -> Place? {
     guard let table = start.problem.table, start.whole == nil || start.problem.isQuadratic else {
       return nil
     }
@@ -78,7 +108,7 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
       point = minimum ?? point
     }
     let d = Double(point.count)
-    guard d <= 150 else { return nil }
+    guard point.count <= Self.mostParameters else { return nil }
     let affordable = Int(Self.mostWork / (d * d * Double(table.outputCount)))
     var chosen = table
     if table.sampleCount > affordable {
@@ -91,7 +121,41 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
       let here = basis == .bowlAtMinimum
         ? chosen.sampleRows(at: start.point.map { Double($0) }) : rows
     else { return nil }
-    return Place(rows: rows, here: here, basis: basis, used: chosen.sampleCount)
+    return Place(rows: rows, here: here, basis: basis, table: chosen)
+  }
+
+  /// The minimum that decay leads to; nil where Newton's method does not find it.
+  func decayed(_ place: Place, _ method: HeavyBallForm, _ divisor: [Double]?) throws -> Minimum? {
+    let decay = method.penalty(
+      of: start.optimizer.decay, divisor: divisor, count: place.rows.point.count)
+    func withDecay(_ rows: SampleRows) -> SampleRows {
+      var rows = rows
+      for index in decay.indices { rows.penalty[index] += decay[index] }
+      return rows
+    }
+    var rows = withDecay(place.rows)
+    guard place.basis != .leastSquares else { return Minimum(rows: rows, decay: decay) }
+    func value(_ x: [Double]) throws -> Double {
+      try start.objective.value(at: x.map { Scalar($0) })
+        + zip(decay, x).reduce(0) { $0 + $1.0 * $1.1 * $1.1 } / 2
+    }
+    var x = place.rows.point
+    for _ in 0..<60 {
+      guard let samples = try rows.samples() else { return nil }
+      let (here, gap) = (try value(x), samples.gap(at: samples.start))
+      if gap <= 1e3 * Double(Scalar.ulpOfOne) * abs(here) {
+        return Minimum(rows: rows, decay: decay)
+      }
+      var share = 1.0
+      var next = x
+      repeat {
+        next = zip(x, samples.minimiser).map { $0 + share * ($1 - $0) }
+        share /= 2
+      } while try !(value(next) < here) && share > 1e-9
+      guard share > 1e-9, let moved = place.table.sampleRows(at: next) else { return nil }
+      (x, rows) = (next, withDecay(moved))
+    }
+    return nil
   }
 
   /// By Newton's method on the table's own rows; nil where it does not settle.
@@ -115,219 +179,39 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
     }
     return nil
   }
-
-  // MARK: What theory says
-
-  private func fill(
-    _ result: inout MiniBatches, _ place: Place, _ method: HeavyBallForm, _ batches: Batches
-  ) throws {
-    result.basis = place.basis
-    result.samplesUsed = place.used
-    let plain = try place.rows.samples()
-    guard let plain else { return }
-    var divisor: [Double]?
-    if method.isPreconditioned {
-      divisor = start.preconditioner
-      if let rate = training.rate, place.basis != .bowlHere, start.request.trials.areRun {
-        (result.run, divisor) = try run(plain, rate: rate, batches)
-      }
-      guard divisor != nil else {
-        result.note =
-          "the limit of \(start.optimizer.phrase) depends on its second moments, which only a run tells"
-        return
-      }
-    }
-    guard let samples = divisor == nil ? plain : try place.rows.samples(divisor: divisor),
-      let here = place.basis == .bowlAtMinimum
-        ? try place.here.samples(divisor: divisor) : samples
-    else { return }
-    try fillLimits(&result, here, method, batches, isWhole: place.used == sampleCount)
-    guard let rate = training.rate, place.basis != .bowlHere else { return }
-    let shuffled =
-      batches.sampling == .shuffle && place.used == sampleCount
-      ? ReshuffledNoise(samples, batch: batch, momentum: method.momentum, seed: seed) : nil
-    try fill(
-      &result, rate: rate, samples, plain,
-      ReplacementNoise(samples, batch: batch, momentum: method.momentum), shuffled, batches, method,
-      isRun: result.run != nil)
-  }
-
-  /// The limits of this batch and of others.
-  private func fillLimits(
-    _ result: inout MiniBatches, _ samples: LeastSquaresSamples, _ method: HeavyBallForm,
-    _ batches: Batches, isWhole: Bool
-  ) throws {
-    let noise = ReplacementNoise(samples, batch: batch, momentum: method.momentum)
-    let unit = method.share
-    let limit = try noise.limit() / unit
-    result.limit = limit
-    result.halfLimitBatch = try noise.halfLimitBatch()
-    let n = sampleCount
-    result.limits = try [batch / 4, batch / 2, batch, 2 * batch, 4 * batch]
-      .filter { $0 >= 1 && $0 <= n }
-      .map {
-        .init(
-          batch: $0,
-          limit: $0 == batch
-            ? limit
-            : try ReplacementNoise(samples, batch: $0, momentum: method.momentum).limit() / unit)
-      }
-    let whole = (2 + 2 * method.momentum) / (samples.curvatures.last ?? 1)
-    if method.isPreconditioned { result.limitOnAll = whole / unit }
-    if batches.sampling == .shuffle, isWhole,
-      let passes = ReshuffledNoise(samples, batch: batch, momentum: method.momentum, seed: seed)?
-        .limit(below: whole)
-    {
-      result.passLimit = passes / unit
-      result.limit = min(limit, passes / unit)
-    }
-  }
-
-  /// The floor at the rate, and a run beside it.
-  private func fill(
-    _ result: inout MiniBatches, rate: Double, _ samples: LeastSquaresSamples,
-    _ plain: LeastSquaresSamples, _ noise: ReplacementNoise, _ shuffled: ReshuffledNoise?,
-    _ batches: Batches, _ method: HeavyBallForm, isRun: Bool
-  ) throws {
-    let own = rate * method.share
-    if !isRun, start.request.trials.areRun { result.run = try run(plain, rate: rate, batches).run }
-    if start.request.trials.areRun {
-      result.trials = try trials(result, plain, rate: rate) { rate, batch, passes in
-        try settled(samples, method, rate: rate, batch: batch, over: passes)
-      }
-    }
-    guard start.optimizer.decay == 0 else {
-      result.note = "weight decay moves the minimum, and no floor is predicted with it"
-      return
-    }
-    let n = sampleCount
-    let window = Self.window(result.run?.steps ?? 0, perPass: result.stepsPerPass)
-    if batches.sampling == .replacement {
-      guard let second = try noise.stationary(rate: own) else { return }
-      let gap = samples.gap(second)
-      result.floor = .init(
-        end: gap, middle: gap, endError: 0, middleError: 0, relative: nil, steps: nil)
-      let course = Self.course(
-        second, samples, rate: own, momentum: method.momentum,
-        steps: window.lowerBound * result.stepsPerPass..<window.upperBound * result.stepsPerPass)
-      result.run?.predictedEnd = course
-      result.run?.predictedMiddle = course
-    } else if let shuffled, let passes = shuffled.passes(rate: own, work: 1e9) {
-      result.floor = .init(
-        end: passes.floor.end, middle: passes.floor.middle, endError: passes.floor.endError,
-        middleError: passes.floor.middleError, relative: nil, steps: nil)
-      if !(passes.floor.endError < 0.1 * passes.floor.end)
-        || !(passes.floor.middleError < 0.1 * passes.floor.middle)
-      {
-        let far = passes.course(over: Self.farPasses)
-        result.floor = .init(
-          end: far.end, middle: far.middle, endError: nil, middleError: nil, relative: nil,
-          steps: nil)
-        result.note =
-          "the flattest directions come to their share of the floor later than in "
-          + "\(Self.farPasses.upperBound) passes, for which it is told"
-      }
-      if !window.isEmpty {
-        let course = passes.course(over: window)
-        result.run?.predictedEnd = course.end
-        result.run?.predictedMiddle = course.middle
-      }
-    } else if shuffled == nil, method.momentum == 0 {
-      // The gradient's noise as drawn without replacement, with that of the batches' curvatures added.
-      var spread = samples.noise
-      for _ in 0..<6 {
-        guard
-          let moments = QuadraticNoise(curvatures: samples.curvatures, noise: spread)
-            .reshuffled(rate: own, batch: batch, samples: n)
-        else { return }
-        result.floor = .init(
-          end: samples.gap(moments.end), middle: samples.gap(moments.middle), endError: nil,
-          middleError: nil, relative: nil, steps: nil)
-        let steps =
-          window.lowerBound * result.stepsPerPass..<window.upperBound * result.stepsPerPass
-        result.run?.predictedEnd = Self.course(
-          moments.end, samples, rate: own, momentum: 0, steps: steps)
-        result.run?.predictedMiddle = Self.course(
-          moments.middle, samples, rate: own, momentum: 0, steps: steps)
-        spread = zip(samples.noise, samples.spread(moments.middle)).map { $0 + $1 }
-      }
-      guard result.floor.map({ $0.end.isFinite && $0.middle.isFinite }) ?? false else {
-        result.floor = nil
-        result.run?.predictedEnd = nil
-        result.run?.predictedMiddle = nil
-        return
-      }
-    }
-    complete(&result, rate: rate)
-  }
-
-  /// The mean gap over the ends of some passes of a run from the minimum; nil where it is not known.
-  private func settled(
-    _ samples: LeastSquaresSamples, _ method: HeavyBallForm, rate: Double, batch: Int,
-    over passes: Range<Int>
-  ) throws -> Double? {
-    let own = rate * method.share
-    if sampling == .replacement {
-      let noise = ReplacementNoise(samples, batch: batch, momentum: method.momentum)
-      let perPass = max(1, sampleCount / batch)
-      return try noise.stationary(rate: own).flatMap {
-        Self.course(
-          $0, samples, rate: own, momentum: method.momentum,
-          steps: passes.lowerBound * perPass..<passes.upperBound * perPass)
-      }
-    }
-    guard samples.count == sampleCount,
-      let noise = ReshuffledNoise(samples, batch: batch, momentum: method.momentum, seed: seed)
-    else { return nil }
-    return noise.passes(rate: own, precision: 0.03, work: 3e8)?.course(over: passes).end
-  }
-
-  /// The floor beside the loss gap at the point.
-  private func complete(_ result: inout MiniBatches, rate: Double) {
-    guard var floor = result.floor else { return }
-    if let gap = gapHere, gap > 0 {
-      floor.relative = floor.end / gap
-      if floor.end < gap, start.optimizer.hasForecast, start.problem.isQuadratic {
-        floor.steps = measured.survey.model.forecast(rate: rate, by: start.optimizer)?
-          .iterations(toRelativeGap: floor.end / gap)
-      }
-    }
-    result.floor = floor
-  }
-
-  /// The loss gap at the point of diagnosis, of a quadratic.
-  private var gapHere: Double? { measured.exactLoss(measured.survey)?.initialGap }
-
-  // MARK: What binds
-
-  private func binding(_ result: MiniBatches) -> MiniBatches.Binding? {
-    guard let rate = training.rate, let limit = result.limit else { return nil }
-    if rate >= limit {
-      return result.limitOnAll.map { rate < $0 } ?? true ? .noise : .sharpness
-    }
-    if let relative = result.floor?.relative, relative >= 0.1 { return .noise }
-    if rate < 0.25 * limit { return .rate }
-    let condition =
-      measured.survey.workingConditionNumber ?? measured.survey.effectiveConditionNumber ?? 1
-    return condition >= 100 ? .conditioning : .sharpness
-  }
 }
 
-/// An optimizer as heavy-ball momentum on a preconditioned loss: `v = b v + g`, `x -= share eta v / P`.
+extension Optimizer {
+  /// Whether its limit is of the Hessian divided by its own diagonal.
+  var isPreconditioned: Bool { stability?.isPreconditioned == true }
+}
+
+/// An optimizer as momentum on a preconditioned loss: `v = b v + g`, `x -= share eta v / P`, the gradient taken at
+/// `x` or ahead of it.
 struct HeavyBallForm {
-  let momentum: Double
+  let form: MomentumForm
   /// What the rate is multiplied by: `1 - b` for averaged gradients.
   let share: Double
   let isPreconditioned: Bool
 
-  /// Nil for an optimizer of another form, as Nesterov's, or of which nothing is known.
+  /// Nil for an optimizer of another form, or of which nothing is known.
   init?(_ optimizer: any Optimizer) {
     guard let rule = optimizer.stability, rule.momentum < 1 else { return nil }
     let plain = 2 + 2 * rule.momentum
     let share = plain / rule.criticalProduct
-    guard abs(share - 1) < 1e-9 || abs(share - (1 - rule.momentum)) < 1e-9 else { return nil }
-    momentum = rule.momentum
-    self.share = share
     isPreconditioned = rule.isPreconditioned
+    if rule == .nesterov(rule.momentum), rule.momentum > 0 {
+      (form, self.share) = (MomentumForm(rule.momentum, looksAhead: true), 1)
+      return
+    }
+    guard abs(share - 1) < 1e-9 || abs(share - (1 - rule.momentum)) < 1e-9 else { return nil }
+    (form, self.share) = (MomentumForm(rule.momentum), share)
+  }
+
+  /// What decoupled decay adds to the diagonal of the loss's penalty: at its minimum the velocity, which adds up
+  /// `1 / (1 - b)` gradients, and the decay cancel. Without momentum steps are those of that loss exactly, else but
+  /// for shares of `eta decay`.
+  func penalty(of decay: Double, divisor: [Double]?, count: Int) -> [Double] {
+    (0..<count).map { decay * (1 - form.momentum) / share * (divisor?[$0] ?? 1) }
   }
 }

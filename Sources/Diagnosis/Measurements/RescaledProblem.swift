@@ -42,6 +42,8 @@ struct RescaledProblem<Scalar: LinearMapScalar> {
     scaled.referenceLoss = bench.referenceLoss.map { $0 / lossFactor }
     var outcome = try train(scaled)
     outcome.losses = outcome.losses.map { $0 * lossFactor }
+    outcome.orders = outcome.orders.map { ($0.losses.map { $0 * lossFactor }, $0.gaps) }
+    // Gaps are shares, and stay what they are.
     outcome.arrivalPoint = outcome.arrivalPoint.map(unscaled)
     return outcome
   }

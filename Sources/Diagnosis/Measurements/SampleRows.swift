@@ -17,6 +17,19 @@ struct SampleRows {
       rows: rows, targets: targets, scale: scale, penalty: penalty, at: point, divisor: divisor,
       rowsPerSample: perSample)
   }
+
+  /// What the squares rise by from one point to another where the first is their minimum.
+  func rise(from minimiser: [Double], to other: [Double]) -> Double {
+    let d = minimiser.count
+    let moved = zip(other, minimiser).map { $0 - $1 }
+    var sum = 0.0
+    for row in targets.indices {
+      let image = (0..<d).reduce(0) { $0 + rows[row * d + $1] * moved[$1] }
+      sum += image * image
+    }
+    return scale * sum * Double(perSample) / Double(2 * targets.count)
+      + (0..<d).reduce(0) { $0 + penalty[$1] * moved[$1] * moved[$1] } / 2
+  }
 }
 
 extension TabularProblem {

@@ -28,13 +28,38 @@ extension DiagnosisFailure {
     self.init(
       .badData,
       "The column '\(name)' reaches \(Wording.number(peak)), too large to be squared in "
-        + "\(precision); give it in a larger unit, or leave it out with \(option: .dropped, name).")
+        + "\(precision); give it in a larger unit, standardise all columns with "
+        + "\(option: .standardised), or leave it out with \(option: .dropped, name).")
   }
 
   /// An error's own words as a sentence.
   static func sentence(_ error: any Error) -> String {
     let text = "\(error)"
     return text.prefix(1).uppercased() + text.dropFirst() + (text.hasSuffix(".") ? "" : ".")
+  }
+}
+
+extension DiagnosisProblem {
+  /// The complaint about a table's largest column, where its squares overflow: with them go the curvature and
+  /// the limit of every rate.
+  func unsquarableColumn<Scalar: LinearMapScalar>(
+    _ scaling: FeatureScaling, _: Scalar.Type
+  ) -> DiagnosisFailure? {
+    guard let table, let peak = scaling.peaks.max(),
+      let column = scaling.peaks.firstIndex(of: peak),
+      peak > 0.01 * Double(Scalar.greatestFiniteMagnitude).squareRoot()
+    else { return nil }
+    return DiagnosisFailure(
+      unsquarable: table.featureNames[column], peak: peak, precision: Scalar.precisionName)
+  }
+
+  /// Refuses a table with such a column before it is trained on.
+  ///
+  /// - Throws: `DiagnosisFailure`.
+  func requireSquarable<Scalar: LinearMapScalar>(_ type: Scalar.Type) throws {
+    if let failure = table.flatMap({ unsquarableColumn(FeatureScaling($0), type) }) {
+      throw failure
+    }
   }
 }
 

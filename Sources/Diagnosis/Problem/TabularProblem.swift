@@ -38,6 +38,8 @@ public struct TabularProblem: Sendable {
   /// Factors `1 / s_j^2` by which the penalty weighs the first layer's row `j`, after a change of
   /// variables; nil for equal weights.
   var penaltyScales: [Double]?
+  /// What `standardised` did to the columns; nil where they are as given.
+  var scaling: FeatureScaling?
   /// Where `features` and `target` are fewer rows that stand for all.
   var compression: CompressedRows?
   /// Rows whose losses are meant, where only some of them are diagnosed; nil for these.

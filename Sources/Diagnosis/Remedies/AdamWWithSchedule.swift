@@ -7,7 +7,7 @@ extension Prescription.Kind {
 }
 
 /// AdamW, warmed up and brought down along a cosine over the steps of its trial, at the rate that suited Adam
-/// best; for networks.
+/// best; for networks, and in mini-batches.
 struct AdamWWithSchedule: Remedy {
   let kind = Prescription.Kind.adamWWithSchedule
 
@@ -24,12 +24,12 @@ struct AdamWWithSchedule: Remedy {
 
   func plan<Scalar: LinearMapScalar>(_ measured: Measurements<Scalar>) throws -> Plan<Scalar>? {
     let start = measured.start
-    guard start.problem.isNetwork else { return nil }
+    // With batches a rate that comes down is for every loss: their noise dies out with it.
+    guard start.problem.isNetwork || measured.userBatches != nil else { return nil }
     let search = AdamSearch(
       start.objective, from: start.point, steps: start.budget.trialSteps(100, trials: 40),
       modes: nil, context: start.context, found: measured.adamRate)
-    var form = TrialForm(schedule: WarmUp(Self.warmUp, before: Cosine()))
-    form.rules.weightDecay = Self.decay
+    let form = TrialForm(schedule: WarmUp(Self.warmUp, before: Cosine()))
     return Plan(
       kind, Self.phrase(nil, steps: nil), .init(), slower: { Self.phrase($0, steps: nil) }
     ) { [form] bench in
@@ -37,7 +37,8 @@ struct AdamWWithSchedule: Remedy {
       let choice = try search.chosen(on: bench)
       let rate = choice.rate
       var outcome = try bench.run(
-        start.objective, Adam(), rate: rate, from: start.point, theory: .init(isStable: true),
+        start.objective, AdamW(decay: Self.decay), rate: rate, from: start.point,
+        theory: .init(isStable: true),
         extraOperations: choice.operations, form: form)
       guard outcome.chosenRate == nil else { return outcome }
       outcome.chosenRate = rate

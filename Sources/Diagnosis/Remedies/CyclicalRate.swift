@@ -28,7 +28,10 @@ struct CyclicalRate: Remedy {
         || start.request.trials.maxIterations != nil
     else { return nil }
     let (optimizer, rule) = measured.descent
-    let rate = Self.margin * rule.criticalProduct / measured.survey.upperBound
+    let rate = measured.bounded(
+      Self.margin * rule.criticalProduct / measured.survey.upperBound, by: optimizer,
+      share: Self.margin
+    ).rate
     let schedule = Cyclical(low: Self.low, half: Double(Self.half))
     @Sendable func phrase(_ rate: Double) -> String {
       "\(optimizer.phrase) at rates that go from \(Wording.number(Self.low * rate)) up to "
@@ -41,7 +44,9 @@ struct CyclicalRate: Remedy {
     return Plan(
       kind, phrase(rate),
       .init(
-        rate: rate, iterations: optimizer.isPlainDescent ? measured.iterations(cycle: cycle) : nil),
+        rate: rate,
+        iterations: optimizer.isPlainDescent && measured.userBatches == nil
+          ? measured.iterations(cycle: cycle) : nil),
       slower: phrase
     ) { [theory = measured.theory(measured.survey, rate: rate, by: optimizer)] bench in
       try bench.run(

@@ -20,7 +20,9 @@ struct DiagonalScaling: Remedy {
       let scaled = try scaledSurvey(measured, inverse),
       scaled.largest > scaled.zeroThreshold
     else { return nil }
-    let rate = measured.fastestRate(scaled) ?? 1 / scaled.upperBound
+    let rate =
+      (measured.fastestRate(scaled) ?? 1 / scaled.upperBound)
+      * (measured.userBatches?.share ?? 1)
     var theory = measured.theory(scaled, rate: rate, by: GradientDescent())
     theory.modes = measured.exactLoss(survey)
     let extra = try measured.diagonalOperations()
@@ -30,7 +32,7 @@ struct DiagonalScaling: Remedy {
         + "by the Hessian's diagonal entry",
       .init(
         conditionNumber: scaled.workingConditionNumber, rate: rate,
-        iterations: measured.iterations(scaled, rate: rate)),
+        iterations: measured.userBatches == nil ? measured.iterations(scaled, rate: rate) : nil),
       slower: {
         "gradient descent at \(Wording.number($0)) with each entry of the gradient divided by the "
           + "Hessian's diagonal entry"

@@ -10,7 +10,7 @@ extension Prescription.Kind {
 /// where its limit is that of the Hessian, else with plain descent.
 ///
 /// On a quadratic the sharpness stays what it is, and without hidden layers it changes little: the fastest rate says
-/// it all.
+/// it all. Where the loss has no finite minimum, its sharpness falls with it and the rate would grow without end.
 struct FollowTheSharpness: Remedy {
   let kind = Prescription.Kind.followSharpness
 
@@ -20,23 +20,27 @@ struct FollowTheSharpness: Remedy {
 
   func plan<Scalar: LinearMapScalar>(_ measured: Measurements<Scalar>) throws -> Plan<Scalar>? {
     let start = measured.start
-    guard start.problem.isNetwork,
+    guard start.problem.isNetwork, !measured.finiteMinimum.isAbsent,
       start.budget.affords("following the sharpness", products: 40, share: 0.1)
     else { return nil }
     let (optimizer, rule) = measured.descent
-    let rate = Self.share * rule.criticalProduct / measured.survey.upperBound
+    // Of the limit on all samples, which is what is measured.
+    let share = Self.share * (measured.userBatches?.share ?? 1)
+    let rate = share * rule.criticalProduct / measured.survey.upperBound
     let form = TrialForm(
-      schedule: SharpnessFollowing(share: Self.share, every: Self.every),
+      schedule: SharpnessFollowing(share: share, every: Self.every),
       seed: start.request.resources.probeSeed)
-    return Plan(
-      kind,
-      "\(optimizer.phrase) at \(Wording.number(Self.share)) of the stability limit, measured anew every "
-        + "\(Self.every) steps, at first about \(Wording.number(rate))", .init(rate: rate)
-    ) { bench in
+    let change =
+      "\(optimizer.phrase) at \(Wording.number(share)) of the stability limit, measured anew every "
+      + "\(Self.every) steps, at first about \(Wording.number(rate))"
+    return Plan(kind, change, .init(rate: rate)) { bench in
       // Its rate comes from the limit: halves of the one given change nothing.
       var bench = bench
       bench.halvings = 0
-      return try bench.run(start.objective, optimizer, rate: rate, from: start.point, form: form)
+      var outcome = try bench.run(
+        start.objective, optimizer, rate: rate, from: start.point, form: form)
+      outcome.change = outcome.lastRate.map { "\(change), at last \(Wording.number($0))" }
+      return outcome
     }
   }
 }

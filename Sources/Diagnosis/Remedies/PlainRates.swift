@@ -17,20 +17,20 @@ struct AsGiven: Remedy {
     let start = measured.start
     guard let rate = start.request.training.rate else { return nil }
     let optimizer = start.optimizer
-    let iterations =
-      measured.facts.verdict == .unstable
-      ? nil
-      : try optimizer.isPlainDescent
+    let predicted = try measured.foretold(
+      conditionNumber: start.forecastMomentum == nil
+        ? nil : measured.survey.workingConditionNumber,
+      rate: rate, optimizer, momentum: start.forecastMomentum,
+      peak: measured.userBatches == nil ? measured.peak(rate: rate, by: optimizer) : nil
+    ) {
+      guard measured.facts.verdict != .unstable else { return nil }
+      return try optimizer.isPlainDescent
         ? measured.descentIterations(
           start.objective, from: start.point, rate: rate, measured.survey)
         : measured.iterations(measured.survey, rate: rate, by: optimizer)
+    }
     return Plan(
-      kind, "as you have it: \(optimizer.phrase) at \(Wording.number(rate))",
-      .init(
-        conditionNumber: start.forecastMomentum == nil
-          ? nil : measured.survey.workingConditionNumber, rate: rate, iterations: iterations,
-        momentum: start.forecastMomentum,
-        peakRelativeGap: measured.peak(rate: rate, by: optimizer))
+      kind, "as you have it: \(optimizer.phrase) at \(Wording.number(rate))", predicted
     ) { [theory = measured.theory(measured.survey, rate: rate, by: optimizer)] bench in
       var outcome = try bench.run(
         start.objective, optimizer, rate: rate, from: start.point, theory: theory, keepsEnd: true)
@@ -68,14 +68,19 @@ struct SafeRate: Remedy {
 
   func plan<Scalar: LinearMapScalar>(_ measured: Measurements<Scalar>) throws -> Plan<Scalar>? {
     let (start, survey) = (measured.start, measured.survey)
-    let rate = 1 / survey.upperBound
+    let (rate, isBounded) = measured.bounded(
+      1 / survey.upperBound, by: GradientDescent(), share: 0.5)
     return Plan(
       kind,
-      "gradient descent at \(Wording.number(rate)), one over the upper bound of the sharpness",
-      .init(
-        conditionNumber: survey.workingConditionNumber, rate: rate,
-        iterations: try measured.descentIterations(
-          start.objective, from: start.point, rate: rate, survey)),
+      "gradient descent at \(Wording.number(rate)), "
+        + (isBounded
+          ? "half \(measured.ofBatchLimit)" : "one over the upper bound of the sharpness"),
+      try measured.foretold(
+        conditionNumber: survey.workingConditionNumber, rate: rate, GradientDescent()
+      ) {
+        try measured.descentIterations(
+          start.objective, from: start.point, rate: rate, survey)
+      },
       slower: { "gradient descent at \(Wording.number($0))" },
       run: measured.course(GradientDescent(), rate: rate))
   }
@@ -85,20 +90,31 @@ struct SafeRate: Remedy {
 struct FastestRate: Remedy {
   let kind = Prescription.Kind.fastestRate
 
+  /// Just below it the noise of the batches is far above what half of it leaves.
+  private static let shareOfBatchLimit = 0.8
+
   func plan<Scalar: LinearMapScalar>(_ measured: Measurements<Scalar>) throws -> Plan<Scalar>? {
     let (start, survey) = (measured.start, measured.survey)
-    guard let rate = measured.fastestRate(survey) else { return nil }
+    guard let fastest = measured.fastestRate(survey) else { return nil }
+    let (rate, isBounded) = measured.bounded(
+      fastest, by: GradientDescent(), share: Self.shareOfBatchLimit)
     return Plan(
       kind,
-      "gradient descent at \(Wording.number(rate)), the rate with the fewest "
-        + (start.problem.isQuadratic
-          ? "predicted steps" : "steps on the bowl that fits the loss here")
-        + (survey.curvature.isIndefinite ? " along the directions that curve upwards" : "")
-        + ", a margin of 5 % below the stability limit kept",
-      .init(
-        conditionNumber: survey.workingConditionNumber, rate: rate,
-        iterations: try measured.descentIterations(
-          start.objective, from: start.point, rate: rate, survey)),
+      "gradient descent at \(Wording.number(rate)), "
+        + (isBounded
+          ? "\(Wording.number(Self.shareOfBatchLimit)) \(measured.ofBatchLimit)"
+          : "the rate with the fewest "
+            + (start.problem.isQuadratic
+              ? "predicted steps" : "steps on the bowl that fits the loss here")
+            + (measured.userBatches == nil ? "" : " on all samples")
+            + (survey.curvature.isIndefinite ? " along the directions that curve upwards" : "")
+            + ", a margin of 5 % below the stability limit kept"),
+      try measured.foretold(
+        conditionNumber: survey.workingConditionNumber, rate: rate, GradientDescent()
+      ) {
+        try measured.descentIterations(
+          start.objective, from: start.point, rate: rate, survey)
+      },
       slower: { "gradient descent at \(Wording.number($0))" },
       run: measured.course(GradientDescent(), rate: rate))
   }

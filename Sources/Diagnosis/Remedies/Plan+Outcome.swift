@@ -59,8 +59,28 @@ extension Plan {
     if measured.wasCut == true, let steps = measured.stepsRun {
       notes.append("cut after \(Wording.count(steps, "step")): it could no longer win")
     }
-    return prescription.with(
+    if let end = measured.inBatches, end.batch == nil {
+      notes.append(
+        "on all samples at each step, for at most the work of \(Wording.passes(end.passes))")
+    }
+    var result = prescription.with(
       measured: measured, change: change, predicted: predicted,
       note: notes.isEmpty ? nil : notes.joined(separator: "; "))
+    result.course = course(of: outcome, measured)
+    return result
+  }
+
+  /// As a command takes it: as long as the run was.
+  private func course(
+    of outcome: TrialBench<Scalar>.Outcome, _ measured: Prescription.Measured
+  ) -> TrainingCourse? {
+    guard var course = outcome.course, !measured.diverged else { return nil }
+    if course.epochs == nil {
+      // Where runs are compared by their lowest losses, up to that: a loss may swing up again behind it.
+      let lowest = measured.lossAtEqualWork.flatMap { outcome.losses.firstIndex(of: $0) }
+      course.steps = max(
+        1, course.dependsOnLength ? outcome.limit : lowest ?? measured.stepsRun ?? 1)
+    }
+    return course
   }
 }

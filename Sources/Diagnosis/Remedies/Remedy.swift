@@ -18,7 +18,8 @@ enum RemedyCatalogue {
   /// In the order in which they are planned; `RemedyTrials` tries them in that of their promise.
   static let all: [any Remedy] = [
     AsGiven(), SafeRate(), FastestRate(), StandardiseFeatures(), HeavyBall(), DiagonalScaling(),
-    AdamAtTheBestRate(), AdamWWithSchedule(), CyclicalRate(), FollowTheSharpness(),
+    AdamAtTheBestRate(), AdamWWithSchedule(), DecayedRate(), RatesPerLayer(), SwitchToLBFGS(),
+    CyclicalRate(), FollowTheSharpness(),
     StandardiseTarget(), StandardiseInputs(), StandardiseAndAdam(), StandardiseAllAndAdam(),
   ]
 }

@@ -11,6 +11,8 @@ struct RemedyOutcomes {
   var reference: Reference?
   var hasFiniteMinimum = true
   var interrupted: (done: Int, planned: Int)?
+  /// In mini-batches: the given training and changes to its rate and batch, the lowest first.
+  var batchTrials: [MiniBatches.Trial] = []
 }
 
 /// The loss that trials are judged by.
@@ -46,7 +48,7 @@ extension Measurements {
 }
 
 /// The remedies' runs, and Newton's method that finds the loss they are judged by.
-private struct RemedyTrials<Scalar: LinearMapScalar> {
+struct RemedyTrials<Scalar: LinearMapScalar> {
   typealias Outcome = TrialBench<Scalar>.Outcome
 
   let measured: Measurements<Scalar>
@@ -54,10 +56,10 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
 
   init(_ measured: Measurements<Scalar>) { self.measured = measured }
 
-  private var start: StartedProblem<Scalar> { measured.start }
-  private var survey: CurvatureSurvey<Scalar> { measured.survey }
+  var start: StartedProblem<Scalar> { measured.start }
+  var survey: CurvatureSurvey<Scalar> { measured.survey }
   private var problem: DiagnosisProblem { start.problem }
-  private var options: TrialOptions { start.request.trials }
+  var options: TrialOptions { start.request.trials }
 
   mutating func run() throws {
     var plans: [Plan<Scalar>] = []
@@ -75,6 +77,10 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
     outcomes.prescriptions.append(newton)
     outcomes.hasFiniteMinimum = !measured.finiteMinimum.isAbsent
     guard options.areRun else { return }
+    if let batches = measured.userBatches {
+      try run(plans, newton, in: batches.setting)
+      return
+    }
     guard start.budget.affords("Newton's method", products: 300, share: 0.2) else {
       outcomes.prescriptions.removeLast()
       try runShortly(plans)
@@ -98,7 +104,7 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
   }
 
   /// Least squares and penalised losses have a minimum, however long the way to it.
-  private func hasFiniteMinimum(_ search: NewtonCG<Scalar>) -> Bool {
+  func hasFiniteMinimum(_ search: NewtonCG<Scalar>) -> Bool {
     switch measured.finiteMinimum {
     case .exists: true
     case .none: false
@@ -106,12 +112,12 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
     }
   }
 
-  private func isAtStart(_ reference: Reference) -> Bool {
+  func isAtStart(_ reference: Reference) -> Bool {
     let gap = measured.exactLoss(survey)?.initialGap ?? start.loss - reference.loss
     return gap <= 4 * Double(Scalar.ulpOfOne) * abs(start.loss)
   }
 
-  private func bench(_ reference: Double?, _ gradientOperations: Double) -> TrialBench<Scalar> {
+  func bench(_ reference: Double?, _ gradientOperations: Double) -> TrialBench<Scalar> {
     TrialBench(
       startLoss: start.loss, referenceLoss: reference, tolerance: options.tolerance,
       maxIterations: options.maxIterations, gradientOperations: gradientOperations,
@@ -205,8 +211,9 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
   /// Runs plans in order until one is interrupted.
   ///
   /// - Parameter done: how many of the prescriptions have been run already.
-  private mutating func run(
-    _ plans: [Plan<Scalar>], after done: Int, on bench: (Plan<Scalar>) -> TrialBench<Scalar>
+  mutating func run(
+    _ plans: [Plan<Scalar>], after done: Int, cuts: Bool = true,
+    on bench: (Plan<Scalar>) -> TrialBench<Scalar>
   ) throws -> [Outcome] {
     var runs: [Outcome] = []
     var contest = Contest()
@@ -216,7 +223,8 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
         "trial: \(plan.prescription.id)", fraction: Double(index) / Double(planned))
       let outcome: Outcome
       do {
-        outcome = try plan.run(contest.bench(bench(plan), for: plan, cuts: cutsRuns, problem))
+        outcome = try plan.run(
+          contest.bench(bench(plan), for: plan, cuts: cuts && cutsRuns, problem))
       } catch is CancellationError {
         outcomes.interrupted = (done + index, planned)
         break
@@ -255,9 +263,11 @@ private struct RemedyTrials<Scalar: LinearMapScalar> {
     }
   }
 
-  /// The work that every run had that came to an end of its own.
+  /// The work that every run had that went on to its end; a method that ended by itself stays where it is.
   private static func sharedWork(_ runs: [Outcome]) -> Double? {
-    runs.filter { !$0.isDiverged && !$0.wasCancelled && !$0.wasCut }
+    let whole = runs.filter { !$0.isDiverged && !$0.wasCancelled && !$0.wasCut }
+    let others = whole.filter { $0.workPath == nil }
+    return (others.isEmpty ? whole : others)
       .map { $0.operations(after: $0.losses.count - 1) }.min()
   }
 }

@@ -56,6 +56,12 @@ extension Measurements {
     ) { bench in
       var outcome = try problem.run({ try search.run(on: $0) }, on: bench)
       outcome.change = outcome.change.map { "\(change), then \($0)" }
+      // No command scales a target or a model's inputs.
+      if kind == .standardiseAndAdam, start.problem.table != nil {
+        outcome.course?.standardises = true
+      } else {
+        outcome.course = nil
+      }
       return outcome
     }
   }

@@ -14,10 +14,11 @@ struct StandardiseFeatures: Remedy {
     guard let variant = measured.standardised,
       variant.survey.largest > variant.survey.zeroThreshold
     else { return nil }
-    let rate = measured.fastestRate(variant.survey) ?? 1 / variant.survey.upperBound
+    let fastest = measured.fastestRate(variant.survey) ?? 1 / variant.survey.upperBound
+    let rate = min(fastest, batchLimit(variant, measured).map { $0 / 2 } ?? fastest)
     let theory = measured.theory(variant.survey, rate: rate, by: GradientDescent())
     let iterations =
-      hasOtherMinimum(variant, measured)
+      hasOtherMinimum(variant, measured) || measured.userBatches != nil
       ? nil
       : try measured.descentIterations(
         variant.objective, from: variant.start, rate: rate, variant.survey)
@@ -31,9 +32,21 @@ struct StandardiseFeatures: Remedy {
       note: variant.isExact ? nil : "trained afresh from the same seed", isAfresh: !variant.isExact,
       slower: { "\(change), then gradient descent at \(Wording.number($0))" }
     ) {
-      try $0.run(
+      var outcome = try $0.run(
         variant.objective, GradientDescent(), rate: rate, from: variant.start, theory: theory)
+      outcome.course?.standardises = true
+      return outcome
     }
+  }
+
+  /// Of plain descent on the standardised columns, in the user's batches.
+  private func batchLimit<Scalar>(
+    _ variant: StandardisedVariant<Scalar>, _ measured: Measurements<Scalar>
+  ) -> Double? {
+    guard let batches = measured.userBatches, let table = measured.start.problem.table,
+      let scaling = measured.scaling
+    else { return nil }
+    return batches.limit(of: scaling.applied(to: table), at: variant.start)
   }
 
   /// Whether rounding of the standardised columns has moved the minimum by more than the tolerance, so

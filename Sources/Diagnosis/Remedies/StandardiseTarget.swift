@@ -63,17 +63,21 @@ extension Measurements {
       return nil
     }
     let rate = fastestRate(survey) ?? 1 / survey.upperBound
-    let iterations = try descentIterations(
-      problem.objective, from: problem.start, rate: rate, survey)
+    let iterations =
+      userBatches == nil
+      ? try descentIterations(problem.objective, from: problem.start, rate: rate, survey) : nil
     return Plan(
       kind, "\(change), then gradient descent at \(Wording.number(rate))",
       .init(
         conditionNumber: survey.workingConditionNumber, rate: rate, iterations: iterations),
       note: note, isAfresh: true
     ) { bench in
-      try problem.run(
+      var outcome = try problem.run(
         { try $0.run(problem.objective, GradientDescent(), rate: rate, from: problem.start) },
         on: bench)
+      // No command scales a target or a model's inputs.
+      outcome.course = nil
+      return outcome
     }
   }
 }

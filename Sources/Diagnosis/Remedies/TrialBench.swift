@@ -23,6 +23,8 @@ struct TrialBench<Scalar: LinearMapScalar> {
   var contest: Contest?
   /// Halvings of a rate at which a run diverged that are tried.
   var halvings = 0
+  /// Where it is set, optimizers run in these mini-batches, and everything gets the work of as many passes.
+  var batches: BatchSetting?
   let context: RunContext
 
   /// A run that can swing has arrived once the gap has stayed at or below the tolerance for this share of
@@ -39,11 +41,15 @@ struct TrialBench<Scalar: LinearMapScalar> {
 
   /// The same for runs that only choose something for a later one: few steps beside those of that one.
   func probing(_ steps: Int) -> TrialBench {
-    short(thoroughness < 1 ? min(steps, max(10, leastSteps / 8)) : steps)
+    var bench = short(thoroughness < 1 ? min(steps, max(10, leastSteps / 8)) : steps)
+    bench.batches = batches
+    bench.batches?.passes = max(1, (batches?.passes ?? 0) / 10)
+    bench.batches?.orders = 1
+    return bench
   }
 
   /// Steps that a run which can swing is watched for after arriving at this one.
-  private static func watch(after arrival: Int) -> Int {
+  static func watch(after arrival: Int) -> Int {
     max(watchedSteps, Int((watchedShare * Double(arrival)).rounded(.up)))
   }
 
@@ -85,6 +91,19 @@ struct TrialBench<Scalar: LinearMapScalar> {
     var end: [Scalar]?
     /// The largest eigenvalue found there.
     var sharpnessAtEnd: Double?
+    /// How it was trained, as a command takes it; nil where no command does.
+    var course: TrainingCourse?
+    /// Operations up to each loss, where steps differ in theirs.
+    var workPath: [Double]?
+    /// The gap at each loss, free of the rounding of the loss, where that is known.
+    var exactGaps: [Double]?
+    /// Steps that it took, where losses are not before each of them but at the start and the ends of passes.
+    var stepsInBatches: Int?
+    /// The rate of its last step, where a schedule moved it.
+    var lastRate: Double?
+    /// Of runs in batches, what each order of them ended at: the losses of the passes that it is judged by, and
+    /// the gaps where they are known.
+    var orders: [(losses: [Double], gaps: [Double]?)] = []
 
     /// Whether the loss ended below its start and was below it for the second half of the run.
     var isSettled: Bool {
@@ -98,11 +117,18 @@ struct TrialBench<Scalar: LinearMapScalar> {
     var lowestLoss: Double? { losses.lazy.filter(\.isFinite).min() }
 
     func operations(after steps: Int) -> Double {
-      Double(steps + 1) * operationsPerStep + extraOperations
+      if let workPath, !workPath.isEmpty {
+        return workPath[min(steps, workPath.count - 1)] + extraOperations
+      }
+      return Double(steps + 1) * operationsPerStep + extraOperations
     }
 
     /// The lowest loss of the steps that this much work pays for.
     func lowestLoss(within operations: Double) -> Double? {
+      if let workPath {
+        let count = max(1, workPath.count { $0 + extraOperations <= operations })
+        return losses.prefix(count).lazy.filter(\.isFinite).min()
+      }
       let steps = min(
         Double(losses.count),
         max(1, ((operations - extraOperations) / operationsPerStep).rounded()))
@@ -127,7 +153,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
 
   /// Whether a point is certainly at or below the tolerance, by the exact gap where the losses alone
   /// leave it open.
-  private func isWithin(_ loss: Double, _ exactGap: () -> Double?) -> (Bool, gap: Double?) {
+  func isWithin(_ loss: Double, _ exactGap: () -> Double?) -> (Bool, gap: Double?) {
     guard let gap = gap(loss) else { return (false, nil) }
     guard gap.value - gap.uncertainty <= tolerance else { return (false, gap.value) }
     if let exact = exactGap() { return (exact <= tolerance, exact) }
@@ -194,6 +220,11 @@ struct TrialBench<Scalar: LinearMapScalar> {
     _ objective: any Loss<Scalar>, _ optimizer: any Optimizer, rate: Double, from start: [Scalar],
     theory: Theory, extraOperations: Double, keepsEnd: Bool, _ form: TrialForm
   ) throws -> Outcome {
+    if let batches {
+      return try run(
+        in: batches, objective, optimizer, rate: rate, from: start, theory: theory,
+        extraOperations: extraOperations, keepsEnd: keepsEnd, form)
+    }
     let spent = objective.operations
     let run = try TrainingRun(objective, optimizer, rate: rate, from: start, rules: form.rules)
     var losses: [Double] = []
@@ -206,6 +237,10 @@ struct TrialBench<Scalar: LinearMapScalar> {
       ?? affordableSteps(
         operations: max(run.operationsPerStep, gradientOperations),
         equations: run.equationsPerStep)
+    let course = TrainingCourse(optimizer, rate: rate, form, objective.parameters)
+    var pace = form.schedule.map {
+      TrialPace<Scalar>($0, rate: rate, stepCount: max(1, limit), seed: form.seed)
+    }
     let scale = max(abs(startLoss), 1e-300)
     func outcome(
       diverged: Bool = false, cancelled: Bool = false, arrived: Bool = false, cut: Bool = false
@@ -216,13 +251,11 @@ struct TrialBench<Scalar: LinearMapScalar> {
         wasCancelled: cancelled, wasCut: cut,
         operationsPerStep: (objective.operations - spent) / Double(max(1, run.stepCount)),
         extraOperations: extraOperations, limit: limit,
-        arrivalPoint: arrived ? arrivalPoint : nil, end: keepsEnd ? run.evaluatedParameters : nil)
+        arrivalPoint: arrived ? arrivalPoint : nil, end: keepsEnd ? run.evaluatedParameters : nil,
+        course: course, lastRate: pace == nil ? nil : run.rate)
     }
     func exactGap() -> Double? {
       theory.modes?.relativeGap(at: run.evaluatedParameters.map { Double($0) })
-    }
-    var pace = form.schedule.map {
-      TrialPace<Scalar>($0, rate: rate, stepCount: max(1, limit), seed: form.seed)
     }
     // The loss at a point is known when the step away from it has run.
     var step = 0
@@ -259,7 +292,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
         {
           // What has run away is not told as cut.
           return outcome(
-            diverged: !theory.isStable && loss - startLoss > 1e8 * scale, cut: true)
+            diverged: !theory.isStable && loss - startLoss > 100 * scale, cut: true)
         }
       }
       if context.isCancelled() { return outcome(cancelled: true) }
@@ -268,7 +301,7 @@ struct TrialBench<Scalar: LinearMapScalar> {
   }
 
   /// Whether a run that has not arrived is to be stopped at this step.
-  private func isLost(
+  func isLost(
     _ contest: Contest, _ step: Int, _ operationsPerStep: Double, _ extraOperations: Double,
     _ losses: [Double], _ limit: Int
   ) -> Bool {
@@ -282,58 +315,5 @@ struct TrialBench<Scalar: LinearMapScalar> {
     return (step == limit / 4 || step == limit / 2)
       && contest.isLost(
         losses: losses, operationsPerStep: operationsPerStep, limit: limit, floor: referenceLoss)
-  }
-
-  /// A run that was recorded against another reference or none, seen against this one by its losses.
-  func judged(_ outcome: Outcome) -> Outcome {
-    var result = outcome
-    let arrival = (outcome.losses.lastIndex { !isWithin($0, { nil }).0 } ?? -1) + 1
-    let isSettled = outcome.losses.count - 1 - arrival >= Self.watch(after: arrival)
-    result.arrival = isSettled && !outcome.isDiverged ? arrival : nil
-    if result.arrival != outcome.arrival { result.arrivalPoint = nil }
-    result.relativeGap =
-      (result.arrival.map { outcome.losses[$0] } ?? outcome.losses.last).flatMap(gap)?.value
-    return result
-  }
-
-  /// The figures of a trial.
-  ///
-  /// - Parameters:
-  ///   - work: operations that all trials are compared at, where nothing certifies a minimum.
-  func measured(_ outcome: Outcome, comparedAt work: Double?) -> Prescription.Measured {
-    let end = outcome.arrival ?? outcome.losses.count - 1
-    let loss = outcome.losses[end]
-    return Prescription.Measured(
-      iterations: outcome.arrival, reached: outcome.arrival != nil, diverged: outcome.isDiverged,
-      loss: loss.isFinite ? loss : nil,
-      relativeGap: loss.isFinite ? outcome.relativeGap : nil,
-      gradientEquivalents: outcome.operations(after: end) / gradientOperations, stepsRun: end,
-      lossAtEqualWork: outcome.isDiverged
-        ? nil : work.flatMap { outcome.lowestLoss(within: $0) }, rate: outcome.chosenRate,
-      wasCut: outcome.wasCut && outcome.arrival == nil && !outcome.isDiverged ? true : nil,
-      lossAtEnd: outcome.losses.last.flatMap { $0.isFinite ? $0 : nil },
-      settled: outcome.isSettled, sharpnessAtEnd: outcome.sharpnessAtEnd)
-  }
-
-  /// The figures of a Newton run, read off its path.
-  func measured(
-    _ path: [NewtonCG<Scalar>.Point], extraOperations: Double, comparedAt work: Double?
-  ) -> Prescription.Measured {
-    func judged(_ point: NewtonCG<Scalar>.Point) -> (Bool, gap: Double?) {
-      isWithin(point.loss) { point.relativeGap }
-    }
-    // The line search lets the loss fall only, so that the first point within the tolerance stays.
-    let first = path.firstIndex { judged($0).0 }
-    let end = path[first ?? path.count - 1]
-    let within = work.map { work in
-      path.filter { $0.operations + extraOperations <= work }.map(\.loss).filter(\.isFinite).min()
-        ?? path[0].loss
-    }
-    return Prescription.Measured(
-      iterations: first, reached: first != nil, diverged: !end.loss.isFinite,
-      loss: end.loss.isFinite ? end.loss : nil,
-      relativeGap: end.loss.isFinite ? judged(end).gap : nil,
-      gradientEquivalents: (end.operations + extraOperations) / gradientOperations,
-      stepsRun: first ?? path.count - 1, lossAtEqualWork: within)
   }
 }

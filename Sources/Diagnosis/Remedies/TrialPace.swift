@@ -6,12 +6,16 @@ struct TrialPace<Scalar: LinearMapScalar> {
   private var schedule: any Schedule
   private let rate: Double
   private let stepCount: Int
+  private let stepsPerPass: Int
   private let measurer: ScheduleMeasurer<Scalar>
 
-  init(_ schedule: any Schedule, rate: Double, stepCount: Int, seed: UInt64) {
+  init(
+    _ schedule: any Schedule, rate: Double, stepCount: Int, stepsPerPass: Int = 1, seed: UInt64
+  ) {
     self.schedule = schedule
     self.rate = rate
     self.stepCount = stepCount
+    self.stepsPerPass = stepsPerPass
     measurer = ScheduleMeasurer(seed: seed)
   }
 
@@ -19,7 +23,8 @@ struct TrialPace<Scalar: LinearMapScalar> {
   ///
   /// - Throws: what the executor throws.
   mutating func setRate(of run: TrainingRun<Scalar>) throws {
-    var moment = ScheduleMoment(step: run.stepCount, stepCount: stepCount, rate: rate)
+    var moment = ScheduleMoment(
+      step: run.stepCount, stepCount: stepCount, stepsPerPass: stepsPerPass, rate: rate)
     if let measurement = schedule.measurement, run.stepCount % measurement.period == 0 {
       moment.measured = try measurer.measure(measurement, run)
     }
@@ -33,4 +38,10 @@ struct TrialForm: Sendable {
   var schedule: (any Schedule)?
   var rules = StepRules()
   var seed: UInt64 = 0
+
+  /// Whether the rate comes down to nothing, so that what the run comes to is where it ends.
+  func endsAtZero(steps: Int) -> Bool {
+    guard var schedule, schedule.measurement == nil else { return false }
+    return schedule.rate(ScheduleMoment(step: steps, stepCount: steps, rate: 1)) < 1e-6
+  }
 }

@@ -10,10 +10,23 @@ public enum ProblemSource: Sendable, Equatable {
 
   /// The penalty `c` of `c/2 ||w||^2`.
   public var l2: Double {
-    switch self {
-    case .table(let table): table.l2
-    case .model(let model): model.l2
-    case .memory: 0
+    get {
+      switch self {
+      case .table(let table): table.l2
+      case .model(let model): model.l2
+      case .memory: 0
+      }
+    }
+    set {
+      switch self {
+      case .table(var table):
+        table.l2 = newValue
+        self = .table(table)
+      case .model(var model):
+        model.l2 = newValue
+        self = .model(model)
+      case .memory: break
+      }
     }
   }
 
@@ -75,6 +88,9 @@ public struct TableRequest: Sendable, Equatable {
   public var intercept = true
   public var reduction = LossReduction.mean
   public var missing = MissingValues.leaveOut
+  /// Whether each column has its mean subtracted and is divided by its standard deviation; see
+  /// ``Standardisation``.
+  public var standardised = false
   /// The penalty `c` of `c/2 ||w||^2`, biases excluded.
   public var l2: Double = 0
 
@@ -171,6 +187,7 @@ extension ProblemSource: Codable {
 extension TableRequest: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable {
     case file, target, features, dropped, kept, model, loss, intercept, reduction, missing, l2
+    case standardised
   }
 
   public init(from decoder: any Decoder) throws {
@@ -184,6 +201,7 @@ extension TableRequest: Codable {
     intercept = try fields.optional(.intercept) ?? intercept
     reduction = try fields.optional(.reduction) ?? reduction
     missing = try fields.optional(.missing) ?? missing
+    standardised = try fields.optional(.standardised) ?? standardised
     l2 = try fields.optional(.l2) ?? l2
   }
 
@@ -199,6 +217,7 @@ extension TableRequest: Codable {
     try container.encode(intercept, forKey: .intercept)
     try container.encode(reduction, forKey: .reduction)
     try container.encode(missing, forKey: .missing)
+    try container.encode(standardised, forKey: .standardised)
     try container.encode(l2, forKey: .l2)
   }
 }

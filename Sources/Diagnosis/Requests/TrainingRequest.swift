@@ -8,10 +8,12 @@ public struct TrainingRequest: Sendable, Equatable {
 
   public var problem: ProblemSource
   public var optimizer = TrainingMethod()
-  /// A method that takes over from the optimizer where the gradient's signal is strong and progress has stalled,
-  /// or in the middle of the run at the latest.
+  /// A method that takes over from the optimizer as soon as `switching` says so.
   public var then: CatalogueSetting<MethodCatalogue>?
-  /// Nil: 1 for a method with inner iterations, whose steps have lengths of their own; an optimizer needs one.
+  /// When it does: by default where the gradient's signal is strong and progress has stalled, and not before.
+  public var switching = CatalogueSetting<SwitchCatalogue>()
+  /// Nil: 1 for a method with inner iterations, whose steps have lengths of their own, and whatever is measured for
+  /// a schedule that measures, which takes none above a number given; else an optimizer needs one.
   public var rate: RateChoice?
   public var schedule = ScheduleSetting()
   /// In which the rate rises to that of the schedule: above 1 in steps, up to 1 as a share of the run.
@@ -32,11 +34,16 @@ public struct TrainingRequest: Sendable, Equatable {
 
   public init(_ problem: ProblemSource) { self.problem = problem }
 
+  /// Whether a table's columns are standardised.
+  var standardises: Bool {
+    if case .table(let table) = problem { table.standardised } else { false }
+  }
+
   /// - Throws: `RequestError` for the first field with a value that it cannot have.
   public func check() throws {
     try problem.check()
     try rate?.check()
-    try RequestError.check(warmUp, "warmUp", .above(0))
+    try RequestError.check(warmUp, "warmUp", .above(0, to: Double(TrainingSetup.mostSteps)))
     try batches?.check()
     try RequestError.check(epochs, "epochs", atLeast: 1, atMost: TrainingSetup.mostSteps)
     try RequestError.check(steps, "steps", atLeast: 1, atMost: TrainingSetup.mostSteps)
@@ -47,12 +54,30 @@ public struct TrainingRequest: Sendable, Equatable {
     default: break
     }
     try rules.check()
+    if rules.rates.contains(where: { $0.rate != nil }) {
+      guard case .number? = rate else {
+        throw RequestError(
+          "rules.rates",
+          "gives parameters a rate of their own, so that the rate of all has to be a number"
+        )
+      }
+    }
     try heldOut?.check()
     try RequestError.check(patience, "patience", atLeast: 1)
     if let patience, heldOut == nil {
       throw RequestError("patience", "is \(patience), which needs `heldOut`")
     }
-    if case .optimizer(let setting) = optimizer, rate == nil {
+    if let measurement = schedule.make().measurement {
+      if let refusal = measurement.refusal(for: optimizer) {
+        throw RequestError("schedule", "is \(schedule.name), but \(refusal.reason)")
+      }
+      if rate == .automatic {
+        throw RequestError(
+          "rate",
+          "is auto, but the schedule \(schedule.name) measures its rates: leave it out, or give a number as "
+            + "the largest")
+      }
+    } else if case .optimizer(let setting) = optimizer, rate == nil {
       throw RequestError(
         "rate", "is missing, which the optimizer \(setting.name) needs: give a number, or auto")
     }
@@ -62,17 +87,49 @@ public struct TrainingRequest: Sendable, Equatable {
           "then",
           "is \(then.name), but the method \(setting.name) goes alone; begin with an optimizer")
       }
+      if schedule != ScheduleSetting() || warmUp != nil {
+        throw RequestError(
+          schedule != ScheduleSetting() ? "schedule" : "warmUp",
+          "is given, but the method \(setting.name) finds the length of its steps by itself; leave it out"
+        )
+      }
       if batches != nil {
         throw RequestError(
           "batches", "is given, but the method \(setting.name) takes gradients of all samples")
+      }
+      if guarding != .off {
+        throw RequestError(
+          "guarding",
+          "is \(guarding.rawValue), but the method \(setting.name) finds its steps by itself; leave it out"
+        )
       }
       if rules != RuleSetup() {
         throw RequestError(
           "rules", "is given, but the method \(setting.name) finds its steps by itself")
       }
     }
+    if then == nil, switching != CatalogueSetting() {
+      throw RequestError("switching", "is given, which needs `then`")
+    }
+    try checkIgnored()
     try files.check()
     try resources.check()
+  }
+
+  /// Refuses what would come to nothing.
+  private func checkIgnored() throws {
+    if let undecayed = rules.undecayed, rules.weightDecay == nil,
+      optimizer.hyperparameters["weight-decay"] == nil
+    {
+      throw RequestError(
+        "rules.undecayed",
+        "is \(undecayed), but nothing decays: give `rules.weightDecay`, or an optimizer that has one"
+      )
+    }
+    let names = trackers.map(\.name)
+    if let index = names.indices.first(where: { names[..<$0].contains(names[$0]) }) {
+      throw RequestError("trackers", "names \(names[index]) twice; give it once")
+    }
   }
 }
 
@@ -111,7 +168,8 @@ public enum RateChoice: Sendable, Equatable, Codable {
 
 extension TrainingRequest: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable {
-    case schema, problem, optimizer, then, rate, schedule, warmUp, batches, epochs, steps, rules,
+    case schema, problem, optimizer, then, switching, rate, schedule, warmUp, batches, epochs,
+      steps, rules,
       heldOut
     case patience, trackers, guarding, files, resources
   }
@@ -125,6 +183,7 @@ extension TrainingRequest: Codable {
     self.init(try fields.value(.problem))
     optimizer = try fields.optional(.optimizer) ?? optimizer
     then = try fields.optional(.then)
+    switching = try fields.optional(.switching) ?? switching
     rate = try fields.optional(.rate)
     schedule = try fields.optional(.schedule) ?? schedule
     warmUp = try fields.optional(.warmUp)
@@ -147,6 +206,7 @@ extension TrainingRequest: Codable {
     try container.encode(problem, forKey: .problem)
     try container.encode(optimizer, forKey: .optimizer)
     try container.encodeIfPresent(then, forKey: .then)
+    if then != nil { try container.encode(switching, forKey: .switching) }
     try container.encodeIfPresent(rate, forKey: .rate)
     try container.encode(schedule, forKey: .schedule)
     try container.encodeIfPresent(warmUp, forKey: .warmUp)

@@ -40,7 +40,7 @@ public struct RuleSetup: Sendable, Equatable, Codable {
   public var weightDecay: Double?
   /// Patterns, between commas, of the parameters that do not decay; `biases` for all that are no weights.
   public var undecayed: String?
-  /// Factors of the rate for the parameters that patterns name, the last that fits.
+  /// Rates of the parameters that patterns name, the last that fits.
   public var rates: [GroupRate] = []
   /// A file (NPZ or safetensors) of arrays by the names of parameters: a factor of the rate for each entry.
   public var rateFile: String?
@@ -48,19 +48,34 @@ public struct RuleSetup: Sendable, Equatable, Codable {
   public struct GroupRate: Sendable, Equatable, Codable {
     /// Patterns between commas.
     public var parameters: String
-    public var factor: Double
+    /// What the rate of all is multiplied by; nil beside `rate`.
+    public var factor: Double?
+    /// A rate of their own where the schedule begins, which it moves in step with that of all.
+    public var rate: Double?
 
     public init(parameters: String, factor: Double) {
       self.parameters = parameters
       self.factor = factor
     }
 
-    private enum CodingKeys: String, CodingKey, CaseIterable { case parameters, factor }
+    public init(parameters: String, rate: Double) {
+      self.parameters = parameters
+      self.rate = rate
+    }
+
+    /// The factor of a rate of all.
+    func factor(of all: Double?) -> Double { factor ?? (rate ?? 1) / (all ?? 1) }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable { case parameters, factor, rate }
 
     public init(from decoder: any Decoder) throws {
       let fields = try RequestFields(decoder, CodingKeys.self)
       parameters = try fields.value(.parameters)
-      factor = try fields.value(.factor)
+      factor = try fields.optional(.factor)
+      rate = try fields.optional(.rate)
+      guard (factor == nil) != (rate == nil) else {
+        throw RequestError("rules.rates", "has to have one of factor and rate for each group")
+      }
     }
   }
 
@@ -76,6 +91,8 @@ public struct RuleSetup: Sendable, Equatable, Codable {
     for group in rates {
       try RequestError.check(
         group.factor, "rules.rates factor of '\(group.parameters)'", .atLeast(0))
+      try RequestError.check(
+        group.rate, "rules.rates rate of '\(group.parameters)'", .atLeast(0))
     }
   }
 
@@ -149,6 +166,15 @@ public struct TrainingFiles: Sendable, Equatable, Codable {
   func check() throws {
     try RequestError.check(kept, "files.kept", atLeast: 1)
     try RequestError.check(checkpointPeriod, "files.checkpointPeriod", atLeast: 1)
+    if checkpoints == nil {
+      if let checkpointPeriod {
+        throw RequestError(
+          "files.checkpointPeriod", "is \(checkpointPeriod), which needs `files.checkpoints`")
+      }
+      if kept != TrainingFiles().kept {
+        throw RequestError("files.kept", "is \(kept), which needs `files.checkpoints`")
+      }
+    }
     if resumes, checkpoints == nil {
       throw RequestError("files.resumes", "is asked for, which needs `files.checkpoints`")
     }

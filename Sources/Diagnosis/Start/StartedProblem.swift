@@ -36,11 +36,8 @@ struct StartedProblem<Scalar: LinearMapScalar> {
     _ problem: DiagnosisProblem, _ request: DiagnosisRequest, _ executor: any Executor,
     context: RunContext = RunContext(), needsRows: Bool = false
   ) throws {
-    if let batch = request.training.batch, batch > problem.sampleCount {
-      throw DiagnosisFailure(
-        .usage,
-        "Batches of \(batch) samples cannot be drawn from \(problem.sampleCount): give a batch of at "
-          + "most \(problem.sampleCount), or none to train on all of them.")
+    if let batch = request.training.batch {
+      try BatchSetup.check(batch, of: problem.sampleCount)
     }
     let chosen = try ChosenData<Scalar>(
       problem, request, executor, context, needsRows: needsRows)

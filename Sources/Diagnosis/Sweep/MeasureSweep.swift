@@ -5,11 +5,14 @@ import Training
 
 /// Trains a problem at all rates and seeds of a request at once, and says which rate to use.
 ///
-/// - Parameter executor: runs the tensor programs.
+/// - Parameters:
+///   - heldOut: samples of a file of their own; a share of the problem's is split off by the request.
+///   - rateFactors: arrays of factors of the rate, by the names of parameters.
+///   - executor: runs the tensor programs.
 /// - Throws: `RequestError`, `DiagnosisFailure`, `TrainingError`; what the executor throws.
 public func measureSweep(
-  of problem: DiagnosisProblem, request: SweepRequest, executor: any Executor,
-  context: RunContext = RunContext()
+  of problem: DiagnosisProblem, heldOut: DiagnosisProblem? = nil, request: SweepRequest,
+  rateFactors: [String: Tensor] = [:], executor: any Executor, context: RunContext = RunContext()
 ) throws -> SweepReport {
   try request.check()
   func measure<Scalar: LinearMapScalar>(_: Scalar.Type) throws -> SweepReport {
@@ -18,9 +21,21 @@ public func measureSweep(
     atStart.training.optimizer = request.optimizer
     atStart.resources = request.resources
     atStart.resources.effort = .infinity
+    var data = (training: problem, heldOut: heldOut)
+    if let setup = request.heldOut {
+      let split = try TrainingData(
+        try ChosenData<Scalar>.withCouplingFound(problem, executor), heldOut: heldOut, setup,
+        seed: request.resources.seed)
+      data = (split.training, split.heldOut)
+    }
+    if let batch = request.batch { try BatchSetup.check(batch, of: data.training.sampleCount) }
     let start = try StartedProblem<Scalar>(
-      problem, atStart, executor, context: context, needsRows: true)
-    var report = try SweepSession(start: start, request: request).report()
+      data.training, atStart, executor, context: context, needsRows: true)
+    var rules = try request.rules.rules(start.problem.parameters, factors: rateFactors)
+    rules.probeSeed = request.resources.probeSeed
+    var report = try SweepSession(
+      start: start, request: request, heldOut: data.heldOut, rules: rules
+    ).report()
     report.request = request
     return report
   }

@@ -1,5 +1,6 @@
 import Curvature
 import LinearMaps
+import Presentation
 import Training
 
 /// The largest stable rate of an optimizer at a point, from the curvature measured there.
@@ -9,17 +10,41 @@ struct StepLimit {
   var sharpness: Double
   var isPreconditioned: Bool
 
-  /// Nil where nothing is known of the optimizer, where nothing curves upwards or where the curvature is not
-  /// finite.
+  /// Why there is none.
+  enum Absence: Error, Equatable {
+    /// Theory has no limit of the optimizer.
+    case noTheory
+    /// What the optimizer divides its steps by is not known there.
+    case noPreconditioner
+    case nothingCurvesUpwards
+    case notFinite
+
+    /// One sentence.
+    func sentence(_ optimizer: any Optimizer) -> String {
+      switch self {
+      case .noTheory: "Theory knows no stability limit of \(optimizer.phrase)."
+      case .noPreconditioner:
+        "What \(optimizer.phrase) divides its steps by is not known there, so neither is its limit."
+      case .nothingCurvesUpwards:
+        "Nothing curves upwards there that could limit the rate of \(optimizer.phrase)."
+      case .notFinite:
+        "The curvature is not finite there in this precision, so that no limit of \(optimizer.phrase) "
+          + "follows from it; look for numbers in the data that are too large."
+      }
+    }
+  }
+
+  /// The limit, or why there is none.
   ///
   /// - Parameter preconditioner: what the optimizer divides its steps by there.
   /// - Throws: `CancellationError`; what the executor throws.
-  init?<Scalar: LinearMapScalar>(
+  static func measured<Scalar: LinearMapScalar>(
     _ loss: any Loss<Scalar>, _ optimizer: any Optimizer, at point: [Scalar],
     preconditioner: [Double]?, seed: Int
-  ) throws {
-    guard let rule = optimizer.stability, !rule.isPreconditioned || preconditioner != nil else {
-      return nil
+  ) throws -> Result<StepLimit, Absence> {
+    guard let rule = optimizer.stability else { return .failure(.noTheory) }
+    guard !rule.isPreconditioned || preconditioner != nil else {
+      return .failure(.noPreconditioner)
     }
     var options = TopEigenpairs<Scalar>.Options()
     options.seed = Resources.probeSeed(seed)
@@ -37,12 +62,21 @@ struct StepLimit {
           try TopEigenpairs(of: map, options: options)
         }
       let value = top.largest[0].value
-      guard value > 0, value.isFinite, let limit = rule.limit(curvature: value) else { return nil }
-      (rate, sharpness, isPreconditioned) = (limit, value, rule.isPreconditioned)
+      guard value.isFinite else { return .failure(.notFinite) }
+      guard value > 0, let limit = rule.limit(curvature: value) else {
+        return .failure(.nothingCurvesUpwards)
+      }
+      return .success(
+        StepLimit(rate: limit, sharpness: value, isPreconditioned: rule.isPreconditioned))
     } catch is LinearMapError {
-      return nil
+      return .failure(.notFinite)
     } catch is CurvatureError {
-      return nil
+      return .failure(.notFinite)
     }
   }
+}
+
+extension Result {
+  /// Nil of a failure.
+  var value: Success? { if case .success(let value) = self { value } else { nil } }
 }

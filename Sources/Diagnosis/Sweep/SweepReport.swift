@@ -7,6 +7,8 @@ public struct SweepReport: Sendable, Equatable, Codable {
 
   public let schema: String
   public let problem: DiagnosisReport.Problem
+  /// The optimizer in words, with what was set.
+  public let method: String
   /// Steps of each run.
   public var steps: Int
   /// Ascending.
@@ -15,7 +17,7 @@ public struct SweepReport: Sendable, Equatable, Codable {
   public var boundary: Boundary
   /// The largest stable rates by the curvature measured, where the optimizer's are known.
   public var limits: [Limit]
-  /// The rate to use; nil where every rate diverged.
+  /// The rate to use; nil where none brought the loss down.
   public var best: Best?
   public var rangeTest: RangeTest?
   /// The rate that `--lr auto` stands for; nil where it was not asked for, or was refused.
@@ -33,8 +35,12 @@ public struct SweepReport: Sendable, Equatable, Codable {
     public var losses: [Double?]
     /// Their mean; nil where one is missing.
     public var mean: Double?
-    /// Whether a run of it was not finite, or ended above the loss that it began with.
+    /// The mean loss over the samples that are held out; nil where none are, or a run was not finite.
+    public var heldOut: Double?
+    /// Whether a run of it diverged: was not finite, or ended far above the loss that it began with.
     public var isDiverged: Bool
+    /// Whether a run of it was not finite, or ended above the loss that it began with.
+    public var isAboveStart: Bool
     /// The first step, counted from 0, before which a run was not finite; nil where all stayed so.
     public var brokenAt: Int?
   }
@@ -65,10 +71,17 @@ public struct SweepReport: Sendable, Equatable, Codable {
     public var rate: Double
     /// The mean loss over the seeds.
     public var loss: Double
-    /// The rates around it whose losses cannot be told from its own over the seeds.
+    /// The rates around it that lose no more than a hundredth of the way down from the start and, of several
+    /// seeds, whose losses cannot be told from its own, end here.
     public var lower: Double
     public var upper: Double
     public var sentence: String
+    /// The first and the last of several rates that ended at the same loss to rounding, of which `rate` is in
+    /// the middle; nil where there is one.
+    public var tied: [Double]?
+
+    /// The most that rates of the interval lose, of the way down from the start.
+    public static let share = 0.01
   }
 
   /// The report as JSON: keys in the documented order, `null` for missing values.
@@ -77,11 +90,12 @@ public struct SweepReport: Sendable, Equatable, Codable {
   }
 
   init(
-    problem: DiagnosisReport.Problem, steps: Int, rates: [Rate], boundary: Boundary,
+    problem: DiagnosisReport.Problem, method: String, steps: Int, rates: [Rate], boundary: Boundary,
     lanesPerChunk: Int
   ) {
     schema = Self.currentSchema
     self.problem = problem
+    self.method = method
     self.steps = steps
     self.rates = rates
     self.boundary = boundary

@@ -12,6 +12,13 @@ public struct SweepRequest: Sendable, Equatable {
   public var rates: RateRange
   /// Samples of each step, drawn by the seed; nil for all.
   public var batch: Int?
+  /// How the samples are drawn; nil: shuffled.
+  public var sampling: Batches.Sampling?
+  /// In which the rate rises to that of the schedule: above 1 in steps, up to 1 as a share of the run.
+  public var warmUp: Double?
+  public var rules = RuleSetup()
+  /// Samples that are not trained on; the loss over them is told beside.
+  public var heldOut: HeldOutSetup?
   /// Steps of each run; nil for `epochs`.
   public var steps: Int?
   /// Passes over the samples; nil, where no steps are given either, for 5, on all samples for 200.
@@ -29,6 +36,9 @@ public struct SweepRequest: Sendable, Equatable {
     self.rates = rates
   }
 
+  /// The optimizer in words, with what was set.
+  var phrase: String { rules.phrase(.optimizer(optimizer)) }
+
   /// More runs than this are no sweep for one machine.
   public static let mostLanes = 100_000
 
@@ -37,6 +47,12 @@ public struct SweepRequest: Sendable, Equatable {
     try problem.check()
     try rates.check()
     try RequestError.check(batch, "batch", atLeast: 1)
+    if batch == nil, let sampling {
+      throw RequestError("sampling", "is \(sampling.rawValue), which needs `batch`")
+    }
+    try RequestError.check(warmUp, "warmUp", .above(0))
+    try rules.check()
+    try heldOut?.check()
     try RequestError.check(steps, "steps", atLeast: 1, atMost: TrainingSetup.mostSteps)
     try RequestError.check(epochs, "epochs", atLeast: 1, atMost: TrainingSetup.mostSteps)
     try RequestError.check(seeds, "seeds", atLeast: 1, atMost: Self.mostLanes / rates.count)
@@ -101,7 +117,7 @@ public struct RateRange: Sendable, Equatable, Codable {
 extension SweepRequest: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable {
     case schema, problem, optimizer, schedule, rates, batch, steps, epochs, seeds, rangeTest, auto
-    case resources
+    case resources, sampling, warmUp, rules, heldOut
   }
 
   public init(from decoder: any Decoder) throws {
@@ -120,6 +136,10 @@ extension SweepRequest: Codable {
     rangeTest = try fields.optional(.rangeTest) ?? rangeTest
     auto = try fields.optional(.auto) ?? auto
     resources = try fields.optional(.resources) ?? resources
+    sampling = try fields.optional(.sampling)
+    warmUp = try fields.optional(.warmUp)
+    rules = try fields.optional(.rules) ?? rules
+    heldOut = try fields.optional(.heldOut)
     try check()
   }
 
@@ -137,5 +157,9 @@ extension SweepRequest: Codable {
     try container.encode(rangeTest, forKey: .rangeTest)
     try container.encode(auto, forKey: .auto)
     try container.encode(resources, forKey: .resources)
+    try container.encodeIfPresent(sampling, forKey: .sampling)
+    try container.encodeIfPresent(warmUp, forKey: .warmUp)
+    if rules != RuleSetup() { try container.encode(rules, forKey: .rules) }
+    try container.encodeIfPresent(heldOut, forKey: .heldOut)
   }
 }

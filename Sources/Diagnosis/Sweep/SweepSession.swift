@@ -8,11 +8,23 @@ import Training
 struct SweepSession<Scalar: LinearMapScalar> {
   let start: StartedProblem<Scalar>
   let request: SweepRequest
+  let heldOut: DiagnosisProblem?
+  let rules: StepRules
 
   private var loss: any Loss<Scalar> { start.objective }
 
+  /// A lane at its end.
+  private struct Ended {
+    var course: LaneCourse<Scalar>
+    /// Over all samples; nil where it is not finite.
+    var loss: Double?
+    /// Over the samples that are held out.
+    var heldOut: Double?
+  }
+
   /// - Throws: `DiagnosisFailure`, `TrainingError`; what the executor throws.
   func report() throws -> SweepReport {
+    try start.problem.requireSquarable(Scalar.self)
     guard start.loss.isFinite, start.gradientNorm.isFinite else {
       throw DiagnosisFailure(
         .badData,
@@ -27,67 +39,120 @@ struct SweepSession<Scalar: LinearMapScalar> {
         "\(Wording.count(request.seeds)) seeds on all samples from the same start would be the same run; "
           + "leave --seeds out, or give a --batch.")
     }
+    let batches = try (0..<request.seeds).map(batches)
+    let steps = try steps(batches[0])
     let lanes = request.rates.rates.flatMap { rate in
-      (0..<request.seeds).map { seed in
-        SweepLane(rate: rate, start: starts[seed], batches: batches(seed))
+      (0..<request.seeds).map {
+        SweepLane(rate: rate, start: starts[$0], batches: batches[$0])
       }
     }
-    let sweep = try SweepRun(loss, start.optimizer, lanes: lanes)
-    let schedule = request.schedule.make()
-    let courses = try sweep.train(steps: steps, schedule: schedule) {
-      start.context.report("training \(Wording.count(lanes.count, "run"))", fraction: $0)
-      try start.context.checkCancellation()
-    }
+    let sweep = try SweepRun(loss, start.optimizer, lanes: lanes, rules: rules)
     let startLosses = try starts.map { try loss.value(at: $0) }
-    var rates: [SweepReport.Rate] = []
-    for (index, rate) in request.rates.rates.enumerated() {
-      let mine = courses[index * request.seeds..<(index + 1) * request.seeds]
-      let losses = try mine.map {
-        try $0.brokenAt == nil ? finite(loss.value(at: $0.parameters)) : nil
-      }
-      let isWorse = zip(losses, startLosses).contains { loss, start in
-        loss.map { $0 > start } ?? true
-      }
-      let known = losses.compactMap { $0 }
-      rates.append(
-        SweepReport.Rate(
-          rate: rate, losses: losses,
-          mean: known.count == losses.count ? known.reduce(0, +) / Double(known.count) : nil,
-          isDiverged: isWorse, brokenAt: mine.compactMap(\.brokenAt).min()))
+    let heldOutLoss = try heldOut.map {
+      try $0.loss(
+        executor: start.executor, memory: request.resources.memory, context: start.context)
+        as any Loss<Scalar>
     }
+    var ended = [Ended?](repeating: nil, count: lanes.count)
+    let cut = try sweep.train(
+      steps: steps, schedule: schedule,
+      progress: {
+        start.context.report("training \(Wording.count(lanes.count, "run"))", fraction: $0)
+        try start.context.checkCancellation()
+      },
+      finished: { lane, course in
+        var end = Ended(course: course)
+        if course.brokenAt == nil {
+          end.loss = finite(try loss.value(at: course.parameters))
+          end.heldOut = try heldOutLoss.flatMap { finite(try $0.value(at: course.parameters)) }
+        }
+        ended[lane] = end
+      })
+    var taken = steps
+    var seeds = Array(0..<request.seeds)
+    if let cut { (ended, taken, seeds) = try rest(ended, cut, batches[0], steps) }
+    let judged = judged(ended, seeds, startLosses)
+    guard judged.contains(where: { $0.brokenAt != 0 }) else {
+      throw DiagnosisFailure(
+        .badData,
+        "The squares of the gradient are not finite before the first step, at whatever rate; look for "
+          + "numbers in the data or the parameters that are too large.")
+    }
+    let startLoss = seeds.reduce(0) { $0 + startLosses[$1] } / Double(seeds.count)
     var report = SweepReport(
-      problem: start.facts, steps: steps, rates: rates, boundary: Self.boundary(rates),
-      lanesPerChunk: sweep.chunks.map(\.count).max() ?? 1)
-    report.best = Self.best(rates)
-    report.limits = try limits(report.best, starts[0])
-    if request.rangeTest {
-      start.context.report("range test")
-      report.rangeTest = try RangeTest(
-        loss, start.optimizer, from: starts[0],
-        gradients: batches(0).map { .batches($0) } ?? .allSamples, lower: request.rates.lower,
-        upper: request.rates.upper)
+      problem: start.facts, method: request.phrase, steps: taken, rates: judged,
+      boundary: SweepReport.boundary(judged), lanesPerChunk: sweep.chunks.map(\.count).max() ?? 1)
+    report.best = SweepReport.best(judged, start: startLoss, precision: Double(Scalar.ulpOfOne))
+    var words = SweepWords(
+      optimizer: start.optimizer, schedule: schedule, request: request, startLoss: startLoss)
+    if cut != nil {
+      words.interruption =
+        "Interrupted: \(Wording.count(judged.count)) of the \(Wording.count(request.rates.count, "rate"))"
+        + (request.seeds > 1 ? ", with \(Wording.count(seeds.count, "seed"))," : "")
+        + (taken < steps
+          ? " had taken \(Wording.count(taken)) of \(Wording.count(steps, "step")), and each loss is the mean "
+            + "of its last pass."
+          : " had come to their end.")
+    } else {
+      report.limits = try limits(
+        report.best, starts[0], batches[0], steps, words: &words,
+        end: { rate in ended[request.rates.rates.firstIndex(of: rate)! * request.seeds]?.course })
+      try examine(&report, starts[0], batches[0], steps, words: &words)
     }
-    var refusal: String?
-    if request.auto {
-      switch try chooseRate(
-        loss, start.optimizer, from: starts[0], batches: batches(0), schedule: schedule,
-        steps: steps, seed: request.resources.seed, context: start.context)
-      {
-      case .rate(let rate): report.auto = rate
-      case .refused(let reason): refusal = reason
-      }
-    }
-    report.sentences = report.explanation(
-      optimizer: start.optimizer, schedule: schedule, batch: request.batch)
-    if let auto = report.auto {
-      report.sentences.append("Chosen before the sweep, as by --lr auto: \(auto.sentence)")
-    } else if let refusal {
-      report.sentences.append("No rate is chosen by --lr auto: \(refusal)")
-    }
+    report.sentences = words.sentences(report)
     return report
   }
 
   private func finite(_ value: Double) -> Double? { value.isFinite ? value : nil }
+
+  private var schedule: any Schedule {
+    SchedulePlan(request.schedule, warmUp: request.warmUp).make()
+  }
+
+  /// The rates with what their runs came to.
+  private func judged(
+    _ ended: [Ended?], _ seeds: [Int], _ startLosses: [Double]
+  ) -> [SweepReport.Rate] {
+    request.rates.rates.enumerated().compactMap { index, rate in
+      let mine = seeds.compactMap { ended[index * request.seeds + $0] }
+      guard mine.count == seeds.count else { return nil }
+      let fates = zip(seeds, mine).map { seed, end in
+        RunFate(start: startLosses[seed], losses: end.course.losses, end: end.loss)
+      }
+      func mean(_ values: [Double?]) -> Double? {
+        let known = values.compactMap { $0 }
+        return known.count == values.count ? known.reduce(0, +) / Double(known.count) : nil
+      }
+      return SweepReport.Rate(
+        rate: rate, losses: mine.map(\.loss), mean: mean(mine.map(\.loss)),
+        heldOut: heldOut == nil ? nil : mean(mine.map(\.heldOut)),
+        isDiverged: fates.contains(where: \.isDiverged),
+        isAboveStart: fates.contains(where: \.isAboveStart),
+        brokenAt: mine.compactMap(\.course.brokenAt).min())
+    }
+  }
+
+  /// What an interrupted sweep can be judged by: the seeds that all rates have come to their end with; else the
+  /// rates that one seed has; else the steps that the runs at work have taken.
+  private func rest(
+    _ ended: [Ended?], _ cut: CutSweep<Scalar>, _ batches: Batches?, _ steps: Int
+  ) throws -> ([Ended?], taken: Int, seeds: [Int]) {
+    let count = request.seeds
+    let whole = (0..<count).filter { seed in
+      stride(from: seed, to: ended.count, by: count).allSatisfy { ended[$0] != nil }
+    }
+    if !whole.isEmpty { return (ended, steps, whole) }
+    if ended.contains(where: { $0 != nil }) { return (ended, steps, [0]) }
+    let perPass = batches.map { $0.stepsPerPass(start.problem.sampleCount) } ?? 1
+    var partial = ended
+    for (lane, course) in cut.courses {
+      let pass = course.losses.suffix(perPass)
+      let mean = pass.reduce(0, +) / Double(pass.count)
+      partial[lane] = Ended(course: course, loss: course.brokenAt == nil ? finite(mean) : nil)
+    }
+    guard cut.steps > 0, let first = cut.courses.first else { throw cut.error }
+    return (partial, cut.steps, [first.lane % count])
+  }
 
   /// Where each seed starts: weights of its own for a table's network, else the one start that there is.
   private var starts: [[Scalar]] {
@@ -98,42 +163,78 @@ struct SweepSession<Scalar: LinearMapScalar> {
     }
   }
 
-  private func batches(_ seed: Int) -> Batches? {
-    request.batch.map {
-      Batches(size: $0, seed: Resources.probeSeed(request.resources.seed + seed))
+  private func batches(_ seed: Int) throws -> Batches? {
+    try request.batch.map { size in
+      var setup = BatchSetup(size: size)
+      setup.sampling = request.sampling ?? setup.sampling
+      return try setup.batches(
+        of: start.problem.sampleCount, seed: Resources.probeSeed(request.resources.seed + seed))
     }
   }
 
   /// Of each run.
-  private var steps: Int {
-    let perPass = batches(0).map { $0.stepsPerPass(start.problem.sampleCount) } ?? 1
-    return request.steps ?? perPass * (request.epochs ?? (request.batch == nil ? 200 : 5))
+  private func steps(_ batches: Batches?) throws -> Int {
+    if let steps = request.steps { return steps }
+    return try TrainingSetup.steps(
+      passes: request.epochs ?? (request.batch == nil ? 200 : 5),
+      of: batches.map { $0.stepsPerPass(start.problem.sampleCount) } ?? 1)
+  }
+
+  /// The range test and the rate of `--lr auto`, where they were asked for.
+  private func examine(
+    _ report: inout SweepReport, _ first: [Scalar], _ batches: Batches?, _ steps: Int,
+    words: inout SweepWords
+  ) throws {
+    if request.rangeTest {
+      start.context.report("range test")
+      report.rangeTest = try RangeTest(
+        loss, start.optimizer, from: first, gradients: batches.map { .batches($0) } ?? .allSamples,
+        rules: rules, lower: request.rates.lower, upper: request.rates.upper)
+    }
+    guard request.auto else { return }
+    switch try chooseRate(
+      loss, start.optimizer, from: first, batches: batches, schedule: schedule, steps: steps,
+      rules: rules, seed: request.resources.seed, context: start.context)
+    {
+    case .rate(let rate): report.auto = rate
+    case .refused(let reason): words.refusal = reason
+    }
   }
 
   private func limits(
-    _ best: SweepReport.Best?, _ first: [Scalar]
+    _ best: SweepReport.Best?, _ first: [Scalar], _ batches: Batches?, _ steps: Int,
+    words: inout SweepWords, end: (Double) -> LaneCourse<Scalar>?
   ) throws -> [SweepReport.Limit] {
     start.context.report("curvature")
     var limits: [SweepReport.Limit] = []
-    func add(_ place: SweepReport.Limit.Place, _ limit: StepLimit?) {
-      guard let limit else { return }
-      limits.append(
-        .init(
-          place: place, rate: limit.rate, sharpness: limit.sharpness,
-          isPreconditioned: limit.isPreconditioned))
-    }
     let seed = request.resources.seed
-    add(
-      .start,
-      try StepLimit(
-        loss, start.optimizer, at: first, preconditioner: nil, seed: seed))
-    guard let best else { return limits }
+    func add(
+      _ place: SweepReport.Limit.Place, at point: [Scalar], _ preconditioner: [Double]?
+    ) throws {
+      switch try StepLimit.measured(
+        loss, start.optimizer, at: point, preconditioner: preconditioner, seed: seed)
+      {
+      case .success(let limit):
+        limits.append(
+          .init(
+            place: place, rate: limit.rate, sharpness: limit.sharpness,
+            isPreconditioned: limit.isPreconditioned))
+      case .failure(.noPreconditioner) where place == .start: break
+      case .failure(let absence): words.absence = absence
+      }
+    }
+    try add(.start, at: first, nil)
+    guard let best, let course = end(best.rate) else { return limits }
+    guard start.optimizer.stability?.isPreconditioned == true else {
+      if start.optimizer.stability != nil { try add(.end, at: course.parameters, nil) }
+      return limits
+    }
     // The best run once more, for what its optimizer remembers at the end.
     let run = try TrainingRun(
       loss, start.optimizer, rate: best.rate, from: first,
-      gradients: batches(0).map { .batches($0) } ?? .allSamples)
-    var schedule = request.schedule.make()
-    let perPass = batches(0).map { $0.stepsPerPass(start.problem.sampleCount) } ?? 1
+      gradients: batches.map { .batches($0) } ?? .allSamples, rules: rules)
+    var schedule = schedule
+    let perPass = batches.map { $0.stepsPerPass(start.problem.sampleCount) } ?? 1
     for step in 0..<steps {
       run.rate = schedule.rate(
         ScheduleMoment(step: step, stepCount: steps, stepsPerPass: perPass, rate: best.rate))
@@ -142,112 +243,7 @@ struct SweepSession<Scalar: LinearMapScalar> {
     }
     let preconditioner = start.optimizer.preconditioner(
       state: { run.state($0).map { Double($0) } }, step: steps)
-    add(
-      .end,
-      try StepLimit(
-        loss, start.optimizer, at: run.parameters, preconditioner: preconditioner, seed: seed))
+    try add(.end, at: run.parameters, preconditioner)
     return limits
-  }
-}
-
-extension SweepSession {
-  static func boundary(_ rates: [SweepReport.Rate]) -> SweepReport.Boundary {
-    let first = rates.firstIndex(where: \.isDiverged)
-    let stable = (first ?? rates.count) - 1
-    return SweepReport.Boundary(
-      stable: stable >= 0 ? rates[stable].rate : nil, diverged: first.map { rates[$0].rate })
-  }
-
-  /// The least mean loss, with the rates beside it that the seeds do not tell from it: those whose mean
-  /// difference, seed by seed, is within its 95 % interval of zero. With one seed the next rates on either
-  /// side, between which the best of all lies if the losses have one valley.
-  static func best(_ rates: [SweepReport.Rate]) -> SweepReport.Best? {
-    let open = rates.indices.filter { !rates[$0].isDiverged && rates[$0].mean != nil }
-    guard let best = open.min(by: { rates[$0].mean! < rates[$1].mean! }) else { return nil }
-    func isAlike(_ index: Int) -> Bool {
-      guard rates[index].mean != nil else { return false }
-      let differences = zip(rates[index].losses, rates[best].losses).map { $0! - $1! }
-      let count = Double(differences.count)
-      let mean = differences.reduce(0, +) / count
-      let variance = differences.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (count - 1)
-      return mean <= studentQuantile(0.975, freedom: differences.count - 1)
-        * (variance / count).squareRoot()
-    }
-    var (lower, upper) = (best, best)
-    if rates[best].losses.count > 1 {
-      while open.contains(lower - 1), isAlike(lower - 1) { lower -= 1 }
-      while open.contains(upper + 1), isAlike(upper + 1) { upper += 1 }
-    } else {
-      if open.contains(lower - 1) { lower -= 1 }
-      if open.contains(upper + 1) { upper += 1 }
-    }
-    let (rate, loss) = (rates[best].rate, rates[best].mean!)
-    let seeds = rates[best].losses.count
-    return SweepReport.Best(
-      rate: rate, loss: loss, lower: rates[lower].rate, upper: rates[upper].rate,
-      sentence:
-        "Use \(Wording.number(rate)): it ended at the least loss, \(Wording.number(loss, digits: 4))"
-        + (seeds > 1
-          ? " in the mean over \(seeds) seeds; from \(Wording.number(rates[lower].rate)) to "
-            + "\(Wording.number(rates[upper].rate)) the seeds do not tell the losses apart."
-          : "; around it those from \(Wording.number(rates[lower].rate)) to "
-            + "\(Wording.number(rates[upper].rate)) were tried, and one seed does not say how sure that is.")
-    )
-  }
-}
-
-extension SweepReport {
-  /// The report in sentences, each true of the runs beside it.
-  func explanation(
-    optimizer: any Optimizer, schedule: any Schedule, batch: Int?
-  ) -> [String] {
-    var sentences: [String] = []
-    if let best {
-      sentences.append(best.sentence)
-      if best.rate == rates.last?.rate {
-        sentences.append(
-          "The best is the largest rate that was tried, so a larger one may be better; widen --lr.")
-      } else if best.rate == rates.first?.rate {
-        sentences.append(
-          "The best is the smallest rate that was tried, so a smaller one may be better; widen --lr."
-        )
-      } else if let diverged = boundary.diverged, boundary.stable == best.rate {
-        sentences.append(
-          "The next rate that was tried, \(Wording.number(diverged)), diverged: the best is close to the "
-            + "edge, and half of it is safer.")
-      }
-    } else {
-      sentences.append("Every rate that was tried diverged; widen --lr to smaller ones.")
-    }
-    switch (boundary.stable, boundary.diverged) {
-    case (let stable?, let diverged?):
-      sentences.append(
-        "The smallest rate at which a run diverged is \(Wording.number(diverged)); at "
-          + "\(Wording.number(stable)) and below none did.")
-    case (nil, let diverged?):
-      sentences.append("Runs diverged from the smallest rate on, \(Wording.number(diverged)).")
-    case (_, nil):
-      sentences.append("No run diverged.")
-    }
-    let setting = [
-      schedule.name == "constant" ? nil : "the schedule \(schedule.name)",
-      batch.map { "batches of \($0)" },
-    ].compactMap { $0 }
-    for limit in limits {
-      sentences.append(
-        "The curvature \(limit.place == .start ? "at the start" : "where the best run ended") predicts a "
-          + "limit of \(Wording.number(limit.rate)): the largest eigenvalue of the "
-          + "\(limit.isPreconditioned ? "preconditioned " : "")Hessian is "
-          + "\(Wording.number(limit.sharpness)) there. It is that of \(optimizer.phrase) at a constant rate "
-          + "on all samples\(setting.isEmpty ? "" : ", and these runs had \(Wording.list(setting))")."
-      )
-    }
-    if let test = rangeTest {
-      sentences.append(
-        test.suggestion.map {
-          "The range test suggests \(Wording.number($0)), where its smoothed loss fell steepest."
-        } ?? "The range test suggests no rate: its smoothed loss never fell.")
-    }
-    return sentences
   }
 }

@@ -106,7 +106,7 @@ struct NonFiniteOrigin {
     else { return operation }
     let definition = parameters[parameter]
     return operation + " behind the parameter '\(Printable.line(definition.name))' of "
-      + Printable.line(definition.layer)
+      + definition.layerWords
   }
 
   /// The parameter that joins last on the way to an equation.
@@ -126,6 +126,13 @@ struct NonFiniteOrigin {
       }
     }
     return nil
+  }
+}
+
+extension LossDefinition.Parameter {
+  /// `layer2`, or of a layer that is called by a number alone `layer 2`.
+  var layerWords: String {
+    (layer.allSatisfy(\.isNumber) ? "layer " : "") + Printable.line(layer)
   }
 }
 

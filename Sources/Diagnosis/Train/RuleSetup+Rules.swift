@@ -6,10 +6,12 @@ import Training
 extension RuleSetup {
   /// The rules with patterns resolved.
   ///
-  /// - Parameter factors: arrays of `rateFile`, by the names of parameters.
+  /// - Parameters:
+  ///   - factors: arrays of `rateFile`, by the names of parameters.
+  ///   - rate: that of all, where the schedule begins, for rates of their own.
   /// - Throws: `DiagnosisFailure` for a pattern that names no parameter, and for an array that fits none.
   func rules(
-    _ parameters: [LossDefinition.Parameter], factors: [String: Tensor] = [:]
+    _ parameters: [LossDefinition.Parameter], factors: [String: Tensor] = [:], rate: Double? = nil
   ) throws -> StepRules {
     var rules = StepRules()
     rules.clipValue = clipValue
@@ -26,11 +28,13 @@ extension RuleSetup {
     var all = parameters.map { _ in RateFactor.scalar(1) }
     for group in rates {
       for index in try positions(of: group.parameters, in: parameters) {
-        all[index] = .scalar(group.factor)
+        all[index] = .scalar(group.factor(of: rate))
       }
     }
     for (name, tensor) in factors.sorted(by: { $0.key < $1.key }) {
-      guard let index = parameters.firstIndex(where: { $0.name == name }) else {
+      guard
+        let index = parameters.firstIndex(where: { $0.name == name || $0.qualifiedName == name })
+      else {
         throw DiagnosisFailure(
           .badData,
           "\(rateFile ?? "The file of rates"): there is no parameter '\(name)'; there are "
@@ -52,6 +56,12 @@ extension RuleSetup {
       }
       all[index] = tensor.shape == shape ? .tensor(values) : .scalar(first)
     }
+    guard all.contains(where: { !$0.isZero }) else {
+      throw DiagnosisFailure(
+        .usage,
+        "\(option: .rates) holds all parameters where they are, so that there is nothing to train; leave one "
+          + "of them a factor above 0.")
+    }
     rules.rateFactors = all
     return rules
   }
@@ -61,6 +71,15 @@ extension RuleSetup {
   ) throws -> [Int] {
     do { return try parameters.positions(matching: patterns) } catch {
       throw DiagnosisFailure(.usage, "\(error)")
+    }
+  }
+}
+
+extension RateFactor {
+  fileprivate var isZero: Bool {
+    switch self {
+    case .scalar(let factor): factor == 0
+    case .tensor(let factors): factors.allSatisfy { $0 == 0 }
     }
   }
 }

@@ -29,6 +29,8 @@ public struct TrainingReport: Sendable, Equatable, Codable {
   /// What to do next, in sentences.
   public var next: [String]
   public var checkpoints: Checkpoints?
+  /// What was done to a table's columns; nil where they are as given.
+  public var standardisation: Standardisation?
   /// What the parameters of the result are: `last`, `best`, or `none` where they are not finite.
   public var result: Result
   /// What was asked for, to be done again by `eigenstep run`.
@@ -42,8 +44,8 @@ public struct TrainingReport: Sendable, Equatable, Codable {
   init(
     problem: DiagnosisReport.Problem, method: Method, rate: Rate, length: Length,
     before: DataReading, after: DataReading, heldOut: HeldOut?, history: TrainingHistory,
-    ending: TrainingEnding, next: [String], checkpoints: Checkpoints?, result: Result,
-    request: TrainingRequest
+    ending: TrainingEnding, next: [String], checkpoints: Checkpoints?,
+    standardisation: Standardisation?, result: Result, request: TrainingRequest
   ) {
     schema = Self.currentSchema
     self.problem = problem
@@ -59,12 +61,14 @@ public struct TrainingReport: Sendable, Equatable, Codable {
     findings = history.summary.findings(batchSize: method.batch, isHealthy: isHealthy)
     cost = Cost(
       gradients: history.gradients, products: history.products,
-      trackingGradients: history.trackingGradients, trackingSeconds: history.trackingSeconds)
+      trackingGradients: history.trackingGradients, trackingSeconds: history.trackingSeconds,
+      measuringGradients: history.measuringGradients, measuringSeconds: history.measuringSeconds)
     decisions = history.notes
     alarms = Alarms(count: history.alarmCount, first: history.alarms)
     self.ending = ending
     self.next = next
     self.checkpoints = checkpoints
+    self.standardisation = standardisation
     self.result = result
     self.request = request
   }
@@ -90,7 +94,7 @@ extension TrainingReport {
   }
 
   public struct Rate: Sendable, Equatable, Codable {
-    /// The rate that the schedule starts from.
+    /// The rate that the schedule starts from; of one that measures the largest that it takes, 0 for no bound.
     public var given: Double
     /// Those of the steps; nil before the first.
     public var steps: TrainingHistory.Rates?
@@ -123,6 +127,9 @@ extension TrainingReport {
     /// What the checks of trackers took, in gradients of a step and in seconds.
     public var trackingGradients: Double
     public var trackingSeconds: Double
+    /// What measuring for the schedule took, likewise.
+    public var measuringGradients: Double
+    public var measuringSeconds: Double
   }
 
   public struct Alarms: Sendable, Equatable, Codable {
@@ -150,6 +157,14 @@ public struct TrainingResult: Sendable {
   public var report: TrainingReport
   /// One per parameter of the model, in its order; empty where they are not finite.
   public var parameters: [NamedValues]
+  /// The same of the columns as they were given, where a model that is linear in its parameters was trained on
+  /// standardised ones; else empty.
+  public var ofGivenColumns: [NamedValues] = []
+
+  init(report: TrainingReport, parameters: [NamedValues]) {
+    self.report = report
+    self.parameters = parameters
+  }
 
   public struct NamedValues: Sendable, Equatable {
     public var name: String

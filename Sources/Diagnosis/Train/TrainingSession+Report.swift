@@ -40,31 +40,30 @@ extension TrainingSession {
         steps: trainer.run.stepCount, stepsAsked: stepCount, stepsPerPass: stepsPerPass,
         resumedAfter: trainer.history.resumedAfter), before: before, after: after,
       heldOut: heldOut, history: trainer.history, ending: ending,
-      next: next(ending, trainer, heldOut, result),
+      next: advice(ending, trainer, before, after, heldOut, result),
       checkpoints: request.files.checkpoints.map {
         .init(folder: $0, newest: place.newest, step: place.step)
-      }, result: result, request: request)
+      }, standardisation: standardisation, result: result, request: request)
+    let numbers = point.map { Double($0) }
+    var trained = TrainingResult(
+      report: report, parameters: result == .none ? [] : named(numbers))
+    if result != .none, let table = data.training.table, table.isLinearInParameters,
+      let scaling = table.scaling
+    {
+      trained.ofGivenColumns = named(scaling.restored(numbers, outputs: table.outputCount))
+    }
+    return trained
+  }
+
+  /// Numbers by the parameters that they are of.
+  private func named(_ numbers: [Double]) -> [TrainingResult.NamedValues] {
     var offset = 0
-    let values = data.training.parameters.map { parameter in
+    return data.training.parameters.map { parameter in
       defer { offset += parameter.shape.count }
       return TrainingResult.NamedValues(
         name: parameter.name, shape: parameter.shape.dimensions,
-        values: point[offset..<offset + parameter.shape.count].map { Double($0) })
+        values: Array(numbers[offset..<offset + parameter.shape.count]))
     }
-    return TrainingResult(report: report, parameters: result == .none ? [] : values)
-  }
-
-  /// The optimizer in words, with the weight decay that the run has.
-  private var phrase: String {
-    let phrase = request.optimizer.phrase
-    guard let decay = request.rules.weightDecay, case .optimizer(let setting) = request.optimizer
-    else { return phrase }
-    let name = "weight-decay"
-    guard setting.hyperparameters[name] != nil,
-      let own = try? OptimizerSetting(
-        setting.name, setting.hyperparameters.merging([name: decay]) { $1 })
-    else { return "\(phrase), weight decay \(Wording.number(decay))" }
-    return own.make().phrase
   }
 
   private var method: TrainingReport.Method {
@@ -76,7 +75,8 @@ extension TrainingSession {
       }
     return .init(
       name: request.optimizer.name,
-      phrase: phrase + (request.then.map { ", then \($0.make().phrase)" } ?? ""),
+      phrase: request.rules.phrase(request.optimizer)
+        + (request.then.map { ", then \($0.make().phrase)" } ?? ""),
       schedule: parts.schedule.phrase, batch: batches?.size, sampling: sampling)
   }
 
@@ -92,49 +92,5 @@ extension TrainingSession {
       data: problem.dataName,
       layers: problem.table == nil ? problem.parameters.layers.count : nil,
       isQuadratic: problem.isQuadratic, readings: problem.readings)
-  }
-
-  /// What to do after such an ending.
-  private func next(
-    _ ending: TrainingEnding, _ trainer: Trainer<Scalar>, _ heldOut: TrainingReport.HeldOut?,
-    _ result: TrainingReport.Result
-  ) -> [String] {
-    var next: [String] = []
-    switch ending.reason {
-    case .nonFinite:
-      next.append(
-        "Lower --lr, or hold the gradient with --clip-norm; `eigenstep diagnose` with --optimizer and --lr "
-          + "says where the limit is at the start.")
-      if let folder = request.files.checkpoints {
-        next.append(
-          "The checkpoints in '\(Printable.line(folder))' are from before; no parameters were saved."
-        )
-      }
-    case .interrupted:
-      next.append(
-        request.files.checkpoints == nil
-          ? "Nothing was kept to go on from; --checkpoint FOLDER keeps it."
-          : "Add --resume to go on.")
-    case .worse:
-      next.append(
-        "Lower --lr, or let --lr auto choose it; `eigenstep diagnose` with --optimizer and --lr says where the "
-          + "limit is at the start.")
-    case .alarm:
-      next.append("Lower --lr, or let --guard lower-rate do it.")
-    case .earlyStop, .finished, .method: break
-    }
-    if result == .best, let stopping = trainer.stopping, let best = stopping.best {
-      next.append(
-        "The parameters are those of step \(Wording.count(stopping.bestStep)), where the held-out loss was "
-          + "lowest, \(Wording.number(best)).")
-    } else if let heldOut, let lowest = heldOut.lowest, let step = heldOut.lowestStep,
-      let last = heldOut.after.loss, last > 1.02 * lowest, step < trainer.run.stepCount,
-      ending.reason == .finished
-    {
-      next.append(
-        "The held-out loss was lowest after step \(Wording.count(step)), \(Wording.number(lowest)), and is "
-          + "\(Wording.number(last)) now; --patience stops there.")
-    }
-    return next
   }
 }

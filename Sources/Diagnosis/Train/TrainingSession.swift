@@ -26,6 +26,8 @@ struct TrainingSession<Scalar: LinearMapScalar> {
   private(set) var notes: [String]
   /// What the run is taken up from.
   private(set) var kept: TrainerState<Scalar>?
+  /// The checkpoint that it is taken up from, for people.
+  private let keptPlace: String?
 
   init(
     _ problem: DiagnosisProblem, heldOut: DiagnosisProblem?, _ request: TrainingRequest,
@@ -36,24 +38,34 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     let (executor, context) = (surroundings.executor, surroundings.context)
     let problem = try ChosenData<Scalar>.withCouplingFound(problem, executor)
     data = try TrainingData(
-      problem, heldOut: heldOut, request.heldOut, seed: request.resources.seed)
+      problem, heldOut: heldOut, request.heldOut, seed: request.resources.seed,
+      standardises: request.standardises)
+    try data.training.requireSquarable(Scalar.self)
     let memory = request.resources.memory
     loss = try data.training.loss(executor: executor, memory: memory, context: context)
     onTraining = DataEvaluation(data.training, loss)
     onHeldOut = try data.heldOut.map {
       DataEvaluation($0, try $0.loss(executor: executor, memory: memory, context: context))
     }
-    parts = TrainingParts(request)
-    batches = try Self.batches(request, samples: data.training.sampleCount)
+    batches = try request.batches?.batches(
+      of: data.training.sampleCount, seed: request.resources.probeSeed)
+    stepsPerPass = batches?.stepsPerPass(data.training.sampleCount) ?? 1
+    stepCount = try Self.steps(request, stepsPerPass)
+    parts = TrainingParts(request, steps: stepCount)
     sample =
       try parts.trackers.isEmpty && parts.schedule.measurement == nil
       ? nil
       : data.sample(batches, seed: request.resources.seed)?
         .loss(executor: executor, memory: memory, context: context)
-    stepsPerPass = batches?.stepsPerPass(data.training.sampleCount) ?? 1
-    stepCount = try Self.steps(request, stepsPerPass)
+    if let warmUp = request.warmUp, warmUp > 1, warmUp >= Double(stepCount) {
+      throw DiagnosisFailure(
+        .usage,
+        "\(option: .warmUp, Wording.number(warmUp)) are as many steps as the run has, "
+          + "\(Wording.count(stepCount)), or more; give fewer, or up to 1 as a share of the run.")
+    }
+    let given: Double? = if case .number(let rate)? = request.rate { rate } else { nil }
     var rules = try request.rules.rules(
-      data.training.parameters, factors: surroundings.rateFactors)
+      data.training.parameters, factors: surroundings.rateFactors, rate: given)
     rules.accumulation = request.batches?.accumulation ?? 1
     rules.probeSeed = request.resources.probeSeed
     self.rules = rules
@@ -64,43 +76,57 @@ struct TrainingSession<Scalar: LinearMapScalar> {
         "What is tracked is that of a fixed batch of \(Wording.count(sample.sampleCount, "sample")), drawn by "
           + "--seed.")
     }
+    notes += parts.notes
     if case .model(let model) = request.problem { notes.append(Self.words(of: model)) }
+    notes += Self.words(of: parts.schedule, request, stepsPerPass, steps: stepCount)
+    var resumed: ResumedState<Scalar>?
     if let store = surroundings.store {
-      let resumed = try ResumedState<Scalar>(
-        store, request, fingerprint: data.training.fingerprint(heldOut: data.heldOut))
-      kept = resumed.state
-      notes += resumed.notes
+      resumed = try ResumedState<Scalar>(
+        store, request, fingerprint: data.fingerprint(request, factors: surroundings.rateFactors))
+      kept = resumed?.state
+      notes += resumed?.notes ?? []
     }
+    keptPlace = resumed?.place
     if let taken = kept?.run.stepCount, taken > stepCount {
       throw DiagnosisFailure(
         .usage,
         "The checkpoint is of step \(Wording.count(taken)), beyond the \(Wording.count(stepCount, "step")) "
           + "asked for: ask for more, or begin anew in another folder.")
     }
+    if let resumed {
+      notes += try resumed.words(
+        goingOnTo: stepCount, of: parts.schedule, request, stepsPerPass: stepsPerPass)
+    }
     (rate, chosen) = try Self.rate(
-      request, kept?.memories.rate, loss, from: data.training.start.map { Scalar($0) }, batches,
+      request, resumed, loss, from: data.training.start.map { Scalar($0) }, batches,
       parts.schedule, steps: stepCount, rules, context)
   }
 
   /// The rate of the run: the number given, that of the run that is resumed, or one that is chosen.
   private static func rate(
-    _ request: TrainingRequest, _ kept: Double?, _ loss: any Loss<Scalar>, from start: [Scalar],
+    _ request: TrainingRequest, _ resumed: ResumedState<Scalar>?, _ loss: any Loss<Scalar>,
+    from start: [Scalar],
     _ batches: Batches?, _ schedule: any Schedule, steps: Int, _ rules: StepRules,
     _ context: RunContext
   ) throws -> (Double, AutoRate?) {
-    if let kept { return (kept, nil) }
+    if let kept = resumed?.state?.memories.rate { return (kept, resumed?.chosen) }
     switch (request.rate, request.optimizer) {
     case (.number(let rate)?, _): return (rate, nil)
-    case (nil, _): return (1, nil)
+    // One that measures needs none.
+    case (nil, .optimizer): return (0, nil)
+    case (nil, .method): return (1, nil)
     case (.automatic?, .method(let setting)):
       throw DiagnosisFailure(
         .usage,
         "\(option: .rate, "auto") chooses the rate of an optimizer, and the method \(setting.name) finds the "
           + "lengths of its steps by itself; leave it out.")
     case (.automatic?, .optimizer(let setting)):
+      // Of a run whose method changes, the rate is the first part's.
+      let part = request.then.map { _ in min(steps, request.switching.make().latest ?? steps) }
       let answer = try chooseRate(
-        loss, setting.make(), from: start, batches: batches, schedule: schedule, steps: steps,
-        rules: rules, seed: request.resources.seed, context: context)
+        loss, setting.make(), from: start, batches: batches, schedule: schedule,
+        steps: part ?? steps, isPart: part != nil, rules: rules, seed: request.resources.seed,
+        context: context)
       switch answer {
       case .rate(let chosen): return (chosen.rate, chosen)
       case .refused(let sentence): throw DiagnosisFailure(.usage, "\(sentence)")
@@ -110,33 +136,7 @@ struct TrainingSession<Scalar: LinearMapScalar> {
 
   private static func steps(_ request: TrainingRequest, _ stepsPerPass: Int) throws -> Int {
     if let steps = request.steps { return steps }
-    let epochs = request.epochs ?? 1
-    let (steps, overflow) = epochs.multipliedReportingOverflow(by: stepsPerPass)
-    guard !overflow, steps <= TrainingSetup.mostSteps else {
-      throw DiagnosisFailure(
-        .usage,
-        "\(epochs) passes of \(stepsPerPass) steps are more than any run comes to the end of; "
-          + "give fewer.")
-    }
-    return steps
-  }
-
-  private static func batches(_ request: TrainingRequest, samples: Int) throws -> Batches? {
-    guard let setup = request.batches else { return nil }
-    let size = setup.size * setup.accumulation
-    guard size <= samples else {
-      let count =
-        setup.accumulation == 1
-        ? "\(option: .batches, "\(setup.size)") is"
-        : "\(setup.accumulation) times \(option: .batches, "\(setup.size)") are" as Message
-      throw DiagnosisFailure(
-        .usage,
-        count
-          + " more than the \(Wording.count(samples, "sample")) that there are to train on; give "
-          + "at most \(samples / setup.accumulation), or leave it out to take all at each step.")
-    }
-    return Batches(
-      size: size, seed: request.resources.probeSeed, sampling: setup.sampling, last: setup.last)
+    return try TrainingSetup.steps(passes: request.epochs ?? 1, of: stepsPerPass)
   }
 
   /// What acts in another way while training.
@@ -149,7 +149,8 @@ struct TrainingSession<Scalar: LinearMapScalar> {
 
   private static func words(of batches: Batches, _ samples: Int) -> String {
     let rest = samples % batches.size
-    let passes = "\(Wording.count(batches.stepsPerPass(samples), "step")) make a pass"
+    let steps = batches.stepsPerPass(samples)
+    let passes = "\(Wording.count(steps, "step")) \(steps == 1 ? "makes" : "make") a pass"
     switch (batches.sampling, batches.last) {
     case (.replacement, _):
       return "Each batch is drawn from all samples, with replacement; \(passes)."
@@ -174,12 +175,16 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     case .optimizer(let setting):
       let source = batches.map { GradientSource<Scalar>.batches($0) } ?? .allSamples
       if let then = request.then {
-        var options = HybridOptions(then)
-        options.seed = request.resources.probeSeed
-        let plan = try options.plan(setting.make(), steps: stepCount)
-        if let kept { return try HybridRun(resuming: kept.run, plan, of: loss, rules: rules) }
+        var plan = HybridPlan(
+          setting.make(), then: then.make(), criterion: request.switching.make())
+        plan.seed = request.resources.probeSeed
+        if let kept {
+          return try HybridRun(
+            resuming: kept.run, plan, of: loss, rules: rules, double: lossInFloat64)
+        }
         return try HybridRun(
-          plan, loss, rate: rate, from: start, gradients: source, rules: rules)
+          plan, loss, rate: rate, from: start, gradients: source, rules: rules,
+          double: lossInFloat64)
       }
       if let kept {
         return try TrainingRun(resuming: kept.run, of: loss, rules: rules)
@@ -192,21 +197,40 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     }
   }
 
+  /// The loss in float64, for a method that float32 ends.
+  ///
+  /// - Throws: what tracing and compiling throw where there is no such form.
+  private func lossInFloat64() throws -> any Loss<Double> {
+    let executor = surroundings.executor
+    let problem = try ChosenData<Double>.withCouplingFound(data.trainingInFloat64(), executor)
+    guard problem.start.count == data.training.start.count else {
+      throw DiagnosisFailure(
+        .badData, "\(problem.name) has other parameters in float64 than in float32.")
+    }
+    return try problem.loss(
+      executor: executor, memory: request.resources.memory, context: surroundings.context)
+  }
+
   /// Trains to the end.
   func train() throws -> TrainingResult {
     let start = data.training.start.map { Scalar($0) }
     let before = try onTraining.reading(at: start)
     let first = try loss.valueAndGradient(at: start)
     let startNorm = Scalar.nrm2(first.gradient.count, first.gradient)
-    guard first.value.isFinite, startNorm.isFinite else { throw try brokenStart(start) }
+    guard first.value.isFinite, startNorm.isFinite else {
+      throw try brokenStart(start, isLoss: !first.value.isFinite)
+    }
     let run = try run()
     let period = Self.period(steps: stepCount, stepsPerPass)
     let place = CheckpointPlace()
-    let fingerprint = data.training.fingerprint(heldOut: data.heldOut)
+    (place.newest, place.step) = (keptPlace, kept?.run.stepCount)
+    let records = try self.records()
+    let fingerprint = data.fingerprint(request, factors: surroundings.rateFactors)
     let asked = try OrderedJSON.string(request, indented: false)
     let keeping = surroundings.store.map { store in
       CheckpointKeeping<Scalar>(every: request.files.checkpointPeriod ?? period) { state in
-        let checkpoint = Checkpoint(fingerprint: fingerprint, request: asked, state: state)
+        let checkpoint = Checkpoint(
+          fingerprint: fingerprint, request: asked, state: state, records: records)
         place.newest = try store.write(checkpoint.bytes(), step: state.run.stepCount)
         place.step = state.run.stepCount
         return place.newest ?? ""
@@ -233,30 +257,8 @@ struct TrainingSession<Scalar: LinearMapScalar> {
   }
 
   /// Steps between two looks at all data where a pass is one step, and between two checkpoints.
-  private static func period(steps: Int, _ stepsPerPass: Int) -> Int {
+  static func period(steps: Int, _ stepsPerPass: Int) -> Int {
     max(stepsPerPass, (steps + 99) / 100)
-  }
-
-  private func brokenStart(_ start: [Scalar]) throws -> DiagnosisFailure {
-    let origin = try loss.objective.flatMap {
-      try NonFiniteOrigin($0, at: start, samples: nil)
-    }
-    return DiagnosisFailure(
-      .badData,
-      "\(data.training.name): the loss or its gradient is not finite at the start"
-        + (origin.map { "; it comes from \($0.words)" } ?? "")
-        + ": mend the data, or start from other parameters.")
-  }
-
-  /// What became of a run whose loss is no number any more.
-  private func words(of run: any TrainingSteps<Scalar>, _ ending: TrainingEnding) throws -> String {
-    let point = (run as? TrainingRun<Scalar>)?.evaluatedParameters ?? run.parameters
-    let samples = batches?.samples(of: run.stepCount - 1, sampleCount: data.training.sampleCount)
-    let origin = try loss.objective.flatMap {
-      try NonFiniteOrigin($0, at: point, samples: samples)
-    }
-    guard let origin else { return ending.sentence }
-    return ending.sentence.dropLast() + "; it comes from \(origin.words)."
   }
 }
 

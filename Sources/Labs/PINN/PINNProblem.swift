@@ -46,8 +46,10 @@ public struct PINNProblem: Sendable {
   public var network: TanhNetwork
   /// The domain's quadrature, one rule per coordinate.
   public var domain: [QuadraturePoints.Axis]
-  /// How many points are drawn from the domain, with the seed 0, in place of the product of the rules; nil for that.
+  /// How many points are drawn from the domain in place of the product of the rules; nil for that.
   public var drawn: Int?
+  /// Draws them.
+  public var seed: UInt64 = 0
   /// Evenly spaced points per coordinate on which the solution's error is taken.
   public var testGrid: [QuadraturePoints.Axis]
   /// `L u`.
@@ -76,10 +78,13 @@ public struct PINNProblem: Sendable {
 
   public var parameterCount: Int { network.parameterCount }
 
-  /// The same equation with `factor` times the points along each axis: what the loss is where nobody
-  /// fitted it.
-  public func refined(_ factor: Int) -> PINNProblem {
+  /// The same equation with `factor` times the points along each axis.
+  ///
+  /// - Parameter seed: draws the points where they are drawn; nil for the problem's own, whose points are
+  ///   the first of the more. To see what the loss is where nobody fitted it, take another.
+  public func refined(_ factor: Int, seed: UInt64? = nil) -> PINNProblem {
     var problem = self
+    problem.seed = seed ?? self.seed
     problem.domain = domain.map { $0.refined(factor) }
     problem.drawn = drawn.map { domain.reduce($0) { count, _ in count * factor } }
     problem.conditions = conditions.map { condition in
@@ -93,7 +98,7 @@ public struct PINNProblem: Sendable {
 
   /// The points of the domain that the loss is taken on.
   public var domainPoints: QuadraturePoints {
-    drawn.map { QuadraturePoints(drawn: $0, from: domain.map(\.interval), seed: 0) }
+    drawn.map { QuadraturePoints(drawn: $0, from: domain.map(\.interval), seed: seed) }
       ?? QuadraturePoints(domain)
   }
 

@@ -102,11 +102,18 @@ public struct DiagonalPreconditioner<Scalar: LinearMapScalar>: PreconditionerFac
 
   private init(_ diagonal: [Double], inverse: [Double]) throws {
     precondition(inverse.allSatisfy { !($0 < 0) }, "an inverse preconditioner is not negative")
-    try Self.requireFinite(diagonal)
     try Self.requireFinite(inverse)
     self.diagonal = diagonal
     raisedCount = 0
-    inverseRoot = inverse.map { Scalar($0).squareRoot() }
+    inverseRoot = Self.roots(inverse)
+  }
+
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
+  private static func roots(_ values: [Double]) -> [Scalar] {
+    var roots = [Scalar](repeating: 0, count: values.count)
+    for index in values.indices { roots[index] = Scalar(values[index]).squareRoot() }
+    return roots
   }
 
   private static func requireFinite(_ diagonal: [Double]) throws {
@@ -116,6 +123,8 @@ public struct DiagonalPreconditioner<Scalar: LinearMapScalar>: PreconditionerFac
     }
   }
 
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
   public func multiply(_ x: UnsafeMutablePointer<Scalar>) {
     inverseRoot.withUnsafeBufferPointer { root in
       for index in 0..<root.count { x[index] *= root[index] }

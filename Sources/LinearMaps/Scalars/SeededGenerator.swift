@@ -57,6 +57,8 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
   }
 
   /// A vector uniform on the unit sphere in `n` dimensions.
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
   public mutating func unitSphere<Scalar: LinearMapScalar>(
     _ n: Int, as type: Scalar.Type = Scalar.self
   ) -> [Scalar] {
@@ -74,14 +76,18 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
   }
 
   /// A vector of `n` fair signs, ±1.
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
   public mutating func rademacher<Scalar: LinearMapScalar>(
     _ n: Int, as type: Scalar.Type = Scalar.self
   ) -> [Scalar] {
+    var signs = [Scalar](repeating: 1, count: n)
     var bits: UInt64 = 0
-    return (0..<n).map { index in
+    for index in 0..<n {
       if index % 64 == 0 { bits = next() }
-      defer { bits >>= 1 }
-      return bits & 1 == 0 ? 1 : -1
+      if bits & 1 != 0 { signs[index] = -1 }
+      bits >>= 1
     }
+    return signs
   }
 }

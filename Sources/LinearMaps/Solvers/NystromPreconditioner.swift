@@ -46,7 +46,8 @@ public struct NystromPreconditioner<Scalar: LinearMapScalar>: LinearMap, Sendabl
       sketch.withUnsafeBufferPointer { Scalar.nrm2(n, $0.baseAddress! + column * n) }
     }.max()!
     let nu = Double(n).squareRoot() * Double(Scalar.ulpOfOne) * scale
-    let shifted = zip(sketch, omega.entries).map { $0 + Scalar(nu) * $1 }
+    var shifted = sketch
+    Scalar.axpy(shifted.count, Scalar(nu), omega.entries, &shifted)
 
     // Y = Q R: the picture is Q (R C^{-1} R') Q' with the core C = Omega'Y, and Q is orthonormal.
     var range = OrthonormalColumns<Scalar>(dimension: n, capacity: columns)

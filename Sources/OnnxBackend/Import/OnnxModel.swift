@@ -89,10 +89,18 @@ public struct OnnxModel: Sendable {
     do { data = try RegularFile.contents(of: file) } catch {
       throw OnnxModelError("The model cannot be read: \(error)")
     }
-    try self.init(
-      data: data, folder: file.resolvingSymlinksInPath().deletingLastPathComponent(),
-      element: element, isUniform: isUniform, limits: limits)
+    do {
+      try self.init(
+        data: data, folder: file.resolvingSymlinksInPath().deletingLastPathComponent(),
+        element: element, isUniform: isUniform, limits: limits)
+    } catch let error as OnnxModelError where error.description.hasPrefix(Self.noModel) {
+      throw OnnxModelError(
+        "'\(path)' is not an ONNX model, or it is cut short or damaged; export it again, or copy it whole."
+      )
+    }
   }
+
+  private static let noModel = "The file is not an ONNX model"
 
   /// Reads a model from bytes.
   ///
@@ -112,7 +120,7 @@ public struct OnnxModel: Sendable {
     }
     signature = try ModelScan(data, limits: limits).signature
     do { original = try Onnx_ModelProto(serializedBytes: data) } catch {
-      throw OnnxModelError("The file is not an ONNX model, or it is cut short or damaged")
+      throw OnnxModelError(Self.noModel + ", or it is cut short or damaged")
     }
     try ModelCheck.check(original, limits: limits)
     classical = try ClassicalExport(original)

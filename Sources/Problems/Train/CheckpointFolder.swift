@@ -1,5 +1,6 @@
 import Diagnosis
 import Foundation
+import Presentation
 import TensorFiles
 import Training
 
@@ -12,12 +13,15 @@ public struct CheckpointFolder: CheckpointStore {
   /// How many are kept.
   public let kept: Int
 
+  private let lock: FolderLock
+
   private static let prefix = "step-"
   private static let suffix = ".checkpoint"
 
   /// Makes the folder where there is none, and removes what runs that were killed left unfinished.
   ///
-  /// - Throws: `DiagnosisFailure` of kind `cannotCreate` where nothing can be written there.
+  /// - Throws: `DiagnosisFailure` of kind `cannotCreate` where nothing can be written there, and of kind `usage`
+  ///   where another process keeps its checkpoints there.
   /// - Precondition: one or more are kept.
   public init(_ path: String, kept: Int) throws {
     precondition(kept >= 1, "\(kept) checkpoints are kept")
@@ -28,6 +32,7 @@ public struct CheckpointFolder: CheckpointStore {
     } catch {
       throw Self.failure(path, "it cannot be made, or is no folder")
     }
+    lock = try FolderLock(path)
     guard OutputFile.canWrite(to: file(step: 0)) else {
       throw Self.failure(path, String(cString: strerror(errno)).lowercased())
     }
@@ -65,6 +70,12 @@ public struct CheckpointFolder: CheckpointStore {
   public func write(_ bytes: Data, step: Int) throws -> String {
     let target = file(step: step)
     do { try OutputFile.write(bytes, to: target) } catch {
+      guard FileManager.default.fileExists(atPath: path) else {
+        throw DiagnosisFailure(
+          .cannotCreate,
+          "The folder '\(path)' of the checkpoints is gone, and with it those up to step \(step): it was "
+            + "removed while the run went on; give \(option: .checkpoints) another one.")
+      }
       let before =
         try steps().first.map {
           "the last good one, '\(file(step: $0))', is whole, and --resume goes on from it"

@@ -64,11 +64,18 @@ private struct LoggedCheckpoints: CheckpointStore {
 }
 
 extension TrainingRequest {
-  /// The problem, which writes a model file itself.
+  /// The problem, which writes a model file itself; columns are standardised once those are known that are
+  /// trained on.
   fileprivate var source: ProblemSource {
-    guard case .model(var model) = problem else { return problem }
-    model.saved = files.saved
-    return .model(model)
+    switch problem {
+    case .table(var table):
+      table.standardised = false
+      return .table(table)
+    case .model(var model):
+      model.saved = files.saved
+      return .model(model)
+    case .memory: return problem
+    }
   }
 
   /// Refuses what could not be written after a long run.
@@ -96,14 +103,35 @@ extension TrainingRequest {
     }
     let element: ElementType =
       result.report.problem.precision == "float64" ? .float64 : .float32
-    try SafetensorsFile.write(
-      result.parameters.map {
-        (name: $0.name, tensor: Tensor($0.values, type: TensorType(element, Shape($0.shape))))
-      }, to: saved)
+    var arrays = result.parameters.map {
+      (name: $0.name, tensor: Tensor($0.values, type: TensorType(element, Shape($0.shape))))
+    }
+    var texts: [String: String] = [:]
+    if let standardisation = result.report.standardisation {
+      arrays += result.ofGivenColumns.map {
+        (
+          name: "given." + $0.name,
+          tensor: Tensor($0.values, type: TensorType(.float64, Shape($0.shape)))
+        )
+      }
+      for (name, values) in [
+        ("mean", standardisation.means), ("deviation", standardisation.deviations),
+      ] {
+        arrays.append(
+          ("standardise." + name, Tensor(values, type: TensorType(.float64, [values.count]))))
+      }
+      texts["standardise.columns"] = try OrderedJSON.string(
+        standardisation.columns, indented: false)
+      texts["standardise"] =
+        "The parameters are of columns less standardise.mean, over standardise.deviation"
+        + (result.ofGivenColumns.isEmpty
+          ? "." : "; those that begin with given. of the columns as given.")
+    }
+    try SafetensorsFile.write(arrays, metadata: texts, to: saved)
   }
 
   /// The arrays of the file of rates, by name.
-  fileprivate func rateFactors() throws -> [String: Tensor] {
+  func rateFactors() throws -> [String: Tensor] {
     guard let file = rules.rateFile else { return [:] }
     try ProblemSource.checkFile(file)
     let source = try openTensors(file, target: "")
@@ -114,7 +142,7 @@ extension TrainingRequest {
   /// The samples of a file that are held out.
   ///
   /// - Throws: `DiagnosisFailure` where they are of another form than those that are trained on.
-  fileprivate func openHeldOut(beside training: DiagnosisProblem) throws -> DiagnosisProblem? {
+  func openHeldOut(beside training: DiagnosisProblem) throws -> DiagnosisProblem? {
     guard case .file(let file)? = heldOut else { return nil }
     switch problem {
     case .table(var table):

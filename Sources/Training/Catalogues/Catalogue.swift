@@ -59,9 +59,20 @@ public struct CatalogueEntry<Kind: Catalogue>: Sendable {
     maker(try completed(values))
   }
 
+  /// Schedules measure `every` so many steps and trackers with a `period`: either word does for both.
+  private static func named(_ given: [String: Double], as known: [String]) -> [String: Double] {
+    var values = given
+    for (one, other) in [("every", "period"), ("period", "every")]
+    where !known.contains(one) && known.contains(other) && values[other] == nil {
+      values[other] = values.removeValue(forKey: one)
+    }
+    return values
+  }
+
   /// All hyperparameters: those given, in their ranges, and the defaults.
-  func completed(_ values: [String: Double]) throws -> [String: Double] {
+  func completed(_ given: [String: Double]) throws -> [String: Double] {
     let known = hyperparameters.map(\.name)
+    let values = Self.named(given, as: known)
     if let unknown = values.keys.sorted().first(where: { !known.contains($0) }) {
       throw CatalogueError.noHyperparameter(unknown, kind: Kind.kind, entry: name, known: known)
     }

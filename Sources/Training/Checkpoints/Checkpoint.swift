@@ -12,11 +12,33 @@ public struct Checkpoint<Scalar: LinearMapScalar>: Sendable, Equatable {
   /// The request that the run was started by, as JSON.
   public var request: String
   public var state: TrainerState<Scalar>
+  /// What else belongs to the run, as JSON by name: how the data were prepared, what a chosen rate rests on.
+  public var records: [String: String]
 
-  public init(fingerprint: String, request: String, state: TrainerState<Scalar>) {
+  public init(
+    fingerprint: String, request: String, state: TrainerState<Scalar>,
+    records: [String: String] = [:]
+  ) {
     self.fingerprint = fingerprint
     self.request = request
     self.state = state
+    self.records = records
+  }
+}
+
+/// What a checkpoint is of, whatever it is in.
+public struct CheckpointOrigin: Sendable, Equatable {
+  /// Of model, data and start: see `Fingerprint`.
+  public var fingerprint: String
+  /// The request that the run was started by, as JSON.
+  public var request: String
+  /// `float32` or `float64`.
+  public var precision: String
+
+  /// - Throws: `CheckpointError.damaged`.
+  public init(_ bytes: Data) throws {
+    let header = try CheckpointHeader.read(Data(bytes)).header
+    (fingerprint, request, precision) = (header.fingerprint, header.request, header.precision)
   }
 }
 
@@ -63,8 +85,8 @@ private struct CheckpointHeader: Codable {
   var precision: String
   var fingerprint: String
   var request: String
+  var records: [String: String]?
   var run: Run
-  var report: StepReport?
   var rate: Double?
   var rateFactor: Double
   var lossSum: Double
@@ -73,30 +95,58 @@ private struct CheckpointHeader: Codable {
   var isWatched: Bool
   var stopping: Stopping?
   var history: TrainingHistory
+  var kept: [KeptPoint]?
   var ending: TrainingEnding?
   var arrays: [NumberArray] = []
 
   static let currentSchema = "eigenstep.checkpoint/1"
+  static var mark: [UInt8] { Array("EGNSTEP1".utf8) }
+
+  /// The header of bytes that are whole, and where the arrays behind it begin.
+  ///
+  /// - Throws: `CheckpointError.damaged`.
+  static func read(_ bytes: Data) throws -> (header: CheckpointHeader, end: Int) {
+    let start = mark.count + 8
+    guard bytes.count >= start + 8, Array(bytes.prefix(mark.count)) == mark else {
+      throw CheckpointError.damaged(
+        bytes.count < start + 8 ? "it has \(bytes.count) bytes alone" : "it does not begin as one")
+    }
+    let end = bytes.count - 8
+    guard Fingerprint.hash(bytes[..<end]) == bytes.littleEndian(at: end) else {
+      throw CheckpointError.damaged("its checksum is not that of its \(bytes.count) bytes")
+    }
+    let length = bytes.littleEndian(at: mark.count)
+    guard length <= UInt64(end - start) else {
+      throw CheckpointError.damaged("its header would be \(length) bytes long")
+    }
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .checkpoint
+    let headerEnd = start + Int(length)
+    do {
+      return (try decoder.decode(CheckpointHeader.self, from: bytes[start..<headerEnd]), headerEnd)
+    } catch {
+      throw CheckpointError.damaged("its header cannot be read, as one of another version")
+    }
+  }
 }
 
 extension Checkpoint {
-  private static var mark: [UInt8] { Array("EGNSTEP1".utf8) }
-
   /// - Throws: what the encoder of the header throws.
   public func bytes() throws -> Data {
     let memories = state.memories
     let run = state.run
     var header = CheckpointHeader(
       precision: Scalar.precisionName, fingerprint: fingerprint, request: request,
+      records: records.isEmpty ? nil : records,
       run: .init(
         optimizer: run.optimizer, hyperparameters: run.hyperparameters, rate: run.rate,
-        stepCount: run.stepCount, samples: run.samples), report: memories.report,
+        stepCount: run.stepCount, samples: run.samples),
       rate: memories.rate, rateFactor: memories.rateFactor, lossSum: memories.lossSum,
       lossCount: memories.lossCount,
       trackerCount: memories.trackers.count, isWatched: memories.watch != nil,
       stopping: memories.stopping.map {
         .init(patience: $0.patience, best: $0.best, bestStep: $0.bestStep, stale: $0.stale)
-      }, history: memories.history, ending: state.ending)
+      }, history: memories.history, kept: memories.kept, ending: state.ending)
     var numbers = Data()
     func add<Number>(_ name: String, _ values: [Number]) {
       header.arrays.append(
@@ -123,7 +173,7 @@ extension Checkpoint {
     encoder.outputFormatting = .sortedKeys
     encoder.nonConformingFloatEncodingStrategy = .checkpoint
     let text = try encoder.encode(header)
-    var bytes = Data(Self.mark)
+    var bytes = Data(CheckpointHeader.mark)
     bytes.append(littleEndian: UInt64(text.count))
     bytes.append(text)
     bytes.append(numbers)
@@ -134,28 +184,8 @@ extension Checkpoint {
   /// - Throws: `CheckpointError`.
   public init(_ bytes: Data) throws {
     let bytes = Data(bytes)
-    let start = Self.mark.count + 8
-    guard bytes.count >= start + 8, Array(bytes.prefix(Self.mark.count)) == Self.mark else {
-      throw CheckpointError.damaged(
-        bytes.count < start + 8 ? "it has \(bytes.count) bytes alone" : "it does not begin as one")
-    }
+    let (header, headerEnd) = try CheckpointHeader.read(bytes)
     let end = bytes.count - 8
-    guard Fingerprint.hash(bytes[..<end]) == bytes.littleEndian(at: end) else {
-      throw CheckpointError.damaged("its checksum is not that of its \(bytes.count) bytes")
-    }
-    let length = bytes.littleEndian(at: Self.mark.count)
-    guard length <= UInt64(end - start) else {
-      throw CheckpointError.damaged("its header would be \(length) bytes long")
-    }
-    let decoder = JSONDecoder()
-    decoder.nonConformingFloatDecodingStrategy = .checkpoint
-    let headerEnd = start + Int(length)
-    let header: CheckpointHeader
-    do {
-      header = try decoder.decode(CheckpointHeader.self, from: bytes[start..<headerEnd])
-    } catch {
-      throw CheckpointError.damaged("its header cannot be read, as one of another version")
-    }
     guard header.schema == CheckpointHeader.currentSchema else {
       throw CheckpointError.foreign("its schema is '\(header.schema)'")
     }
@@ -191,12 +221,12 @@ extension Checkpoint {
     memories.watch = header.isWatched ? arrays.values("watch") : nil
     memories.measuring = memory("measuring")
     memories.trackers = (0..<header.trackerCount).map { memory("tracker.\($0)") }
-    memories.report = header.report
     memories.rate = header.rate
     memories.rateFactor = header.rateFactor
     memories.lossSum = header.lossSum
     memories.lossCount = header.lossCount
     memories.history = header.history
+    memories.kept = header.kept ?? []
     if let kept = header.stopping {
       var stopping = EarlyStopping<Scalar>(patience: max(1, kept.patience))
       (stopping.best, stopping.bestStep, stopping.stale) = (kept.best, kept.bestStep, kept.stale)
@@ -205,7 +235,8 @@ extension Checkpoint {
     }
     self.init(
       fingerprint: header.fingerprint, request: header.request,
-      state: TrainerState(run: run, memories: memories, ending: header.ending))
+      state: TrainerState(run: run, memories: memories, ending: header.ending),
+      records: header.records ?? [:])
   }
 }
 

@@ -32,48 +32,19 @@ public struct HybridPlan: Sendable {
   /// All numbers that the plan is made of, by name: `first.beta1`, `then.pairs`, `switch.period`.
   public var hyperparameters: [String: Double] {
     var all: [String: Double] = [
-      "switch.period": Double(criterion.period), "switch.groups": Double(criterion.groups),
-      "switch.threshold": criterion.threshold, "switch.smoothing": criterion.smoothing,
-      "switch.consecutive": Double(criterion.consecutive), "switch.release": criterion.release,
-      "switch.progress": criterion.progress, "switch.patience": Double(criterion.patience),
-      "switch.latest": Double(criterion.latest ?? -1), "resets": Double(resets),
-      "double": usesDouble ? 1 : 0, "seed": Double(seed),
+      "resets": Double(resets), "double": usesDouble ? 1 : 0, "seed": Double(seed),
     ]
+    for (name, value) in criterion.hyperparameters { all["switch.\(name)"] = value }
     for (name, value) in first.hyperparameters { all["first.\(name)"] = value }
     for (name, value) in then.hyperparameters { all["then.\(name)"] = value }
     return all
   }
 }
 
-/// What a request says of the second half of a `HybridPlan`, as `--then lbfgs` and what belongs to it.
-public struct HybridOptions: Sendable, Equatable, Codable {
-  public var then: CatalogueSetting<MethodCatalogue>
-  public var criterion = SwitchCriterion()
-  public var resets = 3
-  public var usesDouble = true
-  public var seed: UInt64 = 0
-
-  public init(_ then: CatalogueSetting<MethodCatalogue>) { self.then = then }
-
-  /// The plan of a run of so many steps; where no last step for the change is given, half of them.
-  ///
-  /// - Throws: `HybridError` for values that make no sense.
-  public func plan(_ first: any Optimizer, steps: Int) throws -> HybridPlan {
-    if let fault = criterion.fault { throw HybridError(fault: fault) }
-    guard resets >= 0 else { throw HybridError(fault: "resets must be 0 or more") }
-    var plan = HybridPlan(first, then: then.make(), criterion: criterion)
-    plan.criterion.latest = criterion.latest ?? max(1, steps / 2)
-    plan.resets = resets
-    plan.usesDouble = usesDouble
-    plan.seed = seed
-    return plan
-  }
-}
-
 /// Why there is no such plan: one sentence and the next step.
 public struct HybridError: Error, Equatable, Sendable, CustomStringConvertible {
   public let fault: String
-  public var description: String { "The change of methods cannot be planned: \(fault)." }
+  public var description: String { "The change of methods cannot be made: \(fault)." }
 }
 
 extension Objective {

@@ -17,20 +17,22 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
   public var rate: Double
   public var stepCount: Int { counts.first + counts.then }
 
-  private(set) var phase = Phase.first
-  private let optimizerRun: TrainingRun<Scalar>
-  private var method: (any TrainingSteps<Scalar>)?
-  private var double: (any TrainingSteps<Double>)?
-  private let makeDouble: (() throws -> any Loss<Double>)?
+  // What the state is made of is `internal` for the file that writes it.
+  var phase = Phase.first
+  let firstRun: TrainingRun<Scalar>
+  public var optimizerRun: TrainingRun<Scalar>? { phase == .first ? firstRun : nil }
+  var method: (any TrainingSteps<Scalar>)?
+  var double: (any TrainingSteps<Double>)?
+  let makeDouble: (() throws -> any Loss<Double>)?
   /// Whether the optimizer's gradients are those of all samples.
   private let isExact: Bool
   private let groups: DrawnGroupGradients<Scalar>?
-  private var watch: SwitchWatch
-  /// The lowest loss over all samples that was seen, and where.
-  private var best: (loss: Double, point: [Scalar])?
+  var watch: SwitchWatch
+  /// The lowest loss that was seen in the checks or by the method, the point and the steps before it.
+  var best: (loss: Double, point: [Scalar], step: Int)?
   /// Steps of the optimizer and of the method.
-  private var counts = (first: 0, then: 0)
-  private var resets = 0
+  var counts = (first: 0, then: 0)
+  var resets = 0
   private var ending: StepEnding?
 
   /// A run from a starting point.
@@ -39,7 +41,8 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
   ///   - source: of the optimizer's gradients; not a closure.
   ///   - double: the loss in float64, made when it is needed; by default the same program on the same
   ///     samples.
-  /// - Throws: `TrainingError` where the loss has not what the source asks for; what tracing and compiling
+  /// - Throws: `HybridError` for a factor of the rate of 0, which holds a parameter still, where the method would
+  ///   move it; `TrainingError` where the loss has not what the source asks for; what tracing and compiling
   ///   throw.
   public convenience init(
     _ plan: HybridPlan, _ loss: any Loss<Scalar>, rate: Double, from start: [Scalar],
@@ -52,13 +55,18 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
       double)
   }
 
-  private init(
+  init(
     _ plan: HybridPlan, _ loss: any Loss<Scalar>, _ run: TrainingRun<Scalar>,
     _ double: (() throws -> any Loss<Double>)?
   ) throws {
+    if let factors = run.rules.flatRateFactors(loss.parameters), factors.contains(0) {
+      throw HybridError(
+        fault:
+          "a factor of 0 of the rate holds parameters still, and \(plan.then.name) would move them")
+    }
     self.plan = plan
     self.loss = loss
-    optimizerRun = run
+    firstRun = run
     rate = run.rate
     counts.first = run.stepCount
     watch = SwitchWatch(plan.criterion)
@@ -77,11 +85,14 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
 
   public var parameters: [Scalar] {
     switch phase {
-    case .first: optimizerRun.parameters
+    case .first: firstRun.parameters
     case .then: method!.parameters
     case .double: double!.parameters.map { Scalar($0) }
     }
   }
+
+  /// Whether the method has taken over.
+  public var hasChanged: Bool { phase != .first }
 
   /// The parameters before they are rounded to the run's own precision, once float64 has taken over; nil
   /// before.
@@ -105,15 +116,15 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
   }
 
   private func firstStep() throws -> StepReport {
-    optimizerRun.rate = rate
-    let report = try optimizerRun.step()
+    firstRun.rate = rate
+    let report = try firstRun.step()
     counts.first += 1
     return report
   }
 
   /// Looks at the criterion, and changes the method where it says so.
   private func check(_ notes: inout [StepNote]) throws {
-    let point = optimizerRun.parameters
+    let point = firstRun.parameters
     let noise: NoiseReading
     let value: Double
     if let groups {
@@ -124,22 +135,45 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
       noise = isExact ? .none : .unknown
       value = try loss.value(at: point)
     }
-    if value < best?.loss ?? .infinity { best = (value, point) }
+    if value < best?.loss ?? .infinity { best = (value, point, counts.first) }
     let check = watch.check(step: counts.first, noise: noise, loss: value)
     notes.append(check.note)
     guard check.decision != .wait else { return }
-    let start = best ?? (value, point)
+    let start = best ?? (value, point, counts.first)
     let from =
-      start.loss < value ? "the best point of the checks" : "there"
+      start.step == counts.first
+      ? "there"
+      : start.step == 0
+        ? "the start, the best point of the checks"
+        : "where it was after \(Wording.count(start.step, "step")), the best point of the checks"
     notes.append(
       StepNote(
         .change, step: counts.first,
-        "\(capital(plan.then.phrase)) takes over from \(plan.first.phrase) after "
+        "\(capital(plan.then.phrase)) takes over from \(plan.first.name) after "
           + "\(Wording.count(counts.first, "step")), on all samples, from \(from), with a loss of "
-          + "\(Wording.number(start.loss)).", ["loss": start.loss, "lossThere": value]))
+          + "\(Wording.number(start.loss)).\(left ?? "")", ["loss": start.loss, "lossThere": value])
+    )
     method = try plan.then.start(loss, from: start.point)
     best = nil
     phase = .then
+  }
+
+  /// What was part of the optimizer's steps and is of no method's, as a sentence; nil for nothing.
+  private var left: String? {
+    let rules = firstRun.rules
+    let decay = rules.decays(plan.first, loss.parameters).max() ?? 0
+    var parts: [String] = []
+    if decay > 0 { parts.append("the weight decay of \(Wording.number(decay))") }
+    if rules.clipValue != nil || rules.clipNorm != nil { parts.append("the clipping of gradients") }
+    if rules.rateFactors != nil { parts.append("the factors of the rate") }
+    guard !parts.isEmpty else { return nil }
+    let isOne = parts.count == 1 && rules.rateFactors == nil
+    return
+      " From here on without \(Wording.list(parts)), which \(isOne ? "is" : "are") part of the "
+      + "optimizer's steps: what is lowered now is the loss alone"
+      + (decay > 0
+        ? ", whose minimum is another point than the decay would hold the weights at; a penalty in the loss "
+          + "would be part of both." : ".")
   }
 
   private func methodStep(_ notes: inout [StepNote]) throws -> StepReport {
@@ -152,7 +186,7 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
       method!.rate = restartRate
       report = try method!.step()
     }
-    if report.loss < best?.loss ?? .infinity { best = (report.loss, before) }
+    if report.loss < best?.loss ?? .infinity { best = (report.loss, before, stepCount) }
     if ending == nil { counts.then += 1 }
     if let reason = report.ending {
       report.ending = try goOn(after: reason, &notes)
@@ -162,7 +196,7 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
   }
 
   /// The first trial of a step after so many resets.
-  private var restartRate: Double {
+  var restartRate: Double {
     var rate = 1.0
     for _ in 0..<resets { rate /= 10 }
     return rate
@@ -231,117 +265,6 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
     best = nil
     phase = .double
     return true
-  }
-
-  // MARK: State
-
-  /// Everything that the run needs to go on, bit for bit; `HybridRun(resuming:)` takes it.
-  public var trainingState: TrainingState<Scalar> {
-    var state = optimizerRun.trainingState
-    var header: [Double] = [
-      Double(phase.rawValue), Double(counts.first), Double(counts.then), Double(resets),
-      best?.loss ?? .nan, best == nil ? 0 : 1,
-    ]
-    header += watch.numbers
-    switch phase {
-    case .first: break
-    case .then:
-      let inner = method!.trainingState
-      state.parameters = inner.parameters
-      state.state = inner.state
-      header += [Double(inner.stepCount)] + inner.numbers
-    case .double:
-      let inner = double!.trainingState
-      state.parameters = inner.parameters.map { Scalar($0) }
-      state.state = []
-      header += [Double(inner.stepCount), Double(inner.state.count)] + inner.parameters
-      header += inner.state + inner.numbers
-    }
-    state.optimizer = plan.name
-    state.hyperparameters = plan.hyperparameters
-    state.rate = rate
-    state.stepCount = stepCount
-    state.state = (best?.point ?? []) + state.state
-    state.numbers = header
-    return state
-  }
-
-  static var headerCount: Int { 11 }
-
-  /// The run that a state was taken of, to go on as if it had not been stopped.
-  ///
-  /// - Parameter double: as for a new run.
-  /// - Throws: `TrainingError.wrongState` where the state is of another plan or loss; what tracing and
-  ///   compiling throw.
-  public convenience init(
-    resuming state: TrainingState<Scalar>, _ plan: HybridPlan, of loss: any Loss<Scalar>,
-    rules: StepRules = StepRules(), double: (() throws -> any Loss<Double>)? = nil
-  ) throws {
-    guard state.optimizer == plan.name, state.hyperparameters == plan.hyperparameters else {
-      throw TrainingError.wrongState(
-        "it is of \(state.optimizer), or of other numbers, and the plan is \(plan.name)")
-    }
-    let n = loss.parameterCount
-    guard state.parameters.count == n else {
-      throw TrainingError.wrongState(
-        "it has \(state.parameters.count) parameters and the loss \(n)")
-    }
-    let damaged = TrainingError.wrongState("its numbers are not those of \(plan.name)")
-    let numbers = state.numbers
-    let whole = [0, 1, 2, 3, 5].compactMap {
-      numbers.indices.contains($0) ? Int(exactly: numbers[$0]) : nil
-    }
-    guard numbers.count >= Self.headerCount, whole.count == 5, whole.allSatisfy({ $0 >= 0 }),
-      let phase = Phase(rawValue: whole[0]), whole[1] + whole[2] == state.stepCount,
-      whole[4] == 0 || state.state.count >= n,
-      let watch = SwitchWatch(plan.criterion, numbers: Array(numbers[6..<11]))
-    else { throw damaged }
-    let tail = Array(numbers.dropFirst(Self.headerCount))
-    let vectors = Array(state.state.dropFirst(whole[4] == 0 ? 0 : n))
-    var first = state
-    first.optimizer = plan.first.name
-    first.hyperparameters = plan.first.hyperparameters
-    first.stepCount = whole[1]
-    first.numbers = []
-    first.state = vectors
-    // The optimizer's tensors are gone with its phase: its run is made anew and never moved.
-    let run =
-      try phase == .first
-      ? TrainingRun(resuming: first, of: loss, optimizer: plan.first, rules: rules)
-      : TrainingRun(
-        loss, plan.first, rate: state.rate, from: state.parameters,
-        gradients: GradientSource(state.samples) ?? .allSamples, rules: rules)
-    try self.init(plan, loss, run, double)
-    self.watch = watch
-    self.phase = phase
-    counts = (whole[1], whole[2])
-    resets = whole[3]
-    if whole[4] == 1 { best = (numbers[4], Array(state.state.prefix(n))) }
-    func inner<T>(
-      _ steps: Double, _ parameters: [T], _ vectors: [T], _ numbers: [Double]
-    ) throws -> TrainingState<T> {
-      guard let steps = Int(exactly: steps) else { throw damaged }
-      return TrainingState(
-        optimizer: plan.then.name, hyperparameters: plan.then.hyperparameters,
-        rate: restartRate, stepCount: steps, samples: .all, parameters: parameters,
-        state: vectors, numbers: numbers)
-    }
-    switch phase {
-    case .first: break
-    case .then:
-      guard let steps = tail.first else { throw damaged }
-      method = try plan.then.resume(
-        inner(steps, state.parameters, vectors, Array(tail.dropFirst())), of: loss)
-    case .double:
-      guard tail.count >= 2 + n, let count = Int(exactly: tail[1]), count >= 0,
-        tail.count >= 2 + n + count, let makeDouble
-      else { throw damaged }
-      let values = Array(tail.dropFirst(2))
-      self.double = try plan.then.resume(
-        inner(
-          tail[0], Array(values.prefix(n)), Array(values.dropFirst(n).prefix(count)),
-          Array(values.dropFirst(n + count))), of: try makeDouble())
-    }
   }
 }
 

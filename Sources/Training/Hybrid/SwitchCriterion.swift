@@ -5,10 +5,11 @@ import Presentation
 ///
 /// Every `period` steps the ratio of signal to noise of the mini-batches' gradients (`GradientSignal`) and the
 /// loss are taken. Both must hold: the ratio's moving mean was above `threshold` in `consecutive` checks, and in
-/// `patience` checks the loss has not come `progress` below its reference. A check between `release * threshold`
-/// and the threshold neither counts nor sets back, one below sets the count back to 0. At step `latest` the
-/// change is made whatever was measured. A gradient of all samples has no noise from sampling: the loss alone
-/// decides, as where no ratio can be taken.
+/// `patience` checks the loss has not come `progress` below its reference, which is that of the start at first. A
+/// check between `release * threshold` and the threshold neither counts nor sets back, one below sets the count
+/// back to 0. At step `latest` the change is made whatever was measured; by default there is no such step, and a run
+/// whose loss keeps falling is never changed. A gradient of all samples has no noise from sampling: the loss
+/// alone decides, as where no ratio can be taken.
 ///
 /// Reference: the phases of Anagnostopoulos et al., arXiv:2403.18494; the rule is this package's own.
 public struct SwitchCriterion: Sendable, Equatable, Codable {
@@ -31,18 +32,54 @@ public struct SwitchCriterion: Sendable, Equatable, Codable {
 
   /// What is wrong with the values, for people; nil where nothing is.
   public var fault: String? {
-    let rows: [(Bool, String)] = [
-      (period >= 1, "period must be 1 or more"), (groups >= 3, "groups must be 3 or more"),
-      (threshold > 0 && threshold.isFinite, "threshold must be above 0"),
-      (smoothing >= 0 && smoothing < 1, "smoothing must be at least 0 and below 1"),
-      (consecutive >= 1, "consecutive must be 1 or more"),
-      (release >= 0 && release <= 1, "release must be between 0 and 1"),
-      (progress >= 0 && progress < 1, "progress must be at least 0 and below 1"),
-      (patience >= 1, "patience must be 1 or more"),
-      (latest.map { $0 >= 1 } ?? true, "latest must be 1 or more"),
-    ]
-    return rows.first { !$0.0 }?.1
+    let values = hyperparameters
+    return Self.entry.hyperparameters.first { !$0.range.contains(values[$0.name] ?? .nan) }
+      .map { "\($0.name) must be \($0.range)" }
   }
+
+  /// All values by name, as a catalogue has them: 0 stands for no last step.
+  public var hyperparameters: [String: Double] {
+    [
+      "period": Double(period), "groups": Double(groups), "threshold": threshold,
+      "smoothing": smoothing, "consecutive": Double(consecutive), "release": release,
+      "progress": progress, "patience": Double(patience), "latest": Double(latest ?? 0),
+    ]
+  }
+
+  public static let entry = CatalogueEntry<SwitchCatalogue>(
+    "stalled", formula: "signal / noise above the threshold, and the loss no longer falls",
+    hyperparameters: [
+      Hyperparameter("period", 50, .count(from: 1), "steps between two checks"),
+      Hyperparameter("groups", 16, .count(from: 3, to: 1e6), "groups of samples compared"),
+      Hyperparameter("threshold", 1, .above(0), "of the gradient's signal over its noise"),
+      Hyperparameter("smoothing", 0.5, .from(0, below: 1), "kept of the ratio's moving mean"),
+      Hyperparameter("consecutive", 3, .count(from: 1), "checks above the threshold"),
+      Hyperparameter("release", 0.5, .from(0, to: 1), "of the threshold: below, the count is 0"),
+      Hyperparameter("progress", 0.05, .from(0, below: 1), "fall of the loss that counts"),
+      Hyperparameter("patience", 5, .count(from: 1), "checks without progress"),
+      Hyperparameter("latest", 0, .count(from: 0), "step of the change in any case; 0 for none"),
+    ]
+  ) { values in
+    var made = SwitchCriterion()
+    made.period = Int(values["period"]!)
+    made.groups = Int(values["groups"]!)
+    made.threshold = values["threshold"]!
+    made.smoothing = values["smoothing"]!
+    made.consecutive = Int(values["consecutive"]!)
+    made.release = values["release"]!
+    made.progress = values["progress"]!
+    made.patience = Int(values["patience"]!)
+    made.latest = values["latest"]! > 0 ? Int(values["latest"]!) : nil
+    return made
+  }
+}
+
+/// What a person can name to say when a second method takes over.
+public enum SwitchCatalogue: Catalogue {
+  public static let kind = "criterion"
+  public static let all = [SwitchCriterion.entry]
+  public static let standard = "stalled"
+  public typealias Made = SwitchCriterion
 }
 
 /// What is known of the noise of a step's gradient.
@@ -87,7 +124,7 @@ public struct SwitchWatch: Sendable, Equatable, Codable {
   }
 
   public func isDue(_ step: Int) -> Bool {
-    step > 0 && step % criterion.period == 0 || step == criterion.latest
+    step % criterion.period == 0 || step == criterion.latest
   }
 
   /// One check.
@@ -115,7 +152,8 @@ public struct SwitchWatch: Sendable, Equatable, Codable {
       smoothed = value
       isStrong = above >= criterion.consecutive
     }
-    if let reference, !(loss < (1 - criterion.progress) * reference) {
+    let isFirst = reference == nil
+    if let reference, !(loss < reference - criterion.progress * abs(reference)) {
       stalled += 1
     } else if loss.isFinite {
       reference = loss
@@ -128,7 +166,7 @@ public struct SwitchWatch: Sendable, Equatable, Codable {
       step: step, isExact: noise == .none, ratio: ratio, smoothed: smoothed,
       threshold: criterion.threshold,
       above: above, consecutive: criterion.consecutive, loss: loss, reference: reference ?? loss,
-      stalled: stalled, patience: criterion.patience, period: criterion.period,
+      isFirst: isFirst, stalled: stalled, patience: criterion.patience, period: criterion.period,
       progress: criterion.progress, decision: decision)
   }
 }
@@ -139,7 +177,7 @@ public struct SwitchCheck: Sendable, Equatable, Codable {
     case wait
     /// Both conditions hold.
     case change
-    /// They do not, and the last step for it has come.
+    /// They do not, and the step that was given for it has come.
     case latest
   }
 
@@ -157,6 +195,8 @@ public struct SwitchCheck: Sendable, Equatable, Codable {
   public var loss: Double
   /// The loss that progress is measured from.
   public var reference: Double
+  /// Whether there was none before: progress is measured from here on.
+  public var isFirst: Bool
   /// Checks without progress, of those that are needed.
   public var stalled: Int
   public var patience: Int
@@ -186,19 +226,24 @@ public struct SwitchCheck: Sendable, Equatable, Codable {
       ?? (isExact
         ? "the gradient is that of all samples, without noise from sampling"
         : "the gradient's noise cannot be measured here")
-    let share = Wording.number(100 * progress)
+    let steps = Wording.count(stalled * period, "step")
+    let asked = "(asked for: \(Wording.count(patience * period)))"
     let progress =
-      stalled == 0
-      ? "the loss still falls"
-      : "the loss has fallen by less than \(share) % in \(stalled * period) steps (asked for: "
-        + "\(patience * period))"
-    let start = "Step \(step), loss \(Wording.number(loss)): "
+      isFirst
+      ? "progress is measured from here"
+      : stalled == 0
+        ? "the loss still falls"
+        : !(loss <= reference)
+          ? "the loss has risen from \(Wording.number(reference)) in \(steps) \(asked)"
+          : "the loss has fallen by less than \(Wording.number(100 * self.progress)) % in \(steps) "
+            + asked
+    let start = "Step \(Wording.count(step)), loss \(Wording.number(loss)): "
     return switch decision {
     case .wait: "\(start)\(signal); \(progress)."
     case .change: "\(start)\(signal); \(progress): time to change the method."
     case .latest:
-      "\(start)\(signal); \(progress): the method is changed all the same, since this is the last step "
-        + "for it."
+      "\(start)\(signal); \(progress): the method is changed all the same, since this is the step "
+        + "given for it."
     }
   }
 }

@@ -29,11 +29,11 @@ struct DenseInverse {
     return result
   }
 
-  /// The matrix as numbers, that of the identity times a scale where there was none.
-  private mutating func fill(_ scale: Double) {
+  /// The matrix as numbers, those of the identity where there was none.
+  private mutating func fill() {
     guard isIdentity else { return }
     entries = [Double](repeating: 0, count: dimension * dimension)
-    for i in 0..<dimension { entries[i * dimension + i] = scale }
+    for i in 0..<dimension { entries[i * dimension + i] = 1 }
   }
 
   /// `H = scale H + sum_k c_k u_k w_k'`, kept symmetric.
@@ -58,13 +58,12 @@ struct DenseInverse {
     }
   }
 
-  /// The BFGS update `(I - s y'/y's) H (I - y s'/y's) + s s'/y's`; the first one scales the identity by
-  /// `y's / y'y` before.
+  /// The BFGS update `(I - s y'/y's) H (I - y s'/y's) + s s'/y's`.
   ///
-  /// Reference: Nocedal and Wright, "Numerical Optimization" (2006), equations (6.17) and (6.20).
+  /// Reference: Nocedal and Wright, "Numerical Optimization" (2006), equation (6.17).
   mutating func bfgs(s: [Double], y: [Double]) {
     let ys = Double.dot(dimension, y, s)
-    fill(ys / Double.dot(dimension, y, y))
+    fill()
     let hy = product(y)
     let yhy = Double.dot(dimension, y, hy)
     update(scale: 1, [((1 + yhy / ys) / ys, s, s), (-2 / ys, hy, s)])
@@ -91,7 +90,7 @@ struct DenseInverse {
   mutating func selfScaledBroyden(s: [Double], y: [Double], curvature: Double) {
     let n = dimension
     let isFirst = isIdentity
-    fill(1)
+    fill()
     let ys = Double.dot(n, y, s)
     let hy = product(y)
     let yhy = Double.dot(n, y, hy)

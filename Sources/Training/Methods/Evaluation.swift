@@ -10,7 +10,7 @@ struct Evaluation<Scalar: LinearMapScalar> {
   var noise: Double
 
   var gradientNorm: Double { Scalar.nrm2(gradient.count, gradient) }
-  var largestEntry: Double { gradient.reduce(0) { max($0, Double(abs($1))) } }
+  var largestEntry: Double { largestMagnitude(gradient) }
   var isFinite: Bool { loss.isFinite && Scalar.firstNonFinite(gradient.count, gradient) == nil }
 
   /// The decrease of the loss over a step to another point. Where it is lost in rounding, as is the one

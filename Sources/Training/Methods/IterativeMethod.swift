@@ -29,8 +29,8 @@ public protocol IterativeMethod: Sendable {
 public enum MethodCatalogue: Catalogue {
   public static let kind = "method"
   public static let all: [MethodEntry] = [
-    LBFGS.entry, BFGS.entry, SSBroyden.entry, TrustRegionNewton.entry, LevenbergMarquardt.entry,
-    NystromNewtonCG.entry,
+    LBFGS.entry, DenseQuasiNewton.entry(.bfgs), DenseQuasiNewton.entry(.selfScaledBroyden),
+    TrustRegionNewton.entry, LevenbergMarquardt.entry, NystromNewtonCG.entry,
   ]
   public static let standard = "lbfgs"
   public typealias Made = any IterativeMethod

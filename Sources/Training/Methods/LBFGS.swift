@@ -136,9 +136,7 @@ struct CurvatureHistory<Scalar: LinearMapScalar> {
 
   /// Keeps a step along which the gradient has grown beyond rounding.
   mutating func append(from before: Evaluation<Scalar>, to after: Evaluation<Scalar>) {
-    let s = zip(after.point, before.point).map { $0 - $1 }
-    let y = zip(after.gradient, before.gradient).map { $0 - $1 }
-    append(s, y)
+    append(difference(after.point, before.point), difference(after.gradient, before.gradient))
   }
 
   private mutating func append(_ s: [Scalar], _ y: [Scalar]) {
@@ -152,7 +150,7 @@ struct CurvatureHistory<Scalar: LinearMapScalar> {
   /// `-H g` by the two loops; `-g` for an empty history.
   func direction(against gradient: [Scalar]) -> [Scalar] {
     let n = dimension
-    var d = gradient.map { -$0 }
+    var d = negated(gradient)
     guard let last = pairs.last else { return d }
     var shares = [Double](repeating: 0, count: pairs.count)
     for index in pairs.indices.reversed() {

@@ -1,5 +1,6 @@
 import Curvature
 import LinearMaps
+import Presentation
 
 /// Levenberg's and Marquardt's method: steps `(G + lambda I) d = -g` with the Gauss-Newton matrix `G` of a loss
 /// of a model's outputs; the damping falls by how well the model foretold the loss, and grows faster and faster
@@ -124,6 +125,7 @@ private struct DampedEngine<Scalar: LinearMapScalar>: MethodEngine {
         let point = now.point(1, along: direction)
         guard point != now.point else {
           guard hasSeenFinite || !isTried else { return .failed(.nonFinite, now) }
+          if !isTried, let ending = try heldBack(system, now) { return ending }
           let (spread, isHigher) = try problem.measureNoise(at: &now)
           guard isHigher else { return .failed(misfit.failure(spread: spread), now) }
           (damping, growth) = first
@@ -141,7 +143,7 @@ private struct DampedEngine<Scalar: LinearMapScalar>: MethodEngine {
             rise: trial.loss - now.loss, before: Scalar.dot(n, now.gradient, direction),
             after: Scalar.dot(n, trial.gradient, direction))
           if now.isBelowRounding(foretold), isBlurred, trial.gradientNorm >= now.gradientNorm {
-            return .rounding(now)
+            return try heldBack(system, now) ?? .rounding(now)
           }
           let gain = decrease / foretold
           if gain > 0 {
@@ -157,6 +159,13 @@ private struct DampedEngine<Scalar: LinearMapScalar>: MethodEngine {
       growth *= 2
       guard damping.isFinite else { return .failed(.rounding, now) }
     }
+  }
+
+  /// The end of a step that the damping given has cut to nothing: far above the matrix it leaves the gradient alone.
+  private func heldBack(_ system: System, _ now: Evaluation<Scalar>) throws -> StepEnding? {
+    guard share > 1e6, damping > 1e6 * (try size(system, now)) else { return nil }
+    return .immobile(
+      now, because: "the damping of \(Wording.number(share)) times the curvature: give a lower one")
   }
 
   /// The largest diagonal entry, or the size of the product with the gradient.
@@ -179,7 +188,7 @@ private struct DampedEngine<Scalar: LinearMapScalar>: MethodEngine {
         .solve(now.gradient.map { -Double($0) }).map { Scalar($0) }
     case .products(let map):
       let solved = try conjugateGradients(
-        ShiftedMap(map, shift: Scalar(damping)), rhs: now.gradient.map { -$0 }, tolerance: 1e-3,
+        ShiftedMap(map, shift: Scalar(damping)), rhs: negated(now.gradient), tolerance: 1e-3,
         maxIterations: min(4 * n + 20, 250))
       let isUseful = Scalar.dot(n, solved.solution, now.gradient) < 0
       return isUseful ? solved.solution : nil

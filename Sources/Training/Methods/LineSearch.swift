@@ -89,7 +89,7 @@ private struct SearchedLine<Scalar: LinearMapScalar> {
   /// The sample at a step, or nil where it is not finite or the step moves nothing.
   mutating func sample(_ step: Double) throws -> Sample? {
     let point = origin.point(step, along: direction)
-    guard point != origin.point else { return nil }
+    guard !areEqual(point, origin.point) else { return nil }
     current = try problem.evaluate(point)
     guard current.isFinite else {
       ceiling = min(ceiling, step)

@@ -46,7 +46,7 @@ protocol MethodEngine<Scalar> {
 
   /// Takes one step from a finite point whose gradient is not zero; a step that is not taken leaves `now` alone.
   ///
-  /// - Parameter rate: what the first trial of a length is scaled by.
+  /// - Parameter rate: what the first trial of a length is scaled by; not far below 1e-6.
   /// - Returns: why no further step follows, or nil.
   mutating func step(
     from now: inout Evaluation<Scalar>, on problem: CountedLoss<Scalar>, rate: Double
@@ -69,6 +69,8 @@ final class MethodRun<Scalar: LinearMapScalar>: TrainingSteps {
 
   var loss: any Loss<Scalar> { problem.loss }
   var parameters: [Scalar] { now.point }
+
+  private static var leastRate: Double { 1e-6 }
 
   /// - Parameter tolerance: of the largest entry of the gradient.
   /// - Precondition: as many numbers as the loss has parameters.
@@ -152,7 +154,8 @@ final class MethodRun<Scalar: LinearMapScalar>: TrainingSteps {
     if ending == nil {
       // On a copy, so that a step which is interrupted has not happened.
       var moved = engine
-      ending = try moved.step(from: &now, on: problem, rate: rate)
+      // A first trial too short to move anything would be taken for the end of the descent.
+      ending = try moved.step(from: &now, on: problem, rate: max(rate, Self.leastRate))
       engine = moved
       stepCount += 1
       if ending == nil, progress.isOver(at: now) { ending = .idle(now, steps: Progress.patience) }
@@ -193,7 +196,8 @@ final class MethodRun<Scalar: LinearMapScalar>: TrainingSteps {
   private var endingAtOnce: StepEnding? {
     guard now.isFinite else { return .nonFinitePoint(now, in: loss, step: stepCount) }
     guard now.largestEntry > tolerance else {
-      return .stationary(now, tolerance: tolerance, isStart: stepCount == 0)
+      return .stationary(
+        now, tolerance: tolerance, method: method.name, isStart: stepCount == 0)
     }
     return nil
   }

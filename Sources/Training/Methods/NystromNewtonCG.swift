@@ -7,10 +7,16 @@ import LinearMaps
 /// Conjugate gradients that meet negative curvature stop there; without a step so far, the direction of negative
 /// curvature is followed.
 ///
+/// Along a direction of curvature `lambda` a step leaves the share `mu / (lambda + mu)` of the error, so that a fixed
+/// `mu` holds flat directions back for hundreds of steps. So the damping falls to a tenth where it is what is left
+/// to do: after a step of full length whose new gradient is no longer than twice `mu |d|`, which is what
+/// damping leaves of it on a quadratic. It rises again, to the damping given at most, where a step had to be
+/// shortened or met negative curvature.
+///
 /// Reference: Rathore, Lei, Frangella, Lu and Udell, "Challenges in training PINNs: a loss landscape
-/// perspective", arXiv:2402.01868, algorithms 4 to 7.
+/// perspective", arXiv:2402.01868, algorithms 4 to 7; the change of the damping is this package's own.
 public struct NystromNewtonCG: IterativeMethod {
-  /// `mu`.
+  /// `mu` at the start, and at most.
   public let damping: Double
   /// Columns of the sketch.
   public let rank: Int
@@ -42,7 +48,8 @@ public struct NystromNewtonCG: IterativeMethod {
     "nystrom-newton-cg",
     formula: "x += t d, (H + mu I) d = -g by conjugate gradients with a Nystrom preconditioner",
     hyperparameters: [
-      Hyperparameter("damping", 1e-4, .above(0), "mu, in the units of the curvature"),
+      Hyperparameter(
+        "damping", 1e-4, .above(0), "mu at the start and at most, in the units of the curvature"),
       Hyperparameter(
         "rank", 60, .count(from: 1, to: 1e6), "columns of the preconditioner's sketch"),
       Hyperparameter(
@@ -60,7 +67,7 @@ public struct NystromNewtonCG: IterativeMethod {
   }
 
   public var name: String { Self.entry.name }
-  public var phrase: String { "Newton-CG with a Nystrom preconditioner of rank \(rank)" }
+  public var phrase: String { "Newton-CG with a Nystrom preconditioner of rank up to \(rank)" }
   public var hyperparameters: [String: Double] {
     [
       "damping": damping, "rank": Double(rank), "period": Double(period), "residual": residual,
@@ -91,21 +98,32 @@ private struct NystromEngine<Scalar: LinearMapScalar>: MethodEngine {
   private var sketchPoint: [Scalar] = []
   private var sketches = 0
   private var stepsSince = 0
+  /// `mu` of the next step, and that of the preconditioner.
+  private var damping: Double
+  private var sketchDamping: Double
 
-  init(method: NystromNewtonCG) { self.method = method }
+  init(method: NystromNewtonCG) {
+    self.method = method
+    damping = method.damping
+    sketchDamping = method.damping
+  }
 
   var memory: MethodMemory<Scalar> {
-    MethodMemory(vectors: sketchPoint, numbers: [Double(sketches), Double(stepsSince)])
+    MethodMemory(
+      vectors: sketchPoint,
+      numbers: [Double(sketches), Double(stepsSince), damping, sketchDamping])
   }
 
   mutating func restore(
     _ memory: MethodMemory<Scalar>, on problem: CountedLoss<Scalar>
   ) throws -> Bool {
-    guard memory.numbers.count == 2, memory.numbers.allSatisfy({ $0 >= 0 && $0 < 1e9 }),
+    guard memory.numbers.count == 4, memory.numbers[..<2].allSatisfy({ $0 >= 0 && $0 < 1e9 }),
+      memory.numbers[2...].allSatisfy({ $0 > 0 && $0 <= method.damping }),
       [0, problem.loss.parameterCount].contains(memory.vectors.count),
       memory.vectors.isEmpty == (memory.numbers[0] == 0)
     else { return false }
     (sketches, stepsSince) = (Int(memory.numbers[0]), Int(memory.numbers[1]))
+    (damping, sketchDamping) = (memory.numbers[2], memory.numbers[3])
     sketchPoint = memory.vectors
     guard !sketchPoint.isEmpty else { return true }
     sketches -= 1
@@ -116,7 +134,7 @@ private struct NystromEngine<Scalar: LinearMapScalar>: MethodEngine {
   private mutating func sketch(_ hessian: CountedProducts<Scalar>?) throws -> Bool {
     guard let hessian else { return false }
     preconditioner = try NystromPreconditioner(
-      of: hessian, columns: min(method.rank, hessian.dimension), damping: method.damping,
+      of: hessian, columns: min(method.rank, hessian.dimension), damping: sketchDamping,
       seed: method.seed &+ UInt64(sketches))
     sketches += 1
     return true
@@ -131,28 +149,35 @@ private struct NystromEngine<Scalar: LinearMapScalar>: MethodEngine {
     let solved: ConjugateGradientsResult<Scalar>
     do {
       if preconditioner == nil || stepsSince >= method.period {
+        sketchDamping = damping
         _ = try sketch(hessian)
         sketchPoint = now.point
         stepsSince = 0
       }
       stepsSince += 1
       solved = try conjugateGradients(
-        ShiftedMap(hessian, shift: Scalar(method.damping)), rhs: now.gradient.map { -$0 },
+        ShiftedMap(hessian, shift: Scalar(damping)), rhs: negated(now.gradient),
         preconditioner: preconditioner, tolerance: method.residual,
         maxIterations: method.iterations)
     } catch  where error.isNonFinite {
       return .nonFiniteCurvature(now)
     }
     let n = now.point.count
-    if let next = try backtrack(from: now, along: solved.solution, first: rate, problem) {
+    if let (next, step) = try backtrack(
+      from: now, along: solved.solution, first: rate, problem)
+    {
+      adapt(
+        isWhole: step == 1 && solved.negativeCurvature == nil,
+        left: damping * Scalar.nrm2(n, solved.solution), gradientNorm: next.gradientNorm)
       now = next
       return nil
     }
-    var direction = now.gradient.map { -$0 }
+    damping = min(method.damping, 10 * damping)
+    var direction = negated(now.gradient)
     var first = min(1, 1 / now.gradientNorm)
     if let curved = solved.negativeCurvature, Scalar.nrm2(n, solved.solution) == 0 {
       let isUp = Scalar.dot(n, curved.direction, now.gradient) > 0
-      direction = curved.direction.map { isUp ? -$0 : $0 }
+      direction = isUp ? negated(curved.direction) : curved.direction
       first = 1
     }
     let search = LineSearch<Scalar>(decrease: 1e-4, curvature: 0.9)
@@ -164,24 +189,37 @@ private struct NystromEngine<Scalar: LinearMapScalar>: MethodEngine {
     }
   }
 
+  /// - Parameters:
+  ///   - isWhole: whether the step was neither shortened nor stopped by negative curvature.
+  ///   - left: `mu |d|`, what the damping leaves of the gradient on a quadratic.
+  private mutating func adapt(isWhole: Bool, left: Double, gradientNorm: Double) {
+    if !isWhole {
+      damping = min(method.damping, 10 * damping)
+    } else if gradientNorm <= 2 * left {
+      damping = max(damping / 10, 1e-12 * method.damping, .leastNormalMagnitude)
+    }
+  }
+
   /// Halves the step until `f(x + t d) <= f(x) + 0.1 t g'd`, or until that is below rounding: then a smaller
   /// gradient is all that can be asked for.
   private func backtrack(
     from now: Evaluation<Scalar>, along direction: [Scalar], first: Double,
     _ problem: CountedLoss<Scalar>
-  ) throws -> Evaluation<Scalar>? {
+  ) throws -> (Evaluation<Scalar>, step: Double)? {
     let slope = Scalar.dot(direction.count, direction, now.gradient)
     guard slope < 0 else { return nil }
     var step = first
     for _ in 0..<30 {
       let trial = try problem.evaluate(now.point(step, along: direction))
       if trial.isFinite {
+        var gone = direction
+        Scalar.scal(gone.count, Scalar(step), &gone)
         let (decrease, isBlurred) = now.decrease(
-          to: trial, along: direction.map { Scalar(step) * $0 }, foretold: -step * slope)
+          to: trial, along: gone, foretold: -step * slope)
         if isBlurred, now.isBelowRounding(-step * slope) {
-          return trial.gradientNorm < now.gradientNorm ? trial : nil
+          return trial.gradientNorm < now.gradientNorm ? (trial, step) : nil
         }
-        if decrease >= -0.1 * step * slope { return trial }
+        if decrease >= -0.1 * step * slope { return (trial, step) }
       }
       step /= 2
     }

@@ -28,7 +28,7 @@ extension StepEnding {
   }
 
   static func stationary<Scalar>(
-    _ now: Evaluation<Scalar>, tolerance: Double, isStart: Bool
+    _ now: Evaluation<Scalar>, tolerance: Double, method: String, isStart: Bool
   ) -> StepEnding {
     let largest = now.largestEntry
     guard largest > 0 else {
@@ -41,32 +41,33 @@ extension StepEnding {
     return StepEnding(
       .converged,
       "Converged: the largest entry of the gradient is \(Wording.number(largest)), at most the tolerance of "
-        + "\(Wording.number(tolerance)); a lower tolerance goes on.")
+        + "\(Wording.number(tolerance)); a lower one goes on, as \(method):tolerance="
+        + "\(Wording.number(tolerance / 100)).")
   }
 
   static func failed<Scalar>(
     _ failure: SearchFailure, _ now: Evaluation<Scalar>
   ) -> StepEnding {
     let precision = Scalar.precisionName
-    let norm = Wording.short(now.gradientNorm)
+    let norm = Wording.number(now.gradientNorm)
     switch failure {
     case .rounding: return rounding(now)
     case .stalled:
       return StepEnding(
         .stalled,
-        "No step against the gradient lowers the loss of \(Wording.short(now.loss)), although the "
+        "No step against the gradient lowers the loss of \(Wording.number(now.loss)), although the "
           + "gradient, of norm \(norm), says that it should: the gradient does not fit the loss here; "
           + "check it, or start elsewhere.")
     case .nonFinite:
       return StepEnding(
         .nonFinite,
         "Every point tried along the direction has a loss or gradient that is not finite, while the loss "
-          + "at the last point is \(Wording.short(now.loss)): it lies at the edge of where the loss is "
+          + "at the last point is \(Wording.number(now.loss)): it lies at the edge of where the loss is "
           + "defined in \(precision); use float64 or start elsewhere.")
     case .unbounded(let loss, let distance):
       let reached =
         loss == -.infinity
-        ? "minus infinity" : "\(Wording.short(loss)) at a distance of \(Wording.short(distance))"
+        ? "minus infinity" : "\(Wording.number(loss)) at a distance of \(Wording.number(distance))"
       return StepEnding(
         .unbounded,
         "The loss still falls where the search ends, to \(reached): it seems to have no minimum; add a "
@@ -74,19 +75,27 @@ extension StepEnding {
     }
   }
 
+  /// The first step tried changes nothing to rounding, because of a number that the method was given.
+  static func immobile<Scalar>(_ now: Evaluation<Scalar>, because reason: String) -> StepEnding {
+    StepEnding(
+      .stalled,
+      "The first step tried is too short to change the loss in \(Scalar.precisionName), while the gradient still "
+        + "has a norm of \(Wording.number(now.gradientNorm)), because of \(reason).")
+  }
+
   static func nonFiniteCurvature<Scalar>(_ now: Evaluation<Scalar>) -> StepEnding {
     StepEnding(
       .nonFinite,
-      "A product with the curvature is not finite where the loss is \(Wording.short(now.loss)): use float64, "
+      "A product with the curvature is not finite where the loss is \(Wording.number(now.loss)): use float64, "
         + "or a method that takes gradients alone, as lbfgs.")
   }
 
   static func idle<Scalar>(_ now: Evaluation<Scalar>, steps: Int) -> StepEnding {
     StepEnding(
       .rounding,
-      "In the last \(steps) steps neither the loss, \(Wording.short(now.loss)), has fallen by more than its "
+      "In the last \(steps) steps neither the loss, \(Wording.number(now.loss)), has fallen by more than its "
         + "rounding in \(Scalar.precisionName), nor its gradient, of norm "
-        + "\(Wording.short(now.gradientNorm)), by a tenth: " + more(Scalar.self))
+        + "\(Wording.number(now.gradientNorm)), by a tenth: " + more(Scalar.self))
   }
 
   private static func more<Scalar: LinearMapScalar>(_ type: Scalar.Type) -> String {
@@ -97,7 +106,7 @@ extension StepEnding {
     StepEnding(
       .rounding,
       "The decrease still to be had is below the rounding of the loss in \(Scalar.precisionName), "
-        + "\(Wording.short(now.loss)) with a gradient of norm \(Wording.short(now.gradientNorm)): "
+        + "\(Wording.number(now.loss)) with a gradient of norm \(Wording.number(now.gradientNorm)): "
         + more(Scalar.self))
   }
 }

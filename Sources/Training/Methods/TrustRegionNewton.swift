@@ -1,5 +1,6 @@
 import Curvature
 import LinearMaps
+import Presentation
 
 /// Newton's method in a trust region: conjugate gradients for `H p = -g` that stop at the region's boundary, and
 /// follow negative curvature to it; the region grows and shrinks with how well the quadratic model foretold
@@ -60,8 +61,16 @@ public struct TrustRegionNewton: IterativeMethod {
 }
 
 private struct TrustRegionEngine<Scalar: LinearMapScalar>: MethodEngine {
+  /// The radius at the start.
+  let given: Double
   var radius: Double
   let iterations: Int
+
+  init(radius: Double, iterations: Int) {
+    given = radius
+    self.radius = radius
+    self.iterations = iterations
+  }
 
   var memory: MethodMemory<Scalar> { MethodMemory(numbers: [radius]) }
 
@@ -98,6 +107,7 @@ private struct TrustRegionEngine<Scalar: LinearMapScalar>: MethodEngine {
       let point = now.point(1, along: cut.step)
       guard point != now.point else {
         guard hasSeenFinite || !isTried else { return .failed(.nonFinite, now) }
+        if !isTried, let ending = heldBack(at: now, cut) { return ending }
         let (spread, isHigher) = try problem.measureNoise(at: &now)
         guard isHigher else { return .failed(misfit.failure(spread: spread), now) }
         radius = firstRadius
@@ -117,7 +127,7 @@ private struct TrustRegionEngine<Scalar: LinearMapScalar>: MethodEngine {
           before: Scalar.dot(point.count, now.gradient, cut.step),
           after: Scalar.dot(point.count, trial.gradient, cut.step))
         if now.isBelowRounding(cut.decrease), isBlurred, trial.gradientNorm >= norm {
-          return .rounding(now)
+          return heldBack(at: now, cut) ?? .rounding(now)
         }
         let ratio = decrease / cut.decrease
         if ratio < 0.25 {
@@ -135,5 +145,15 @@ private struct TrustRegionEngine<Scalar: LinearMapScalar>: MethodEngine {
         radius = 0.25 * length / rate
       }
     }
+  }
+
+  /// The end of a step that the radius given has cut to nothing.
+  private func heldBack(
+    at now: Evaluation<Scalar>, _ cut: SteihaugPath<CountedProducts<Scalar>>.Cut
+  ) -> StepEnding? {
+    guard radius == given, cut.isAtBoundary else { return nil }
+    return .immobile(
+      now,
+      because: "the radius of \(Wording.number(given)) of the trust region: give a larger one")
   }
 }

@@ -1,4 +1,5 @@
 import Curvature
+import Foundation
 import TensorPrograms
 
 /// Adam's direction from moving means of the gradient and of its square, which its kin share.
@@ -52,22 +53,16 @@ struct AdamMeans {
 }
 
 /// `1 - beta^t`: what a moving mean that started at zero has of all weight after `step` steps.
-func biasCorrection(_ beta: Double, _ step: Int) -> Double { 1 - power(beta, step) }
-
-/// `base^exponent` of a whole exponent of any size.
-func power(_ base: Double, _ exponent: Int) -> Double {
-  var (result, square, rest) = (1.0, base, exponent)
-  while rest > 0 {
-    if rest & 1 == 1 { result *= square }
-    square *= square
-    rest >>= 1
-  }
-  return result
+func biasCorrection(_ beta: Double, _ step: Int) -> Double {
+  -expm1(Double(step) * Foundation.log(beta))
 }
 
 extension Traced {
-  /// `1 - beta^t` of a number of steps `t`.
-  func biasCorrection(_ beta: Double) -> Traced { 1 - scalar(beta).power(self) }
+  /// `1 - beta^t` of a number of steps `t`, by way of the logarithm in double precision: in float32 a beta near 1
+  /// is rounded to where `1 - beta` has few digits left, or none.
+  func biasCorrection(_ beta: Double) -> Traced {
+    beta == 0 ? scalar(1) : -(self * Foundation.log(beta)).unary(.expm1)
+  }
 }
 
 extension ParameterStep {

@@ -6,8 +6,9 @@ import TensorPrograms
 ///
 /// `m <- b m + (1 - b) g`; of `u = b m / (1 - b^(t+1)) + (1 - b) g / (1 - b^t)` (Nesterov's; else
 /// `m / (1 - b^t)`) five steps of `X <- 3.4445 X - 4.7750 A X + 2.0315 A A X`, `A = X X'`, from
-/// `u / (|u|_F + eps)`; `x <- x - eta (s X + decay x)`, `s = sqrt(max(1, columns / rows))` for a weight that
-/// maps rows to columns, or `c sqrt(max(rows, columns))`. The rest has no Nesterov form, which optax's has.
+/// `u / (|u|_F + eps)`; `x <- x - eta (s X + decay x)`, `s = sqrt(max(1, outputs / inputs))`, or
+/// `c sqrt(max(rows, columns))`. Outputs are the columns, but the rows of a weight that its model transposes
+/// (`LossDefinition.Parameter.isOutputsFirst`). The rest has no Nesterov form, which optax's has.
 ///
 /// Reference: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024); the second
 /// scale: Liu et al., arXiv:2502.16982; corrections of the bias and defaults of `optax.contrib.muon`.
@@ -104,7 +105,7 @@ public struct Muon: Optimizer {
         isNesterov
         ? m * momentum / (step.step + 1).biasCorrection(momentum)
           + own.gradient * (1 - momentum) / step.step.biasCorrection(momentum) : corrected
-      move(index, orthogonalised(u) * scale(own.definition.shape), own.rate)
+      move(index, orthogonalised(u) * scale(own.definition), own.rate)
     }
     var (first, second): ([Traced], [Traced]) = ([], [])
     for (place, index) in others.enumerated() {
@@ -121,10 +122,10 @@ public struct Muon: Optimizer {
     return OptimizerUpdate(parameters: moved, state: velocities + first + second)
   }
 
-  private func scale(_ shape: Shape) -> Double {
-    let (rows, columns) = (Double(shape[0]), Double(shape[1]))
-    return consistentRMS == 0
-      ? max(1, columns / rows).squareRoot() : consistentRMS * max(rows, columns).squareRoot()
+  private func scale(_ weight: LossDefinition.Parameter) -> Double {
+    let (rows, columns) = (Double(weight.shape[0]), Double(weight.shape[1]))
+    guard consistentRMS == 0 else { return consistentRMS * max(rows, columns).squareRoot() }
+    return max(1, weight.isOutputsFirst ? rows / columns : columns / rows).squareRoot()
   }
 
   /// The matrix with its singular values brought near one by Newton-Schulz steps whose slope at zero is large.

@@ -6,7 +6,8 @@ import TensorPrograms
 ///
 /// With `c = sqrt(1 - b2^t) / (1 - b1^t)`, `b3 = sqrt(b2)` and `l = d eta c`:
 /// `r <- b3 r + (d / d0) l <g, x_0 - x>`, `s <- b3 s + (d / d0) l g`, `m, v <- moving means of d g, (d g)^2`,
-/// `d <- max(d, growth r / |s|_1)`, `x <- x - l (m / (sqrt(v) + d eps) + decay x)`.
+/// `d <- max(d, growth r / |s|_1)`, `x <- x - l (m / (sqrt(v) + d eps) + decay x)`. A parameter with a rate of its
+/// own has its own `l`, in `r` and `s` too, so that the way it has gone is weighed by how fast it goes.
 ///
 /// Reference: Mishchenko and Defazio, "Prodigy: An Expeditiously Adaptive Parameter-Free Learner",
 /// arXiv:2306.06101, algorithm 4; defaults of optax's `prodigy`.
@@ -74,14 +75,16 @@ public struct Prodigy: Optimizer {
       correctsBias
       ? step.step.biasCorrection(beta2).sqrt() / step.step.biasCorrection(beta1)
       : step.step.scalar(1)
-    let length = d * step.rate * correction
+    let lengths = step.rates.map { d * $0 * correction }
     let starts = step.position.state(3)
     let overlap = step.parameters.indices.map {
-      (step.gradients[$0] * (starts[$0] - step.parameters[$0])).sum()
+      (lengths[$0] * (step.gradients[$0] * (starts[$0] - step.parameters[$0]))).sum()
     }.reduce(step.rate.scalar(0), +)
-    let newR = r * beta3 + d / d0 * length * overlap
-    let weight = safeguardsWarmUp ? d * d / d0 : length * d / d0
-    let sums = zip(step.position.state(2), step.gradients).map { $0 * beta3 + weight * $1 }
+    let newR = r * beta3 + d / d0 * overlap
+    let sums = step.parameters.indices.map { index -> Traced in
+      let weight = safeguardsWarmUp ? d * d / d0 : lengths[index] * d / d0
+      return step.position.state(2)[index] * beta3 + weight * step.gradients[index]
+    }
     let size = sums.map { $0.abs().sum() }.reduce(step.rate.scalar(0), +)
     // Before the first gradient that is not zero there is nothing to estimate from.
     let estimate = size.compare(.greater, size.zeros()).select(newR / size * coefficient, d)

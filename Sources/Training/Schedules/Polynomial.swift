@@ -6,7 +6,8 @@ import Presentation
 /// optax' `polynomial_schedule`; PyTorch's `PolynomialLR` and `LinearLR(1, end)`.
 public struct Polynomial: Schedule {
   public static let entry = ScheduleEntry(
-    "polynomial", formula: "rate (end + (1 - end) (1 - t / length)^power); a line at power 1",
+    "polynomial", aliases: ["linear"],
+    formula: "rate (end + (1 - end) (1 - t / length)^power); a line at power 1",
     source: "optax, polynomial_schedule; PyTorch, PolynomialLR",
     hyperparameters: [
       .end(),

@@ -1,6 +1,6 @@
 import Presentation
 
-/// The rate multiplied by `factor` each time that more than `patience` losses in a row were no better than the
+/// The rate multiplied by `factor` each time that more than `patience` evaluations in a row were no better than the
 /// best, by a share `threshold` of it.
 ///
 /// PyTorch's `ReduceLROnPlateau(mode="min", threshold_mode="rel")`, whose defaults these are, with its losses
@@ -14,11 +14,11 @@ public struct ReduceOnPlateau: Schedule {
     hyperparameters: [
       Hyperparameter(
         "factor", 0.1, .above(0, to: 1), "what the rate is multiplied by at a plateau"),
-      Hyperparameter("patience", 10, .count(from: 0), "losses in a row that may be no better"),
+      Hyperparameter("patience", 10, .count(from: 0), "evaluations in a row that may be no better"),
       Hyperparameter(
         "threshold", 1e-4, .from(0, below: 1), "the share of the best that a better one is below it"
       ),
-      Hyperparameter("cooldown", 0, .count(from: 0), "losses after a cut that do not count"),
+      Hyperparameter("cooldown", 0, .count(from: 0), "evaluations after a cut that do not count"),
       Hyperparameter(
         "minimum", 0, .from(0, to: 1), "the least rate, as a share of the rate given"),
     ]
@@ -55,7 +55,7 @@ public struct ReduceOnPlateau: Schedule {
 
   public var phrase: String {
     "the rate multiplied by \(Wording.number(factor)) after more than "
-      + "\(Wording.number(patience)) losses in a row that were no better"
+      + "\(Wording.number(patience)) evaluations in a row that were no better"
   }
   public var hyperparameters: [String: Double] {
     [

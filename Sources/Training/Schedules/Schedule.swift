@@ -40,19 +40,22 @@ public struct ScheduleMoment: Sendable, Equatable {
   public var stepCount: Int
   /// Steps of a pass over the samples; 1 on all samples.
   public var stepsPerPass: Int
-  /// The learning rate that the run was given.
+  /// The learning rate that the run was given; 0 where a schedule that measures was given none.
   public var rate: Double
+  /// The loss that the last step saw; nil before the first.
+  public var lastLoss: Double?
   /// What `Schedule.measurement` asked for, where this step is one of those that it is made at.
   public var measured: ScheduleReading?
 
   public init(
-    step: Int, stepCount: Int, stepsPerPass: Int = 1, rate: Double,
+    step: Int, stepCount: Int, stepsPerPass: Int = 1, rate: Double, lastLoss: Double? = nil,
     measured: ScheduleReading? = nil
   ) {
     self.step = step
     self.stepCount = stepCount
     self.stepsPerPass = stepsPerPass
     self.rate = rate
+    self.lastLoss = lastLoss
     self.measured = measured
   }
 }
@@ -60,12 +63,23 @@ public struct ScheduleMoment: Sendable, Equatable {
 /// What a schedule wants to know of the loss every so many steps, on a fixed sample or on all samples; see
 /// `ScheduleMeasurer`.
 public enum ScheduleMeasurement: Sendable, Equatable {
-  /// The largest eigenvalue of the Hessian, warm-started.
+  /// The largest eigenvalue of the Hessian, warm-started; where an optimizer divides its steps by what it has
+  /// seen, of the divided Hessian, and at least the curvature of the loss along the next step over its slope.
   case sharpness(every: Int)
   /// Slope `g'u` and curvature `u'Hu` along the direction `u` that the optimizer would step along.
   case directionalCurvature(every: Int)
   /// The largest rate along that direction up to which the loss is no higher than before the step.
   case criticalRate(every: Int)
+
+  /// Why it cannot be made for a run of this method; nil where it can.
+  public func refusal(for method: TrainingMethod) -> ScheduleError? {
+    switch (self, method) {
+    case (_, .method(let setting)): .noUpdate(method: setting.name)
+    case (.sharpness, .optimizer(let setting)):
+      setting.make().stability == nil ? .noLimit(optimizer: setting.name) : nil
+    case (_, .optimizer): nil
+    }
+  }
 
   public var period: Int {
     switch self {

@@ -17,9 +17,14 @@ public final class ScheduleMeasurer<Scalar: LinearMapScalar> {
   public let seed: UInt64
   /// What it keeps from one measurement to the next.
   public var memory = TrackerMemory()
-  /// What all measurements of this measurer cost, in gradients of what is looked at.
-  public private(set) var gradients = 0.0
-  public private(set) var measurements = 0
+
+  /// A rate is proportional to what is found, so it is looked for closer than a tracker does.
+  private let search: WarmSharpness = {
+    var search = WarmSharpness()
+    search.tolerance = 0.03
+    search.productLimit = 12
+    return search
+  }()
 
   public init(sample: (any Loss<Scalar>)? = nil, seed: UInt64 = 0) {
     self.sample = sample
@@ -33,23 +38,18 @@ public final class ScheduleMeasurer<Scalar: LinearMapScalar> {
   public func measure(
     _ measurement: ScheduleMeasurement, _ run: any TrainingSteps<Scalar>
   ) throws -> ScheduleReading {
-    guard let run = run as? TrainingRun<Scalar> else { throw ScheduleError.noUpdate }
-    let loss = sample ?? run.loss
-    let spent = loss.operations + (loss === run.loss ? 0 : run.loss.operations)
-    defer { measurements += 1 }
-    let reading: ScheduleReading
-    switch measurement {
-    case .sharpness: reading = .sharpness(try finite { try sharpness(run, loss) } ?? .nan)
-    case .directionalCurvature:
-      let found = try finite { try directionalCurvature(run, loss) }
-      reading = .directionalCurvature(
-        slope: found?.slope ?? .nan, curvature: found?.curvature ?? .nan)
-    case .criticalRate:
-      reading = .criticalRate(try finite { try criticalRate(run, loss) } ?? .nan)
+    guard let run = run.optimizerRun else {
+      throw ScheduleError.noUpdate(method: run.trainingState.optimizer)
     }
-    let all = loss.operations + (loss === run.loss ? 0 : run.loss.operations)
-    gradients += (all - spent) / max(1, try loss.gradientOperations())
-    return reading
+    let loss = sample ?? run.loss
+    switch measurement {
+    case .sharpness: return .sharpness(try finite { try sharpness(run, loss) } ?? .nan)
+    case .directionalCurvature:
+      let found = try finite { try directionalCurvature(loss, run.parameters, direction(run)) }
+      return .directionalCurvature(slope: found?.slope ?? .nan, curvature: found?.curvature ?? .nan)
+    case .criticalRate:
+      return .criticalRate(try finite { try criticalRate(run, loss) } ?? .nan)
+    }
   }
 
   /// Nil where a number on the way was not finite.
@@ -64,54 +64,64 @@ public final class ScheduleMeasurer<Scalar: LinearMapScalar> {
     guard let rule = run.optimizer.stability else {
       throw ScheduleError.noLimit(optimizer: run.optimizer.name)
     }
-    let hessian = try loss.hessian(at: run.parameters)
-    let last = memory.vectors["sharpest"].map { $0.map { Scalar($0) } }
+    let point = run.parameters
+    let hessian = try loss.hessian(at: point)
+    guard rule.isPreconditioned else {
+      return try largest(hessian, run.rules.flatRateFactors(loss.parameters)) * 2
+        / rule.criticalProduct
+    }
+    // The preconditioner of the step to come: before the first there is no other.
+    let after = try run.dryStep(rate: 1)
+    guard let inverse = run.inversePreconditioner(of: after.state, step: run.updateCount + 1) else {
+      throw ScheduleError.noLimit(optimizer: run.optimizer.name)
+    }
+    let limit = try largest(hessian, inverse) * 2 / rule.criticalProduct
+    // While what divides the steps is moving, that limit says nothing of how long they are.
+    let (slope, curvature) = try directionalCurvature(
+      loss, point, Self.move(from: point, to: after.parameters, rate: 1), hessian)
+    return slope < 0 && curvature > 0 ? max(limit, curvature / -slope) : limit
+  }
+
+  private func largest(_ hessian: CurvatureMap<Scalar>, _ inverse: [Double]?) throws -> Double {
+    let last: [Scalar]? = memory.vectors["sharpest"].map { scalars($0) }
     let count = memory.numbers["looks", default: 0]
     let seed = seed &+ UInt64(count) &* 0x9E37_79B9_7F4A_7C15
     let found =
-      if let inverse = try inversePreconditioner(run, rule) {
-        try ScheduleSharpness(
+      if let inverse {
+        try search(
           of: PreconditionedMap(hessian, by: DiagonalPreconditioner<Scalar>(inverse: inverse)),
-          from: last, seed: seed)
+          start: last, seed: seed)
       } else {
-        try ScheduleSharpness(of: hessian, from: last, seed: seed)
+        try search(of: hessian, start: last, seed: seed)
       }
-    memory.vectors["sharpest"] = found.vector.map { Double($0) }
+    memory.vectors["sharpest"] = doubles(found.next)
     memory.numbers["looks"] = count + 1
     memory.numbers["residual"] = found.relativeResidual
-    return found.value * 2 / rule.criticalProduct
-  }
-
-  /// What a step's gradient is multiplied by, entry by entry, beside the rate; nil for nothing.
-  private func inversePreconditioner(
-    _ run: TrainingRun<Scalar>, _ rule: StepRule
-  ) throws -> [Double]? {
-    let factors = run.rules.flatRateFactors(run.loss.parameters)
-    guard rule.isPreconditioned else { return factors }
-    // That of the step to come: before the first there is no other.
-    let state = try run.dryStep(rate: 1).state
-    let diagonal = run.optimizer.preconditioner(
-      state: { run.tensors($0, of: state).map { Double($0) } }, step: run.stepCount + 1)
-    guard let diagonal else { throw ScheduleError.noLimit(optimizer: run.optimizer.name) }
-    return factors.map { zip($0, diagonal).map { $0 / $1 } } ?? diagonal.map { 1 / $0 }
+    return found.value
   }
 
   // MARK: Along the update
 
   /// The move of the next step per unit of rate.
   private func direction(_ run: TrainingRun<Scalar>) throws -> [Scalar] {
-    let rate = run.isGradientElsewhere ? run.rate : 1
-    let after = try run.dryStep(rate: rate).parameters
-    return zip(after, run.parameters).map { ($0 - $1) / Scalar(rate) }
+    let rate = run.isGradientElsewhere && run.rate > 0 ? run.rate : 1
+    return Self.move(
+      from: run.parameters, to: try run.dryStep(rate: rate).parameters, rate: rate)
+  }
+
+  private static func move(from point: [Scalar], to after: [Scalar], rate: Double) -> [Scalar] {
+    var move = after
+    Scalar.axpy(move.count, -1, point, &move)
+    if rate != 1 { Scalar.scal(move.count, Scalar(1 / rate), &move) }
+    return move
   }
 
   private func directionalCurvature(
-    _ run: TrainingRun<Scalar>, _ loss: any Loss<Scalar>
+    _ loss: any Loss<Scalar>, _ point: [Scalar], _ direction: [Scalar],
+    _ hessian: CurvatureMap<Scalar>? = nil
   ) throws -> (slope: Double, curvature: Double) {
-    let direction = try direction(run)
-    let point = run.parameters
     let gradient = try loss.valueAndGradient(at: point).gradient
-    let product = try loss.hessian(at: point)(direction)
+    let product = try (hessian ?? loss.hessian(at: point))(direction)
     return (
       Scalar.dot(direction.count, gradient, direction),
       Scalar.dot(direction.count, direction, product)
@@ -122,9 +132,12 @@ public final class ScheduleMeasurer<Scalar: LinearMapScalar> {
     let direction = try direction(run)
     let point = run.parameters
     let search = try CriticalRate(
-      from: memory.numbers["critical"] ?? run.rate, precision: Double(Scalar.ulpOfOne)
+      from: memory.numbers["critical"] ?? (run.rate > 0 ? run.rate : 1),
+      precision: Double(Scalar.ulpOfOne)
     ) { rate in
-      try loss.value(at: zip(point, direction).map { $0 + Scalar(rate) * $1 })
+      var moved = point
+      Scalar.axpy(moved.count, Scalar(rate), direction, &moved)
+      return try loss.value(at: moved)
     }
     if search.rate > 0 { memory.numbers["critical"] = search.rate }
     return search.rate
@@ -136,16 +149,19 @@ public enum ScheduleError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Nothing is known of the rates at which the optimizer is stable.
   case noLimit(optimizer: String)
   /// A method with inner iterations has no update along which something could be measured.
-  case noUpdate
+  case noUpdate(method: String)
 
-  public var description: String {
+  public var description: String { reason.prefix(1).uppercased() + reason.dropFirst() + "." }
+
+  /// The sentence without its end, as it stands after other words.
+  package var reason: String {
     switch self {
     case .noLimit(let optimizer):
-      "No stability limit of \(optimizer) is known that sharpness-following could stay below; choose "
-        + "curvature-dynamics-aware, which measures along the update, or a schedule that only counts."
-    case .noUpdate:
-      "A method with inner iterations finds the length of its steps by itself, and has no update that a "
-        + "schedule could measure along; choose a schedule that only counts."
+      "no stability limit of \(optimizer) is known that sharpness-following could stay below; choose "
+        + "curvature-dynamics-aware, which measures along the update, or a schedule that only counts"
+    case .noUpdate(let method):
+      "the method \(method) finds the length of its steps by itself, and has no update that a schedule could "
+        + "measure along; choose a schedule that only counts"
     }
   }
 }

@@ -29,8 +29,10 @@ public struct SchedulePlan: Sendable, Equatable, Codable {
     }
   }
 
-  public func make() -> any Schedule {
-    let made = schedule.make()
+  /// - Parameter largest: the rate that one which measures is held at or below; nil for none.
+  public func make(atMost largest: Double? = nil) -> any Schedule {
+    var made = schedule.make()
+    if let largest, made.measurement != nil { made = HeldBelow(largest, made) }
     return warmUp.map { WarmUp($0, before: made) } ?? made
   }
 

@@ -43,7 +43,7 @@ final class DiagonalProbing<Scalar: LinearMapScalar> {
     }
   }
 
-  func isDue(_ step: Int) -> Bool { step % probe.period == 0 }
+  var isDue: Bool { memory.updates % probe.period == 0 }
 
   /// No probe in this step.
   func clear() {
@@ -72,9 +72,12 @@ final class DiagonalProbing<Scalar: LinearMapScalar> {
       }
     } catch let error where error.isNonFinite {
       // As a gradient that is not finite, it ends the run by the loss that it leads to.
-      product = signs.map { _ in .nan }
+      product = [Scalar](repeating: .nan, count: signs.count)
     }
-    for index in signs.indices { memory.probe[index] = signs[index] * product[index] }
+    product.withUnsafeBufferPointer {
+      memory.probe.update(from: $0.baseAddress!, count: $0.count)
+    }
+    multiply(signs.count, memory.probe, by: signs, times: 1)
     finish()
   }
 
@@ -104,14 +107,12 @@ final class DiagonalProbing<Scalar: LinearMapScalar> {
           _ = try executable.run(point + piece.data + [.tensor(noise)], into: results)
         }
       }
-      let weight = Scalar(Double(piece.count) / Double(total))
-      for index in part.indices { memory.probe[index] += weight * part[index] }
+      Scalar.axpy(
+        memory.parameterCount, Scalar(Double(piece.count) / Double(total)), part, memory.probe)
     }
     if case .gaussNewton = probe {
       let weight = Scalar(try objective.sampledWeight(samples: total))
-      for index in part.indices {
-        memory.probe[index] = weight * memory.probe[index] * memory.probe[index]
-      }
+      multiply(memory.parameterCount, memory.probe, by: memory.probe, times: weight)
     }
     finish()
   }

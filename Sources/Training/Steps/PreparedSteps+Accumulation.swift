@@ -43,7 +43,7 @@ extension PreparedSteps {
         pieces.choose(order.samples(of: step))
         guard let probing else { return }
         probing.clear()
-        if probing.isDue(step) {
+        if probing.isDue {
           try probing.fill(
             at: memory.copies[copy], step: step, pieces.all(), of: objective)
         }
@@ -109,8 +109,7 @@ private final class PiecewiseGradient<Scalar: LinearMapScalar> {
             .arguments, into: [.tensor] + memory.views(of: $0.baseAddress!).destinations)
       }
       value += weight * (try results[0].tensor().scalarValue)
-      let factor = Scalar(weight)
-      for index in part.indices { gradient[index] += factor * part[index] }
+      Scalar.axpy(memory.parameterCount, Scalar(weight), part, gradient)
     }
     return value
   }

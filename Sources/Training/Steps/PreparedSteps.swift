@@ -57,7 +57,7 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
       let take = prepared.2
       prepared.2 = { copy, step in
         probing.clear()
-        if probing.isDue(step) { try probing.fill(at: memory.copies[copy], step: step) }
+        if probing.isDue { try probing.fill(at: memory.copies[copy], step: step) }
         try take(copy, step)
       }
     }
@@ -166,7 +166,7 @@ final class PreparedSteps<Scalar: LinearMapScalar> {
         batch.samples.fill(chosen)
         if let probing {
           probing.clear()
-          if probing.isDue(step) {
+          if probing.isDue {
             try probing.fill(
               at: memory.copies[copy], step: step,
               [.init(count: chosen.count, data: batch.samples.views.arguments)], of: objective)

@@ -58,6 +58,46 @@ public struct StepRules: Sendable, Equatable {
     }
   }
 
+  /// The Euclidean norm of all gradients; where they are clipped, without squares that overflow.
+  func norm(_ gradients: [Traced]) -> Traced {
+    guard clipValue == nil, clipNorm == nil else { return Self.norm(gradients) }
+    return Self.squaredNorm(gradients).sqrt()
+  }
+
+  private static func squaredNorm(_ gradients: [Traced]) -> Traced {
+    gradients.dropFirst().reduce(gradients[0].square().sum()) { $0 + $1.square().sum() }
+  }
+
+  /// `s sqrt(sum (g / s)^2)` with the largest magnitude `s`: gradients of a loss that runs away have squares
+  /// beyond float32 while they are finite themselves, and that is where clipping is wanted.
+  private static func norm(_ gradients: [Traced]) -> Traced {
+    let largest = gradients.map { $0.abs().max() }
+    let scale = largest.dropFirst().reduce(largest[0]) { $0.maximum($1) }
+    // A gradient of zero is divided by one.
+    let divisor = scale.compare(.greater, scale.zeros()).select(scale, scale.scalar(1))
+    return divisor * squaredNorm(gradients.map { $0 / divisor }).sqrt()
+  }
+
+  /// Stops a program that gives rules for another number of parameters or entries than there are.
+  func check(_ parameters: [LossDefinition.Parameter]) {
+    if let decays {
+      precondition(
+        decays.count == parameters.count,
+        "a decay mask of \(decays.count) for \(parameters.count) parameters")
+    }
+    guard let rateFactors else { return }
+    precondition(
+      rateFactors.count == parameters.count,
+      "\(rateFactors.count) factors of the rate for \(parameters.count) parameters")
+    for (factor, parameter) in zip(rateFactors, parameters) {
+      guard case .tensor(let values) = factor else { continue }
+      precondition(
+        values.count == parameter.shape.count,
+        "\(values.count) factors of the rate for the \(parameter.shape.count) entries of "
+          + "\(parameter.name)")
+    }
+  }
+
   /// The gradients that the optimizer sees: `g min(1, clipNorm / |g|)`, of entries within `clipValue`.
   func clipped(_ gradients: [Traced]) -> [Traced] {
     var gradients = gradients
@@ -68,8 +108,7 @@ public struct StepRules: Sendable, Equatable {
       }
     }
     guard let clipNorm else { return gradients }
-    let norm = gradients.dropFirst().reduce(gradients[0].square().sum()) { $0 + $1.square().sum() }
-      .sqrt()
+    let norm = Self.norm(gradients)
     // A gradient of zero stays as it is: the larger of norm and bound is divided by.
     let factor = norm.scalar(clipNorm) / norm.maximum(norm.scalar(clipNorm))
     return gradients.map { $0 * factor }

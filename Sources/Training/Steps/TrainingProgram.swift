@@ -12,13 +12,15 @@ final class TrainingMemory<Scalar: LinearMapScalar> {
   /// The last estimate of the curvature's diagonal, for an optimizer that asks for one; zeros in steps
   /// without.
   let probe: UnsafeMutablePointer<Scalar>
-  /// rate, step, loss, squared gradient norm, whether the step has a probe.
+  /// rate, step, loss, gradient norm, whether the step has a probe.
   let scalars: UnsafeMutablePointer<Scalar>
   let parameterTypes: [TensorType]
   let stateTypes: [TensorType]
   let parameterCount: Int
   let count: Int
   let hasProbe: Bool
+  /// Updates that the state holds, which probes are due by.
+  var updates = 0
 
   init(_ parameters: [TensorType], _ state: [TensorType], hasProbe: Bool) {
     self.hasProbe = hasProbe
@@ -137,10 +139,6 @@ struct TracedStep {
     return point
   }
 
-  private func squaredNorm(_ gradients: [Traced]) -> Traced {
-    gradients.dropFirst().reduce(gradients[0].square().sum()) { $0 + $1.square().sum() }
-  }
-
   private func updated(
     _ position: OptimizerPosition, loss: Traced, _ gradients: [Traced], _ arguments: [Traced]
   ) -> [Traced] {
@@ -164,7 +162,7 @@ struct TracedStep {
     return decayed + update.state
   }
 
-  /// From parameters, state, control and data to loss, squared gradient norm, the gradient's point where
+  /// From parameters, state, control and data to loss, gradient norm, the gradient's point where
   /// that is another one, and all anew.
   ///
   /// - Parameter gradient: from parameters and data to the loss and its gradient.
@@ -177,7 +175,7 @@ struct TracedStep {
       let point = point(position)
       let values = arguments[0].builder.inline(gradient, (point ?? position.parameters) + data)
       let gradients = Array(values.dropFirst())
-      return [values[0], squaredNorm(gradients)] + (point ?? [])
+      return [values[0], rules.norm(gradients)] + (point ?? [])
         + updated(position, loss: values[0], gradients, arguments)
     }.simplified()
   }
@@ -195,13 +193,13 @@ struct TracedStep {
     return isElsewhere ? program.simplified() : nil
   }
 
-  /// From parameters, state, control, the loss and gradients to the squared gradient norm and all anew.
+  /// From parameters, state, control, the loss and gradients to the gradient norm and all anew.
   func update() throws -> Program {
     try Program.trace(parameterTypes + stateTypes + controlTypes + [scalar] + parameterTypes) {
       arguments in
       let (position, rest) = position(arguments)
       let gradients = Array(rest.dropFirst())
-      return [squaredNorm(gradients)] + updated(position, loss: rest[0], gradients, arguments)
+      return [rules.norm(gradients)] + updated(position, loss: rest[0], gradients, arguments)
     }.simplified()
   }
 }

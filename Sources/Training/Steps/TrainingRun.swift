@@ -14,6 +14,10 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
   /// The learning rate of the next step; may change from step to step.
   public var rate: Double
   public private(set) var stepCount: Int
+  /// Updates that parameters and state hold, which the optimizer's corrections go by: the steps taken, less those
+  /// that were gone back from.
+  public private(set) var updateCount: Int
+  public var optimizerRun: TrainingRun<Scalar>? { self }
 
   private let memory: TrainingMemory<Scalar>
   /// The copy that holds the present.
@@ -41,7 +45,7 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
       tensors.flatMap { tensor -> [Scalar] in
         switch tensor.start {
         case .constant(let value): [Scalar](repeating: Scalar(value), count: tensor.shape.count)
-        case .values(let values): values.map { Scalar($0) }
+        case .values(let values): scalars(values)
         case .parameter(let index):
           Array(start[offsets[index]..<offsets[index] + tensor.shape.count])
         }
@@ -90,6 +94,12 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
       }
       return state.state
     }
+    if let updates = state.numbers.first {
+      guard let count = Int(exactly: updates), (0...stepCount).contains(count) else {
+        throw TrainingError.wrongState("it holds \(updates) updates of \(stepCount) steps")
+      }
+      updateCount = count
+    }
     write(state.parameters, at: 0)
   }
 
@@ -104,7 +114,9 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
     self.rules = rules
     self.rate = rate
     self.stepCount = stepCount
+    updateCount = stepCount
     let definitions = loss.parameters
+    rules.check(definitions)
     stateTensors = optimizer.initialState(definitions)
     for tensor in stateTensors {
       guard case .parameter(let index) = tensor.start else { continue }
@@ -168,19 +180,26 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
 
   /// Everything that the run needs to go on, bit for bit.
   public var trainingState: TrainingState<Scalar> {
-    TrainingState(
+    var state = TrainingState(
       optimizer: optimizer.name, hyperparameters: optimizer.hyperparameters, rate: rate,
       stepCount: stepCount, samples: source.samples, parameters: parameters,
       state: numbers(
         memory.copies[current] + memory.parameterCount, memory.count - memory.parameterCount))
+    if updateCount != stepCount { state.numbers = [Double(updateCount)] }
+    return state
   }
 
-  public func goBack(parameters: [Scalar], state: [Scalar]) -> Bool {
+  /// Puts parameters, the tensors of the state and the count of updates back to what they were; the count of steps
+  /// goes on, and with it the order of the samples.
+  ///
+  /// - Returns: whether it did; not, where they are of another run.
+  func goBack(parameters: [Scalar], state: [Scalar], updates: Int) -> Bool {
     guard parameters.count == memory.parameterCount,
       state.count == memory.count - memory.parameterCount
     else { return false }
     write(parameters, at: 0)
     write(state, at: memory.parameterCount)
+    updateCount = updates
     return true
   }
 
@@ -199,7 +218,8 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
       }
     }
     memory.scalars[0] = Scalar(rate)
-    memory.scalars[1] = Scalar(stepCount + 1)
+    memory.scalars[1] = Scalar(updateCount + 1)
+    memory.updates = updateCount
     try steps.run(from: current, step: stepCount)
     loss.count(steps.operations)
     return (
@@ -228,14 +248,21 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
   @discardableResult
   public func step() throws -> StepReport {
     memory.scalars[0] = Scalar(rate)
-    memory.scalars[1] = Scalar(stepCount + 1)
+    memory.scalars[1] = Scalar(updateCount + 1)
+    memory.updates = updateCount
     try steps.run(from: current, step: stepCount)
     loss.count(steps.operations)
     current = 1 - current
-    if let period = optimizer.renewalPeriod, stepCount % period == 0 { renew() }
+    var report = StepReport(
+      loss: Double(memory.scalars[2]), gradientNorm: Double(memory.scalars[3]))
+    // A probe is a product, or the gradient at targets that were drawn.
+    if let probe = optimizer.curvatureProbe, updateCount % probe.period == 0 {
+      if case .hutchinson = probe { report.products += 1 } else { report.gradients += 1 }
+    }
+    if let period = optimizer.renewalPeriod, updateCount % period == 0 { renew() }
     stepCount += 1
-    return StepReport(
-      loss: Double(memory.scalars[2]), gradientNorm: Double(memory.scalars[3]).squareRoot())
+    updateCount += 1
+    return report
   }
 
   /// Lets the optimizer renew its state outside of the program.
@@ -244,15 +271,16 @@ public final class TrainingRun<Scalar: LinearMapScalar>: TrainingSteps {
     var offset = 0
     var tensors = stateTensors.map { tensor -> [Double] in
       defer { offset += tensor.shape.count }
-      return numbers(base + offset, tensor.shape.count).map { Double($0) }
+      return doubles(numbers(base + offset, tensor.shape.count))
     }
-    optimizer.renew(&tensors, loss.parameters, step: stepCount + 1)
+    optimizer.renew(&tensors, loss.parameters, step: updateCount + 1)
     var place = base
     for tensor in tensors {
-      for value in tensor {
-        place.pointee = Scalar(value)
-        place += 1
+      let rounded: [Scalar] = scalars(tensor)
+      rounded.withUnsafeBufferPointer {
+        if let base = $0.baseAddress { place.update(from: base, count: $0.count) }
       }
+      place += tensor.count
     }
   }
 }

@@ -25,14 +25,12 @@ public protocol TrainingSteps<Scalar>: AnyObject {
   /// Everything that the run needs to go on, bit for bit.
   var trainingState: TrainingState<Scalar> { get }
 
-  /// Puts parameters and the tensors of the state back to what they were; the count of steps goes on.
-  ///
-  /// - Returns: whether it did; not, where a method keeps more than these.
-  func goBack(parameters: [Scalar], state: [Scalar]) -> Bool
+  /// The run of an optimizer that takes the next step; nil where a method with inner iterations does.
+  var optimizerRun: TrainingRun<Scalar>? { get }
 }
 
 extension TrainingSteps {
-  public func goBack(parameters: [Scalar], state: [Scalar]) -> Bool { false }
+  public var optimizerRun: TrainingRun<Scalar>? { nil }
 }
 
 /// What a step saw and how it went.

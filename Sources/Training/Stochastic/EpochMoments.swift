@@ -12,6 +12,8 @@ struct EpochMoments {
   /// `[P q]' H [P q]` in the middle of the pass.
   private(set) var middles: [[Double]]
   private(set) var drawn = 0
+  /// Whether these are all the orders that there are, in the first group.
+  private(set) var isWhole = false
 
   init(_ map: EpochMap) {
     self.map = map
@@ -24,55 +26,69 @@ struct EpochMoments {
   /// Adds so many orders to each group, every second the reverse of the one before: what reversing turns
   /// around cancels, which is most of the first moment's spread.
   mutating func draw(_ pairs: Int, _ generator: inout SeededGenerator) {
+    for group in 0..<Self.groupCount {
+      var orders: [[Int]] = []
+      for _ in 0..<pairs {
+        let order = (0..<map.samples.count).shuffled(using: &generator)
+        orders += [order, order.reversed()]
+      }
+      add(orders, to: group)
+    }
+    drawn += 2 * pairs * Self.groupCount
+  }
+
+  /// Takes every pass that there is, in place of draws; false where there are more than so many.
+  mutating func takeAll(upTo most: Int) -> Bool {
+    precondition(drawn == 0, "some orders are drawn already")
+    guard let orders = map.allOrders(upTo: most) else { return false }
+    for start in stride(from: 0, to: orders.count, by: 128) {
+      add(Array(orders[start..<min(start + 128, orders.count)]), to: 0)
+    }
+    (drawn, isWhole) = (orders.count, true)
+    return true
+  }
+
+  private mutating func add(_ orders: [[Int]], to group: Int) {
     let (k, d, width) = (map.samples.dimension, map.order, map.order + 1)
     let size = k * width
     let storage = UnsafeMutablePointer<Double>.allocate(capacity: 3 * size)
     defer { storage.deallocate() }
     let (errors, velocities) = (storage, storage + size)
-    var whole = [Double](repeating: 0, count: d * width * 2 * pairs)
-    var halves = [Double](repeating: 0, count: width * k * 2 * pairs)
+    let count = orders.count
+    var whole = [Double](repeating: 0, count: d * width * count)
+    var halves = [Double](repeating: 0, count: width * k * count)
     let roots = map.samples.curvatures.map { $0.squareRoot() }
-    for group in 0..<Self.groupCount {
-      for pair in 0..<pairs {
-        var order = Array(0..<map.samples.count)
-        order.shuffle(using: &generator)
-        for side in 0..<2 {
-          if side == 1 { order.reverse() }
-          let column = 2 * pair + side
-          map.run(order, errors, velocities, storage + 2 * size) {
-            for a in 0..<k {
-              for c in 0..<width {
-                halves[(column * k + a) * width + c] = roots[a] * errors[a * width + c]
-              }
-            }
-          }
-          // The rows of errors, then of velocities; column by column.
+    for (column, order) in orders.enumerated() {
+      map.run(order, errors, velocities, storage + 2 * size) {
+        for a in 0..<k {
           for c in 0..<width {
-            for a in 0..<d {
-              let line = a < k ? errors + a * width : velocities + (a - k) * width
-              whole[(column * width + c) * d + a] = line[c]
-            }
+            halves[(column * k + a) * width + c] = roots[a] * errors[a * width + c]
           }
         }
       }
-      let count = 2 * pairs
-      Double.gemm(
-        transposedA: false, transposedB: true, m: d * width, n: d * width, k: count, alpha: 1,
-        whole, lda: d * width, whole, ldb: d * width, beta: 1, &products[group], ldc: d * width)
-      Double.gemm(
-        transposedA: false, transposedB: true, m: width, n: width, k: k * count, alpha: 1, halves,
-        lda: width, halves, ldb: width, beta: 1, &middles[group], ldc: width)
-      for column in 0..<count {
-        for index in 0..<d * width { firsts[group][index] += whole[column * d * width + index] }
+      // The rows of errors, then of velocities; column by column.
+      for c in 0..<width {
+        for a in 0..<d {
+          let line = a < k ? errors + a * width : velocities + (a - k) * width
+          whole[(column * width + c) * d + a] = line[c]
+        }
       }
     }
-    drawn += 2 * pairs * Self.groupCount
+    Double.gemm(
+      transposedA: false, transposedB: true, m: d * width, n: d * width, k: count, alpha: 1,
+      whole, lda: d * width, whole, ldb: d * width, beta: 1, &products[group], ldc: d * width)
+    Double.gemm(
+      transposedA: false, transposedB: true, m: width, n: width, k: k * count, alpha: 1, halves,
+      lda: width, halves, ldb: width, beta: 1, &middles[group], ldc: width)
+    for column in 0..<count {
+      for index in 0..<d * width { firsts[group][index] += whole[column * d * width + index] }
+    }
   }
 
   /// Means over all orders, or over a group's.
   func means(group: Int? = nil) -> EpochMeans {
     let chosen = group.map { [$0] } ?? Array(0..<Self.groupCount)
-    let count = Double(drawn / Self.groupCount * chosen.count)
+    let count = isWhole ? Double(drawn) : Double(drawn / Self.groupCount * chosen.count)
     func mean(_ sums: [[Double]]) -> [Double] {
       var result = sums[chosen[0]]
       for other in chosen.dropFirst() {
@@ -139,25 +155,27 @@ struct EpochMeans {
     return result
   }
 
-  /// `I - T` on symmetric matrices held as their lower triangles, row-major; `T S = E[P S P']`.
+  /// The rows and columns of a lower triangle, row by row.
+  var pairs: [(Int, Int)] { (0..<order).flatMap { i in (0...i).map { (i, $0) } } }
+
+  /// `I - T` on symmetric matrices held as their lower triangles, column-major; `T S = E[P S P']`.
   var secondSystem: [Double] {
-    let d = order
-    let pairs = (0..<d).flatMap { i in (0...i).map { (i, $0) } }
+    let pairs = pairs
     var matrix = [Double](repeating: 0, count: pairs.count * pairs.count)
     for (row, (i, l)) in pairs.enumerated() {
       for (column, (a, c)) in pairs.enumerated() {
         let value =
           a == c ? moment(i, a, l, a) : moment(i, a, l, c) + moment(i, c, l, a)
-        matrix[row * pairs.count + column] = (row == column ? 1 : 0) - value
+        matrix[column * pairs.count + row] = (row == column ? 1 : 0) - value
       }
     }
     return matrix
   }
 
-  /// `I - E[P]`, row-major.
+  /// `I - E[P]`, column-major.
   var firstSystem: [Double] {
     (0..<order * order).map { index in
-      let (i, a) = (index / order, index % order)
+      let (i, a) = (index % order, index / order)
       return (i == a ? 1 : 0) - first[a * order + i]
     }
   }

@@ -136,6 +136,11 @@ package struct LeastSquaresSamples: Sendable {
     (0..<dimension).reduce(0) { $0 + curvatures[$1] * second[$1 * dimension + $1] } / 2
   }
 
+  /// `e'H e / 2`: the loss gap of an error.
+  package func gap(at error: [Double]) -> Double {
+    zip(curvatures, error).reduce(0) { $0 + $1.0 * $1.1 * $1.1 } / 2
+  }
+
   /// The covariance of one sample's gradient at the minimum, column-major: `mean (r x)(r x)' - p p'`.
   package var noise: [Double] {
     let k = dimension

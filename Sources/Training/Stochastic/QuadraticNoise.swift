@@ -4,9 +4,9 @@ import Foundation
 /// is known where samples are no rows of least squares, in the eigenvectors of the Hessian.
 ///
 /// With replacement the stationary covariance solves `H S + S H - eta H S H = eta C / B`, entry by entry
-/// `S_ij = eta C_ij / (B (l_i + l_j - eta l_i l_j))`; heavy-ball momentum changes the denominator (see
-/// `ReplacementNoise`). Without replacement batches of a pass hold each sample once: means of batches of `b_t`
-/// of the `n` samples have the covariances `(n/b_t - 1) C/(n - 1)`, and `-C/(n - 1)` between two batches.
+/// `S_ij = eta C_ij / (B (l_i + l_j - eta l_i l_j))`; heavy-ball momentum changes the denominator
+/// (`response`). Without replacement batches of a pass hold each sample once: means of batches of `b_t` of
+/// the `n` samples have the covariances `(n/b_t - 1) C/(n - 1)`, and `-C/(n - 1)` between two batches.
 ///
 /// Reference: Mandt, Hoffman and Blei, "Stochastic gradient descent as approximate Bayesian inference"
 /// (arXiv:1704.04289), with the discrete step's term kept; Cochran, "Sampling techniques" (1977), 2.
@@ -14,38 +14,22 @@ package struct QuadraticNoise: Sendable {
   package let curvatures: [Double]
   /// A sample gradient's covariance, column-major, in the eigenvectors.
   package let noise: [Double]
-  package let momentum: Double
 
-  /// - Precondition: positive curvatures, `0 <= momentum < 1`.
-  package init(curvatures: [Double], noise: [Double], momentum: Double = 0) {
+  /// - Precondition: positive curvatures.
+  package init(curvatures: [Double], noise: [Double]) {
     precondition(
       noise.count == curvatures.count * curvatures.count, "the noise is not of the directions")
     self.curvatures = curvatures
     self.noise = noise
-    self.momentum = momentum
   }
 
   private var count: Int { curvatures.count }
-
-  /// The stationary second moments of batches drawn with replacement, column-major; nil from the limit of
-  /// all samples on.
-  package func stationary(rate: Double, batch: Int) -> [Double]? {
-    let response = Self.response(curvatures, rate: rate, momentum: momentum)
-    guard response.allSatisfy({ $0 > 0 }) else { return nil }
-    return noise.indices.map { rate / Double(batch) * noise[$0] / response[$0] }
-  }
-
-  /// The mean loss gap of second moments.
-  package func gap(_ second: [Double]) -> Double {
-    (0..<count).reduce(0) { $0 + curvatures[$1] * second[$1 * count + $1] } / 2
-  }
 
   /// The stationary second moments of plain descent over shuffled passes, at their ends and in their
   /// middles; nil from the limit of all samples on.
   package func reshuffled(rate: Double, batch: Int, samples n: Int) -> (
     end: [Double], middle: [Double]
   )? {
-    precondition(momentum == 0, "shuffled passes with momentum have no closed form here")
     guard let top = curvatures.max(), rate * top < 2, n > 1 else { return nil }
     let steps = (n + batch - 1) / batch
     let half = max(1, steps / 2)

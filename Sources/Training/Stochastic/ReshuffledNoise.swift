@@ -7,7 +7,8 @@ import LinearMaps
 /// from pass to pass, so that the moments at the ends of passes go on by the means of `P`, `q` and of
 /// their products over all orders: closed and linear, `S+ = E[P S P'] + E[P m q'] + E[q m' P'] + E[q q']`.
 /// The means over orders have no closed form (a batch tells what the later ones hold), and are averaged
-/// over seeded orders, each with its reverse; the spread between 16 groups of orders gives the error.
+/// over seeded orders, each with its reverse; the spread between 16 groups of orders gives the error. Where
+/// there are few ways to part the samples into batches they are averaged over all of them, exactly.
 ///
 /// What is left at the end of a pass is far less than with replacement at small rates, since each pass sees
 /// every sample once and their pulls cancel; it is more where a last, smaller batch is as noisy as it is
@@ -18,8 +19,10 @@ import LinearMaps
 package struct ReshuffledNoise {
   package let samples: LeastSquaresSamples
   package let batch: Int
-  package let momentum: Double
+  package let form: MomentumForm
   package let seed: UInt64
+  /// Whether the samples left over at a pass's end are left out.
+  let dropsLast: Bool
 
   /// The mean loss gaps that runs settle at.
   package struct Floor: Sendable, Equatable {
@@ -38,13 +41,24 @@ package struct ReshuffledNoise {
 
   /// - Returns: nil above `mostDirections`.
   package init?(
-    _ samples: LeastSquaresSamples, batch: Int, momentum: Double = 0, seed: UInt64 = 0
+    _ samples: LeastSquaresSamples, batch: Int, form: MomentumForm = .plain, seed: UInt64 = 0,
+    dropsLast: Bool = false
   ) {
-    guard samples.dimension * (momentum == 0 ? 1 : 2) <= Self.mostDirections else { return nil }
+    guard samples.dimension * (form.momentum == 0 ? 1 : 2) <= Self.mostDirections else {
+      return nil
+    }
     self.samples = samples
     self.batch = min(batch, samples.count)
-    self.momentum = momentum
+    self.form = form
     self.seed = seed
+    self.dropsLast = dropsLast
+  }
+
+  /// Ways to part the samples up to which all are taken.
+  static let mostWays = 1_000
+
+  func map(rate: Double) -> EpochMap {
+    EpochMap(samples, batch: batch, form: form, rate: rate, dropsLast: dropsLast)
   }
 
   /// The mean loss gap that runs settle at; nil where second moments grow from pass to pass.
@@ -60,9 +74,14 @@ package struct ReshuffledNoise {
   package func passes(
     rate: Double, precision: Double = 0.007, work: Double = 2e9
   ) -> ReshuffledPasses? {
-    let map = EpochMap(samples, batch: batch, momentum: momentum, rate: rate)
+    let map = map(rate: rate)
     var generator = SeededGenerator(seed: seed)
     var moments = EpochMoments(map)
+    if moments.takeAll(upTo: Self.mostWays) {
+      return settled(moments).map {
+        ReshuffledPasses(samples: samples, floor: $0, means: moments.means())
+      }
+    }
     let width = Double(map.order * (map.order + 1))
     let cost = 2 * Double(EpochMoments.groupCount) * (map.work + width * width)
     let most = max(8, Int(work / cost))
@@ -83,48 +102,13 @@ package struct ReshuffledNoise {
     }
   }
 
-  /// The rate up to which second moments at the ends of passes stay bounded, by bisection over the same
-  /// orders; between `limits` and good to a percent or two, since rare orders decide.
-  ///
-  /// - Returns: the upper end where they stay bounded up to it.
-  package func limit(below most: Double, orders: Int = 512, work: Double = 1e9) -> Double {
-    let map = EpochMap(samples, batch: batch, momentum: momentum, rate: most)
-    let width = Double(map.order * (map.order + 1))
-    let cost = 9 * (map.work + width * width)
-    let pairs = max(1, min(orders, Int(min(1e6, work / cost))) / 2 / EpochMoments.groupCount)
-    func isStable(_ rate: Double) -> Bool {
-      var generator = SeededGenerator(seed: seed)
-      var moments = EpochMoments(
-        EpochMap(samples, batch: batch, momentum: momentum, rate: rate))
-      moments.draw(pairs, &generator)
-      return moments.means().growth.map { $0 < 1 } ?? false
-    }
-    guard !isStable(most) else { return most }
-    var (low, high) = (0.0, most)
-    for _ in 0..<8 {
-      let middle = low == 0 ? high / 2 : (low + high) / 2
-      if isStable(middle) { low = middle } else { high = middle }
-    }
-    return (low + high) / 2
-  }
-
   private func settled(_ moments: EpochMoments) -> Floor? {
     let means = moments.means()
-    guard let growth = means.growth, growth < 1,
-      let first = DenseSystem(means.firstSystem, size: means.order)
-    else { return nil }
     let d = means.order
-    let pairs = (0..<d).flatMap { i in (0...i).map { (i, $0) } }
-    guard let second = DenseSystem(means.secondSystem, size: pairs.count) else { return nil }
-    func solved(_ right: [Double]) -> [Double] {
-      let packed = second.solve(pairs.map { right[$1 * d + $0] })
-      var result = [Double](repeating: 0, count: d * d)
-      for (index, (i, l)) in pairs.enumerated() {
-        result[l * d + i] = packed[index]
-        result[i * d + l] = packed[index]
-      }
-      return result
-    }
+    guard let system = PassSystem(means, weights: weights), system.isStable,
+      let first = LUFactors(columnMajor: means.firstSystem, dimension: d)
+    else { return nil }
+    let solved = system.solve
     let zero = ErrorMoments(
       mean: .init(repeating: 0, count: d), second: .init(repeating: 0, count: d * d))
     let mean = first.solve(means.image(mean: zero.mean))
@@ -136,7 +120,11 @@ package struct ReshuffledNoise {
       (0..<k).reduce(0) { $0 + samples.curvatures[$1] * second[$1 * d + $1] } / 2
     }
     let (end, middle) = (gap(settled.second), means.middleGap(settled))
-    guard end.isFinite, middle.isFinite, end > 0, middle > 0 else { return nil }
+    guard end.isFinite, middle.isFinite, end >= 0, middle >= 0 else { return nil }
+    if moments.isWhole {
+      return Floor(end: end, middle: middle, endError: 0, middleError: 0, orders: moments.drawn)
+    }
+    guard end > 0, middle > 0 else { return nil }
     // To first order, by what a group's own means would move the solution.
     let moved = (0..<EpochMoments.groupCount).map { group -> (end: Double, middle: Double) in
       let own = moments.means(group: group)
@@ -180,27 +168,5 @@ package struct ReshuffledPasses {
         (0..<k).reduce(0) { $0 + samples.curvatures[$1] * moments.second[$1 * d + $1] } / 2
     }
     return (end / Double(passes.count), middle / Double(passes.count))
-  }
-}
-
-extension EpochMeans {
-  /// The spectral radius of `S -> E[P S P']`, by iterating on a positive definite matrix; nil where
-  /// numbers overflow.
-  var growth: Double? {
-    let d = order
-    var second = (0..<d * d).map { $0 % d == $0 / d ? 1.0 : 0 }
-    var (growth, last) = (0.0, -1.0)
-    for _ in 0..<2_000 {
-      let next = linearImage(second)
-      let norm = next.reduce(0) { $0 + $1 * $1 }.squareRoot()
-      guard norm.isFinite, norm > 0 else { return norm == 0 ? 0 : nil }
-      let size = second.reduce(0) { $0 + $1 * $1 }.squareRoot()
-      growth = norm / size
-      // To tell on which side of one it is.
-      if abs(growth - last) <= 1e-4 * abs(growth - 1) { break }
-      last = growth
-      second = next.map { $0 / norm }
-    }
-    return growth
   }
 }

@@ -84,7 +84,7 @@ final class LaneMemory<Scalar: LinearMapScalar> {
   private let parameterTypes: [TensorType]
   private let types: [TensorType]
   private let copies: [UnsafeMutablePointer<Scalar>]
-  /// Rates, losses, squared gradient norms, one per lane each; then the number of the step.
+  /// Rates, losses, gradient norms, one per lane each; then the number of the step.
   private let numbers: UnsafeMutablePointer<Scalar>
   /// Where gradients were taken, for an optimizer that takes them elsewhere.
   private let point: UnsafeMutablePointer<Scalar>
@@ -174,7 +174,7 @@ final class LaneMemory<Scalar: LinearMapScalar> {
 
   var reports: [(loss: Double, gradientNorm: Double)] {
     (0..<lanes).map {
-      (Double(numbers[lanes + $0]), Double(numbers[2 * lanes + $0]).squareRoot())
+      (Double(numbers[lanes + $0]), Double(numbers[2 * lanes + $0]))
     }
   }
 

@@ -74,21 +74,45 @@ public final class SweepRun<Scalar: LinearMapScalar> {
   public func train(
     steps: Int, schedule: any Schedule = Constant(), progress: (Double) throws -> Void = { _ in }
   ) throws -> [LaneCourse<Scalar>] {
+    var courses = [LaneCourse<Scalar>?](repeating: nil, count: lanes.count)
+    let cut = try train(steps: steps, schedule: schedule, progress: progress) {
+      courses[$0] = $1
+    }
+    if let cut { throw cut.error }
+    return courses.map { $0! }
+  }
+
+  /// Likewise, with what was done until a cancellation.
+  ///
+  /// - Parameter finished: told each lane with its course when its chunk has taken all steps.
+  /// - Returns: nil where all lanes have taken all steps.
+  package func train(
+    steps: Int, schedule: any Schedule, progress: (Double) throws -> Void,
+    finished: (Int, LaneCourse<Scalar>) throws -> Void
+  ) throws -> CutSweep<Scalar>? {
     guard schedule.measurement == nil else {
       throw TrainingError.noSweep("the schedule \(schedule.name) measures each run on its way")
     }
-    var courses = [LaneCourse<Scalar>?](repeating: nil, count: lanes.count)
     var done = 0
     for members in chunks {
       let share = Double(members.count) / Double(lanes.count)
       let before = Double(done) / Double(lanes.count)
-      let trained = try train(chunk(members), members, steps, schedule) {
+      let (courses, cut) = try train(chunk(members), members, steps, schedule) {
         try progress(before + share * $0)
       }
-      for (lane, course) in zip(members, trained) { courses[lane] = course }
+      if let cut {
+        return CutSweep(
+          courses: zip(members, courses).map { (lane: $0, course: $1) }, steps: cut.steps,
+          error: cut.error)
+      }
+      do { for (lane, course) in zip(members, courses) { try finished(lane, course) } } catch let
+        error as CancellationError
+      {
+        return CutSweep(courses: [], steps: 0, error: error)
+      }
       done += members.count
     }
-    return courses.map { $0! }
+    return nil
   }
 
   private func chunk(_ members: [Int]) throws -> any LaneChunk<Scalar> {
@@ -102,7 +126,7 @@ public final class SweepRun<Scalar: LinearMapScalar> {
   private func train(
     _ chunk: any LaneChunk<Scalar>, _ members: [Int], _ steps: Int, _ schedule: any Schedule,
     _ progress: (Double) throws -> Void
-  ) throws -> [LaneCourse<Scalar>] {
+  ) throws -> (courses: [LaneCourse<Scalar>], cut: (steps: Int, error: CancellationError)?) {
     var courses = members.map {
       LaneCourse<Scalar>(rate: lanes[$0].rate, parameters: lanes[$0].start, losses: [])
     }
@@ -111,13 +135,18 @@ public final class SweepRun<Scalar: LinearMapScalar> {
     let stepsPerPass = lanes[members[0]].batches.map { $0.stepsPerPass(samples) } ?? 1
     var rates = [Double](repeating: 0, count: members.count)
     var running = members.count
+    var cut: (steps: Int, error: CancellationError)?
     for step in 0..<steps where running > 0 {
       for lane in members.indices where courses[lane].brokenAt == nil {
         rates[lane] = schedules[lane].rate(
           ScheduleMoment(
             step: step, stepCount: steps, stepsPerPass: stepsPerPass, rate: courses[lane].rate))
       }
-      let reports = try chunk.step(rates)
+      let reports: [(loss: Double, gradientNorm: Double)]
+      do { reports = try chunk.step(rates) } catch let error as CancellationError {
+        cut = (step, error)
+        break
+      }
       for lane in members.indices where courses[lane].brokenAt == nil {
         let report = reports[lane]
         guard report.loss.isFinite, report.gradientNorm.isFinite else {
@@ -132,11 +161,23 @@ public final class SweepRun<Scalar: LinearMapScalar> {
           schedules[lane].observe(loss: pass.reduce(0, +) / Double(pass.count))
         }
       }
-      try progress(Double(step + 1) / Double(steps))
+      do { try progress(Double(step + 1) / Double(steps)) } catch let error as CancellationError {
+        cut = (step + 1, error)
+        break
+      }
     }
     for lane in members.indices where courses[lane].brokenAt == nil {
       courses[lane].parameters = chunk.parameters(of: lane, beforeLastStep: false)
     }
-    return courses
+    return (courses, cut)
   }
+}
+
+/// What a sweep had done when it was cancelled, beside the lanes that had finished.
+package struct CutSweep<Scalar: LinearMapScalar> {
+  /// The lanes of the chunk that was at work, with their courses so far.
+  package let courses: [(lane: Int, course: LaneCourse<Scalar>)]
+  /// Steps that each of them has taken.
+  package let steps: Int
+  package let error: CancellationError
 }

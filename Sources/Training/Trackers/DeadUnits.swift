@@ -12,7 +12,7 @@ public struct DeadUnits: Tracker {
   public static let entry = TrackerEntry(
     "dead-units", formula: "the share of units with a gradient of zero, by layer",
     hyperparameters: [.period(200)]
-  ) { DeadUnits(period: Int($0["period"]!)) }
+  ) { DeadUnits(period: $0.period(200)) }
 
   public let name = "dead-units"
   public let phrase = "units that no sample reaches"

@@ -17,7 +17,7 @@ public struct GradientNoise: Tracker {
       Hyperparameter(
         "groups", 8, .count(from: 2, to: 1e6), "groups of samples whose gradients are compared"),
     ]
-  ) { GradientNoise(period: Int($0["period"]!), groups: Int($0["groups"]!)) }
+  ) { GradientNoise(period: $0.period(200), groups: Int($0["groups"]!)) }
 
   public let name = "gradient-noise"
   public let phrase = "the noise of the gradient beside its size"
@@ -71,7 +71,7 @@ public struct GradientNoise: Tracker {
 extension TrackingMoment {
   /// Samples of a step's gradient.
   var batchSize: Int {
-    if case .batches(let batches)? = (run as? TrainingRun<Scalar>)?.source {
+    if case .batches(let batches)? = run.optimizerRun?.source {
       batches.size
     } else {
       run.loss.sampleCount

@@ -36,7 +36,10 @@ struct GroupGradients<Scalar: LinearMapScalar> {
       throw TrackingError(tracker: tracker, reason: "its samples have no losses of their own")
     }
     let groups = min(most, objective.sampleCount)
-    guard groups >= 2 else { throw TrackingError(tracker: tracker, reason: "it has one sample") }
+    guard groups >= 2 else {
+      throw TrackingError(
+        tracker: tracker, reason: "what it looks at, a batch or all that there is, has one sample")
+    }
     size = objective.sampleCount / groups
     var generator = SeededGenerator(seed: seed)
     let order = (0..<objective.sampleCount).shuffled(using: &generator)

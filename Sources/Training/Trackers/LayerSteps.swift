@@ -6,7 +6,7 @@ import LinearMaps
 public struct LayerSteps: Tracker {
   public static let entry = TrackerEntry(
     "layers", formula: "|g_l| and |x_l' - x_l| / |x_l| by layer", hyperparameters: [.period(100)]
-  ) { LayerSteps(period: Int($0["period"]!)) }
+  ) { LayerSteps(period: $0.period(100)) }
 
   public let name = "layers"
   public let phrase = "gradient norm and update-to-weight ratio of each layer"

@@ -28,7 +28,7 @@ public struct Sharpness: Tracker {
   public func check<Scalar: LinearMapScalar>(
     _ moment: TrackingMoment<Scalar>, _ memory: inout TrackerMemory
   ) throws -> [TrackedValue] {
-    let run = moment.run as? TrainingRun<Scalar>
+    let run = moment.run.optimizerRun
     let rule = run?.optimizer.stability
     let applies = rule?.isPreconditioned == false && run?.rules.rateFactors == nil
     let point = moment.run.parameters
@@ -67,9 +67,9 @@ public struct PreconditionedSharpness: Tracker {
   public func check<Scalar: LinearMapScalar>(
     _ moment: TrackingMoment<Scalar>, _ memory: inout TrackerMemory
   ) throws -> [TrackedValue] {
-    let run = moment.run as? TrainingRun<Scalar>
-    let rule = run?.optimizer.stability
-    let inverse = run?.inversePreconditioner
+    guard let run = moment.run.optimizerRun else { return [] }
+    let rule = run.optimizer.stability
+    let inverse = run.inversePreconditioner
     guard inverse != nil || rule?.isPreconditioned != true else { return [] }
     return try look(
       name, moment, at: moment.run.parameters, inverse: inverse,
@@ -85,17 +85,17 @@ public struct SharpnessLook: Sendable, Equatable {
   public init() {}
 
   init(_ values: [String: Double]) {
-    period = Int(values["period"]!)
+    period = values.period(50)
     search.tolerance = values["tolerance"]!
     search.productLimit = Int(values["products"]!)
   }
 
   static let hyperparameters = [
-    Hyperparameter.period(50),
+    .period(50),
     Hyperparameter(
       "tolerance", 0.1, .between(0, 1), "the relative residual that a check stops at"),
     Hyperparameter(
-      "products", 4, .count(from: 1, to: 1e6), "Hessian products of a check at the most"),
+      "products", 3, .count(from: 1, to: 1e6), "Hessian products of a check at the most"),
   ]
 
   var hyperparameters: [String: Double] {
@@ -114,17 +114,19 @@ public struct SharpnessLook: Sendable, Equatable {
     let checks = memory.numbers["checks", default: 0]
     memory.numbers["checks"] = checks + 1
     let seed = moment.seed &+ UInt64(checks) &* 0x9E37_79B9_7F4A_7C15
-    let start: [Scalar]? = memory.vectors["start"].map { scalars($0) }
+    // Taken out of the memory, so that what comes next is written in its place.
+    var start = memory.vectors.removeValue(forKey: "start") ?? []
     do {
       let hessian = try moment.sample.hessian(at: point)
       let factor = try inverse.map { try DiagonalPreconditioner<Scalar>(inverse: $0) }
       let found =
         try factor.map {
-          try search(of: PreconditionedMap(hessian, by: $0), start: start, seed: seed)
-        } ?? search(of: hessian, start: start, seed: seed)
-      memory.vectors["start"] = doubles(found.next)
+          try search.look(of: PreconditionedMap(hessian, by: $0), start: start, seed: seed)
+        } ?? search.look(of: hessian, start: start, seed: seed)
+      found.writeNext(to: &start)
+      memory.vectors["start"] = start
       if keepsDirection { memory.vectors["direction"] = doubles(found.vector) }
-      let limit = criticalProduct.map { $0 / moment.rate }
+      let limit = moment.rate > 0 ? criticalProduct.map { $0 / moment.rate } : nil
       var values = [
         TrackedValue(
           name, found.value, error: found.residual, threshold: limit,
@@ -149,24 +151,17 @@ public struct SharpnessLook: Sendable, Equatable {
 }
 
 extension Hyperparameter {
-  static func period(_ steps: Double) -> Hyperparameter {
-    Hyperparameter("period", steps, .count(from: 1), "steps between two checks")
+  /// With 0, the standard, the usual one; a run that is shorter than twenty of them may choose another.
+  static func period(_ usual: Int) -> Hyperparameter {
+    Hyperparameter(
+      "period", 0, .count(from: 0), "steps between two checks; 0: \(usual), or less in a short run")
   }
 }
 
-extension TrainingRun {
-  /// The diagonal of what steps are multiplied by beside the rate, from the optimizer's state and the factors
-  /// of the rate; nil where that is nothing, or the optimizer cannot tell.
-  var inversePreconditioner: [Double]? {
-    let divided = optimizer.preconditioner(
-      state: { doubles(self.state($0)) }, step: stepCount)
-    let factors = rules.flatRateFactors(loss.parameters)
-    // Without a `P` of an optimizer that has one, factors alone would say nothing.
-    guard divided != nil || optimizer.stability?.isPreconditioned != true else { return nil }
-    switch (divided, factors) {
-    case (let divided?, let factors?): return zip(divided, factors).map { $1 / $0 }
-    case (let divided?, nil): return divided.map { 1 / $0 }
-    case (nil, let factors): return factors
-    }
+extension [String: Double] {
+  /// The period of a tracker, with its usual one for 0.
+  func period(_ usual: Int) -> Int {
+    let given = Int(self["period"]!)
+    return given > 0 ? given : usual
   }
 }

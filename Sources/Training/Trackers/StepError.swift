@@ -8,7 +8,7 @@ public struct StepError: Tracker {
   public static let entry = TrackerEntry(
     "truncation", formula: "f(x + d) - f(x) - g'd, beside d'Hd / 2",
     hyperparameters: [.period(100)]
-  ) { StepError(period: Int($0["period"]!)) }
+  ) { StepError(period: $0.period(100)) }
 
   public let name = "truncation"
   public let phrase = "the truncation error of a step"

@@ -40,21 +40,18 @@ public struct TrackingMoment<Scalar: LinearMapScalar> {
   public let sample: any Loss<Scalar>
   /// The rate of the step to come.
   public let rate: Double
-  /// The last step's; nil before the first, and where the run was resumed since.
-  public let report: StepReport?
   public let seed: UInt64
-  /// The parameters before the step, for a tracker that looks at steps: the run stands after it, and `rate` and
-  /// `report` are the step's.
+  /// The parameters before the step, for a tracker that looks at steps: the run stands after it, and `rate` is the
+  /// step's.
   public let origin: [Scalar]?
 
   public init(
-    run: any TrainingSteps<Scalar>, sample: any Loss<Scalar>, rate: Double, report: StepReport?,
-    seed: UInt64, origin: [Scalar]? = nil
+    run: any TrainingSteps<Scalar>, sample: any Loss<Scalar>, rate: Double, seed: UInt64,
+    origin: [Scalar]? = nil
   ) {
     self.run = run
     self.sample = sample
     self.rate = rate
-    self.report = report
     self.seed = seed
     self.origin = origin
   }

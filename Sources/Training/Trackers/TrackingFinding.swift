@@ -1,6 +1,18 @@
 import Foundation
 import Presentation
 
+extension TrackingSummary.Series {
+  /// Its part as a sentence names it.
+  fileprivate var layer: String? { part.map { TrackedValue.words(ofPart: $0) } }
+}
+
+extension TrackedValue {
+  /// A part as a person is told of it: models name their layers by numbers alone at times.
+  package static func words(ofPart part: String) -> String {
+    part.allSatisfy(\.isNumber) ? "layer \(part)" : part
+  }
+}
+
 /// What trackers found over a run: a sentence and the numbers it rests on.
 public struct TrackingFinding: Sendable, Equatable, Codable {
   public var id: String
@@ -34,9 +46,14 @@ extension TrackingSummary {
           + "\(Wording.number(limits.most)) times it, \(Wording.number(limits.last)) at the last of "
           + "\(Wording.count(series.checks, "check")).", values: values)
     }
+    // Where the run has gone back from all checks since, there is no more to say.
     let range =
-      "\(Wording.number(limits.least)) to \(Wording.number(limits.highest)) times the limit in "
-      + "\(Wording.count(limits.checks, "check")) from there on, \(Wording.number(limits.mean)) in the mean"
+      limits.checks == 0
+      ? "\(Wording.number(limits.most)) times the limit at the most, which the run has gone back from"
+      : "\(Wording.number(limits.least)) to \(Wording.number(limits.highest)) times the limit in "
+        + "\(Wording.count(limits.checks, "check")) from there on"
+        + (wentBack ? " that the run has not gone back from" : "")
+        + ", \(Wording.number(limits.mean)) in the mean over its steps"
     // A sharpness that never changes, as on a quadratic, sits nowhere.
     let moves = series.least < 0.98 * series.most
     let sits =
@@ -48,9 +65,11 @@ extension TrackingSummary {
         + range
         + (sits
           ? ": the run sits at the edge of stability, as healthy runs on all samples do."
-          : limits.last > 1
-            ? "; at the last check it was over it, \(Wording.number(limits.last)) times."
-            : "; at the last check it was below again, \(Wording.number(limits.last)) times."),
+          : limits.checks == 0
+            ? "."
+            : limits.last > 1
+              ? "; at the last check it was over it, \(Wording.number(limits.last)) times."
+              : "; at the last check it was below again, \(Wording.number(limits.last)) times."),
       values: values)
   }
 
@@ -90,8 +109,8 @@ extension TrackingSummary {
       id: vanishing ? "vanishing-gradients" : "exploding-gradients",
       sentence:
         "Gradients \(vanishing ? "vanish" : "explode") towards the input: over the checks the norm is "
-        + "\(Wording.number(first)) in \(norms[0].part ?? "the first layer") and \(Wording.number(last)) in "
-        + "\(norms[norms.count - 1].part ?? "the last"), \(Wording.number(perLayer)) times from each of "
+        + "\(Wording.number(first)) in \(norms[0].layer ?? "the first layer") and \(Wording.number(last)) in "
+        + "\(norms[norms.count - 1].layer ?? "the last"), \(Wording.number(perLayer)) times from each of "
         + "\(norms.count) layers to the one before.",
       values: ["first": first, "last": last, "perLayer": perLayer])
   }
@@ -104,8 +123,9 @@ extension TrackingSummary {
     else { return nil }
     return TrackingFinding(
       id: "layers-at-different-speeds",
-      sentence: "Layers learn at different speeds: a step moves \(fast.0.part ?? "the fastest") by "
-        + "\(Wording.number(fast.1)) of its size and \(slow.0.part ?? "the slowest") by "
+      sentence:
+        "Layers learn at different speeds: a step moves \(fast.0.layer ?? "the fastest") by "
+        + "\(Wording.number(fast.1)) of its size and \(slow.0.layer ?? "the slowest") by "
         + "\(Wording.number(slow.1)); a rate for each would even that out.",
       values: ["fastest": fast.1, "slowest": slow.1])
   }
@@ -116,8 +136,9 @@ extension TrackingSummary {
     }
     return TrackingFinding(
       id: "dead-units",
-      sentence: "At the last check \(Wording.number(100 * worst.last)) % of the units of "
-        + "\(worst.part ?? "a layer") had a gradient of zero over all tracked samples"
+      sentence:
+        "At the \(worst.checks == 1 ? "one" : "last") check \(Wording.number(100 * worst.last)) % of the units of "
+        + "\(worst.layer ?? "a layer") had a gradient of zero over all tracked samples"
         + (worst.first < worst.last
           ? ", \(Wording.number(100 * worst.first)) % at the first: they do not learn."
           : ": they do not learn."),
@@ -132,11 +153,19 @@ extension TrackingSummary {
     return TrackingFinding(
       id: "critical-batch-size",
       sentence:
-        "At batches of \(sure ? "about" : "more than") \(Wording.number(typical)) samples half of a step's "
+        noiseScale
+        + "At batches of \(sure ? "about" : "more than") \(Wording.number(typical)) samples half of a step's "
         + "gain is lost to noise, \(Wording.number(series.last)) at the last check; far beyond, more samples stop "
         + "helping."
         + (batchSize.map { " Yours has \(Wording.count($0))." } ?? ""),
       values: ["typical": typical, "last": series.last])
+  }
+
+  private var noiseScale: String {
+    guard let scale = all("gradient-noise-scale").first?.typical else { return "" }
+    return
+      "At batches of \(Wording.number(scale)) samples the noise of the gradient is as long as the gradient "
+      + "(gradient-noise-scale); what counts for the loss is that along the curvature (critical-batch-size). "
   }
 
   private var truncation: TrackingFinding? {
@@ -148,10 +177,12 @@ extension TrackingSummary {
     return TrackingFinding(
       id: "truncation-error",
       sentence:
-        "The last step that was looked at missed what the slope said by \(Wording.number(error.last)); "
-        + "curvature foretold \(Wording.number(foretold.last))"
+        "The loss after the last step that was looked at was \(Wording.number(abs(error.last))) "
+        + "\(error.last < 0 ? "lower" : "higher") than the slope before it promises; with the curvature there it "
+        + "would be \(Wording.number(abs(foretold.last))) \(foretold.last < 0 ? "lower" : "higher")"
         + (abs(ratio - 1) > 0.5
-          ? ": the loss is no quadratic over a step of that length." : "."),
+          ? ": the loss is no quadratic over a step of that length."
+          : ", so that over a step of that length the loss is nearly a quadratic."),
       values: ["measured": error.last, "foretold": foretold.last])
   }
 }

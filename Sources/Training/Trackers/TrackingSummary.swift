@@ -17,6 +17,10 @@ public struct TrackingSummary: Sendable, Equatable, Codable {
     public var meanLog = 0.0
     public var logs = 0
     public var limits: Limits?
+    /// The value above which the run becomes unstable, at the last check.
+    public var threshold: Double?
+    /// Checks whose value was above the threshold of that check.
+    public var crossings = 0
 
     init(_ value: TrackedValue) {
       (name, part) = (value.name, value.part)
@@ -34,14 +38,20 @@ public struct TrackingSummary: Sendable, Equatable, Codable {
     public var most = 0.0
     /// The step of the first check over the threshold.
     public var crossing: Int?
-    /// Checks from there on, and the ratio over them.
+    /// Checks from there on, and the ratio over them; without those that the run has gone back from.
     public var checks = 0
-    public var mean = 0.0
     public var least = 0.0
     public var highest = 0.0
+    /// The ratio in the mean over steps, so that checks which came closer together count for less.
+    public var mean = 0.0
+    /// Steps that `mean` is over.
+    public var steps = 0.0
+    public var lastStep = 0
   }
 
   public private(set) var series: [Series] = []
+  /// Whether the run has gone back from some of the checks.
+  public private(set) var wentBack = false
   /// Per tracker, all its checks.
   public private(set) var costs: [TrackerCost] = []
   public private(set) var lastStep = 0
@@ -77,18 +87,35 @@ public struct TrackingSummary: Sendable, Equatable, Codable {
       series[index].meanLog +=
         (log(abs(value.value)) - series[index].meanLog) / Double(series[index].logs)
     }
+    series[index].threshold = value.threshold
     guard let threshold = value.threshold, threshold > 0 else { return }
+    if value.value > threshold { series[index].crossings += 1 }
     var limits = series[index].limits ?? Limits()
     let ratio = value.value / threshold
     (limits.last, limits.most) = (ratio, max(limits.most, ratio))
     if ratio > 1, limits.crossing == nil { limits.crossing = step }
     if limits.crossing != nil {
       limits.checks += 1
-      limits.mean += (ratio - limits.mean) / Double(limits.checks)
+      // A check stands for the steps since the one before; the first for one.
+      let weight = limits.checks == 1 ? 1 : Double(max(1, step - limits.lastStep))
+      limits.steps += weight
+      limits.mean += (ratio - limits.mean) * weight / limits.steps
+      limits.lastStep = step
       limits.least = limits.checks == 1 ? ratio : min(limits.least, ratio)
       limits.highest = max(limits.highest, ratio)
     }
     series[index].limits = limits
+  }
+
+  /// Takes back what was noted beside limits since a point; the first crossing and the most stay told.
+  mutating func goBack(_ limits: [Limits?], at step: Int) {
+    wentBack = true
+    for index in series.indices {
+      guard let last = series[index].limits else { continue }
+      var kept = (index < limits.count ? limits[index] : nil) ?? Limits()
+      (kept.crossing, kept.most, kept.lastStep) = (last.crossing, last.most, step)
+      series[index].limits = kept
+    }
   }
 
   /// The series of one name, in the order that its parts came.

@@ -17,7 +17,7 @@ public struct WarmSharpness: Sendable, Equatable {
   /// The relative residual at which it stops.
   public var tolerance = 0.1
   /// Products of a look that has a vector to start from.
-  public var productLimit = 4
+  public var productLimit = 3
   /// Products of a look without.
   public var coldProductLimit = 40
   /// The length of the noise beside that of the last vector.
@@ -30,11 +30,33 @@ public struct WarmSharpness: Sendable, Equatable {
     /// The largest Ritz value.
     public let value: Double
     public let residual: Double
-    /// The Ritz vector, of unit norm but for rounding.
-    public let vector: [Scalar]
-    /// Where the next look starts.
-    public let next: [Scalar]
     public let products: Int
+    private let basis: ShortBasis<Scalar>
+    /// What the Ritz vector and the next start have of the basis.
+    private let ofVector: [Double]
+    private let ofNext: [Double]
+
+    fileprivate init(
+      _ value: Double, residual: Double, _ basis: ShortBasis<Scalar>, ofVector: [Double],
+      ofNext: [Double]
+    ) {
+      (self.value, self.residual, self.basis) = (value, residual, basis)
+      (self.ofVector, self.ofNext, products) = (ofVector, ofNext, ofVector.count)
+    }
+
+    /// The Ritz vector, of unit norm but for rounding; made when it is asked for.
+    public var vector: [Scalar] { scalars(combined(ofVector)) }
+    /// Where the next look starts.
+    public var next: [Scalar] { scalars(combined(ofNext)) }
+
+    private func combined(_ coefficients: [Double]) -> [Double] {
+      var sum: [Double] = []
+      combine(basis.vectors, coefficients, into: &sum)
+      return sum
+    }
+
+    /// Writes `next` to where an earlier one stood.
+    func writeNext(to numbers: inout [Double]) { combine(basis.vectors, ofNext, into: &numbers) }
 
     /// The residual as a share of the value; infinity where the value is zero.
     public var relativeResidual: Double { value == 0 ? .infinity : residual / abs(value) }
@@ -51,18 +73,24 @@ public struct WarmSharpness: Sendable, Equatable {
   public func callAsFunction<Map: LinearMap>(
     of map: Map, start: [Map.Scalar]? = nil, seed: UInt64
   ) throws -> Found<Map.Scalar> {
+    try look(of: map, start: start.map { doubles($0) } ?? [], seed: seed)
+  }
+
+  /// Likewise, from a start in double precision; empty for none.
+  func look<Map: LinearMap>(
+    of map: Map, start: [Double], seed: UInt64
+  ) throws -> Found<Map.Scalar> {
     let count = map.dimension
-    let norm = start.map { $0.count == count ? Map.Scalar.nrm2(count, $0) : 0 } ?? 0
+    let norm = start.count == count ? Double.nrm2(count, start) : 0
     let isWarm = norm > 0 && norm.isFinite
-    var first: [Map.Scalar]
-    if isWarm, let start {
-      first = signs(count, of: Map.Scalar(noise / Double(count).squareRoot()), seed: seed)
-      Map.Scalar.axpy(count, Map.Scalar(1 / norm), start, &first)
+    var basis: ShortBasis<Map.Scalar>
+    if isWarm {
+      basis = ShortBasis(
+        mixed(start, by: 1 / norm, noise: noise / Double(count).squareRoot(), seed: seed))
     } else {
       var generator = SeededGenerator(seed: seed)
-      first = generator.unitSphere(count)
+      basis = ShortBasis(generator.unitSphere(count))
     }
-    var basis = ShortBasis(first)
     let limit = max(1, min(count, isWarm ? productLimit : coldProductLimit))
     while true {
       try basis.extend(by: map)
@@ -73,28 +101,31 @@ public struct WarmSharpness: Sendable, Equatable {
       let residual = abs(last * ritz.last[steps - 1])
       let isClose = steps >= 2 && residual <= tolerance * abs(top)
       guard steps == limit || last == 0 || isClose else { continue }
-      let vector = basis.combination(Array(ritz.vectors.suffix(steps)))
+      let vector = Array(ritz.vectors.suffix(steps))
       var next = vector
       if steps >= 2 {
-        let second = basis.combination(Array(ritz.vectors.dropLast(steps).suffix(steps)))
-        Map.Scalar.axpy(count, 0.02, second, &next)
+        for (index, part) in ritz.vectors.dropLast(steps).suffix(steps).enumerated() {
+          next[index] += 0.02 * part
+        }
       }
-      return Found(value: top, residual: residual, vector: vector, next: next, products: steps)
+      return Found(top, residual: residual, basis, ofVector: vector, ofNext: next)
     }
   }
 }
 
 /// A Krylov basis of a few vectors, which costs little beside as few products: `LanczosFactorization` makes room
 /// for many at once.
-private struct ShortBasis<Scalar: LinearMapScalar> {
+private struct ShortBasis<Scalar: LinearMapScalar>: Sendable {
   private(set) var alphas: [Double] = []
   /// 0 where the space is invariant.
   private(set) var betas: [Double] = []
-  private var vectors: [[Scalar]]
+  private(set) var vectors: [[Scalar]]
 
-  init(_ start: [Scalar]) {
+  init(_ start: consuming [Scalar]) {
+    let norm = Scalar.nrm2(start.count, start)
+    // The array alone holds it from here on, so that it is scaled in place.
     vectors = [start]
-    normalize(Scalar.nrm2(start.count, start))
+    normalize(norm)
   }
 
   private mutating func normalize(_ norm: Double) {
@@ -134,35 +165,49 @@ private struct ShortBasis<Scalar: LinearMapScalar> {
     vectors.append(next)
     normalize(norm)
   }
+}
 
-  /// `sum_i c_i v_i`.
-  func combination(_ coefficients: [Double]) -> [Scalar] {
-    let count = vectors[0].count
-    var sum = vectors[0]
-    Scalar.scal(count, Scalar(coefficients[0]), &sum)
-    for (coefficient, vector) in zip(coefficients, vectors).dropFirst() {
-      Scalar.axpy(count, Scalar(coefficient), vector, &sum)
+/// `sum_i c_i v_i`, in the place of what `sum` held where that has the same length.
+@_specialize(where Scalar == Float)
+@_specialize(where Scalar == Double)
+private func combine<Scalar: LinearMapScalar>(
+  _ vectors: [[Scalar]], _ coefficients: [Double], into sum: inout [Double]
+) {
+  let count = vectors[0].count
+  if sum.count != count { sum = [Double](repeating: 0, count: count) }
+  sum.withUnsafeMutableBufferPointer { sum in
+    for (index, factor) in coefficients.enumerated() {
+      vectors[index].withUnsafeBufferPointer { vector in
+        if index == 0 {
+          for place in 0..<count { sum[place] = factor * Double(vector[place]) }
+        } else {
+          for place in 0..<count { sum[place] += factor * Double(vector[place]) }
+        }
+      }
     }
-    return sum
   }
 }
 
-/// Numbers of one size with fair signs.
+/// A multiple of a vector with noise: numbers of one size with fair signs.
 @_specialize(where Scalar == Float)
 @_specialize(where Scalar == Double)
-private func signs<Scalar: LinearMapScalar>(
-  _ count: Int, of size: Scalar, seed: UInt64
+private func mixed<Scalar: LinearMapScalar>(
+  _ start: [Double], by factor: Double, noise: Double, seed: UInt64
 ) -> [Scalar] {
   var generator = SeededGenerator(seed: seed)
+  let count = start.count
   return [Scalar](unsafeUninitializedCapacity: count) { buffer, filled in
-    var index = 0
-    while index < count {
-      let (bits, width) = (generator.next(), min(64, count - index))
-      // Without a branch, which would be guessed wrong every other time.
-      for bit in 0..<width {
-        buffer[index &+ bit] = bits &>> UInt64(truncatingIfNeeded: bit) & 1 == 0 ? size : -size
+    start.withUnsafeBufferPointer { start in
+      var index = 0
+      while index < count {
+        let (bits, width) = (generator.next(), min(64, count - index))
+        // Without a branch, which would be guessed wrong every other time.
+        for bit in 0..<width {
+          let sign = bits &>> UInt64(truncatingIfNeeded: bit) & 1 == 0 ? noise : -noise
+          buffer[index &+ bit] = Scalar(start[index &+ bit] * factor + sign)
+        }
+        index += width
       }
-      index += width
     }
     filled = count
   }

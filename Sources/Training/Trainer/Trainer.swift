@@ -88,7 +88,11 @@ public final class Trainer<Scalar: LinearMapScalar> {
   }
 
   public var memories: [TrackerMemory] { own.trackers }
+  /// Whether the run was ended at a point that the guard had kept.
+  public private(set) var endsBack = false
   public var history: TrainingHistory { own.history }
+  /// What the guard has multiplied the rate by.
+  public var rateFactor: Double { own.rateFactor }
   public var stopping: EarlyStopping<Scalar>? { own.stopping }
 
   /// The parameters to use: those of the lowest held-out loss where early stopping keeps them, else the run's.
@@ -102,12 +106,18 @@ public final class Trainer<Scalar: LinearMapScalar> {
     TrainerState(run: run.trainingState, memories: present, ending: ending)
   }
 
-  private var present: TrainerMemories<Scalar> {
+  private var present: TrainerMemories<Scalar> { Self.memories(own, schedule, watch) }
+
+  private static func memories(
+    _ own: TrainerMemories<Scalar>, _ schedule: any Schedule, _ watch: (any RunGuard)?
+  ) -> TrainerMemories<Scalar> {
     var memories = own
     memories.schedule = schedule.memory
     memories.watch = watch?.memory
     return memories
   }
+
+  func restoreSchedule(_ memory: [Double]) { schedule.memory = memory }
 
   /// Takes up what a trainer made of the same parts remembered; `run` is to be resumed from the state's.
   ///
@@ -118,13 +128,13 @@ public final class Trainer<Scalar: LinearMapScalar> {
       "\(state.memories.trackers.count) memories for \(trackers.count) trackers")
     let patience = own.stopping?.patience
     own = state.memories
-    own.history.resumedAfter.append(state.run.stepCount)
     schedule.memory = own.schedule
     if let memory = own.watch { watch?.memory = memory }
     precondition(own.stopping?.patience == patience, "another patience than that of the state")
     // A run that was to be longer goes on.
     ending =
       state.ending?.reason == .finished && state.run.stepCount < stepCount ? nil : state.ending
+    if ending == nil { own.history.resumedAfter.append(state.run.stepCount) }
   }
 
   /// Trains until all steps are taken or something ends the run; a run that had ended already only says so.
@@ -136,13 +146,14 @@ public final class Trainer<Scalar: LinearMapScalar> {
     if let ending { return ending }
     try event(.started(step: run.stepCount, stepCount: stepCount, stepsPerPass: stepsPerPass))
     if own.history.evaluations.isEmpty { try evaluate(event) }
+    try tellStart()
     while run.stepCount < stepCount {
       let step = run.stepCount
       if context.isCancelled() { return try interrupted(event) }
-      // A method that is interrupted within a step goes on from before it.
+      // A method that is interrupted within a step goes on from before it. Kept as values, nothing is copied.
       let rateBefore = run.rate
       let before = (
-        memories: present,
+        own: own, schedule: schedule, watch: watch,
         run: keeping == nil || run is TrainingRun<Scalar> ? nil : run.trainingState
       )
       let report: StepReport
@@ -151,17 +162,18 @@ public final class Trainer<Scalar: LinearMapScalar> {
       do {
         rate = try nextRate(step)
         try check(step, rate: rate, event)
-        keepPoint(step)
+        keepPoint(step, before.own.history.summary.series.map(\.limits))
         run.rate = rate
         origin = trackers.contains { $0.looksAtSteps && isDue($0, step) } ? run.parameters : nil
         report = try run.step()
       } catch is CancellationError {
         var state = TrainerState(
-          run: before.run ?? run.trainingState, memories: before.memories)
+          run: before.run ?? run.trainingState,
+          memories: Self.memories(before.own, before.schedule, before.watch))
         state.run.rate = rateBefore
         return try interrupted(event, state)
       }
-      own.report = report
+      if schedule.measurement != nil { own.measuring.numbers["loss"] = report.loss }
       own.history.note(report, rate: rate)
       for note in report.notes {
         own.history.note(note)
@@ -173,10 +185,11 @@ public final class Trainer<Scalar: LinearMapScalar> {
           StepRecord(
             step: step, pass: step / stepsPerPass, loss: report.loss,
             gradientNorm: report.gradientNorm, rate: rate)))
-      if let alarm = watch?.observe(step: step, report: report, rate: rate, tracked: lastTracked) {
-        own.history.note(alarm, step: step)
-        logger?.warning("\(alarm.sentence)")
-        try event(.alarm(step: step, alarm))
+      // A method with inner iterations searches for its steps, and is watched by nobody.
+      if run.optimizerRun != nil,
+        let alarm = watch?.observe(step: step, report: report, rate: rate, tracked: lastTracked)
+      {
+        try note(alarm, step: step, event)
         if action == .stop { return try end(.alarm, alarm.sentence, event) }
         if action == .lowerRate, goBack(alarm) {
           if let ending = try passEnd(event) { return ending }
@@ -186,8 +199,8 @@ public final class Trainer<Scalar: LinearMapScalar> {
       guard report.loss.isFinite, report.gradientNorm.isFinite else {
         return try end(
           .nonFinite,
-          "The loss or its gradient is not finite before step \(Wording.count(step + 1)), at rate "
-            + "\(Wording.number(rate)).", event)
+          "The \(report.loss.isFinite ? "gradient" : "loss") is not finite before step "
+            + "\(Wording.count(step + 1)), at rate \(Wording.number(rate)).", event)
       }
       if let origin { try check(step, rate: rate, from: origin, event) }
       lastTracked = []
@@ -196,16 +209,50 @@ public final class Trainer<Scalar: LinearMapScalar> {
       if let ending = report.ending { return try end(.method, ending.sentence, event) }
       if let ending = try passEnd(event) { return ending }
     }
-    return try end(.finished, "All \(stepCount) steps are taken.", event)
+    var sentence = "All \(Wording.count(stepCount, "step")) are taken."
+    if own.history.evaluations.last?.step != run.stepCount { try evaluate(event) }
+    while let alarm = try alarmAtEnd() {
+      try note(alarm, step: run.stepCount, event)
+      guard goBack(alarm), let watch else { break }
+      endsBack = true
+      sentence =
+        "All \(Wording.count(stepCount, "step")) are taken; the run ends where it "
+        + "\(watch.pointStep == 0 ? "started" : "was after \(Wording.count(watch.pointStep, "step"))")."
+      if own.history.evaluations.last?.step == run.stepCount {
+        own.history.evaluations.removeLast()
+      }
+      try evaluate(event)
+    }
+    return try end(.finished, sentence, event)
+  }
+
+  private func note(
+    _ alarm: GuardAlarm, step: Int, _ event: (TrainingEvent) throws -> Void
+  ) throws {
+    own.history.note(alarm, step: step)
+    logger?.warning("\(alarm.sentence)")
+    try event(.alarm(step: step, alarm))
   }
 
   private func nextRate(_ step: Int) throws -> Double {
     var moment = ScheduleMoment(
-      step: step, stepCount: stepCount, stepsPerPass: stepsPerPass, rate: rate)
-    if let measurement = schedule.measurement, step % measurement.period == 0 {
+      step: step, stepCount: stepCount, stepsPerPass: stepsPerPass, rate: rate,
+      lastLoss: own.measuring.numbers["loss"])
+    // A method with inner iterations, which has taken over, finds the length of its steps by itself.
+    if let measurement = schedule.measurement, step % measurement.period == 0,
+      run.optimizerRun != nil
+    {
+      let (unit, spent, began) = (try stepOperations(), operations, Date())
       moment.measured = try measure(measurement, run, &own.measuring)
+      own.history.measuringGradients += (operations - spent) / unit
+      own.history.measuringSeconds += Date().timeIntervalSince(began)
     }
     return schedule.rate(moment) * own.rateFactor
+  }
+
+  /// Of the run's loss and of what is looked at.
+  private var operations: Double {
+    run.loss.operations + (sample === run.loss ? 0 : sample.operations)
   }
 
   /// What is due behind a step: the evaluation, the schedule's news, the checkpoint.
@@ -239,13 +286,16 @@ public final class Trainer<Scalar: LinearMapScalar> {
       meanLossOfSteps: mean)
     (own.lossSum, own.lossCount) = (0, 0)
     own.history.evaluations.append(evaluation)
-    if let news = heldOut != nil ? heldOut?.loss : mean { schedule.observe(loss: news) }
+    // A held-out loss that is no number is none of the better ones.
+    if let news = heldOut.map({ $0.loss ?? .infinity }) ?? mean { schedule.observe(loss: news) }
     try event(.evaluated(evaluation))
     guard heldOut != nil, own.stopping?.observe(heldOut?.loss, step: step, at: point) == true,
       let stopping = own.stopping
     else { return nil }
     let best =
-      stopping.best.map { "its \(Wording.number($0)) after step \(stopping.bestStep)" }
+      stopping.best.map {
+        "its \(Wording.number($0)) after step \(Wording.count(stopping.bestStep))"
+      }
       ?? "no number yet"
     return "The held-out loss has not fallen below \(best) for \(stopping.patience) evaluations."
   }
@@ -264,8 +314,9 @@ public final class Trainer<Scalar: LinearMapScalar> {
   ) throws -> TrainingEnding {
     let state = state ?? self.state
     return try end(
-      .interrupted, "Interrupted after \(state.run.stepCount) of \(stepCount) steps.", event,
-      keeping: state)
+      .interrupted,
+      "Interrupted after \(Wording.count(state.run.stepCount)) of \(Wording.count(stepCount, "step")).",
+      event, keeping: state)
   }
 
   /// - Parameter before: what is kept instead of the present.
@@ -280,7 +331,8 @@ public final class Trainer<Scalar: LinearMapScalar> {
     }
     // What has no finite loss is no place to go on from.
     if let keeping, reason != .nonFinite { try keep(before ?? state, keeping, event) }
-    logger?.notice("\(sentence)")
+    // An alarm has been told.
+    if reason != .alarm { logger?.notice("\(sentence)") }
     try event(.ended(step: run.stepCount, ending))
     return ending
   }

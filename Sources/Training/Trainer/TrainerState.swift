@@ -22,13 +22,25 @@ public struct TrainerMemories<Scalar: LinearMapScalar>: Sendable, Equatable {
   public var rate: Double?
   /// What alarms made of the rate.
   public var rateFactor = 1.0
-  /// The last step's.
-  public var report: StepReport?
   /// The sum of the losses since the last evaluation, and of how many steps.
   public var lossSum = 0.0
   public var lossCount = 0
   public var stopping: EarlyStopping<Scalar>?
   public var history = TrainingHistory()
+  /// What belongs to the points that the guard keeps.
+  public var kept: [KeptPoint] = []
+}
+
+/// What a guard's point is put back with, beside parameters and the optimizer's tensors.
+public struct KeptPoint: Sendable, Equatable, Codable {
+  /// Steps taken before it.
+  public var step: Int
+  /// Updates that the optimizer's state held.
+  public var updates: Int
+  /// `Schedule.memory`.
+  public var schedule: [Double]
+  /// What the checks had come to beside their limits, in the order of the summary's series.
+  public var limits: [TrackingSummary.Limits?]
 }
 
 /// Where a trainer keeps itself.

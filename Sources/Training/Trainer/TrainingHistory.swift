@@ -10,14 +10,16 @@ public struct TrainingHistory: Sendable, Equatable, Codable {
   /// The first alarms, as many as `mostAlarms`.
   public internal(set) var alarms: [Alarm] = []
   public internal(set) var alarmCount = 0
-  public internal(set) var tracked: [Tracked] = []
   /// What the run decided by itself; of its checks the last.
   public internal(set) var notes: [StepNote] = []
-  /// The same numbers, for what they say.
+  /// What the checks came to.
   public internal(set) var summary = TrackingSummary()
   /// What all checks cost, in gradients of a training step and in seconds.
   public internal(set) var trackingGradients = 0.0
   public internal(set) var trackingSeconds = 0.0
+  /// What measuring for the schedule cost, likewise.
+  public internal(set) var measuringGradients = 0.0
+  public internal(set) var measuringSeconds = 0.0
   /// Steps that the run was resumed after.
   public internal(set) var resumedAfter: [Int] = []
 
@@ -85,27 +87,21 @@ public struct TrainingHistory: Sendable, Equatable, Codable {
     summary.add(record)
     trackingGradients += record.gradients
     trackingSeconds += record.seconds
-    for value in record.values where value.value.isFinite {
-      let isCrossing = value.threshold.map { value.value > $0 } ?? false
-      guard
-        let index = tracked.firstIndex(where: { $0.name == value.name && $0.part == value.part })
-      else {
-        tracked.append(
-          Tracked(
-            name: value.name, part: value.part, checks: 1, first: value.value, last: value.value,
-            lowest: value.value, highest: value.value, threshold: value.threshold,
-            crossings: isCrossing ? 1 : 0, unreliable: value.isReliable ? 0 : 1))
-        continue
-      }
-      var known = tracked[index]
-      known.checks += 1
-      known.last = value.value
-      known.lowest = min(known.lowest, value.value)
-      known.highest = max(known.highest, value.value)
-      known.threshold = value.threshold
-      known.crossings += isCrossing ? 1 : 0
-      known.unreliable += value.isReliable ? 0 : 1
-      tracked[index] = known
-    }
+  }
+
+  /// Forgets what the checks came to beside their limits since a point.
+  mutating func goBack(_ limits: [TrackingSummary.Limits?], at step: Int) {
+    summary.goBack(limits, at: step)
+  }
+
+  /// All checks, by number.
+  public var tracked: [Tracked] { summary.series.map { Tracked($0) } }
+}
+
+extension TrainingHistory.Tracked {
+  init(_ series: TrackingSummary.Series) {
+    (name, part, checks) = (series.name, series.part, series.checks)
+    (first, last, lowest, highest) = (series.first, series.last, series.least, series.most)
+    (threshold, crossings, unreliable) = (series.threshold, series.crossings, series.unreliable)
   }
 }
