@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Short transcriptions of the papers of SSBroyden, Levenberg-Marquardt and Nystrom Newton-CG, run on problems of
 More, Garbow and Hillstrom in float64: writes Tests/TrainingTests/MethodTrajectories.swift, every iterate of
-each run. The line search is SciPy's DCSRCH; the probes are those of `SeededGenerator`, made here again.
+each run. The line search is SciPy's DCSRCH; the probes are those of `SeededGenerator`.
 
     Scripts/method-trajectories.py > Tests/TrainingTests/MethodTrajectories.swift
 """
@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.optimize._dcsrch import DCSRCH
+
+from seeded_generator import Generator
 
 here = os.path.dirname(os.path.abspath(__file__))
 spec = importlib.util.spec_from_file_location("mgh", os.path.join(here, "mgh-scipy.py"))
@@ -98,45 +100,6 @@ def levenberg_marquardt(problem, steps):
         else:
             damping, growth = damping * growth, growth * 2
     return path
-
-
-MASK = (1 << 64) - 1
-
-
-class Generator:
-    """xoshiro256** seeded by SplitMix64, normal numbers by the ratio of uniforms."""
-
-    def __init__(self, seed):
-        self.s = []
-        for _ in range(4):
-            seed = (seed + 0x9E3779B97F4A7C15) & MASK
-            z = seed
-            z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-            z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
-            self.s.append(z ^ (z >> 31))
-
-    def bits(self):
-        s = self.s
-        p = (s[1] * 5) & MASK
-        result = ((((p << 7) | (p >> 57)) & MASK) * 9) & MASK
-        shifted = (s[1] << 17) & MASK
-        s[2] ^= s[0]
-        s[3] ^= s[1]
-        s[1] ^= s[2]
-        s[0] ^= s[3]
-        s[2] ^= shifted
-        s[3] = ((s[3] << 45) | (s[3] >> 19)) & MASK
-        return result
-
-    def uniform(self):
-        return (self.bits() >> 11) * 2.0 ** -53
-
-    def normal(self):
-        while True:
-            u = 1 - self.uniform()
-            x = 1.7155277699214135 * (self.uniform() - 0.5) / u
-            if x * x <= -4 * math.log(u):
-                return x
 
 
 def nystrom(H, rank, damping, seed):

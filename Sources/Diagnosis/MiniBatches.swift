@@ -188,10 +188,6 @@ extension MiniBatches {
   /// Whether errors grow at the given rate in most runs, beyond doubt.
   package var growsInMostRuns: Bool { growth.map { $0.perStep > 3 * $0.error } ?? false }
 
-  /// What is known to bound the rate on batches: `limit`, or else `limitAtMost` where that is less than the limit of
-  /// all samples.
-  package var knownBound: Double? { limit ?? limitAtMost }
-
   /// A trial of a kind.
   func trial(_ change: Trial.Change) -> Trial? { trials.first { $0.change == change } }
 

@@ -172,10 +172,8 @@ struct CourseOptions: ParsableArguments {
           "The optimizer \(optimizer.name) has no --\(name); leave it out, or choose \(others).")
       }
       let usual = (try? TrainingMethod(optimizer.name))?.hyperparameters[name]
-      if let other = values[name], other != usual, other != value {
-        throw ValidationError(
-          "--\(name) is \(value), and --optimizer \(optimizer.name):\(name)=\(other) says otherwise; give one "
-            + "of the two.")
+      if let other = values[name], other != usual {
+        try OptionValue.checkAgrees(value, "--\(name)", optimizer.name, with: (name, other))
       }
       values[name] = value
     }

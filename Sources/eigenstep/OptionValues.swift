@@ -156,6 +156,16 @@ package enum OptionValue {
     "batch": "--batch", "seeds": "--seeds", "sampling": "--sampling",
   ]
 
+  /// Refuses a number that an option of its own and the optimizer's name give differently.
+  static func checkAgrees(
+    _ value: Double, _ option: String, _ optimizer: String, with own: (name: String, value: Double)
+  ) throws {
+    guard own.value != value else { return }
+    throw ValidationError(
+      "\(option) is \(value), and --optimizer \(optimizer):\(own.name)=\(own.value) says otherwise; give one "
+        + "of the two.")
+  }
+
   /// Refusals of a request in words of the options that made it.
   package static func checking(_ check: () throws -> Void) throws {
     do { try check() } catch let error as RequestError {

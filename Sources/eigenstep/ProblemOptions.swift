@@ -78,10 +78,8 @@ struct ProblemOptions: ParsableArguments {
     for (name, value) in hyperparameters {
       guard let range = known.first(where: { $0.name == name })?.range else { continue }
       try OptionValue.check(value, "--\(name)", "\(range)", range.contains)
-      if let other = optimizer.hyperparameters[name], other != value {
-        throw ValidationError(
-          "--\(name) is \(value), and --optimizer \(optimizer.name):\(name)=\(other) says otherwise; give one "
-            + "of the two.")
+      if let other = optimizer.hyperparameters[name] {
+        try OptionValue.checkAgrees(value, "--\(name)", optimizer.name, with: (name, other))
       }
     }
   }

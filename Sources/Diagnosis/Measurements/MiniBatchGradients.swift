@@ -7,7 +7,7 @@ import Training
 extension MiniBatchStudy {
   /// The gradients' noise at the point, from single samples.
   func gradientNoise() throws -> GradientNoiseScale? {
-    guard start.loss.isFinite, let samples = try SampleGradients(self, "the gradients' noise", 1)
+    guard start.loss.isFinite, let samples = try ChosenGradients(self, "the gradients' noise", 1)
     else { return nil }
     let mean = start.gradientNorm * start.gradientNorm
     var sum = 0.0
@@ -26,7 +26,7 @@ extension MiniBatchStudy {
   func limitAtMost() throws -> Double? {
     guard let method = HeavyBallForm(start.optimizer), !method.isPreconditioned,
       measured.survey.largest > measured.survey.zeroThreshold,
-      let samples = try SampleGradients(self, "the samples' curvatures", 2)
+      let samples = try ChosenGradients(self, "the samples' curvatures", 2)
     else { return nil }
     let direction = measured.survey.sharpest
     let size = Double(1 + Scalar.nrm2(start.point.count, start.point))
@@ -54,11 +54,10 @@ extension MiniBatchStudy {
 }
 
 /// Gradients of single samples at points, or of as few as the loss takes.
-private struct SampleGradients<Scalar: LinearMapScalar> {
-  private let objective: Objective<Scalar>
-  private let executable: any Executable
+private struct ChosenGradients<Scalar: LinearMapScalar> {
+  private let sampled: SampleGradients<Scalar>
   /// Samples of one gradient.
-  let size: Int
+  var size: Int { sampled.size }
   /// Gradients that there are.
   let count: Int
   /// At most 256, drawn by the seed.
@@ -70,7 +69,7 @@ private struct SampleGradients<Scalar: LinearMapScalar> {
     guard let objective = start.objective.objective, !objective.definition.couplesSamples,
       start.problem.sampleCount >= 2
     else { return nil }
-    size = objective.definition.fixedBatch ?? 1
+    let size = objective.definition.fixedBatch ?? 1
     count = start.problem.sampleCount / size
     guard count >= 2 else { return nil }
     let share = evaluations * start.budget.gradient * Double(min(count, 256)) / Double(count)
@@ -79,19 +78,10 @@ private struct SampleGradients<Scalar: LinearMapScalar> {
     chosen =
       count <= 256
       ? Array(0..<count) : Array((0..<count).shuffled(using: &generator).prefix(256))
-    executable = try objective.executor.compile(objective.gradientProgram(samples: size))
-    self.objective = objective
+    sampled = try SampleGradients(objective, size: size)
   }
 
   func gradient(_ sample: Int, at x: [Scalar]) throws -> [Double] {
-    var offset = 0
-    let point = objective.parameters.map { parameter -> Tensor in
-      defer { offset += parameter.shape.count }
-      return Tensor(
-        x[offset..<offset + parameter.shape.count].map { Double($0) },
-        type: TensorType(Scalar.element, parameter.shape))
-    }
-    let data = objective.data.map { $0.samples(at: Array(sample * size..<(sample + 1) * size)) }
-    return try executable.run(point + data).dropFirst().flatMap(\.doubles)
+    try sampled(Array(sample * size..<(sample + 1) * size), at: x).gradient.map { Double($0) }
   }
 }

@@ -12,7 +12,7 @@ final class DrawnGroupGradients<Scalar: LinearMapScalar> {
   /// What all of them take up of the samples.
   var share: Double { Double(groups * size) / Double(objective.sampleCount) }
   private let objective: Objective<Scalar>
-  private let executable: any Executable
+  private let sampled: SampleGradients<Scalar>
   private let seed: UInt64
 
   /// Nil where the loss has no groups: it is no tensor program, couples its samples, takes one size of batch
@@ -31,7 +31,7 @@ final class DrawnGroupGradients<Scalar: LinearMapScalar> {
     self.groups = groups
     self.size = size
     self.seed = seed
-    executable = try objective.executor.compile(objective.gradientProgram(samples: size))
+    sampled = try SampleGradients(objective, size: size)
   }
 
   /// The gradients at a point and the mean of the groups' losses.
@@ -41,32 +41,14 @@ final class DrawnGroupGradients<Scalar: LinearMapScalar> {
     var generator = SeededGenerator(
       seed: seed ^ UInt64(bitPattern: Int64(number)) &* 0x9FB2_1C65_1E98_DF25)
     let order = (0..<objective.sampleCount).shuffled(using: &generator)
-    let types = objective.definition.parameterTypes(Scalar.element)
     var (loss, gradients): (Double, [[Scalar]]) = (0, [])
     for group in 0..<groups {
       let chosen = Array(order[group * size..<(group + 1) * size])
-      var gradient = [Scalar](repeating: 0, count: point.count)
-      let value = try point.withUnsafeBufferPointer { point in
-        try gradient.withUnsafeMutableBufferPointer { gradient in
-          let data = objective.data.map { Argument.tensor($0.samples(at: chosen)) }
-          let results = try executable.run(
-            Self.views(point.baseAddress!, types).arguments + data,
-            into: [.tensor] + Self.views(gradient.baseAddress!, types).destinations)
-          return try results[0].tensor().scalarValue
-        }
-      }
-      objective.count(executable.program.operationCount)
+      let (value, gradient) = try sampled(chosen, at: point)
+      objective.count(sampled.operations)
       loss += value / Double(groups)
       gradients.append(gradient)
     }
     return (loss, gradients)
-  }
-
-  private static func views(_ flat: UnsafePointer<Scalar>, _ types: [TensorType]) -> [TensorView] {
-    var offset = 0
-    return types.map { type in
-      defer { offset += type.shape.count }
-      return TensorView(UnsafeMutableRawPointer(mutating: flat + offset), type: type)
-    }
   }
 }

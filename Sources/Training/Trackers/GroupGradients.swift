@@ -43,33 +43,15 @@ struct GroupGradients<Scalar: LinearMapScalar> {
     size = objective.sampleCount / groups
     var generator = SeededGenerator(seed: seed)
     let order = (0..<objective.sampleCount).shuffled(using: &generator)
-    // Equal programs are compiled once by an executor that keeps what it compiled.
-    let program = try objective.gradientProgram(samples: size)
-    let executable = try objective.executor.compile(program)
-    let types = objective.definition.parameterTypes(Scalar.element)
-    func views(_ flat: UnsafePointer<Scalar>) -> [TensorView] {
-      var offset = 0
-      return types.map { type in
-        defer { offset += type.shape.count }
-        return TensorView(UnsafeMutableRawPointer(mutating: flat + offset), type: type)
-      }
-    }
+    let sampled = try SampleGradients(objective, size: size)
     let count = point.count
     var gradients: [[Scalar]] = []
     var mean = point
     Scalar.scal(count, 0, &mean)
     for group in 0..<groups {
       let chosen = Array(order[group * size..<(group + 1) * size])
-      let data = objective.data.map { Argument.tensor($0.samples(at: chosen)) }
-      let gradient = try [Scalar](unsafeUninitializedCapacity: count) { buffer, filled in
-        try point.withUnsafeBufferPointer { point in
-          _ = try executable.run(
-            views(point.baseAddress!).arguments + data,
-            into: [.tensor] + views(UnsafePointer(buffer.baseAddress!)).destinations)
-        }
-        filled = count
-      }
-      objective.count(program.operationCount)
+      let gradient = try sampled(chosen, at: point).gradient
+      objective.count(sampled.operations)
       Scalar.axpy(count, Scalar(1 / Double(groups)), gradient, &mean)
       gradients.append(gradient)
     }
