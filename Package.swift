@@ -6,6 +6,7 @@ let package = Package(
   platforms: [.macOS(.v14)],
   products: [
     .executable(name: "eigenstep", targets: ["eigenstep"]),
+    .library(name: "EigenstepC", type: .dynamic, targets: ["EigenstepC"]),
     .library(name: "TensorPrograms", targets: ["TensorPrograms"]),
     .library(name: "LinearMaps", targets: ["LinearMaps"]),
     .library(name: "RandomSpectra", targets: ["RandomSpectra"]),
@@ -71,6 +72,13 @@ let package = Package(
     .target(
       name: "Reports",
       dependencies: ["Diagnosis", "Labs", "Curvature", "LinearMaps", "Presentation"]),
+    .target(name: "CEigenstep"),
+    .target(
+      name: "EigenstepC",
+      dependencies: [
+        "CEigenstep", "Problems", "Reports", "Diagnosis", "Curvature", "LinearMaps", "TensorFiles",
+        "TensorPrograms", "Presentation",
+      ]),
     .executableTarget(
       name: "eigenstep",
       dependencies: [

@@ -1,5 +1,6 @@
 import Diagnosis
 import Foundation
+import TensorFiles
 
 extension DiagnosisProblem {
   /// The table or model file that a request names.
@@ -49,6 +50,7 @@ extension ProblemSource {
   }
 
   package static func checkFile(_ path: String) throws {
+    if HeldFile.named(path) != nil { return }
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
       throw DiagnosisFailure(.noInput, "There is no file '\(path)'; check the path.")

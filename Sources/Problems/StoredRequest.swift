@@ -23,6 +23,12 @@ public enum StoredRequest: Sendable, Equatable {
     do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
       throw DiagnosisFailure(.noInput, "The file '\(path)' cannot be read; check its permissions.")
     }
+    try self.init(json: data, name: path)
+  }
+
+  /// - Parameter name: what the JSON is called in errors.
+  /// - Throws: as `init(contentsOf:)`.
+  public init(json data: Data, name path: String) throws {
     let decoder = JSONDecoder()
     func decode<T: Decodable>(_: T.Type) throws -> T {
       do { return try decoder.decode(T.self, from: data) } catch let error as DecodingError {

@@ -21,7 +21,13 @@ public struct Table: Sendable {
   /// header alone, a row has too few or too many fields, or a quote is not closed. A cell that spoils a column is reported when the column is used.
   ///
   /// Reference: RFC 4180.
-  public init(contentsOfCSV path: String) throws { try self.init(TableFile(path)) }
+  public init(contentsOfCSV path: String) throws {
+    if let held = HeldFile.named(path) {
+      self = try held.table(path: path)
+    } else {
+      try self.init(TableFile(path))
+    }
+  }
 
   package init(csv text: String, path: String) throws {
     try self.init(TableFile(bytes: Array(text.utf8), path: path))

@@ -106,7 +106,7 @@ extension Tensor {
   }
 
   /// The elements with these indices on the first axis.
-  fileprivate func rows(_ rows: Range<Int>) -> Tensor {
+  func rows(_ rows: Range<Int>) -> Tensor {
     let width = shape.dimensions.dropFirst().reduce(1, *)
     let range = rows.lowerBound * width..<rows.upperBound * width
     var result = shape

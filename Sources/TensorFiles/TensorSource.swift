@@ -25,6 +25,7 @@ public protocol TensorSource: Sendable {
 public func openTensors(
   _ path: String, target: String = "target", limits: TensorFileLimits = .standard
 ) throws -> any TensorSource {
+  if let held = HeldFile.named(path) { return held.source(path: path) }
   // A table may come through a pipe, which can be read only once.
   if case .stream = FileKind(path) { return try TableSource(path, target: target, limits: limits) }
   let file = try ByteFile(path)

@@ -2,11 +2,12 @@ import ArgumentParser
 import Diagnosis
 import Foundation
 import Presentation
+import Problems
 
 /// The program `eigenstep`.
 @main
 struct Eigenstep: ParsableCommand {
-  static let version = "0.1.0"
+  static let version = EigenstepVersion.current
 
   static let configuration = CommandConfiguration(
     commandName: "eigenstep",

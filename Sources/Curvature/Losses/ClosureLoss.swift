@@ -43,57 +43,52 @@ public struct LossClosures: Sendable {
   }
 }
 
-/// `LossClosures` as a loss.
+/// What another engine computes, as a loss.
 public final class ClosureLoss<Scalar: LinearMapScalar>: Loss {
-  public let closures: LossClosures
+  public let source: any ExternalLoss
   public let executor: any Executor
   public private(set) var operations = 0.0
   fileprivate let context: RunContext
 
   /// - Parameter executor: of the optimizers' updates, which are tensor programs.
   public init(
-    _ closures: LossClosures, executor: any Executor = ReferenceExecutor(),
+    _ source: any ExternalLoss, executor: any Executor = ReferenceExecutor(),
     context: RunContext = RunContext()
   ) {
-    self.closures = closures
+    self.source = source
     self.executor = executor
     self.context = context
   }
 
-  public var parameters: [LossDefinition.Parameter] { closures.parameters }
-  public var sampleCount: Int { closures.sampleCount }
-  public var hasModelOutput: Bool { closures.gaussNewtonProduct != nil }
+  public var parameters: [LossDefinition.Parameter] { source.parameters }
+  public var sampleCount: Int { source.sampleCount }
+  public var hasModelOutput: Bool { source.kinds.contains(.gaussNewton) }
 
   public func count(_ operations: Double) { self.operations += operations }
-  public func gradientOperations() throws -> Double { closures.gradientOperations }
+  public func gradientOperations() throws -> Double { source.gradientOperations }
 
   public func value(at point: [Scalar]) throws -> Double {
-    count(closures.gradientOperations / 3)
-    return try closures.value(point.map { Double($0) })
+    count(source.gradientOperations / 3)
+    return try source.value(at: ExternalPoint(point))
   }
 
   public func valueAndGradient(
     at point: [Scalar]
   ) throws -> (value: Double, gradient: [Scalar]) {
-    count(closures.gradientOperations)
-    let (value, gradient) = try closures.valueAndGradient(point.map { Double($0) })
-    try check(gradient, "gradient")
-    return (value, gradient.map { Scalar($0) })
+    count(source.gradientOperations)
+    var value = 0.0
+    let gradient = try [Scalar](unsafeUninitializedCapacity: parameterCount) { buffer, count in
+      buffer.initialize(repeating: 0)
+      value = try source.valueAndGradient(at: ExternalPoint(point), into: buffer)
+      count = buffer.count
+    }
+    return (value, gradient)
   }
 
   public func curvature(
     _ kind: CurvatureKind, at point: [Scalar], parameters: [Int]?, seed: UInt64
   ) throws -> CurvatureMap<Scalar> {
-    let product: LossClosures.Product
-    switch kind {
-    case .hessian: product = closures.hessianProduct
-    case .gaussNewton:
-      guard let given = closures.gaussNewtonProduct else {
-        throw CurvatureError.noModelOutput(kind)
-      }
-      product = given
-    case .fisher, .sampledFisher, .empiricalFisher: throw CurvatureError.noModelOutput(kind)
-    }
+    guard source.kinds.contains(kind) else { throw CurvatureError.noModelOutput(kind) }
     precondition(
       point.count == parameterCount, "\(point.count) numbers for \(parameterCount) parameters")
     let chosen = parameters ?? Array(self.parameters.indices)
@@ -101,70 +96,86 @@ public final class ClosureLoss<Scalar: LinearMapScalar>: Loss {
       !chosen.isEmpty && zip(chosen, chosen.dropFirst()).allSatisfy(<),
       "the parameters \(chosen) are not ascending positions")
     return CurvatureMap(
-      ClosureProducts(
-        loss: self, product: product, point: point.map { Double($0) },
-        coordinates: coordinates(of: chosen)), kind, parameters: chosen)
-  }
-
-  fileprivate func check(_ vector: [Double], _ name: String) throws {
-    guard vector.count == parameterCount else {
-      throw CurvatureError.wrongLength(name, given: vector.count, wanted: parameterCount)
-    }
+      ExternalProducts(
+        loss: self, kind: kind, point: ExternalPoint(point), coordinates: coordinates(of: chosen)),
+      kind, parameters: chosen)
   }
 }
 
-/// Products that a closure computes in all parameters, seen in some of them.
-private final class ClosureProducts<Scalar: LinearMapScalar>: CurvatureProducts {
+/// Products that another engine computes in all parameters, seen in some of them.
+private final class ExternalProducts<Scalar: LinearMapScalar>: CurvatureProducts {
   let loss: ClosureLoss<Scalar>
-  let product: LossClosures.Product
-  let point: [Double]
+  let kind: CurvatureKind
+  let point: ExternalPoint<Scalar>
   let coordinates: [Range<Int>]
   let dimension: Int
+  /// Direction and product in all parameters, where the vectors have only some.
+  private var wholeDirection: [Scalar] = []
+  private var wholeResult: [Scalar] = []
 
   init(
-    loss: ClosureLoss<Scalar>, product: @escaping LossClosures.Product, point: [Double],
+    loss: ClosureLoss<Scalar>, kind: CurvatureKind, point: ExternalPoint<Scalar>,
     coordinates: [Range<Int>]
   ) {
     self.loss = loss
-    self.product = product
+    self.kind = kind
     self.point = point
     self.coordinates = coordinates
     dimension = coordinates.reduce(0) { $0 + $1.count }
+    if dimension < point.numbers.count {
+      wholeDirection = [Scalar](repeating: 0, count: point.numbers.count)
+      wholeResult = wholeDirection
+    }
   }
 
-  func productOperations() throws -> Double { 2 * loss.closures.gradientOperations }
+  func productOperations() throws -> Double { 2 * loss.source.gradientOperations }
 
   func apply(_ x: UnsafePointer<Scalar>, into y: UnsafeMutablePointer<Scalar>) throws {
     try loss.context.checkCancellation()
     loss.count(try productOperations())
-    var direction = [Double](repeating: 0, count: point.count)
+    guard !wholeDirection.isEmpty else {
+      try loss.source.product(
+        kind, at: point, with: UnsafeBufferPointer(start: x, count: dimension),
+        into: UnsafeMutableBufferPointer(start: y, count: dimension))
+      if let broken = Scalar.firstNonFinite(dimension, y) { throw failure(at: broken, x) }
+      return
+    }
+    eachRange { offset, range in
+      wholeDirection.replaceSubrange(
+        range, with: UnsafeBufferPointer(start: x + offset, count: range.count))
+    }
+    try wholeDirection.withUnsafeBufferPointer { direction in
+      try wholeResult.withUnsafeMutableBufferPointer { result in
+        try loss.source.product(kind, at: point, with: direction, into: result)
+      }
+    }
+    try wholeResult.withUnsafeBufferPointer { result in
+      try eachRange { offset, range in
+        (y + offset).update(from: result.baseAddress! + range.lowerBound, count: range.count)
+        if let broken = Scalar.firstNonFinite(range.count, y + offset) {
+          throw failure(at: range.lowerBound + broken, x)
+        }
+      }
+    }
+  }
+
+  private func eachRange(_ body: (_ offset: Int, Range<Int>) throws -> Void) rethrows {
     var offset = 0
     for range in coordinates {
-      for index in range { direction[index] = Double(x[offset + index - range.lowerBound]) }
-      offset += range.count
-    }
-    let result = try product(point, direction)
-    try loss.check(result, "product")
-    offset = 0
-    for range in coordinates {
-      for index in range {
-        let entry = Scalar(result[index])
-        guard entry.isFinite else { throw failure(at: index, direction) }
-        y[offset + index - range.lowerBound] = entry
-      }
+      try body(offset, range)
       offset += range.count
     }
   }
 
-  private func failure(at index: Int, _ direction: [Double]) -> any Error {
+  private func failure(at index: Int, _ direction: UnsafePointer<Scalar>) -> any Error {
     func name(_ index: Int) -> String {
       let all = loss.coordinates(of: Array(loss.parameters.indices))
       return loss.parameters[all.firstIndex { $0.contains(index) }!].name
     }
-    if let broken = point.firstIndex(where: { !$0.isFinite }) {
+    if let broken = point.numbers.firstIndex(where: { !$0.isFinite }) {
       return CurvatureError.nonFinitePoint(parameter: name(broken))
     }
-    if let broken = direction.firstIndex(where: { !$0.isFinite }) {
+    if let broken = Scalar.firstNonFinite(dimension, direction) {
       return LinearMapError.nonFiniteVector(role: "direction", index: broken)
     }
     return CurvatureError.nonFiniteProduct(parameter: name(index), batch: 1)

@@ -9,7 +9,7 @@ public enum LossSource: Sendable {
   /// rounded to that of the diagnosis.
   case traced(LossDefinition, data: [Tensor])
   /// Somebody else's values and derivatives.
-  case closures(LossClosures)
+  case external(any ExternalLoss)
 }
 
 /// What is diagnosed: a loss, its data and a point to start from.
@@ -74,11 +74,11 @@ public struct DiagnosisProblem: Sendable {
   /// A loss whose values and derivatives somebody else computes.
   ///
   /// - Precondition: `start` has one number per parameter.
-  public init(name: String, loss closures: LossClosures, start: [Double], notes: [String] = []) {
-    let count = closures.parameters.reduce(0) { $0 + $1.shape.count }
+  public init(name: String, loss external: any ExternalLoss, start: [Double], notes: [String] = []) {
+    let count = external.parameters.reduce(0) { $0 + $1.shape.count }
     precondition(start.count == count, "\(start.count) numbers for \(count) parameters")
     self.name = name
-    loss = .closures(closures)
+    loss = .external(external)
     self.start = start
     l2 = 0
     isQuadratic = false
@@ -99,7 +99,7 @@ public struct DiagnosisProblem: Sendable {
   public var parameters: [LossDefinition.Parameter] {
     switch loss {
     case .traced(let definition, _): definition.parameters
-    case .closures(let closures): closures.parameters
+    case .external(let external): external.parameters
     }
   }
 
@@ -107,7 +107,7 @@ public struct DiagnosisProblem: Sendable {
     if let compression = table?.compression { return compression.sampleCount }
     return switch loss {
     case .traced(_, let data): data.first?.shape.dimensions.first ?? 1
-    case .closures(let closures): closures.sampleCount
+    case .external(let external): external.sampleCount
     }
   }
 
@@ -169,8 +169,8 @@ extension DiagnosisProblem {
       try Objective<Scalar>(
         definition, data: data(Scalar.element), executor: executor, memoryBudget: memory,
         context: context)
-    case .closures(let closures):
-      ClosureLoss<Scalar>(closures, executor: executor, context: context)
+    case .external(let external):
+      ClosureLoss<Scalar>(external, executor: executor, context: context)
     }
   }
 }

@@ -1,0 +1,136 @@
+/* Eigenstep's C interface.
+ *
+ * Requests and reports are JSON (docs/json.md), arrays come by pointer, and errors are values: no call ends
+ * the process. Any number of threads may call at once; a result belongs to who asked for it.
+ *
+ *     eigenstep_result *result = eigenstep_answer(request, NULL, 0, NULL, NULL);
+ *     if (eigenstep_result_status(result) == EIGENSTEP_DONE) puts(eigenstep_result_text(result, 80));
+ *     else fputs(eigenstep_result_error(result), stderr);
+ *     eigenstep_result_free(result);
+ */
+#ifndef EIGENSTEP_H
+#define EIGENSTEP_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised when a declaration below changes; a caller compares it with eigenstep_abi(). */
+#define EIGENSTEP_ABI 1
+
+/* How a call ended: the exit codes of the program. */
+enum {
+  EIGENSTEP_DONE = 0,
+  EIGENSTEP_LOST = 1,           /* a training was lost */
+  EIGENSTEP_USAGE = 64,         /* the request cannot be met as it stands */
+  EIGENSTEP_BAD_DATA = 65,
+  EIGENSTEP_NO_INPUT = 66,
+  EIGENSTEP_UNAVAILABLE = 69,   /* a library is missing */
+  EIGENSTEP_SOFTWARE = 70,
+  EIGENSTEP_CANNOT_CREATE = 73,
+  EIGENSTEP_CALLBACK = 75,      /* a callback returned another number than 0 */
+  EIGENSTEP_INTERRUPTED = 130
+};
+
+enum {
+  EIGENSTEP_FLOAT32 = 1,
+  EIGENSTEP_FLOAT64 = 2,
+  EIGENSTEP_INT32 = 3,
+  EIGENSTEP_INT64 = 4,
+  EIGENSTEP_BOOL = 5,           /* a byte each, 0 or 1 */
+  EIGENSTEP_TEXT = 6            /* char *, UTF-8, each ended by 0; NULL: missing */
+};
+
+/* An array, row-major; read during the call alone. */
+typedef struct {
+  const char *name;
+  int32_t element;
+  int32_t rank;
+  const int64_t *shape;
+  const void *data;
+} eigenstep_array;
+
+/* What a long call tells its caller. */
+typedef struct {
+  void *context;
+  /* Told where the work is, with the part of the stage that is done or -1; may be NULL. */
+  void (*progress)(void *context, const char *stage, double fraction);
+  /* Asked before each product and step; another number than 0 ends the work soon. May be NULL. */
+  int32_t (*is_cancelled)(void *context);
+} eigenstep_watch;
+
+/* A loss that the caller computes.
+ *
+ * `element` is EIGENSTEP_FLOAT32 or EIGENSTEP_FLOAT64: what the vectors hold, in one call to
+ * eigenstep_answer always the same. `point_number` changes with the point, so that a caller who has loaded a
+ * point need not do so again. Callbacks come from the calling thread, return 0, and write nothing but their
+ * outputs; another number ends the call with EIGENSTEP_CALLBACK. */
+typedef struct {
+  void *context;
+  /* {"name": ..., "parameters": [{"name": ..., "shape": [..]}, ..], "sampleCount": n,
+   *  "gradientOperations": f, "notes": [..]}; the last three may be left out. */
+  const char *description;
+  /* One number per parameter. */
+  const double *start;
+  /* The value, and the gradient where `gradient` is not NULL. */
+  int32_t (*value_and_gradient)(
+      void *context, int32_t element, uint64_t point_number, const void *point, double *value,
+      void *gradient);
+  /* The Hessian's product with a direction. */
+  int32_t (*hessian_product)(
+      void *context, int32_t element, uint64_t point_number, const void *point,
+      const void *direction, void *result);
+  /* The same of the Gauss-Newton matrix; may be NULL. */
+  int32_t (*gauss_newton_product)(
+      void *context, int32_t element, uint64_t point_number, const void *point,
+      const void *direction, void *result);
+} eigenstep_loss;
+
+/* A symmetric operator that the caller applies: y = A x, `dimension` numbers of `element` each. */
+typedef struct {
+  void *context;
+  int64_t dimension;
+  int32_t element;
+  int32_t (*apply)(void *context, const void *x, void *y);
+} eigenstep_operator;
+
+typedef struct eigenstep_result eigenstep_result;
+
+/* What the library was built with. */
+int32_t eigenstep_abi(void);
+const char *eigenstep_version(void);
+
+/* Where ONNX Runtime's library lies, for the calls that come after; NULL: where it is looked for. */
+void eigenstep_set_runtime(const char *path);
+
+/* Answers a request: a diagnosis, a spectrum, a training, a sweep. Its problem is a file, or {"memory": name}:
+ * the arrays are a table then ("X" of samples by features and "y"), a file named in the request whose name
+ * begins with "memory:" is made of them, or the loss is the caller's. */
+eigenstep_result *eigenstep_answer(
+    const char *request, const eigenstep_array *arrays, int32_t count, const eigenstep_loss *loss,
+    const eigenstep_watch *watch);
+
+/* Measures a symmetric operator: {"task": "eigenpairs" | "density" | "trace" | "solve", ...}. */
+eigenstep_result *eigenstep_measure(
+    const char *request, const eigenstep_operator *map, const eigenstep_array *arrays, int32_t count,
+    const eigenstep_watch *watch);
+
+int32_t eigenstep_result_status(const eigenstep_result *result);
+/* One sentence; NULL where there is a report. */
+const char *eigenstep_result_error(const eigenstep_result *result);
+/* The report as JSON; NULL where there is none. */
+const char *eigenstep_result_json(const eigenstep_result *result);
+/* The report as the terminal shows it, `width` columns wide; NULL where there is none. */
+const char *eigenstep_result_text(eigenstep_result *result, int32_t width);
+/* An array of float64 that the report tells of by name ("parameters", "vectors", "solution"); NULL where there
+ * is none. */
+const double *eigenstep_result_array(
+    const eigenstep_result *result, const char *name, int64_t *count);
+void eigenstep_result_free(eigenstep_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,150 @@
+import CEigenstep
+import Curvature
+import Diagnosis
+import Foundation
+import LinearMaps
+import Problems
+import Synchronization
+import TensorPrograms
+
+/// A callback asked for the call to end: what its caller raised is the caller's to tell.
+struct CallbackFailure: Error {}
+
+/// A C caller's loss. Its callbacks come from the thread that called, in which the caller's context is.
+struct CallbackLoss: ExternalLoss, @unchecked Sendable {
+  let functions: eigenstep_loss
+  let parameters: [LossDefinition.Parameter]
+  let sampleCount: Int
+  let gradientOperations: Double
+  let kinds: Set<CurvatureKind>
+  let name: String
+  let notes: [String]
+  let start: [Double]
+  private let numbers = PointNumbers()
+
+  private struct Description: Decodable {
+    let name: String?
+    let parameters: [Parameter]
+    let sampleCount: Int?
+    let gradientOperations: Double?
+    let notes: [String]?
+
+    struct Parameter: Decodable {
+      let name: String
+      let shape: [Int]
+    }
+  }
+
+  /// - Throws: `DiagnosisFailure` of kind `usage` for a description that is none.
+  init(_ functions: eigenstep_loss) throws {
+    self.functions = functions
+    guard let text = functions.description, functions.value_and_gradient != nil,
+      functions.hessian_product != nil
+    else {
+      throw DiagnosisFailure(
+        .usage,
+        "The loss lacks its description, its value_and_gradient or its hessian_product; give all three."
+      )
+    }
+    let description: Description
+    do {
+      description = try JSONDecoder().decode(
+        Description.self, from: Data(String(cString: text).utf8))
+    } catch {
+      throw DiagnosisFailure(
+        .usage,
+        "The description of the loss cannot be read; it is a JSON object with `parameters`, each with "
+          + "`name` and `shape`.")
+    }
+    parameters = try description.parameters.map { parameter in
+      guard parameter.shape.allSatisfy({ $0 >= 0 }) else {
+        throw DiagnosisFailure(
+          .usage, "The parameter '\(parameter.name)' has a negative size; give its shape.")
+      }
+      return LossDefinition.Parameter(parameter.name, Shape(parameter.shape))
+    }
+    let count = parameters.reduce(0) { $0 + $1.shape.count }
+    guard count > 0 else {
+      throw DiagnosisFailure(
+        .usage,
+        "The loss has no parameters to measure in; let at least one require a gradient.")
+    }
+    sampleCount = max(1, description.sampleCount ?? 1)
+    gradientOperations =
+      description.gradientOperations ?? 6 * Double(count) * Double(sampleCount)
+    kinds = functions.gauss_newton_product == nil ? [.hessian] : [.hessian, .gaussNewton]
+    name = description.name ?? "loss"
+    notes = description.notes ?? []
+    guard let first = functions.start else {
+      throw DiagnosisFailure(.usage, "The loss has no start; give one number per parameter.")
+    }
+    start = Array(UnsafeBufferPointer(start: first, count: count))
+  }
+
+  /// As what is diagnosed.
+  var problem: DiagnosisProblem { DiagnosisProblem(name: name, loss: self, start: start, notes: notes) }
+
+  func value<Scalar: LinearMapScalar>(at point: ExternalPoint<Scalar>) throws -> Double {
+    try valueAndGradient(at: point, into: nil)
+  }
+
+  func valueAndGradient<Scalar: LinearMapScalar>(
+    at point: ExternalPoint<Scalar>, into gradient: UnsafeMutableBufferPointer<Scalar>
+  ) throws -> Double {
+    try valueAndGradient(at: point, into: gradient.baseAddress)
+  }
+
+  private func valueAndGradient<Scalar: LinearMapScalar>(
+    at point: ExternalPoint<Scalar>, into gradient: UnsafeMutablePointer<Scalar>?
+  ) throws -> Double {
+    var value = Double.nan
+    let status = point.numbers.withUnsafeBufferPointer {
+      functions.value_and_gradient(
+        functions.context, Scalar.cElement, numbers.number(of: point), $0.baseAddress, &value,
+        gradient)
+    }
+    guard status == 0 else { throw CallbackFailure() }
+    return value
+  }
+
+  func product<Scalar: LinearMapScalar>(
+    _ kind: CurvatureKind, at point: ExternalPoint<Scalar>,
+    with direction: UnsafeBufferPointer<Scalar>, into result: UnsafeMutableBufferPointer<Scalar>
+  ) throws {
+    let function =
+      kind == .hessian ? functions.hessian_product : functions.gauss_newton_product
+    guard let function else { throw CurvatureError.noModelOutput(kind) }
+    let status = point.numbers.withUnsafeBufferPointer {
+      function(
+        functions.context, Scalar.cElement, numbers.number(of: point), $0.baseAddress,
+        direction.baseAddress, result.baseAddress)
+    }
+    guard status == 0 else { throw CallbackFailure() }
+  }
+}
+
+/// A number for each point in turn: the same as long as the same is asked about.
+private final class PointNumbers: Sendable {
+  private struct State {
+    /// Held, so that no other point comes to lie where it lies.
+    var point: (any Sendable & AnyObject)?
+    var number: UInt64 = 0
+  }
+  private let state = Mutex(State())
+
+  func number(of point: any Sendable & AnyObject) -> UInt64 {
+    state.withLock { state in
+      if state.point !== point {
+        state.point = point
+        state.number += 1
+      }
+      return state.number
+    }
+  }
+}
+
+extension LinearMapScalar {
+  static var cElement: Int32 {
+    Int32(Self.self == Float.self ? EIGENSTEP_FLOAT32 : EIGENSTEP_FLOAT64)
+  }
+}
