@@ -15,7 +15,11 @@ struct CallerArrays {
   init(_ arrays: UnsafePointer<eigenstep_array>?, count: Int32) throws {
     var order: [String: [String]] = [:]
     var held: [String: HeldFile] = [:]
-    for array in UnsafeBufferPointer(start: arrays, count: Int(max(0, count))) {
+    guard count == 0 || (count > 0 && arrays != nil) else {
+      throw DiagnosisFailure(
+        .usage, "There are \(count) arrays, and none is given; give as many as the count says.")
+    }
+    for array in UnsafeBufferPointer(start: arrays, count: Int(count)) {
       guard let pointer = array.name else {
         throw DiagnosisFailure(.usage, "An array has no name; give it one, as data/x.")
       }

@@ -23,9 +23,9 @@ func measure(
   _ request: String, _ map: eigenstep_operator?, _ arrays: CallerArrays, watch: eigenstep_watch?
 ) throws -> Answered {
   let decoded: OperatorRequest
-  do { decoded = try JSONDecoder().decode(OperatorRequest.self, from: Data(request.utf8)) } catch
-    let error as DecodingError
-  {
+  do {
+    decoded = try JSONDecoder().decode(OperatorRequest.self, from: Data(request.utf8))
+  } catch let error as DecodingError {
     throw DiagnosisFailure(.usage, "The request is no JSON object of one: \(error)")
   }
   guard let map, map.apply != nil, map.dimension >= 1 else {
