@@ -134,7 +134,7 @@ class Caller:
         elif what == 4:
             array.data = None
         elif what == 5 and array.rank > 0:
-            array.shape[self.rng.randrange(array.rank)] = self.rng.choice([-1, -(1 << 63), (1 << 63) - 1])
+            array.shape[self.rng.randrange(array.rank)] = self.rng.choice([-1, -(1 << 63), 1 << 62])
         return array
 
     def arrays(self, made):
@@ -259,13 +259,16 @@ class Caller:
             if self.chance(0.3):
                 given.append(self.array(b"data/word", [self.rng.choice([b"a", b"b", None, b"\xff"]) for _ in range(rows)],
                                         [rows], TEXT))
-            problem = {"memory": "data"}
+            problem = {"table": {"file": "memory:data", "target": "y", "model": self.rng.choice(
+                ["linear", "softmax", "logistic"])}}
         fields = {"schema": f"eigenstep.request.{kind}/1", "problem": problem}
+        rate = 10 ** self.rng.uniform(-4, 1)
+        if kind == "training":
+            fields.update(optimizer={"name": "gd"}, rate=rate, steps=self.rng.randrange(0, 6))
+        else:
+            fields["training"] = {"optimizer": {"name": "gd"}, "rate": rate if self.chance(0.5) else None, "steps": 0}
         if kind == "diagnosis":
-            fields["trials"] = {"isEnabled": False}
-        elif kind == "training":
-            fields["setup"] = {"optimizer": "gradient-descent", "rate": 10 ** self.rng.uniform(-4, 1)}
-            fields["steps"] = self.rng.randrange(0, 6)
+            fields["trials"] = {"areRun": self.chance(0.1), "tolerance": 1e-3, "maxIterations": 30}
         values, count, held = self.arrays(given)
         watch = self.watch()
         self.keep("answer", self.lib.answer(

@@ -63,14 +63,16 @@ struct CallerArrays {
       throw DiagnosisFailure(.usage, "The array '\(name)' has no shape; give its sizes.")
     }
     let sizes = (0..<Int(array.rank)).map { Int(array.shape[$0]) }
-    var total = 1
+    // The elements that there were without the empty axes; more than can be addressed are a mistake.
+    var extent = 1
     for size in sizes {
-      let (product, overflows) = total.multipliedReportingOverflow(by: size)
-      guard size >= 0, !overflows else {
+      let (product, overflows) = extent.multipliedReportingOverflow(by: max(1, size))
+      guard size >= 0, !overflows, product < 1 << 44 else {
         throw DiagnosisFailure(.usage, "The array '\(name)' has the shape \(sizes); mend it.")
       }
-      total = product
+      extent = product
     }
+    let total = sizes.contains(0) ? 0 : extent
     guard array.data != nil || total == 0 else {
       throw DiagnosisFailure(.usage, "The array '\(name)' has no data; give its numbers.")
     }

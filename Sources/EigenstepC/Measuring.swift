@@ -28,9 +28,10 @@ func measure(
   } catch let error as DecodingError {
     throw DiagnosisFailure(.usage, "The request is no JSON object of one: \(error)")
   }
-  guard let map, map.apply != nil, map.dimension >= 1 else {
+  guard let map, map.apply != nil, (1..<1 << 44).contains(map.dimension) else {
     throw DiagnosisFailure(
-      .usage, "There is no operator with a function and one dimension or more; give one.")
+      .usage,
+      "There is no operator with a function and a number of rows that can be; give one.")
   }
   let context = RunContext(watch)
   func answered<Scalar: LinearMapScalar>(_: Scalar.Type) throws -> Answered {

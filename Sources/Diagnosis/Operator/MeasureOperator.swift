@@ -149,7 +149,11 @@ private struct OperatorSession<Map: LinearMap> {
   func trace() throws -> OperatorResult<Scalar> {
     var options = EstimatorOptions()
     if let tolerance = request.tolerance { options.tolerance = tolerance }
-    if let most = request.maxApplications { options.maxApplications = most }
+    if let most = request.maxApplications {
+      // Fewer probes have no standard error.
+      try RequestError.check(most, "maxApplications", atLeast: 8)
+      options.maxApplications = most
+    }
     options.seed = seed
     let trace = try TraceEstimate(of: map, options: options)
     var result = OperatorResult<Scalar>(report: report(trace.convergence))
