@@ -16,9 +16,14 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkdir -p "$(dirname "$library")"
 
+# What Foundation's archives need of each other; swiftc names only those that sources import.
+foundation='-Xlinker --start-group -lFoundation -lFoundationEssentials -lFoundationInternationalization
+  -lCoreFoundation -l_FoundationCShims -l_FoundationCollections -l_FoundationICU -Xlinker --end-group'
 printf '{ global: eigenstep_*; local: *; };\n' >"$scratch/exports"
+# shellcheck disable=SC2086
 "${SWIFTC:-swiftc}" -emit-library -static-stdlib -module-name EigenstepC @"$objects" \
-  -o "$scratch/library.so" -lopenblas -lz \
+  -o "$scratch/library.so" $foundation -lopenblas -lz \
   -Xlinker --version-script="$scratch/exports" -Xlinker -soname="$(basename "$library")" \
-  -Xlinker --gc-sections -Xlinker --as-needed -Xlinker -s
+  -Xlinker -z -Xlinker defs -Xlinker --gc-sections -Xlinker --as-needed -Xlinker -s \
+  2>"$scratch/log" || { cat "$scratch/log" >&2; exit 1; }
 mv "$scratch/library.so" "$library"
