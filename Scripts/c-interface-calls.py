@@ -140,18 +140,18 @@ class Caller:
     def arrays(self, made):
         made = [self.damaged(a) if self.chance(0.15) else a for a in made]
         if not made:
-            return None, self.rng.choice([0, 0, 0, 0, 1, -1]), None
+            return None, self.rng.choice([0] * 18 + [1, -1]), None
         values = (Array * len(made))(*made)
         return values, self.rng.choice([-1, 0]) if self.chance(0.03) else len(made), made
 
     def request(self, fields):
         """The fields as JSON, perhaps with one that cannot be, perhaps broken."""
-        if self.chance(0.25):
+        if self.chance(0.12):
             key = self.rng.choice(list(fields) + ["count", "seed", "memory", "unknown", "tolerance", "problem"])
             fields[key] = self.rng.choice(
                 [None, -1, 0, 1, 2, 1e-3, 1e300, -0.0, 1 << 62, "", "x", [], {}, [1], {"a": 1}, True])
         text = json.dumps(fields)
-        if self.chance(0.1):
+        if self.chance(0.06):
             at = self.rng.randrange(len(text))
             text = self.rng.choice([text[:at], text[at:], text[:at] + chr(self.rng.randrange(1, 300)) + text[at:]])
         if self.chance(0.02):
@@ -230,7 +230,7 @@ class Caller:
                 lambda: description.update(sampleCount=self.rng.choice([-1, 0, 5])),
                 lambda: description.update(gradientOperations=self.rng.choice([-1, 0, 1e9])),
                 lambda: description["parameters"][0].update(shape=self.rng.choice(
-                    [[-1], [1 << 40, 1 << 40], [n, 1], [n, 0], []])),
+                    [[-1], [1 << 40, 1 << 40], [n, 1], [n, 0], [1, n, 1]])),
                 lambda: description.update(parameters=[{"name": "w", "shape": [1]}] * n),
                 lambda: description.pop("parameters"),
             ])()

@@ -17,7 +17,8 @@ struct CallerArrays {
     var held: [String: HeldFile] = [:]
     guard count == 0 || (count > 0 && arrays != nil) else {
       throw DiagnosisFailure(
-        .usage, "There are \(count) arrays, and none is given; give as many as the count says.")
+        .usage,
+        "The count of arrays is \(count), and no array is given; give as many as it says.")
     }
     for array in UnsafeBufferPointer(start: arrays, count: Int(count)) {
       guard let pointer = array.name else {

@@ -25,8 +25,9 @@ func measure(
   let decoded: OperatorRequest
   do {
     decoded = try JSONDecoder().decode(OperatorRequest.self, from: Data(request.utf8))
-  } catch let error as DecodingError {
-    throw DiagnosisFailure(.usage, "The request is no JSON object of one: \(error)")
+  } catch is DecodingError {
+    throw DiagnosisFailure(
+      .usage, "The request is no request of an operator: it is no JSON object of one.")
   }
   guard let map, map.apply != nil, (1..<1 << 44).contains(map.dimension) else {
     throw DiagnosisFailure(

@@ -73,7 +73,8 @@ private struct OperatorSession<Map: LinearMap> {
           stage: "eigenvalues: \(products) products, residual \(Wording.number(residual))"))
     }
     let top = try TopEigenpairs<Scalar>(of: map, options: options)
-    func pair(_ found: Eigenpair<Scalar>, _ scale: Double, _ rounding: Double) -> SpectrumReport
+    func pair(_ found: Eigenpair<Scalar>, _ scale: Double, _ rounding: Double)
+      -> SpectrumReport
       .Pair
     {
       .init(
