@@ -62,6 +62,7 @@ test: bootstrap
 	$(TEST)
 	python3 Tests/Recordings/recordings.py $(PROGRAM)
 	$(TRAINING_CHECKS)
+	SWIFT=$(SWIFT) Scripts/check-c-interface.sh .build/$(CONFIGURATION)
 
 smoke: bootstrap
 	$(TEST) --filter '$(SMOKE_TESTS)'
@@ -78,6 +79,7 @@ check: bootstrap lint
 	$(TEST)
 	python3 Tests/Recordings/recordings.py $(PROGRAM)
 	$(TRAINING_CHECKS)
+	SWIFT=$(SWIFT) Scripts/check-c-interface.sh .build/$(CONFIGURATION)
 	python3 Scripts/check_snippets.py
 
 lint:

@@ -12,8 +12,10 @@ place=.eigenstep/python-$framework
 pip() { "$place/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
 pip install pytest scipy
 if [ "$framework" = torch ]; then
-  # The index of builds without CUDA, which are a tenth of the size; where it cannot be reached, any.
-  pip install torch --index-url "${TORCH_INDEX:-https://download.pytorch.org/whl/cpu}" 2>/dev/null || pip install torch
+  # A wheel at hand (pip's find-links) or one of the index that TORCH_INDEX names is without CUDA perhaps, and a
+  # tenth of the size.
+  pip install --no-index --no-deps torch 2>/dev/null || true
+  pip install torch ${TORCH_INDEX:+--index-url "$TORCH_INDEX"}
   tests=python/tests/torch
 else
   pip install jax optax scikit-learn pandas
