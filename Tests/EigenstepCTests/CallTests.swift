@@ -26,8 +26,12 @@ import Testing
   }
 
   @Test func `many threads get what one gets`() throws {
-    let bowls = (0..<8).map { seed in (0..<30).map { 1 + Double(($0 * 7 + seed * 5) % 31) } }
-    func outcomes(_ scale: [Double]) -> [Outcome] {
+    let bowls: [[Double]] = (0..<8).map { seed in
+      var scale: [Double] = []
+      for index in 0..<30 { scale.append(Double(1 + (index * 7 + seed * 5) % 31)) }
+      return scale
+    }
+    let outcomes: @Sendable ([Double]) -> [Outcome] = { scale in
       [
         Bowl(scale).measure(Request.measuring("eigenpairs", #", "count": 3"#)),
         Bowl(scale).answer(Request.diagnosis), Bowl(scale).answer(Request.spectrum),

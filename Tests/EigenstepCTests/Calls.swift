@@ -105,9 +105,9 @@ final class Bowl {
           value_and_gradient: { context, _, _, point, value, gradient in
             let bowl = Bowl.of(context)
             let x = point!.assumingMemoryBound(to: Double.self)
-            value![0] = zip(bowl.scale.indices, bowl.scale).reduce(0) {
-              $0 + $1.1 * x[$1.0] * x[$1.0] / 2
-            }
+            var sum = 0.0
+            for (index, factor) in bowl.scale.enumerated() { sum += factor * x[index] * x[index] }
+            value![0] = sum / 2
             return gradient == nil ? 0 : bowl.multiply(point, into: gradient)
           },
           hessian_product: { context, _, _, _, direction, result in
