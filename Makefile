@@ -24,7 +24,10 @@ PROGRAM = .build/$(CONFIGURATION)/eigenstep
 TRAINING_CHECKS = python3 Scripts/kill-resume.py $(PROGRAM) --moments 8 \
   && PYTHONPATH=.eigenstep/tensorboard python3 -W ignore Scripts/tensorboard-check.py $(PROGRAM)
 
-.PHONY: all demo build test smoke check bench install clean bootstrap format lint snippets help
+LIBRARY = python/src/eigenstep/_lib/libEigenstepC.so
+
+.PHONY: all demo build test smoke check bench install clean bootstrap format lint snippets help \
+  library wheel test-python test-torch
 
 all: build
 
@@ -33,6 +36,10 @@ help:
 	@echo "make build      build the library and the program ($(CONFIGURATION))"
 	@echo "make test       all tests"
 	@echo "make smoke      a two-minute subset of the tests and one diagnosis, after a build"
+	@echo "make library    the shared library of the Python package, with Swift's runtime in it"
+	@echo "make wheel      dist/eigenstep-*.whl: the Python package with that library"
+	@echo "make test-python  the wheel in an empty environment, and the tests of the package with JAX"
+	@echo "make test-torch   the package's tests with PyTorch, whose wheel is large"
 	@echo "make check      format, warnings as errors, tests, examples of README and docs"
 	@echo "make bench      our claims beside the peers (installs them in .eigenstep/bench-venv; hours)"
 	@echo "make install    into PREFIX (now $(PREFIX))"
@@ -55,6 +62,7 @@ test: bootstrap
 	$(TEST)
 	python3 Tests/Recordings/recordings.py $(PROGRAM)
 	$(TRAINING_CHECKS)
+	SWIFT=$(SWIFT) Scripts/check-c-interface.sh .build/$(CONFIGURATION)
 
 smoke: bootstrap
 	$(TEST) --filter '$(SMOKE_TESTS)'
@@ -71,6 +79,7 @@ check: bootstrap lint
 	$(TEST)
 	python3 Tests/Recordings/recordings.py $(PROGRAM)
 	$(TRAINING_CHECKS)
+	SWIFT=$(SWIFT) Scripts/check-c-interface.sh .build/$(CONFIGURATION)
 	python3 Scripts/check_snippets.py
 
 lint:
@@ -83,6 +92,19 @@ format:
 
 snippets: build
 	python3 Scripts/check_snippets.py
+
+# Linked from what `make build` compiled.
+library: build
+	Scripts/link-library.sh .build/$(CONFIGURATION) $(LIBRARY)
+
+wheel: library
+	Scripts/wheel.sh
+
+test-python: wheel
+	Scripts/test-python.sh jax
+
+test-torch: wheel
+	Scripts/test-python.sh torch
 
 bench: bootstrap
 	Benchmarks/run.sh
@@ -100,4 +122,4 @@ install: build
 
 clean:
 	$(SWIFT) package clean
-	rm -rf .build-* Benchmarks/.build
+	rm -rf .build-* Benchmarks/.build dist python/src/eigenstep/_lib python/LICENSE python/licenses

@@ -72,20 +72,22 @@ let package = Package(
     .target(
       name: "Reports",
       dependencies: ["Diagnosis", "Labs", "Curvature", "LinearMaps", "Presentation"]),
-    .target(name: "CEigenstep"),
+    // All commands, for the program and for the library that Python's command runs in.
     .target(
-      name: "EigenstepC",
-      dependencies: [
-        "CEigenstep", "Problems", "Reports", "Diagnosis", "Curvature", "LinearMaps", "TensorFiles",
-        "TensorPrograms", "Presentation",
-      ]),
-    .executableTarget(
-      name: "eigenstep",
+      name: "EigenstepCommand",
       dependencies: [
         "Reports", "Labs", "Problems", "Diagnosis", "Curvature", "OnnxBackend", "TensorFiles",
         "LinearMaps", "TensorPrograms", "Presentation", "Training",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
+      ]),
+    .executableTarget(name: "eigenstep", dependencies: ["EigenstepCommand"]),
+    .target(name: "CEigenstep"),
+    .target(
+      name: "EigenstepC",
+      dependencies: [
+        "CEigenstep", "EigenstepCommand", "Problems", "Reports", "Diagnosis", "Curvature",
+        "LinearMaps", "TensorFiles", "TensorPrograms", "Presentation",
       ]),
     // Every primitive and random programs of them, for the tests of each executor.
     .target(
@@ -153,12 +155,14 @@ let package = Package(
         "TensorPrograms", "LinearMaps", "Presentation", "ProgramRuns", "Curvature",
       ],
       exclude: ["Forms"]),
+    // The functions of eigenstep.h, called as a program in C calls them.
+    .testTarget(
+      name: "EigenstepCTests", dependencies: ["EigenstepC", "CEigenstep", "ProgramRuns"]),
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "eigenstep", "ProgramRuns", "Diagnosis", "Training", "Labs", "Reports", "TensorFiles",
-        "TensorPrograms",
-        "Presentation",
+        "eigenstep", "EigenstepCommand", "ProgramRuns", "Diagnosis", "Training", "Labs", "Reports",
+        "TensorFiles", "TensorPrograms", "Presentation",
       ],
       exclude: ["Snapshots", "Fixtures"]),
   ],

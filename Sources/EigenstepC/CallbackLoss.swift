@@ -63,7 +63,7 @@ struct CallbackLoss: ExternalLoss, @unchecked Sendable {
       }
       return LossDefinition.Parameter(parameter.name, Shape(parameter.shape))
     }
-    let count = parameters.reduce(0) { $0 + $1.shape.count }
+    let count = try Self.count(parameters)
     guard count > 0 else {
       throw DiagnosisFailure(
         .usage,
@@ -83,6 +83,32 @@ struct CallbackLoss: ExternalLoss, @unchecked Sendable {
 
   /// As what is diagnosed.
   var problem: DiagnosisProblem { DiagnosisProblem(name: name, loss: self, start: start, notes: notes) }
+
+  /// How many numbers the parameters have, each with a name of its own.
+  private static func count(_ parameters: [LossDefinition.Parameter]) throws -> Int {
+    var names: Set<String> = []
+    var count = 0
+    for parameter in parameters {
+      guard names.insert(parameter.name).inserted else {
+        throw DiagnosisFailure(
+          .usage,
+          "Two parameters are called '\(parameter.name)'; give each a name of its own.")
+      }
+      var size = 1
+      for dimension in parameter.shape.dimensions {
+        let (product, overflows) = size.multipliedReportingOverflow(by: dimension)
+        guard !overflows, product < 1 << 44 else {
+          throw DiagnosisFailure(
+            .usage,
+            "The parameter '\(parameter.name)' has the shape \(parameter.shape.dimensions), which no "
+              + "memory holds; mend it.")
+        }
+        size = product
+      }
+      count += size
+    }
+    return count
+  }
 
   func value<Scalar: LinearMapScalar>(at point: ExternalPoint<Scalar>) throws -> Double {
     try valueAndGradient(at: point, into: nil)

@@ -15,7 +15,12 @@ struct CallerArrays {
   init(_ arrays: UnsafePointer<eigenstep_array>?, count: Int32) throws {
     var order: [String: [String]] = [:]
     var held: [String: HeldFile] = [:]
-    for array in UnsafeBufferPointer(start: arrays, count: Int(max(0, count))) {
+    guard count == 0 || (count > 0 && arrays != nil) else {
+      throw DiagnosisFailure(
+        .usage,
+        "The count of arrays is \(count), and no array is given; give as many as it says.")
+    }
+    for array in UnsafeBufferPointer(start: arrays, count: Int(count)) {
       guard let pointer = array.name else {
         throw DiagnosisFailure(.usage, "An array has no name; give it one, as data/x.")
       }
@@ -59,14 +64,16 @@ struct CallerArrays {
       throw DiagnosisFailure(.usage, "The array '\(name)' has no shape; give its sizes.")
     }
     let sizes = (0..<Int(array.rank)).map { Int(array.shape[$0]) }
-    var total = 1
+    // The elements that there were without the empty axes; more than can be addressed are a mistake.
+    var extent = 1
     for size in sizes {
-      let (product, overflows) = total.multipliedReportingOverflow(by: size)
-      guard size >= 0, !overflows else {
+      let (product, overflows) = extent.multipliedReportingOverflow(by: max(1, size))
+      guard size >= 0, !overflows, product < 1 << 44 else {
         throw DiagnosisFailure(.usage, "The array '\(name)' has the shape \(sizes); mend it.")
       }
-      total = product
+      extent = product
     }
+    let total = sizes.contains(0) ? 0 : extent
     guard array.data != nil || total == 0 else {
       throw DiagnosisFailure(.usage, "The array '\(name)' has no data; give its numbers.")
     }

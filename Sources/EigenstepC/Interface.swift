@@ -1,4 +1,5 @@
 import CEigenstep
+import EigenstepCommand
 import Foundation
 import Problems
 import TensorFiles
@@ -12,7 +13,8 @@ public func eigenstepABI() -> Int32 { EIGENSTEP_ABI }
 public func eigenstepVersion() -> UnsafePointer<CChar> { versionText }
 
 /// Never freed: a caller may keep it.
-nonisolated(unsafe) private let versionText = UnsafePointer<CChar>(strdup(EigenstepVersion.current)!)
+nonisolated(unsafe) private let versionText = UnsafePointer<CChar>(
+  strdup(EigenstepVersion.current)!)
 
 @_cdecl("eigenstep_set_runtime")
 public func eigenstepSetRuntime(_ path: UnsafePointer<CChar>?) {
@@ -43,34 +45,37 @@ public func eigenstepMeasure(
 }
 
 @_cdecl("eigenstep_result_status")
-public func eigenstepResultStatus(_ result: OpaquePointer) -> Int32 { held(result).status }
+public func eigenstepResultStatus(_ result: OpaquePointer?) -> Int32 {
+  held(result)?.status ?? Int32(EIGENSTEP_USAGE)
+}
 
 @_cdecl("eigenstep_result_error")
-public func eigenstepResultError(_ result: OpaquePointer) -> UnsafePointer<CChar>? {
-  held(result).error.map { UnsafePointer($0) }
+public func eigenstepResultError(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
+  held(result)?.error.map { UnsafePointer($0) }
 }
 
 @_cdecl("eigenstep_result_json")
-public func eigenstepResultJSON(_ result: OpaquePointer) -> UnsafePointer<CChar>? {
-  held(result).json.map { UnsafePointer($0) }
+public func eigenstepResultJSON(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
+  held(result)?.json.map { UnsafePointer($0) }
 }
 
 @_cdecl("eigenstep_result_text")
 public func eigenstepResultText(
-  _ result: OpaquePointer, _ width: Int32
+  _ result: OpaquePointer?, _ width: Int32
 ) -> UnsafePointer<CChar>? {
-  held(result).text(width: Int(width))
+  held(result)?.text(width: Int(width))
 }
 
 @_cdecl("eigenstep_result_array")
 public func eigenstepResultArray(
-  _ result: OpaquePointer, _ name: UnsafePointer<CChar>, _ count: UnsafeMutablePointer<Int64>
+  _ result: OpaquePointer?, _ name: UnsafePointer<CChar>?,
+  _ count: UnsafeMutablePointer<Int64>?
 ) -> UnsafePointer<Double>? {
-  guard let numbers = held(result).array(String(cString: name)) else {
-    count.pointee = 0
+  guard let name, let numbers = held(result)?.array(String(cString: name)) else {
+    count?.pointee = 0
     return nil
   }
-  count.pointee = Int64(numbers.count)
+  count?.pointee = Int64(numbers.count)
   return numbers.baseAddress
 }
 
@@ -80,8 +85,17 @@ public func eigenstepResultFree(_ result: OpaquePointer?) {
   Unmanaged<CallResult>.fromOpaque(UnsafeRawPointer(result)).release()
 }
 
-private func held(_ pointer: OpaquePointer) -> CallResult {
-  Unmanaged<CallResult>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
+@_cdecl("eigenstep_command")
+public func eigenstepCommand(
+  _ count: Int32, _ arguments: UnsafePointer<UnsafePointer<CChar>?>?
+) -> Int32 {
+  let all = UnsafeBufferPointer(start: arguments, count: arguments == nil ? 0 : Int(max(0, count)))
+  return CommandLineProgram.run(all.dropFirst().compactMap { $0.map { String(cString: $0) } })
+}
+
+/// Nil where a caller has none, who gets what a result without a report gives.
+private func held(_ pointer: OpaquePointer?) -> CallResult? {
+  pointer.map { Unmanaged<CallResult>.fromOpaque(UnsafeRawPointer($0)).takeUnretainedValue() }
 }
 
 private func result(_ work: () throws -> Answered) -> OpaquePointer {

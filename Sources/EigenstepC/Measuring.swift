@@ -23,14 +23,16 @@ func measure(
   _ request: String, _ map: eigenstep_operator?, _ arrays: CallerArrays, watch: eigenstep_watch?
 ) throws -> Answered {
   let decoded: OperatorRequest
-  do { decoded = try JSONDecoder().decode(OperatorRequest.self, from: Data(request.utf8)) } catch
-    let error as DecodingError
-  {
-    throw DiagnosisFailure(.usage, "The request is no JSON object of one: \(error)")
-  }
-  guard let map, map.apply != nil, map.dimension >= 1 else {
+  do {
+    decoded = try JSONDecoder().decode(OperatorRequest.self, from: Data(request.utf8))
+  } catch is DecodingError {
     throw DiagnosisFailure(
-      .usage, "There is no operator with a function and one dimension or more; give one.")
+      .usage, "The request is no request of an operator: it is no JSON object of one.")
+  }
+  guard let map, map.apply != nil, (1..<1 << 44).contains(map.dimension) else {
+    throw DiagnosisFailure(
+      .usage,
+      "There is no operator with a function and a number of rows that can be; give one.")
   }
   let context = RunContext(watch)
   func answered<Scalar: LinearMapScalar>(_: Scalar.Type) throws -> Answered {

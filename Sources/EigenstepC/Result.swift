@@ -26,8 +26,7 @@ final class CallResult: @unchecked Sendable {
 
   init(failure: any Error) {
     status = Self.status(of: failure)
-    let sentence = (failure as? any MessageError)?.message.text(.fields) ?? "\(failure)"
-    error = Self.copy(Printable.line(sentence))
+    error = Self.copy(Printable.line(Self.sentence(failure)))
     json = nil
     text = { _ in "" }
     arrays = [:]
@@ -63,8 +62,15 @@ final class CallResult: @unchecked Sendable {
 
   private static func copy(_ text: String) -> UnsafeMutablePointer<CChar> { strdup(text)! }
 
+  private static func sentence(_ error: any Error) -> String {
+    if error is CallbackFailure { return "A callback came back with another number than 0." }
+    if error is CancellationError { return "The call was cancelled before anything was measured." }
+    return (error as? any MessageError)?.message.text(.fields) ?? "\(error)"
+  }
+
   private static func status(of error: any Error) -> Int32 {
     if error is CallbackFailure { return Int32(EIGENSTEP_CALLBACK) }
+    if error is CancellationError { return Int32(EIGENSTEP_INTERRUPTED) }
     let code =
       switch DiagnosisFailure.Kind(of: error) {
       case .usage: EIGENSTEP_USAGE

@@ -5,7 +5,7 @@ import TensorFiles
 import Testing
 import Training
 
-@testable import eigenstep
+@testable import EigenstepCommand
 
 /// The command that Do prints, and that of every other remedy, run by the program itself: it comes to what the
 /// diagnosis said.

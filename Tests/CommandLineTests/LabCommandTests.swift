@@ -2,7 +2,7 @@ import Foundation
 import Labs
 import ProgramRuns
 import Testing
-import eigenstep
+import EigenstepCommand
 
 @Suite struct LabCommandTests {
   @Test func `a lab takes numbers, a seed and a setting`() throws {

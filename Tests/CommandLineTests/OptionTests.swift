@@ -2,7 +2,7 @@ import Diagnosis
 import Foundation
 import ProgramRuns
 import Testing
-import eigenstep
+import EigenstepCommand
 
 @Suite struct OptionTests {
   @Test(arguments: [

@@ -5,7 +5,7 @@ import ProgramRuns
 import Reports
 import TensorPrograms
 import Testing
-import eigenstep
+import EigenstepCommand
 
 @Suite struct SessionTests {
   /// A session around `run`, and what it printed.

@@ -4,7 +4,7 @@ import Presentation
 import ProgramRuns
 import TensorPrograms
 import Testing
-import eigenstep
+import EigenstepCommand
 
 /// What the program prints before it is done, and what it reads from a pipe.
 @Suite struct StageOutputTests {

@@ -117,6 +117,8 @@ eigenstep_result *eigenstep_measure(
     const char *request, const eigenstep_operator *map, const eigenstep_array *arrays, int32_t count,
     const eigenstep_watch *watch);
 
+/* What a result holds; of NULL, what one without a report holds. Strings and arrays are the result's own and live
+ * as long as it does. */
 int32_t eigenstep_result_status(const eigenstep_result *result);
 /* One sentence; NULL where there is a report. */
 const char *eigenstep_result_error(const eigenstep_result *result);
@@ -129,6 +131,11 @@ const char *eigenstep_result_text(eigenstep_result *result, int32_t width);
 const double *eigenstep_result_array(
     const eigenstep_result *result, const char *name, int64_t *count);
 void eigenstep_result_free(eigenstep_result *result);
+
+/* Runs the program `eigenstep` with the arguments of a C main, the program's own name among them, and returns its
+ * exit code. For a process of its own, once: it takes over the signals and the standard streams, and ends the
+ * process on a second Ctrl-C or where standard output cannot be written. */
+int32_t eigenstep_command(int32_t argc, const char *const *argv);
 
 #ifdef __cplusplus
 }

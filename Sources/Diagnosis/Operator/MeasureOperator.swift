@@ -73,7 +73,8 @@ private struct OperatorSession<Map: LinearMap> {
           stage: "eigenvalues: \(products) products, residual \(Wording.number(residual))"))
     }
     let top = try TopEigenpairs<Scalar>(of: map, options: options)
-    func pair(_ found: Eigenpair<Scalar>, _ scale: Double, _ rounding: Double) -> SpectrumReport
+    func pair(_ found: Eigenpair<Scalar>, _ scale: Double, _ rounding: Double)
+      -> SpectrumReport
       .Pair
     {
       .init(
@@ -149,7 +150,11 @@ private struct OperatorSession<Map: LinearMap> {
   func trace() throws -> OperatorResult<Scalar> {
     var options = EstimatorOptions()
     if let tolerance = request.tolerance { options.tolerance = tolerance }
-    if let most = request.maxApplications { options.maxApplications = most }
+    if let most = request.maxApplications {
+      // Fewer probes have no standard error.
+      try RequestError.check(most, "maxApplications", atLeast: 8)
+      options.maxApplications = most
+    }
     options.seed = seed
     let trace = try TraceEstimate(of: map, options: options)
     var result = OperatorResult<Scalar>(report: report(trace.convergence))

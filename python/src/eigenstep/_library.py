@@ -147,6 +147,7 @@ def _load() -> ctypes.CDLL:
             [pointer, text, ctypes.POINTER(ctypes.c_int64)],
         ),
         ("eigenstep_result_free", None, [pointer]),
+        ("eigenstep_command", integer, [integer, ctypes.POINTER(text)]),
     ]:
         function = getattr(found, name)
         function.restype = result

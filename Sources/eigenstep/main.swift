@@ -1,0 +1,4 @@
+import EigenstepCommand
+import Foundation
+
+exit(CommandLineProgram.run(Array(CommandLine.arguments.dropFirst())))
