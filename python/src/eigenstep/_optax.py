@@ -147,8 +147,14 @@ class _Found:
                 for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
                     place = jax.tree_util.keystr(path)
                     arrays[place] = np.asarray(leaf, dtype=np.float64).reshape(-1)
-                    counts[place] = int(getattr(node, "count", 1))
+                    count = _count(node)
+                    counts[place] = 1 if count is None else count
         return arrays, counts
+
+
+def _count(node: Any) -> int | None:
+    """The steps of a state; every tuple has a method of that name."""
+    return int(node.count) if "count" in getattr(node, "_fields", ()) else None
 
 
 def _nodes(state: Any) -> Iterator[Any]:
@@ -217,8 +223,8 @@ def _read_rate(
     if callable(lr):
         count = found.schedule_count
         if count is None:
-            counts = [int(node.count) for nodes in found.parts.values() for node in nodes if hasattr(node, "count")]
-            count = max(counts, default=0)
+            counts = [_count(node) for nodes in found.parts.values() for node in nodes]
+            count = max((c for c in counts if c is not None), default=0)
         lr = lr(count)
     if np.ndim(lr) == 0 and not isinstance(lr, (dict, list, tuple)):
         standing.rate = float(lr)
