@@ -33,7 +33,7 @@ public struct FirstAnswer: Sendable, Equatable, Codable {
   /// The largest eigenvalue does not exceed this, but for `failureProbability`.
   public let upperBound: Double
   public let failureProbability: Double
-  /// The largest rate of the optimizer that is certainly stable here; nil for one with another limit.
+  /// The largest rate of the optimizer that is certainly stable here; nil where it is not known.
   public let stabilityLimit: Double?
   /// The rate asked about.
   public let given: Double?

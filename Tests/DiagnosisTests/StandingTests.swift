@@ -24,7 +24,7 @@ import Training
 
   private func report(
     _ optimizer: String, rate: Double = 0.01, _ standing: OptimizerStanding?,
-    loss: any ExternalLoss = bowl, trials: Bool = false
+    loss: any ExternalLoss = bowl, trials: Bool = false, steps: Int? = nil
   ) throws -> DiagnosisReport {
     var problem = DiagnosisProblem(name: "bowl", loss: loss, start: [1, -2, 3, 4])
     problem.standing = standing
@@ -33,6 +33,7 @@ import Training
     request.training.rate = rate
     request.resources.precision = .float64
     request.trials.areRun = trials
+    request.trials.maxIterations = steps
     return try diagnose(problem, request: request, executor: ReferenceExecutor())
   }
 
@@ -101,13 +102,14 @@ import Training
     let velocity = [5.0, -3, 2, 1]
     let found = try report(
       "momentum", rate: 0.05, OptimizerStanding(updates: 7, tensors: ["velocity": velocity]),
-      trials: true)
+      trials: true, steps: 12)
     let own = try #require(found.prescriptions.first { $0.id == "as-given" }?.measured)
     var (x, v) = ([1.0, -2, 3, 4], velocity)
-    for _ in 0..<(own.stepsRun ?? own.iterations ?? 0) {
+    for _ in 0..<(own.stepsRun ?? 0) {
       v = zip(v, zip(Self.curvatures, x)).map { 0.9 * $0 + $1.0 * $1.1 }
       x = zip(x, v).map { $0 - 0.05 * $1 }
     }
+    #expect(own.stepsRun == 12)
     let known = try Self.bowl.value(at: ExternalPoint(x))
     #expect(abs(try #require(own.lossAtEnd) - known) <= 1e-9 * abs(known) + 1e-300)
   }

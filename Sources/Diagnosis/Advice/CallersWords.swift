@@ -24,6 +24,8 @@ enum CallersWords {
 
 extension Finding {
   var inCall: Finding {
-    Finding(id: id, sentence: CallersWords.inCall(sentence), evidence: evidence)
+    var told = self
+    told.sentence = CallersWords.inCall(sentence)
+    return told
   }
 }

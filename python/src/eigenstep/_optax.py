@@ -77,8 +77,9 @@ def standing_of(
         )
     found = _Found(opt_state)
     name = optimizer or found.rule or "gd"
-    if name == "momentum":
-        name, numbers = "sgd", {"momentum": 0.9, **numbers}
+    if name in ("momentum", "nesterov"):
+        numbers = {"momentum": 0.9, "nesterov": float(name == "nesterov"), **numbers}
+        name = "sgd"
     if name not in _DEFAULTS:
         raise UsageError(
             f"No limit is known of {name!r}; there are {list_of(sorted(_DEFAULTS), len(_DEFAULTS))}."
