@@ -40,8 +40,9 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
     problem: Problem, curvature: Curvature, learningRate: LearningRate,
     directions: [EigenDirection], prediction: Prediction, findings: [Finding],
     prescriptions: [Prescription], layers: [LayerCurvature] = [],
-    miniBatches: MiniBatches? = nil, request: DiagnosisRequest? = nil
+    miniBatches: MiniBatches? = nil, request: DiagnosisRequest? = nil, isOfCaller: Bool = false
   ) {
+    let findings = isOfCaller ? findings.map(\.inCall) : findings
     self.request = request
     self.miniBatches = miniBatches
     schema = Self.currentSchema
@@ -57,7 +58,7 @@ public struct DiagnosisReport: Sendable, Equatable, Codable {
       AdviceFacts(
         problem: problem, curvature: curvature, learningRate: learningRate,
         prediction: prediction, findings: findings, prescriptions: prescriptions,
-        miniBatches: miniBatches, request: request))
+        miniBatches: miniBatches, request: request, isOfCaller: isOfCaller))
   }
 
   /// Reports of earlier versions, which hold no advice, get theirs here.

@@ -3,7 +3,7 @@ public struct Finding: Sendable, Equatable, Codable {
   /// A stable name, listed in `docs/json.md`: `rate-above-limit`, `saddle`, ...
   public let id: String
   /// What it means, for a reader who has never heard of a Hessian.
-  public let sentence: String
+  public internal(set) var sentence: String
   /// The numbers and names that the sentence rests on.
   public let evidence: Evidence
 

@@ -33,7 +33,7 @@ public struct FirstAnswer: Sendable, Equatable, Codable {
   /// The largest eigenvalue does not exceed this, but for `failureProbability`.
   public let upperBound: Double
   public let failureProbability: Double
-  /// The largest rate of the optimizer that is certainly stable here; nil for one with another limit.
+  /// The largest rate of the optimizer that is certainly stable here; nil where it is not known.
   public let stabilityLimit: Double?
   /// The rate asked about.
   public let given: Double?
@@ -41,10 +41,13 @@ public struct FirstAnswer: Sendable, Equatable, Codable {
   public let suggested: Double?
   public let sentence: String
 
+  /// - Parameter ofStep: the largest eigenvalue of the Hessian divided by what the optimizer divides its steps
+  ///   by, and a bound on it, where they are known.
   /// - Precondition: `0 < sharpness <= upperBound`.
   init(
     sharpness: Double, upperBound: Double, failureProbability: Double, optimizer: any Optimizer,
-    given: Double?, isQuadratic: Bool, areTrialsRun: Bool
+    given: Double?, isQuadratic: Bool, areTrialsRun: Bool,
+    ofStep: (value: Double, upperBound: Double)? = nil
   ) {
     self.sharpness = sharpness
     self.upperBound = upperBound
@@ -59,7 +62,10 @@ public struct FirstAnswer: Sendable, Equatable, Codable {
     let basis =
       "This rests on the curvature measured here"
       + (areTrialsRun ? "; trials follow, and may revise it." : "; no trial follows.")
-    guard let rule, !rule.isPreconditioned, let limit = rule.limit(curvature: upperBound) else {
+    let known = rule?.isPreconditioned == true ? ofStep : (sharpness, upperBound)
+    guard let rule, let known, let limit = rule.limit(curvature: known.upperBound),
+      limit.isFinite
+    else {
       stabilityLimit = nil
       sentence =
         "\(sharpest). The limit of \(optimizer.phrase) is another than plain descent's, which is "
@@ -67,11 +73,16 @@ public struct FirstAnswer: Sendable, Equatable, Codable {
       return
     }
     stabilityLimit = limit
+    // What a step is divided by moves along with it.
+    let isQuadratic = isQuadratic && !rule.isPreconditioned
     let place = isQuadratic ? "" : " at this point"
     var text =
-      "\(sharpest): the stability limit of \(optimizer.phrase)\(place) is \(Wording.number(limit))."
+      sharpest
+      + (rule.isPreconditioned
+        ? ", and along the steps of this optimizer \(Wording.number(known.value, digits: 4))" : "")
+      + ": the stability limit of \(optimizer.phrase)\(place) is \(Wording.number(limit))."
     if let given {
-      let most = rule.limit(curvature: sharpness) ?? limit
+      let most = rule.limit(curvature: known.value) ?? limit
       let share = Wording.number(given / limit)
       if given >= most {
         text +=
@@ -107,7 +118,9 @@ extension StartedProblem {
   }
 
   /// Nil where nothing is known to curve upwards.
-  func firstAnswer(_ top: TopEigenpairs<Scalar>) -> FirstAnswer? {
+  func firstAnswer(
+    _ top: TopEigenpairs<Scalar>, ofStep: (value: Double, upperBound: Double)? = nil
+  ) -> FirstAnswer? {
     let pair = top.largest[0]
     let rounding = max(
       Double(point.count) * Double.ulpOfOne * top.scale, top.rounding,
@@ -117,7 +130,7 @@ extension StartedProblem {
     return FirstAnswer(
       sharpness: pair.value, upperBound: bound, failureProbability: top.failureProbability,
       optimizer: optimizer, given: request.training.rate, isQuadratic: problem.isQuadratic,
-      areTrialsRun: request.trials.areRun)
+      areTrialsRun: request.trials.areRun, ofStep: ofStep)
   }
 
   /// What can be said before there are measurements.

@@ -12,7 +12,8 @@ func answer(
 ) throws -> Answered {
   let stored = try StoredRequest(json: Data(request.utf8), name: "the request")
   let context = RunContext(watch)
-  let problem = try loss.map { try CallbackLoss($0).problem }
+  let state = arrays.files["optimizer"]?.tensors.mapValues(\.doubles) ?? [:]
+  let problem = try loss.map { try CallbackLoss($0).problem(state: state) }
   return try HeldFile.with(arrays.files) {
     switch stored {
     case .diagnosis(let request):

@@ -20,6 +20,10 @@ struct CallbackLoss: ExternalLoss, @unchecked Sendable {
   let name: String
   let notes: [String]
   let start: [Double]
+  /// How the caller's optimizer stands, without its tensors; nil where nothing was said of it.
+  let standing: OptimizerStanding?
+  /// Weight decay that is coupled to the gradient, one per parameter; nil for none.
+  let penalties: [Double]?
   private let numbers = PointNumbers()
 
   private struct Description: Decodable {
@@ -28,11 +32,18 @@ struct CallbackLoss: ExternalLoss, @unchecked Sendable {
     let sampleCount: Int?
     let gradientOperations: Double?
     let notes: [String]?
+    let optimizer: Standing?
 
     struct Parameter: Decodable {
       let name: String
       let shape: [Int]
+      let rateFactor: Double?
+      let decay: Double?
+      let penalty: Double?
     }
+
+    /// The caller's own optimizer; its tensors are arrays.
+    struct Standing: Decodable { let updates: Int? }
   }
 
   /// - Throws: `DiagnosisFailure` of kind `usage` for a description that is none.
@@ -75,6 +86,16 @@ struct CallbackLoss: ExternalLoss, @unchecked Sendable {
     kinds = functions.gauss_newton_product == nil ? [.hessian] : [.hessian, .gaussNewton]
     name = description.name ?? "loss"
     notes = description.notes ?? []
+    let factors = try Self.each(description, \.rateFactor, "rateFactor", otherwise: 1)
+    let decays = try Self.each(description, \.decay, "decay", otherwise: 0)
+    penalties = try Self.each(description, \.penalty, "penalty", otherwise: 0).flatMap {
+      $0.allSatisfy { $0 == 0 } ? nil : $0
+    }
+    standing =
+      description.optimizer == nil && factors == nil && decays == nil
+      ? nil
+      : OptimizerStanding(
+        updates: description.optimizer?.updates ?? 0, rateFactors: factors, decays: decays)
     guard let first = functions.start else {
       throw DiagnosisFailure(.usage, "The loss has no start; give one number per parameter.")
     }
@@ -82,7 +103,34 @@ struct CallbackLoss: ExternalLoss, @unchecked Sendable {
   }
 
   /// As what is diagnosed.
-  var problem: DiagnosisProblem { DiagnosisProblem(name: name, loss: self, start: start, notes: notes) }
+  ///
+  /// - Parameter state: the tensors of the caller's optimizer, by name.
+  func problem(state: [String: [Double]] = [:]) -> DiagnosisProblem {
+    var problem = DiagnosisProblem(
+      name: name, loss: penalties.map { PenalisedLoss(self, coefficients: $0) } ?? self,
+      start: start, notes: notes)
+    problem.standing = standing
+    problem.standing?.tensors = state
+    // One of a part of the weights alone gives the loss no minimum.
+    if let penalties, let least = penalties.min(), least == penalties.max() { problem.l2 = least }
+    return problem
+  }
+
+  /// One number per parameter, or nil where none has one.
+  private static func each(
+    _ description: Description, _ field: KeyPath<Description.Parameter, Double?>, _ name: String,
+    otherwise: Double
+  ) throws -> [Double]? {
+    guard description.parameters.contains(where: { $0[keyPath: field] != nil }) else { return nil }
+    return try description.parameters.map { parameter in
+      let value = parameter[keyPath: field] ?? otherwise
+      guard value >= 0, value.isFinite else {
+        throw DiagnosisFailure(
+          .usage, "The \(name) of '\(parameter.name)' is \(value); give a number of 0 or more.")
+      }
+      return value
+    }
+  }
 
   /// How many numbers the parameters have, each with a name of its own.
   private static func count(_ parameters: [LossDefinition.Parameter]) throws -> Int {

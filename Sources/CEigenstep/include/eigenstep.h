@@ -70,7 +70,14 @@ typedef struct {
 typedef struct {
   void *context;
   /* {"name": ..., "parameters": [{"name": ..., "shape": [..]}, ..], "sampleCount": n,
-   *  "gradientOperations": f, "notes": [..]}; the last three may be left out. */
+   *  "gradientOperations": f, "notes": [..], "optimizer": {"updates": t}}; all but the parameters may be left
+   * out.
+   *
+   * Of the optimizer whose step is judged: `updates` are the steps that its state holds, which comes as the
+   * arrays "optimizer/NAME", flat, in the order of the parameters, by the names of the catalogue: "optimizer/m"
+   * and "optimizer/v" for Adam, "optimizer/velocity" for momentum. A parameter may have a "rateFactor", which
+   * its rate is that of the request times, a "decay", decoupled, and a "penalty" c, for c / 2 of its squares
+   * that the library adds to the loss: weight decay that is coupled to the gradient. */
   const char *description;
   /* One number per parameter. */
   const double *start;

@@ -149,6 +149,6 @@ extension Advice {
     action = facts.action
     basis = facts.basis
     also = facts.also
-    notes = facts.notes
+    notes = facts.notes.map(facts.told)
   }
 }

@@ -92,7 +92,7 @@ extension AdviceFacts {
     if !isAnyOrdinaryPredicted, let preparation {
       return made(
         chosen, certainty,
-        "\(capitalised(preparation.sentence)) No number of steps leads to a minimum that there is not. As "
+        "\(capitalised(told(preparation.sentence))) No number of steps leads to a minimum that there is not. As "
           + "it stands: \(chosen.change) (not run).")
     }
     let steps = count.map { ": \(Wording.count($0, "step")) predicted" }
@@ -152,7 +152,7 @@ extension AdviceFacts {
   }
 
   /// What gives a loss without a minimum one; empty where it has one.
-  private var better: String { preparation.map { " Better, \($0.sentence)" } ?? "" }
+  private var better: String { preparation.map { " Better, \(told($0.sentence))" } ?? "" }
 
   private func outcome(of item: Prescription) -> String {
     guard let measured = item.measured else { return "not run" }

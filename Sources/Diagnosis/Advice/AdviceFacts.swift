@@ -12,6 +12,13 @@ struct AdviceFacts {
   var miniBatches: MiniBatches?
   /// What was asked for; nil where it is not known.
   var request: DiagnosisRequest?
+  /// See `DiagnosisProblem.isOfCaller`.
+  var isOfCaller = false
+
+  /// A sentence for who reads it.
+  func told(_ sentence: String) -> String {
+    isOfCaller ? CallersWords.inCall(sentence) : sentence
+  }
 
   func finding(_ id: String) -> Finding? { findings.first { $0.id == id } }
 

@@ -15,11 +15,12 @@ extension FindingRules {
           ? [
             .limitUnknown(
               optimizer: start.optimizer.phrase,
-              reason:
-                start.optimizer.name == "adam"
-                ? "it depends on the second moments, which exist after the first step; try --at"
-                : "it depends on what its steps are divided by, which exists after the first; try "
-                  + "--at")
+              reason: start.problem.isOfCaller
+                ? "it depends on \(start.missingDivisor.subject), \(start.missingDivisor.next)"
+                : start.optimizer.name == "adam"
+                  ? "it depends on the second moments, which exist after the first step; try --at"
+                  : "it depends on what its steps are divided by, which exists after the first; try "
+                    + "--at")
           ] : [])
     }
     guard let rule = start.optimizer.stability else { return diverged }

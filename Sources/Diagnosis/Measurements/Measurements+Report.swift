@@ -46,11 +46,12 @@ extension Measurements {
     }
     if start.optimizer.stability?.isPreconditioned == true {
       if start.preconditioner == nil {
-        // Adam is what most people ask about: in its own words.
-        return start.optimizer.name == "adam"
-          ? "Adam's limit depends on its second moments: run at least one step first with --at N"
-          : "the limit of \(start.optimizer.phrase) depends on what it divides its steps by: run at "
-            + "least one step first with --at N"
+        let missing = start.missingDivisor
+        let subject =
+          start.optimizer.name == "adam"
+          ? "Adam's limit" : "the limit of \(start.optimizer.phrase)"
+        return "\(subject) depends on \(missing.subject)"
+          + "\(start.problem.isOfCaller ? "," : ":") \(missing.next)"
       }
       if survey.largest > survey.zeroThreshold {
         return "the limit of \(start.optimizer.phrase) was not measured: "
@@ -88,7 +89,7 @@ extension Measurements {
           rate: start.request.training.rate, iterations: nil,
           tolerance: start.request.trials.tolerance),
       findings: findings, prescriptions: prescriptions, layers: layers, miniBatches: miniBatches,
-      request: start.request)
+      request: start.request, isOfCaller: start.problem.isOfCaller)
   }
 }
 
@@ -124,7 +125,8 @@ extension StartedProblem {
       directions: [],
       prediction: .init(
         rate: request.training.rate, iterations: nil, tolerance: request.trials.tolerance),
-      findings: [.nonFinite(quantity: quantity, cause: nonFiniteCause)], prescriptions: [])
+      findings: [.nonFinite(quantity: quantity, cause: nonFiniteCause)], prescriptions: [],
+      isOfCaller: problem.isOfCaller)
   }
 }
 

@@ -53,7 +53,11 @@ struct Measurements<Scalar: LinearMapScalar> {
     do { top = try start.sharpness(map) } catch {
       throw start.failure(of: error, scaling)
     }
-    try isSharpnessKnown(start.firstAnswer(top))
+    // A caller's own optimizer is judged from the first sentence on.
+    let early =
+      start.problem.standing == nil
+      ? nil : try start.ifMeasurable { try start.preconditionedSharpness(map) }
+    try isSharpnessKnown(start.firstAnswer(top, ofStep: early))
     let survey: CurvatureSurvey<Scalar>
     do { survey = try start.survey(map, top) } catch {
       throw start.failure(of: error, scaling)
@@ -66,10 +70,10 @@ struct Measurements<Scalar: LinearMapScalar> {
     self.map = map
     self.survey = survey
     gaussNewton = try start.ifMeasurable { try start.gaussNewtonConditionNumber(survey) }
-    let bound = try start.ifMeasurable { try start.preconditionedBound(map) }
+    let ofStep = try early ?? start.ifMeasurable { try start.preconditionedSharpness(map) }
     facts = LearningRateFacts(
       survey.curvature, rule: start.optimizer.stability, given: start.request.training.rate,
-      preconditionedBound: bound)
+      preconditionedBound: ofStep?.upperBound)
     standardised = try start.ifMeasurable { try StandardisedVariant(start, scaling) }
     layers = try start.ifMeasurable { try start.layerCurvature() } ?? []
     sharpnessOnAll = try start.ifMeasurable { try start.sharpnessOnAllSamples(survey) }

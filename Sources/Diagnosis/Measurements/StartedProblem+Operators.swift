@@ -56,19 +56,24 @@ extension StartedProblem {
     return try SamplingError.eigenvalue(.largest, of: groups, options: options)
   }
 
-  /// An upper bound on the largest eigenvalue of `P^-1/2 H P^-1/2` for the `P` that the optimizer divides
-  /// its steps by.
-  func preconditionedBound(_ map: CurvatureMap<Scalar>) throws -> Double? {
+  /// The largest eigenvalue of `P^-1/2 H P^-1/2`, and an upper bound on it, for the `P` that the optimizer
+  /// divides its steps by.
+  func preconditionedSharpness(
+    _ map: CurvatureMap<Scalar>
+  ) throws -> (value: Double, upperBound: Double)? {
     guard let preconditioner, optimizer.stability?.isPreconditioned == true,
       budget.affords("the optimizer's stability limit", products: 30, share: 0.3)
     else { return nil }
-    let factor = try DiagonalPreconditioner<Scalar>(
-      preconditioner, relativeFloor: .leastNormalMagnitude)
+    // What a group's rate of zero holds is divided by infinity.
+    let factor =
+      try preconditioner.allSatisfy(\.isFinite)
+      ? DiagonalPreconditioner<Scalar>(preconditioner, relativeFloor: .leastNormalMagnitude)
+      : DiagonalPreconditioner<Scalar>(inverse: preconditioner.map { 1 / $0 })
     var options = TopEigenpairs<Scalar>.Options()
     options.seed = request.resources.probeSeed
     options.tolerance = Scalar.precisionName == "float64" ? 1e-8 : 1e-4
-    return try TopEigenpairs<Scalar>(of: PreconditionedMap(map, by: factor), options: options)
-      .upperBound
+    let top = try TopEigenpairs<Scalar>(of: PreconditionedMap(map, by: factor), options: options)
+    return top.upperBound.map { (top.largest[0].value, $0) }
   }
 
   /// Lanczos on the Hessian over all samples, from the eigenvector that some of them gave.

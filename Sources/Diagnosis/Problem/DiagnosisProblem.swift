@@ -43,6 +43,11 @@ public struct DiagnosisProblem: Sendable {
   public var precision: PrecisionChoice?
   /// The file that the data came from.
   public var dataName: String?
+  /// The state and the groups of the caller's own optimizer, whose step is judged; nil for one that begins.
+  public var standing: OptimizerStanding?
+  /// Whether a function was called, so that sentences name arguments where those for the command's user name
+  /// flags: so it is where the loss is computed elsewhere.
+  public var isOfCaller = false
   /// Called with the parameters at the point of diagnosis, before anything is measured there.
   public var atPoint: (@Sendable ([Double]) throws -> Void)?
   /// The same problem traced in float64; nil where `loss` can be had in any precision.
@@ -74,12 +79,14 @@ public struct DiagnosisProblem: Sendable {
   /// A loss whose values and derivatives somebody else computes.
   ///
   /// - Precondition: `start` has one number per parameter.
-  public init(name: String, loss external: any ExternalLoss, start: [Double], notes: [String] = []) {
+  public init(name: String, loss external: any ExternalLoss, start: [Double], notes: [String] = [])
+  {
     let count = external.parameters.reduce(0) { $0 + $1.shape.count }
     precondition(start.count == count, "\(start.count) numbers for \(count) parameters")
     self.name = name
     loss = .external(external)
     self.start = start
+    isOfCaller = true
     l2 = 0
     isQuadratic = false
     isLinearInParameters = false

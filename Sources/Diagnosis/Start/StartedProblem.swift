@@ -41,7 +41,7 @@ struct StartedProblem<Scalar: LinearMapScalar> {
     }
     let chosen = try ChosenData<Scalar>(
       problem, request, executor, context, needsRows: needsRows)
-    let optimizer = request.training.optimizer.make()
+    let optimizer = try problem.carried(request.training.optimizer.make())
     let walk = try Walk(chosen.objective, optimizer, request, from: problem.start, context)
     var notes = chosen.problem.notes
     if let save = problem.atPoint {
@@ -114,7 +114,7 @@ struct StartedProblem<Scalar: LinearMapScalar> {
       loss: loss.isFinite ? loss : nil, gradientNorm: gradientNorm.isFinite ? gradientNorm : nil,
       seed: request.resources.seed, precision: Scalar.precisionName, executor: executor.name,
       name: problem.name, model: problem.modelName, lossName: problem.lossName,
-      target: problem.targetName, optimizer: request.training.optimizer.name,
+      target: problem.targetName, optimizer: optimizer.name,
       at: request.training.steps, l2: problem.l2, notes: problem.notes, data: problem.dataName,
       layers: problem.table == nil ? problem.parameters.layers.count : nil,
       isQuadratic: problem.isQuadratic, readings: problem.readings)

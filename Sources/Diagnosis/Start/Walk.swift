@@ -52,6 +52,8 @@ struct Walk<Scalar: LinearMapScalar> {
       // A step beyond may be finite again, as where a logarithm's argument comes back: it is not the
       // point asked for.
       if brokenStep != nil { return }
+    } else {
+      preconditioner = (optimizer as? CarriedOptimizer)?.carriedPreconditioner
     }
     (loss, gradient) = try objective.valueAndGradient(at: point)
     let isFinite = loss.isFinite && Scalar.nrm2(gradient.count, gradient).isFinite

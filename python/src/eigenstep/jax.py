@@ -13,6 +13,7 @@ import numpy as np
 
 from . import _library, operators
 from ._jax_loss import JaxLoss
+from ._optax import standing_of
 from ._reports import Diagnosis, Spectrum, diagnosis_of, spectrum_of
 
 __all__ = ["diagnose", "eigenpairs", "spectrum"]
@@ -23,13 +24,15 @@ def diagnose(
     params: Any,
     batch: Any,
     *,
-    lr: float | None = None,
-    optimizer: str = "gd",
+    lr: Any = None,
+    optimizer: str | None = None,
+    opt_state: Any = None,
     trials: bool = True,
     effort: float = 1.0,
     dtype: Any = None,
     seed: int = 0,
     progress: Callable[[str, float | None], None] | None = None,
+    **hyperparameters: float,
 ) -> Diagnosis:
     """Why training with this loss is slow or blows up, which rate to use, and what to change.
 
@@ -39,20 +42,28 @@ def diagnose(
         ``loss(params, batch)``, a scalar.
     params
         Any pytree of floating-point arrays.
+    lr
+        The rate to be judged: a number, a schedule of optax, or a pytree of rates as ``params`` has arrays.
+    optimizer
+        optax's name for the optimizer whose step is judged, as ``"adamw"``; without it the state tells.
+    opt_state
+        Its state, in any nesting: the limit is that of its next step then.
+    hyperparameters
+        The optimizer's other numbers by optax's names, ``b1=0.95``; optax's own where they are not given.
     """
     found = JaxLoss(loss, params, [batch], dtype=dtype)
     name = getattr(loss, "__name__", "loss")
-    training: dict[str, Any] = {"optimizer": {"name": optimizer}}
-    if lr is not None:
-        training["rate"] = lr
+    standing = standing_of(optimizer, opt_state, params, lr, hyperparameters)
     request = {
         "schema": "eigenstep.request.diagnosis/1",
         "problem": {"memory": name},
-        "training": training,
+        "training": standing.training(None),
         "resources": {"precision": found.dtype.name, "effort": effort, "seed": seed},
         "trials": {"areRun": trials},
     }
-    return diagnosis_of(_library.answer(request, loss=found.functions(name), progress=progress))
+    functions = found.functions(name)
+    functions.description = standing.describe(functions.description)
+    return diagnosis_of(_library.answer(request, standing.arrays(), functions, progress))
 
 
 def spectrum(

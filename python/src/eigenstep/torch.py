@@ -16,7 +16,8 @@ from torch import nn
 from . import _library, operators
 from ._reports import Diagnosis, Spectrum, diagnosis_of, spectrum_of
 from ._torch_loss import TorchLoss
-from ._torch_optimizers import setting_of
+from ._optimizers import Standing
+from ._torch_optimizers import standing_of
 
 __all__ = ["diagnose", "eigenpairs", "spectrum"]
 
@@ -45,7 +46,7 @@ def diagnose(
     batch
         What ``loss_fn`` takes, or a ``DataLoader``: all its batches are averaged.
     optimizer
-        The user's own: its rule and rate are judged.
+        The user's own: its next step is judged, with its state, its groups' rates and its weight decay.
     lr
         The rate to be judged; by default the optimizer's.
     trials
@@ -59,21 +60,21 @@ def diagnose(
         Where it cannot be measured, with one sentence; what the model raises is passed on.
     """
     loss = TorchLoss(model, loss_fn, _batches(batch), dtype=dtype, seed=seed)
-    training: dict[str, Any] = {}
+    standing = Standing()
     if optimizer is not None:
-        training, notes = setting_of(optimizer)
-        loss.notes += notes
-    if lr is not None:
-        training["rate"] = lr
+        standing = standing_of(optimizer, loss.parameters, loss.names)
     name = type(loss.model).__name__
     request = {
         "schema": "eigenstep.request.diagnosis/1",
         "problem": {"memory": name},
-        "training": training,
+        "training": standing.training(lr),
         "resources": {"precision": _precision(loss), "effort": effort, "seed": seed},
         "trials": {"areRun": trials},
     }
-    return diagnosis_of(_library.answer(request, loss=loss.functions(name), progress=progress))
+    functions = loss.functions(name)
+    if optimizer is not None:
+        functions.description = standing.describe(functions.description)
+    return diagnosis_of(_library.answer(request, standing.arrays(), functions, progress))
 
 
 def spectrum(
