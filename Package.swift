@@ -77,7 +77,7 @@ let package = Package(
       name: "EigenstepC",
       dependencies: [
         "CEigenstep", "Problems", "Reports", "Diagnosis", "Curvature", "LinearMaps", "TensorFiles",
-        "TensorPrograms", "Presentation",
+        "TensorPrograms", "Presentation", "Labs",
       ]),
     .executableTarget(
       name: "eigenstep",

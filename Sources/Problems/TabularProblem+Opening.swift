@@ -40,7 +40,9 @@ extension TabularProblem {
     }
     let loss = given ?? (isClasses ? .crossEntropy : .halfSquaredError)
     self.init(
-      name: source.file.split(separator: "/").last.map(String.init) ?? source.file,
+      name: HeldFile.isName(source.file)
+        ? String(source.file.dropFirst(HeldFile.prefix.count))
+        : source.file.split(separator: "/").last.map(String.init) ?? source.file,
       targetName: source.target, features: data.features, featureNames: data.featureNames,
       target: target, model: model, loss: model == .logistic ? .binary : loss, l2: source.l2,
       seed: seed, notes: data.notes)
