@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 import sys
 import textwrap
@@ -215,7 +216,8 @@ def meanings() -> dict[str, dict[str, str]]:
 
 
 def snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda m: "_" + m[1].lower(), name).lower()
+    own = re.sub(r"(?<=[a-z0-9])([A-Z])", lambda m: "_" + m[1].lower(), name).lower()
+    return own + "_" if keyword.iskeyword(own) else own
 
 
 class Types:

@@ -147,6 +147,8 @@ def _load() -> ctypes.CDLL:
             [pointer, text, ctypes.POINTER(ctypes.c_int64)],
         ),
         ("eigenstep_result_free", None, [pointer]),
+        ("eigenstep_set_language", None, [text]),
+        ("eigenstep_result_arrays", text, [pointer]),
     ]:
         function = getattr(found, name)
         function.restype = result
@@ -156,6 +158,7 @@ def _load() -> ctypes.CDLL:
         raise ImportError(
             f"{path} has the interface {abi}, and this package {ABI}: install both from one wheel."
         )
+    found.eigenstep_set_language(b"python")
     if "ORT_DYLIB_PATH" not in os.environ:
         runtime = _onnx_runtime()
         if runtime is not None:
@@ -211,6 +214,27 @@ class Answer:
         if not first:
             return None
         return np.ctypeslib.as_array(first, shape=(count.value,)).copy()
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All arrays by name, in their shapes."""
+        entries = library().eigenstep_result_arrays(self._pointer)
+        found = {}
+        for entry in [] if entries is None else json.loads(entries):
+            values = self.array(entry["name"])
+            if values is not None:
+                found[entry["name"]] = values.reshape(entry["shape"])
+        return found
+
+    def __copy__(self) -> Answer:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Answer:
+        return self
+
+    def __reduce__(self) -> Any:
+        from ._stored import StoredAnswer
+
+        return StoredAnswer, (self.status, self.report(), self.text(80), self.arrays())
 
 
 class _Arrays:

@@ -124,7 +124,7 @@ class TrainingEvaluation:
     ----------
     step
         Steps taken before.
-    pass
+    pass_
         Whole passes over the samples before.
     training
         Of all samples that are trained on, at this point.
@@ -136,7 +136,7 @@ class TrainingEvaluation:
     """
 
     step: int
-    pass: int
+    pass_: int
     training: DataReading
     held_out: DataReading | None
     mean_loss_of_steps: float | None
