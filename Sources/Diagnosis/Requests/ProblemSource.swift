@@ -115,9 +115,6 @@ public struct TableRequest: Sendable, Equatable {
     case .linear where loss == crossEntropy || loss == binary:
       return
         "The model linear has no \(option: .loss, loss); use \(option: .model, "softmax") for classes."
-    case .mlp where loss == binary:
-      return
-        "A network has an output per class; use \(option: .loss, crossEntropy) instead of \(binary)."
     case .linear, .logistic, .softmax, .mlp, nil: return nil
     }
   }

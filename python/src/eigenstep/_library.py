@@ -12,6 +12,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
+from ._signals import interrupts
 from .errors import EigenstepError, error_of
 
 ABI = 1
@@ -286,6 +287,9 @@ class _Raised:
     def __init__(self) -> None:
         self.error: BaseException | None = None
 
+    def has_raised(self) -> bool:
+        return self.error is not None
+
     def guarded(self, work: Callable[[], None]) -> int:
         if self.error is not None:
             return 1
@@ -400,15 +404,16 @@ def answer(
     given = _Arrays(arrays or {})
     structure, held = (None, []) if loss is None else loss.structure(raised)
     watch = _watch(raised, progress)
-    result = Answer(
-        library().eigenstep_answer(
-            json.dumps(request).encode(),
-            given.values,
-            given.count,
-            None if structure is None else ctypes.byref(structure),
-            ctypes.byref(watch),
+    with interrupts(raised.guarded, raised.has_raised):
+        result = Answer(
+            library().eigenstep_answer(
+                json.dumps(request).encode(),
+                given.values,
+                given.count,
+                None if structure is None else ctypes.byref(structure),
+                ctypes.byref(watch),
+            )
         )
-    )
     del held
     return _checked(result, raised)
 
@@ -433,15 +438,16 @@ def measure(
 
     operator = Operator(None, dimension, element, APPLY(call))
     watch = _watch(raised, progress)
-    result = Answer(
-        library().eigenstep_measure(
-            json.dumps(request).encode(),
-            ctypes.byref(operator),
-            given.values,
-            given.count,
-            ctypes.byref(watch),
+    with interrupts(raised.guarded, raised.has_raised):
+        result = Answer(
+            library().eigenstep_measure(
+                json.dumps(request).encode(),
+                ctypes.byref(operator),
+                given.values,
+                given.count,
+                ctypes.byref(watch),
+            )
         )
-    )
     return _checked(result, raised)
 
 

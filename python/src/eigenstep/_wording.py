@@ -23,7 +23,7 @@ _VALUE = (
     r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?::[-+]?\d[\d.]*(?:e[-+]?\d+)?)*|[a-z]+(?:-[a-z]+)*:[\w=.,:-]*\w"
     r"|float32|float64|linear|logistic|softmax|auto|lower-rate|reference|refuse|mean|N\b|FOLDER|FILE"
 )
-_FLAG = re.compile(rf"( ?)--([a-z][a-z0-9-]*)(?:(\s+)({_VALUE})(?![\w-]))?")
+_FLAG = re.compile(rf"( ?)(?<![\w-])--([a-z][a-z0-9-]*)(?:(\s+)({_VALUE})(?![\w-]))?")
 _FIELD = re.compile(r"(?<!column )`([a-zA-Z]\w*)(?:: ([^`]*))?`")
 _REQUEST = re.compile(r"^The request's ([\w.]+?)((?: factor| rate) of '.*?')? (is|has|holds|names|gives|needs) ", re.S)
 _PLACE = re.compile(r"\b(?:training|trials|resources|rules|files|batches)\.\w+")
