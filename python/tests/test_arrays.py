@@ -182,13 +182,18 @@ def test_words_name_columns_and_the_call_that_trains(regression):
     assert trained.after.loss == pytest.approx(action.figures.loss, rel=1e-6)
 
 
-def test_the_call_for_a_frame_and_for_a_file(wine):
-    options = {"lr": 0.1, "trials": False, "model": "softmax", "drop": ["ash"], "l2": 0.01, "target": "class"}
-    of_frame, of_file = eigenstep.diagnose(wine, **options), eigenstep.diagnose(WINE, **options)
-    assert of_frame.command.startswith(
-        'eigenstep.train(df, target="class", drop="ash", model="softmax", ')
-    assert of_file.command == of_frame.command.replace("train(df,", f'train("{WINE}",')
+def test_the_call_for_a_frame_and_for_a_file(regression, tmp_path):
+    file = write(tmp_path / "table.csv", *regression)
+    frame, options = pandas.read_csv(file), {"lr": 0.1, "drop": ["x1"], "l2": 0.01, "target": "y", "seed": 2}
+    of_frame, of_file = eigenstep.diagnose(frame, **options), eigenstep.diagnose(str(file), **options)
+    assert of_frame.command.startswith('eigenstep.train(df, target="y", drop="x1", l2=0.01, standardise=True, ')
+    assert of_file.command == of_frame.command.replace("train(df,", f'train("{file}",')
     assert not re.search(r"(?<!-)--[a-z]", of_file.text())
+    trained = eval(of_file.command, {"eigenstep": eigenstep})  # noqa: S307
+    assert trained.after.loss == pytest.approx(of_file.advice.action.figures.loss, rel=1e-6)
+    # A training that goes wrong names the call that says why.
+    lost = eigenstep.train(frame, target="y", lr=10.0, steps=50, drop="x1")
+    assert any('`eigenstep.diagnose(df, target="y", drop="x1", lr=10)`' in sentence for sentence in lost.next)
 
 
 def test_columns_of_pandas_own_types(tmp_path):
