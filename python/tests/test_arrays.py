@@ -219,6 +219,38 @@ def test_columns_of_pandas_own_types(tmp_path):
     assert one.problem.model == "softmax" and one.problem.loss_name == "cross-entropy"
 
 
+@pytest.mark.parametrize(
+    "name", ["a/b", "x.columns", 'say "so"', "größe, m²", "it's", "two  words", "memory:x", "0", "-1", "tab\tname"])
+def test_columns_of_any_name(regression, name):
+    X, y = regression
+    words = np.where(X[:, 0] > 0, "up", "down")
+    plain = eigenstep.diagnose({"p": X[:, 1], "q": words, "y": y}, target="y", trials=False)
+    found = eigenstep.diagnose({"p": X[:, 1], name: words, "y": y}, target="y", trials=False)
+    assert found.problem.gradient_norm == plain.problem.gradient_norm
+    other = eigenstep.diagnose({name: X[:, 1], "q": words, "y": y}, target="y", trials=False, keep=[name])
+    assert other.problem.gradient_norm == plain.problem.gradient_norm
+    dropped = eigenstep.diagnose({name: X[:, 1], "q": words, "y": y}, target="y", trials=False, drop=[name])
+    assert dropped.problem.features == plain.problem.features - 1
+    predicted = eigenstep.diagnose({"p": X[:, 1], "q": words, name: y}, target=name, trials=False)
+    assert predicted.problem.gradient_norm == plain.problem.gradient_norm
+
+
+def test_a_held_out_frame_has_its_target(wine):
+    found = eigenstep.train(
+        wine.iloc[::2], target="class", held_out=wine.iloc[1::2], lr=0.5, steps=20, standardise=True)
+    assert found.held_out.samples == 89 and found.held_out.after.accuracy > 0.9
+
+
+def test_many_columns_and_kinds_of_numbers():
+    random = np.random.default_rng(8)
+    X = random.integers(0, 200, size=(300, 64))
+    y = random.integers(0, 10, size=300)
+    wanted = eigenstep.spectrum(X.astype(float), y, count=1, which="largest", model="softmax").largest[0]
+    for kind in (np.uint8, np.int16, np.uint64, np.float32, object):
+        found = eigenstep.spectrum(X.astype(kind), y, count=1, which="largest", model="softmax").largest[0]
+        assert found == wanted
+
+
 def test_classes_by_words_by_numbers_and_by_truth_values():
     random = np.random.default_rng(6)
     X = random.normal(size=(40, 2))

@@ -194,6 +194,26 @@ def test_figures(results):
         results["lab"].figure()
 
 
+@pytest.mark.parametrize(
+    ("package", "call"), [("pandas", lambda result: result.to_frame()), ("plotly", lambda result: result.figure())])
+def test_what_is_not_installed_is_said(results, monkeypatch, package, call):
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(eigenstep.errors.UnavailableError, match=f"pip install {package}"):
+        call(results["sweep"])
+
+
+def test_results_of_operators(results):
+    matrix = np.diag([5.0, 3, 1, -2])
+    pairs = eigenstep.eigenpairs(matrix, count=2, which="both")
+    assert list(pairs.to_frame().value) == pytest.approx([5, 3, -2, 1])
+    assert eigenstep.density(matrix).to_frame().weight.sum() == pytest.approx(1)
+    assert "<svg" in pairs._repr_html_() and pickle.loads(pickle.dumps(pairs)).values == pytest.approx(pairs.values)
+    with pytest.raises(eigenstep.errors.UsageError, match="no table"):
+        eigenstep.trace(matrix).to_frame()
+
+
 def test_results_outlive_copies_and_processes(results):
     for result in results.values():
         again = pickle.loads(pickle.dumps(result))

@@ -34,7 +34,7 @@ class Plot:
 
 def plotly_figure(plot: Plot) -> Any:
     try:
-        import plotly.graph_objects as graphs
+        import plotly.graph_objects as graphs  # type: ignore[import-untyped]
     except ImportError:
         raise UnavailableError("figure needs Plotly, which is not installed: pip install plotly.") from None
     figure = graphs.Figure(layout={"title": {"text": plot.title}, "template": "plotly_white"})
@@ -115,7 +115,8 @@ def svg(plot: Plot) -> str:
 
 def _series(series: Series, across: _Axis, up: _Axis, colour: str) -> str:
     places = [
-        (across.place(x), up.place(y)) if across.has(x) and up.has(y) else None
+        (across.place(x), up.place(y))
+        if x is not None and y is not None and across.has(x) and up.has(y) else None
         for x, y in zip(series.x, series.y)
     ]
     drawn = ""

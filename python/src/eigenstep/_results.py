@@ -48,7 +48,7 @@ class Result:
         if name not in tables:
             raise UsageError(f"There is no table {name!r}: choose one of {', '.join(tables)}.")
         try:
-            import pandas
+            import pandas  # type: ignore[import-untyped]
         except ImportError:
             raise UnavailableError("to_frame needs pandas, which is not installed: pip install pandas.") from None
         rows, columns = list(tables[name]), None

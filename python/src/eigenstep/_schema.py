@@ -19,7 +19,7 @@ def decoded(kind: type[T], value: dict[str, Any], **more: Any) -> T:
     more
         Fields that the JSON does not hold.
     """
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]
     found = dict(more)
     for item in dataclasses.fields(kind):  # type: ignore[arg-type]
         if item.name.startswith("_") or item.name in found:

@@ -35,7 +35,7 @@ class Eigenvalue(float):
         self.is_converged = bool(pair["isConverged"])
         return self
 
-    def __getnewargs__(self) -> tuple[dict[str, Any]]:
+    def __getnewargs__(self) -> tuple[dict[str, Any]]:  # type: ignore[override]
         return ({"value": float(self), "residual": self.residual, "isConverged": self.is_converged},)
 
 

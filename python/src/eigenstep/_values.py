@@ -58,7 +58,7 @@ def globs(name: str, value: Any) -> str:
 
 def widths(name: str, value: Any) -> list[int]:
     given = [value] if isinstance(value, numbers.Integral) else list(value)
-    if not given or not all(isinstance(item, numbers.Integral) and item >= 1 for item in given):
+    if not given or not all(isinstance(item, numbers.Integral) and int(item) >= 1 for item in given):
         raise value_error(name, value, "whole numbers from 1 up, such as (64, 64)")
     return [int(item) for item in given]
 
@@ -111,10 +111,10 @@ def rates(name: str, value: Any) -> dict[str, Any]:
 def group_rates(name: str, value: Any) -> list[dict[str, Any]]:
     """``{"layer1.*": "0.1x", "head.*": 1e-3}``, or the command's ``layer1.*=0.1x``, one or several."""
     if isinstance(value, Mapping):
-        pairs = list(value.items())
+        pairs: list[tuple[Any, Any]] = list(value.items())
     else:
         given = [value] if isinstance(value, str) else list(value)
-        pairs = [tuple(str(item).rpartition("=")[::2]) for item in given]
+        pairs = [(parts[0], parts[2]) for parts in (str(item).rpartition("=") for item in given)]
     found = []
     for parameters, rate in pairs:
         text = str(rate)
