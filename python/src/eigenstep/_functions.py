@@ -93,7 +93,8 @@ def _describe(function: Callable[..., Any]) -> None:
     """Writes the options into a function's docstring and signature, where help and editors look."""
     name = function.__name__
     function.__doc__ = (
-        f"{function.__doc__}{_DATA}{_options.documentation(name)}\n\n    Raises\n    ------\n    EigenstepError\n"
+        f"{function.__doc__}{_DATA}{_options.documentation(name)}\n\n    Returns\n    -------\n"
+        f"    {function.__annotations__['return']}\n\n    Raises\n    ------\n    EigenstepError\n"
         "        Where it cannot be answered: one sentence with the offending name and the next step.\n    ")
     signature = inspect.signature(function)
     own = [item for item in signature.parameters.values() if item.kind is not inspect.Parameter.VAR_KEYWORD]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from dataclasses import dataclass
 from typing import Any, Iterable
 
@@ -217,7 +218,8 @@ def documentation(function: str) -> str:
     lines = []
     for option in options_of(function).values():
         kind = {"table": " Tables only.", "model": " Model files only.", None: ""}[option.kind]
-        lines.append(f"    {option.name}\n        {option.meaning}{kind}")
+        meaning = textwrap.wrap(option.meaning + kind, 100, break_on_hyphens=False)
+        lines.append("\n        ".join([f"    {option.name}", *meaning]))
     return "\n".join(lines)
 
 
