@@ -251,6 +251,22 @@ def test_many_columns_and_kinds_of_numbers():
         assert found == wanted
 
 
+def test_arrays_of_other_libraries(regression, wine, tmp_path):
+    X, y = regression
+    wanted = eigenstep.diagnose(X, y, trials=False)
+    sparse = pytest.importorskip("scipy.sparse")
+    assert eigenstep.diagnose(sparse.csr_matrix(X), y, trials=False).problem == wanted.problem
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"x0": X[:, 0], "x1": X[:, 1], "x2": X[:, 2]})
+    found = eigenstep.diagnose(frame, polars.Series("y", y), trials=False)
+    assert found.problem == wanted.problem
+    of_wine = eigenstep.diagnose(polars.DataFrame(wine.to_dict("list")), target="class", trials=False)
+    assert of_wine.problem.gradient_norm == eigenstep.diagnose(wine, target="class", trials=False).problem.gradient_norm
+    words = polars.DataFrame({"w": ["a", None, "b", "a"] * 5, "v": [1.0, 2.0, None, 4.0] * 5, "y": [0.5, 1, 2, 3] * 5})
+    told = eigenstep.diagnose(words, target="y", trials=False, missing="mean")
+    assert any('keep="w" leaves the rows out' in reading.sentence for reading in told.problem.readings)
+
+
 def test_classes_by_words_by_numbers_and_by_truth_values():
     random = np.random.default_rng(6)
     X = random.normal(size=(40, 2))

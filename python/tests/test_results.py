@@ -127,6 +127,10 @@ def test_no_flag_and_no_file_in_memory_is_named(results):
         ("so try --lr 1e-5:0.1:24.", "so try lr=\"1e-5:0.1:24\"."),
         ("give --batch 1,024.", "give batch=1024."),
         ("let --guard lower-rate do it", "let guard=\"lower-rate\" do it"),
+        ("counts the rows; --drop id removes it.", 'counts the rows; drop="id" removes it.'),
+        ("--drop 'a b' removes it", 'drop="a b" removes it'),
+        ("--keep a,b leaves the rows out, --missing mean fills", 'keep="a,b" leaves the rows out, missing="mean" fills'),
+        ("leave it out with --drop.", "leave it out with drop."),
         ("a--b and 3 --- 4", "a--b and 3 --- 4"),
     ],
 )

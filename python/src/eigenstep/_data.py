@@ -194,13 +194,15 @@ def _column(name: str, values: Any) -> np.ndarray:
 
 
 def _of_extension(values: Any) -> Any:
-    """A column of a type of pandas' own (nullable, categorical, of words, with a zone)."""
+    """A column of a type of pandas' own (nullable, categorical, of words, with a zone), or of another library's."""
+    if not hasattr(values, "astype"):
+        return values.to_numpy() if hasattr(values, "to_numpy") else values
     if hasattr(values, "cat"):
         values = values.astype(values.cat.categories.dtype)
     kind = str(getattr(values, "dtype", ""))
     if kind.lower().startswith(("int", "uint", "float", "boolean", "bool", "double")):
         return values.to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.asarray(values.astype(object) if hasattr(values, "astype") else values, dtype=object)
+    return np.asarray(values.astype(object), dtype=object)
 
 
 def _of_objects(name: str, array: np.ndarray) -> np.ndarray:
@@ -232,7 +234,7 @@ def _target(y: Any) -> np.ndarray:
         count = values.shape[1] if values.ndim == 2 else None
         raise DataError(
             _one_target(count) if count is not None else f"y has the shape {values.shape}; give one value per row.")
-    is_categorical = hasattr(values, "cat")
+    is_categorical = hasattr(values, "cat") and hasattr(values, "astype")
     column = _column("y", values)
     if column.dtype.kind == "b" or is_categorical and column.dtype.kind in "iuf":
         lost = column != column

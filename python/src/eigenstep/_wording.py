@@ -24,6 +24,8 @@ _VALUE = (
     r"|float32|float64|linear|logistic|softmax|auto|lower-rate|reference|refuse|mean|N\b|FOLDER|FILE"
 )
 _FLAG = re.compile(rf"( ?)(?<![\w-])--([a-z][a-z0-9-]*)(?:(\s+)({_VALUE})(?![\w-]))?")
+# Names of columns stand behind these, quoted for a shell where need be.
+_NAMES = re.compile(r"( ?)(?<![\w-])--(keep|drop|target)(\s+)('[^'\n]*'|[^\s']+?)(?=[;.,]?(?:\s|$))")
 _FIELD = re.compile(r"(?<!column )`([a-zA-Z]\w*)(?:: ([^`]*))?`")
 _REQUEST = re.compile(r"^The request's ([\w.]+?)((?: factor| rate) of '.*?')? (is|has|holds|names|gives|needs) ", re.S)
 _PLACE = re.compile(r"\b(?:training|trials|resources|rules|files|batches)\.\w+")
@@ -47,7 +49,7 @@ class Wording:
 
     def text(self, text: str) -> str:
         """A report with keywords in place of flags."""
-        return self._held(_FLAG.sub(_keyword, text) if "--" in text else text)
+        return self._held(_FLAG.sub(_keyword, _NAMES.sub(_keyword, text)) if "--" in text else text)
 
     def report(self, value: Any) -> Any:
         """The same in every sentence of a report."""
@@ -63,7 +65,8 @@ class Wording:
         """A refusal of a request in words of the keywords that made it."""
         sentence = _REQUEST.sub(self._place, str(error))
         sentence = _PLACE.sub(lambda found: self.keywords.get(found[0], found[0]), sentence)
-        sentence = self._held(_FLAG.sub(_keyword, _FIELD.sub(self._field, sentence)))
+        sentence = _FLAG.sub(_keyword, _NAMES.sub(_keyword, _FIELD.sub(self._field, sentence)))
+        sentence = self._held(sentence)
         return error_of(error.status, sentence)
 
     def _place(self, found: re.Match[str]) -> str:
@@ -105,6 +108,9 @@ def _keyword(found: re.Match[str]) -> str:
     keyword = flag.replace("-", "_")
     if value is None:
         return f"{space}{keyword}"
+    if flag in ("keep", "drop", "target"):
+        bare = value[1:-1] if value.startswith("'") else value
+        return f"{gap if chr(10) in gap else space}{keyword}={_quoted(bare)}"
     # A break of the line goes before both.
     lead = gap if "\n" in gap else space
     return f"{lead}{keyword}={_literal(value)}"
@@ -118,6 +124,10 @@ def _literal(value: str) -> str:
         trailing = re.search(r"[,.]*$", plain)[0]  # type: ignore[index]
         plain = plain[: len(plain) - len(trailing)] if trailing else plain
         return (f'"{plain}"' if ":" in plain else plain) + trailing
+    return _quoted(value)
+
+
+def _quoted(value: str) -> str:
     return '"' + value.replace('"', '\\"') + '"'
 
 
