@@ -27,13 +27,20 @@ def program() -> Path:
 def report(*words: object) -> dict[str, Any]:
     """What a command writes as JSON."""
     done = subprocess.run(
-        [str(program()), *map(str, words), "--json", "-"], capture_output=True, text=True, timeout=120, check=False)
+        [str(program()), *map(str, words), "--json", "-"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode in (0, 1), done.stderr
     return json.loads(done.stdout)
 
 
 def refusal(*words: object) -> str:
-    done = subprocess.run([str(program()), *map(str, words)], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [str(program()), *map(str, words)], capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode not in (0, 1)
     return done.stderr.removeprefix("Error: ").split("\n")[0]
 
@@ -43,12 +50,15 @@ def differences(first: Any, second: Any, place: str = "") -> list[str]:
     if isinstance(first, dict) and isinstance(second, dict):
         keys = sorted(set(first) | set(second))
         return [
-            line for key in keys if key not in _LEFT_OUT
+            line
+            for key in keys
+            if key not in _LEFT_OUT
             for line in differences(first.get(key), second.get(key), f"{place}.{key}")
         ]
     if isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
         return [
-            line for index, pair in enumerate(zip(first, second))
+            line
+            for index, pair in enumerate(zip(first, second))
             for line in differences(*pair, f"{place}[{index}]")
         ]
     if isinstance(second, str):
@@ -56,4 +66,13 @@ def differences(first: Any, second: Any, place: str = "") -> list[str]:
     return [] if first == second else [f"{place}: {first!r} and {second!r}"]
 
 
-_LEFT_OUT = {"request", "command", "name", "sentence", "notes", "readings", "trackingSeconds", "measuringSeconds"}
+_LEFT_OUT = {
+    "request",
+    "command",
+    "name",
+    "sentence",
+    "notes",
+    "readings",
+    "trackingSeconds",
+    "measuringSeconds",
+}

@@ -32,13 +32,34 @@ def results() -> dict[str, typing.Any]:
     return {
         "diagnosis": eigenstep.diagnose(X, LABELS, lr=0.1, batch=16, max_iterations=60, effort=0.2),
         "regression": eigenstep.diagnose(X, Y, lr=1e-4, max_iterations=60, at=2),
-        "network": eigenstep.diagnose(X[:, :2], Y, model="mlp", hidden=(4,), effort=0.1, trials=False, lr=0.01),
+        "network": eigenstep.diagnose(
+            X[:, :2], Y, model="mlp", hidden=(4,), effort=0.1, trials=False, lr=0.01
+        ),
         "spectrum": eigenstep.spectrum(
-            X, LABELS, density=True, trace=True, diagonal=True, per_layer=True, intervals=True, count=3),
+            X, LABELS, density=True, trace=True, diagonal=True, per_layer=True, intervals=True, count=3
+        ),
         "training": eigenstep.train(
-            X, LABELS, lr=0.1, epochs=4, batch=16, held_out=0.2, standardise=True, track=["sharpness"], guard="warn"),
+            X,
+            LABELS,
+            lr=0.1,
+            epochs=4,
+            batch=16,
+            held_out=0.2,
+            standardise=True,
+            track=["sharpness"],
+            guard="warn",
+        ),
         "sweep": eigenstep.sweep(
-            X, Y, lr=(1e-4, 10, 6), steps=10, standardise=True, range_test=True, auto=True, seeds=2, batch=16),
+            X,
+            Y,
+            lr=(1e-4, 10, 6),
+            steps=10,
+            standardise=True,
+            range_test=True,
+            auto=True,
+            seeds=2,
+            batch=16,
+        ),
         "lab": eigenstep.labs.run("bowls", small=True, largest=10),
     }
 
@@ -89,7 +110,10 @@ def test_values_are_those_of_the_report(results):
     found, report = results["diagnosis"], results["diagnosis"].to_dict()
     assert found.curvature.largest.upper_bound == report["curvature"]["largest"]["upperBound"]
     assert found.largest_eigenvalue == report["curvature"]["largest"]["value"]
-    assert found.prescriptions[0].measured.gradient_equivalents == report["prescriptions"][0]["measured"]["gradientEquivalents"]
+    assert (
+        found.prescriptions[0].measured.gradient_equivalents
+        == report["prescriptions"][0]["measured"]["gradientEquivalents"]
+    )
     assert isinstance(found.findings, tuple) and isinstance(found.findings[0].evidence, dict)
     assert found.mini_batches.batch == 16
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -120,16 +144,19 @@ def test_no_flag_and_no_file_in_memory_is_named(results):
     [
         ("such as --l2 1e-3, and diagnose again.", "such as l2=1e-3, and diagnose again."),
         ("With --effort 10 every run goes on.", "With effort=10 every run goes on."),
-        ("use --precision float64 to see further.", "use precision=\"float64\" to see further."),
+        ("use --precision float64 to see further.", 'use precision="float64" to see further.'),
         ("  widen --lr to smaller ones.", "  widen lr to smaller ones."),
         ("first with --at N", "first with at=N"),
         ("such as --l2\n      1e-3, and", "such as\n      l2=1e-3, and"),
-        ("so try --lr 1e-5:0.1:24.", "so try lr=\"1e-5:0.1:24\"."),
+        ("so try --lr 1e-5:0.1:24.", 'so try lr="1e-5:0.1:24".'),
         ("give --batch 1,024.", "give batch=1024."),
-        ("let --guard lower-rate do it", "let guard=\"lower-rate\" do it"),
+        ("let --guard lower-rate do it", 'let guard="lower-rate" do it'),
         ("counts the rows; --drop id removes it.", 'counts the rows; drop="id" removes it.'),
         ("--drop 'a b' removes it", 'drop="a b" removes it'),
-        ("--keep a,b leaves the rows out, --missing mean fills", 'keep="a,b" leaves the rows out, missing="mean" fills'),
+        (
+            "--keep a,b leaves the rows out, --missing mean fills",
+            'keep="a,b" leaves the rows out, missing="mean" fills',
+        ),
         ("leave it out with --drop.", "leave it out with drop."),
         ("a--b and 3 --- 4", "a--b and 3 --- 4"),
     ],
@@ -183,7 +210,8 @@ def test_pages_are_whole_and_escaped(results):
         assert checker.open == [] and {"table", "details", "pre"} <= checker.seen
         assert ("svg" in checker.seen) == (name != "lab")
     marked = eigenstep.diagnose(
-        {"<script>alert(1)</script>": X[:, 3], "a & b": X[:, 0], "y": Y}, target="y", trials=False)
+        {"<script>alert(1)</script>": X[:, 3], "a & b": X[:, 0], "y": Y}, target="y", trials=False
+    )
     assert "<script>" not in marked._repr_html_() and "&lt;script&gt;" in marked._repr_html_()
 
 
@@ -199,7 +227,9 @@ def test_figures(results):
 
 
 @pytest.mark.parametrize(
-    ("package", "call"), [("pandas", lambda result: result.to_frame()), ("plotly", lambda result: result.figure())])
+    ("package", "call"),
+    [("pandas", lambda result: result.to_frame()), ("plotly", lambda result: result.figure())],
+)
 def test_what_is_not_installed_is_said(results, monkeypatch, package, call):
     for name in [name for name in sys.modules if name.split(".")[0] == package]:
         monkeypatch.setitem(sys.modules, name, None)
@@ -213,7 +243,9 @@ def test_results_of_operators(results):
     pairs = eigenstep.eigenpairs(matrix, count=2, which="both")
     assert list(pairs.to_frame().value) == pytest.approx([5, 3, -2, 1])
     assert eigenstep.density(matrix).to_frame().weight.sum() == pytest.approx(1)
-    assert "<svg" in pairs._repr_html_() and pickle.loads(pickle.dumps(pairs)).values == pytest.approx(pairs.values)
+    assert "<svg" in pairs._repr_html_() and pickle.loads(pickle.dumps(pairs)).values == pytest.approx(
+        pairs.values
+    )
     with pytest.raises(eigenstep.errors.UsageError, match="no table"):
         eigenstep.trace(matrix).to_frame()
 

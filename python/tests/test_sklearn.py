@@ -13,7 +13,12 @@ from eigenstep.errors import DataError, UsageError
 pytest.importorskip("sklearn")
 from sklearn.datasets import load_breast_cancer, load_iris  # noqa: E402
 from sklearn.linear_model import (  # noqa: E402
-    LinearRegression, LogisticRegression, Ridge, RidgeCV, SGDClassifier, SGDRegressor,
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+    RidgeCV,
+    SGDClassifier,
+    SGDRegressor,
 )
 from sklearn.model_selection import GridSearchCV  # noqa: E402
 from sklearn.neural_network import MLPClassifier, MLPRegressor  # noqa: E402
@@ -43,7 +48,8 @@ def with_ones(X):
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize(
     ("make", "penalty"),
-    [(LinearRegression, 0.0), (lambda **k: Ridge(3.0, **k), 3.0), (lambda **k: RidgeCV([0.5], **k), 0.5)])
+    [(LinearRegression, 0.0), (lambda **k: Ridge(3.0, **k), 3.0), (lambda **k: RidgeCV([0.5], **k), 0.5)],
+)
 def test_least_squares(make, penalty, intercept):
     estimator = make(fit_intercept=intercept).fit(X[:, :3], Y)
     found = eigenstep.spectrum(estimator, X[:, :3], Y, count=3)
@@ -55,7 +61,8 @@ def test_least_squares(make, penalty, intercept):
     np.testing.assert_allclose(found.largest, expected[:3], rtol=1e-9, atol=1e-12)
     errors = estimator.predict(X[:, :3]) - Y
     assert found.problem.loss == pytest.approx(
-        np.mean(errors**2) / 2 + penalty / len(X) / 2 * np.sum(estimator.coef_**2), rel=1e-12)
+        np.mean(errors**2) / 2 + penalty / len(X) / 2 * np.sum(estimator.coef_**2), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("C", [0.3, 10.0])
@@ -97,7 +104,10 @@ def test_a_pipeline_is_measured_where_its_last_step_is():
     assert found.problem.name == "LogisticRegression" and found.command is None
     # Columns are named as the step before names them.
     names = quick(
-        make_pipeline(PolynomialFeatures(2, include_bias=False), Ridge()).fit(Xb.iloc[:, :3], yb), Xb.iloc[:, :3], yb)
+        make_pipeline(PolynomialFeatures(2, include_bias=False), Ridge()).fit(Xb.iloc[:, :3], yb),
+        Xb.iloc[:, :3],
+        yb,
+    )
     assert "mean radius mean texture" in names.to_dict()["request"]["problem"]["table"]["kept"]
     assert names.problem.features == 9
 
@@ -109,28 +119,40 @@ def test_a_search_is_its_best_estimator():
 
 def test_sgd():
     classifier = SGDClassifier(
-        loss="log_loss", alpha=0.1, learning_rate="constant", eta0=0.01, random_state=0).fit(X, TWO)
+        loss="log_loss", alpha=0.1, learning_rate="constant", eta0=0.01, random_state=0
+    ).fit(X, TWO)
     found = quick(classifier, X, TWO)
     logits = X @ classifier.coef_[0] + classifier.intercept_
     sign = 2 * TWO - 1
     assert found.problem.loss == pytest.approx(
-        np.mean(np.logaddexp(0, -sign * logits)) + 0.05 * np.sum(classifier.coef_**2), rel=1e-10)
+        np.mean(np.logaddexp(0, -sign * logits)) + 0.05 * np.sum(classifier.coef_**2), rel=1e-10
+    )
     assert found.learning_rate.given == 0.01 and found.mini_batches.batch == 1 and found.problem.l2 == 0.1
     regressor = SGDRegressor(alpha=0.01, random_state=0).fit(X[:, :3], Y)
     found = quick(regressor, X[:, :3], Y, batch=10)
     errors = regressor.predict(X[:, :3]) - Y
     assert found.problem.loss == pytest.approx(
-        np.mean(errors**2) / 2 + 0.005 * np.sum(regressor.coef_**2), rel=1e-10)
+        np.mean(errors**2) / 2 + 0.005 * np.sum(regressor.coef_**2), rel=1e-10
+    )
     assert found.learning_rate.given == regressor.eta0 and found.mini_batches.batch == 10
-    assert quick(SGDClassifier(loss="log_loss", random_state=0).fit(X, TWO), X, TWO).learning_rate.given is None
+    assert (
+        quick(SGDClassifier(loss="log_loss", random_state=0).fit(X, TWO), X, TWO).learning_rate.given
+        is None
+    )
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("y", [CLASSES, TWO], ids=["three", "two"])
 def test_networks_of_classes(activation, y):
     estimator = MLPClassifier(
-        hidden_layer_sizes=(6, 5), activation=activation, solver="lbfgs", alpha=0.5, max_iter=5000, tol=1e-10,
-        random_state=1).fit(X, y)
+        hidden_layer_sizes=(6, 5),
+        activation=activation,
+        solver="lbfgs",
+        alpha=0.5,
+        max_iter=5000,
+        tol=1e-10,
+        random_state=1,
+    ).fit(X, y)
     found = quick(estimator, X, y)
     weights = sum(np.sum(part**2) for part in estimator.coefs_)
     p = estimator.predict_proba(X)[np.arange(len(X)), y]
@@ -142,10 +164,19 @@ def test_networks_of_classes(activation, y):
 
 def test_a_network_s_gradient_vanishes_where_it_was_fitted_well():
     estimator = MLPRegressor(
-        hidden_layer_sizes=(3,), activation="tanh", solver="lbfgs", alpha=20.0, max_iter=100_000, max_fun=1_000_000,
-        tol=1e-16, random_state=0).fit(X, Y)
+        hidden_layer_sizes=(3,),
+        activation="tanh",
+        solver="lbfgs",
+        alpha=20.0,
+        max_iter=100_000,
+        max_fun=1_000_000,
+        tol=1e-16,
+        random_state=0,
+    ).fit(X, Y)
     found = quick(estimator, X, Y)
-    fresh = eigenstep.diagnose(X, Y, model="mlp", hidden=(3,), l2=20 / len(X), trials=False, precision="float64")
+    fresh = eigenstep.diagnose(
+        X, Y, model="mlp", hidden=(3,), l2=20 / len(X), trials=False, precision="float64"
+    )
     assert found.problem.gradient_norm < 1e-4 * fresh.problem.gradient_norm
     step = eigenstep.train(estimator, X, Y, lr=1e-3, steps=2, precision="float64")
     assert step.before.loss == pytest.approx(found.problem.loss, rel=1e-12)
@@ -155,8 +186,11 @@ def test_the_solver_of_a_network_is_judged():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         adam = MLPClassifier(
-            hidden_layer_sizes=(4,), max_iter=5, beta_1=0.8, learning_rate_init=0.02, batch_size=50).fit(X, CLASSES)
-        sgd = MLPRegressor(hidden_layer_sizes=(4,), max_iter=5, solver="sgd", learning_rate_init=1e-3).fit(X, Y)
+            hidden_layer_sizes=(4,), max_iter=5, beta_1=0.8, learning_rate_init=0.02, batch_size=50
+        ).fit(X, CLASSES)
+        sgd = MLPRegressor(hidden_layer_sizes=(4,), max_iter=5, solver="sgd", learning_rate_init=1e-3).fit(
+            X, Y
+        )
     found = quick(adam, X, CLASSES, effort=0.1).to_dict()["request"]["training"]
     assert found["optimizer"]["name"] == "adam" and found["optimizer"]["beta1"] == 0.8
     assert found["rate"] == 0.02 and found["batch"] == 50
@@ -175,14 +209,30 @@ def test_a_keyword_goes_before_what_the_estimator_says():
     ("kind", "make", "part"),
     [
         (UsageError, lambda: (LogisticRegression(), X, CLASSES), "not fitted"),
-        (UsageError, lambda: (DecisionTreeClassifier().fit(X, CLASSES), X, CLASSES), "LinearRegression, Ridge"),
+        (
+            UsageError,
+            lambda: (DecisionTreeClassifier().fit(X, CLASSES), X, CLASSES),
+            "LinearRegression, Ridge",
+        ),
         (UsageError, lambda: (SGDClassifier(random_state=0).fit(X, TWO), X, TWO), "hinge"),
-        (UsageError, lambda: (SGDClassifier(loss="log_loss", random_state=0).fit(X, CLASSES), X, CLASSES), "3 classes"),
+        (
+            UsageError,
+            lambda: (SGDClassifier(loss="log_loss", random_state=0).fit(X, CLASSES), X, CLASSES),
+            "3 classes",
+        ),
         (UsageError, lambda: (LinearRegression().fit(X, np.c_[Y, Y]), X, np.c_[Y, Y]), "2 outputs"),
-        (UsageError, lambda: (LogisticRegression(class_weight="balanced").fit(X, TWO), X, TWO), "class_weight"),
+        (
+            UsageError,
+            lambda: (LogisticRegression(class_weight="balanced").fit(X, TWO), X, TWO),
+            "class_weight",
+        ),
         (UsageError, lambda: (LinearRegression().fit(X, Y), X), "X and y"),
         (DataError, lambda: (LinearRegression().fit(X, Y), X[:, :2], Y), "2 columns"),
-        (DataError, lambda: (LogisticRegression().fit(X[::5], CLASSES[::5]), X[:60], CLASSES[:60]), "lacks the class 2"),
+        (
+            DataError,
+            lambda: (LogisticRegression().fit(X[::5], CLASSES[::5]), X[:60], CLASSES[:60]),
+            "lacks the class 2",
+        ),
         (DataError, lambda: (LogisticRegression().fit(X, TWO), X, CLASSES), "holds 2"),
         (DataError, lambda: (LinearRegression().fit(X, Y), X, Y[:20]), "20"),
     ],

@@ -1,7 +1,7 @@
 """Writes the dataclasses of reports from the Swift types whose JSON they hold.
 
-    python python/tools/reports.py          writes them
-    python python/tools/reports.py --check  ends with 1 where what stands there is another text
+python python/tools/reports.py          writes them
+python python/tools/reports.py --check  ends with 1 where what stands there is another text
 """
 
 from __future__ import annotations
@@ -13,109 +13,12 @@ import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from report_types import MODULES, OPEN, PLAIN, SECTIONS  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python/src/eigenstep"
-
-PLAIN = {"Double": "float", "Int": "int", "Bool": "bool", "String": "str", "UInt64": "int"}
-
-# Held as the dictionaries that they are in JSON.
-OPEN = {"Evidence", "DiagnosisRequest", "SpectrumRequest", "TrainingRequest", "SweepRequest", "TrainingCourse"}
-
-# Module, what it says of itself, and its classes: the Swift type and the Python name. Reports are written last,
-# as bases of the results.
-MODULES: dict[str, tuple[str, list[tuple[str, str]]]] = {
-    "_report_curvature": ("What several reports say of a problem and its curvature.", [
-        ("Convergence", "Convergence"),
-        ("Reading", "Reading"),
-        ("DiagnosisReport.Problem", "Problem"),
-        ("SamplingError", "SamplingError"),
-        ("LayerCurvature", "LayerCurvature"),
-        ("AutoRate.Candidate", "RateCandidate"),
-        ("AutoRate", "AutoRate"),
-    ]),
-    "_report_diagnosis": ("What a diagnosis measured at a point.", [
-        ("DiagnosisReport.BoundedEigenvalue", "Sharpness"),
-        ("DiagnosisReport.Eigenvalue", "MeasuredEigenvalue"),
-        ("SharpnessOnAllSamples", "SharpnessOnAllSamples"),
-        ("DiagnosisReport.OpenConditionNumber", "OpenConditionNumber"),
-        ("DiagnosisReport.Curvature", "Curvature"),
-        ("RateRun", "RateRun"),
-        ("DiagnosisReport.LearningRate", "LearningRate"),
-        ("EigenDirection", "EigenDirection"),
-        ("DiagnosisReport.CurvePoint", "CurvePoint"),
-        ("DiagnosisReport.Prediction", "Prediction"),
-        ("Finding", "Finding"),
-        ("FirstAnswer", "FirstAnswer"),
-    ]),
-    "_report_remedies": ("What a diagnosis tried and advises.", [
-        ("Prescription.Predicted", "PredictedTrial"),
-        ("Prescription.InBatches", "TrialInBatches"),
-        ("Prescription.Measured", "MeasuredTrial"),
-        ("Prescription", "Prescription"),
-        ("Advice.Why", "AdviceWhy"),
-        ("Advice.Rate", "AdviceRate"),
-        ("Advice.Figures", "TrialFigures"),
-        ("Advice.Comparison", "AdviceComparison"),
-        ("Advice.Alternative", "AdviceAlternative"),
-        ("Advice.Action", "AdviceAction"),
-        ("Advice.Basis", "AdviceBasis"),
-        ("Advice", "Advice"),
-    ]),
-    "_report_batches": ("What a diagnosis says of mini-batches.", [
-        ("MiniBatches.Floor", "NoiseFloor"),
-        ("MiniBatches.FloorRun", "NoiseFloorRun"),
-        ("MiniBatches.Trial", "BatchTrial"),
-        ("MiniBatches.OtherFloor", "OtherFloor"),
-        ("MiniBatches.Growth", "ErrorGrowth"),
-        ("MiniBatches.BatchLimit", "BatchLimit"),
-        ("MiniBatches", "MiniBatches"),
-    ]),
-    "_report_spectrum": ("What a spectrum holds.", [
-        ("SpectrumReport.Operator", "MeasuredOperator"),
-        ("SpectrumReport.Intervals", "SpectrumIntervals"),
-        ("SpectrumOutliers", "SpectrumOutliers"),
-        ("SpectralDensity.Interval", "Interval"),
-        ("SpectralDensity.Split", "DensitySplit"),
-        ("SpectralDensity", "SpectralDensity"),
-        ("SpectrumReport.Density", "SpectrumDensity"),
-        ("EstimatedValue", "EstimatedValue"),
-        ("TraceEstimate", "TraceEstimate"),
-        ("SpectrumReport.Diagonal", "SpectrumDiagonal"),
-    ]),
-    "_report_training": ("What a training run holds.", [
-        ("DataReading", "DataReading"),
-        ("TrainingReport.Method", "TrainingMethod"),
-        ("TrainingHistory.Rates", "StepRates"),
-        ("TrainingReport.Rate", "TrainingRate"),
-        ("TrainingReport.Length", "TrainingLength"),
-        ("TrainingReport.HeldOut", "HeldOut"),
-        ("TrainingEvaluation", "TrainingEvaluation"),
-        ("TrainingHistory.Tracked", "TrackedSeries"),
-        ("TrackingFinding", "TrackingFinding"),
-        ("TrainingReport.Cost", "TrainingCost"),
-        ("StepNote", "Decision"),
-        ("TrainingHistory.Alarm", "Alarm"),
-        ("TrainingReport.Alarms", "TrainingAlarms"),
-        ("TrainingEnding", "TrainingEnding"),
-        ("TrainingReport.Checkpoints", "Checkpoints"),
-        ("Standardisation", "Standardisation"),
-    ]),
-    "_report_sweep": ("What a sweep and a lab hold.", [
-        ("SweepReport.Rate", "SweepRate"),
-        ("SweepReport.Boundary", "SweepBoundary"),
-        ("SweepReport.Limit", "SweepLimit"),
-        ("SweepReport.Best", "SweepBest"),
-        ("RangeTest", "RangeTest"),
-        ("LabCheck", "LabCheck"),
-    ]),
-}
-
-# The sections of docs/json.md that tell more than the types do.
-SECTIONS = {
-    "problem": "DiagnosisReport.Problem", "curvature": "DiagnosisReport.Curvature",
-    "learningRate": "DiagnosisReport.LearningRate", "directions": "EigenDirection",
-    "prediction": "DiagnosisReport.Prediction", "miniBatches": "MiniBatches",
-}
 
 
 @dataclass
@@ -157,7 +60,9 @@ def _read(text: str, found: dict[str, Struct], enums: set[str]) -> None:
         code = re.sub(r'"(?:\\.|[^"\\])*"', '""', line.split("//")[0])
         kind = re.match(
             r"\s*(?:@\w+ )*(?:public |package |private |fileprivate |final |indirect )*"
-            r"(struct|enum|class|extension|protocol) ([\w.]+)", code)
+            r"(struct|enum|class|extension|protocol) ([\w.]+)",
+            code,
+        )
         inside = scopes[-1] if scopes and scopes[-1][1] == depth else None
         if kind:
             outer = ".".join(name for name, _, _ in scopes)
@@ -172,7 +77,8 @@ def _read(text: str, found: dict[str, Struct], enums: set[str]) -> None:
             owner = ".".join(name for name, _, _ in scopes)
             item = re.match(
                 r"\s*public (?:(?:internal|private|package)\(set\) )?(?:var|let) `?(\w+)`?: ([^={]+?)\s*(=.*)?$",
-                code)
+                code,
+            )
             if item and owner in found:
                 paragraphs = " ".join(doc)
                 found[owner].properties.append(Property(item[1], item[2].strip(), paragraphs))
@@ -275,9 +181,16 @@ def render(module: str, types: Types) -> str:
         if home != module:
             imports.setdefault(home, []).append(name)
     lines = [
-        f'"""{title}', "", "Written by python/tools/reports.py from the Swift types; edit those.", '"""', "",
-        "from __future__ import annotations", "", "from dataclasses import dataclass, field",
-        "from typing import Any", "",
+        f'"""{title}',
+        "",
+        "Written by python/tools/reports.py from the Swift types; edit those.",
+        '"""',
+        "",
+        "from __future__ import annotations",
+        "",
+        "from dataclasses import dataclass, field",
+        "from typing import Any",
+        "",
     ]
     for home, names in sorted(imports.items()):
         lines.append(f"from .{home} import {', '.join(names)}")
@@ -294,7 +207,8 @@ def render(module: str, types: Types) -> str:
 def render_class(struct: Struct, name: str, types: Types, used: set[str]) -> str:
     lines = ["@dataclass(frozen=True)", f"class {name}:"]
     properties = [
-        item for item in struct.properties
+        item
+        for item in struct.properties
         if item.name != "schema" and (struct.listed is None or item.name in struct.listed)
     ]
     doc = words(struct.doc) or f"The part of a report that `{snake(name)}` names."
@@ -332,8 +246,12 @@ def camel(name: str) -> str:
 
 def wrapped(text: str, indent: int, first: int | None = None) -> str:
     lines = textwrap.wrap(
-        " " * ((first or indent) - indent) + text, 105 - indent, break_long_words=False, break_on_hyphens=False,
-        drop_whitespace=True)
+        " " * ((first or indent) - indent) + text,
+        105 - indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
     return ("\n" + " " * indent).join(line.rstrip() for line in lines).lstrip()
 
 

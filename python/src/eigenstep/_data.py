@@ -47,7 +47,9 @@ def given(data: Any, more: tuple[Any, ...], target: str | None) -> Given:
     """Tells what the arguments of a function are."""
     if isinstance(data, (str, os.PathLike)):
         if more:
-            raise UsageError(f"{data!r} is a file; its target is a column: give target='NAME' in place of an array.")
+            raise UsageError(
+                f"{data!r} is a file; its target is a column: give target='NAME' in place of an array."
+            )
         return _file(os.fspath(data))  # type: ignore[arg-type]
     if _is_estimator(data):
         from ._sklearn import fitted
@@ -55,7 +57,8 @@ def given(data: Any, more: tuple[Any, ...], target: str | None) -> Given:
         return fitted(data, more, target)
     if len(more) > 1:
         raise UsageError(
-            f"{len(more) + 1} positional arguments are too many: give X and y, or a fitted estimator, X and y.")
+            f"{len(more) + 1} positional arguments are too many: give X and y, or a fitted estimator, X and y."
+        )
     return table("X, y" if more else _frame_name(data), data, more[0] if more else None, target)
 
 
@@ -67,10 +70,15 @@ def table(name: str, X: Any, y: Any = None, target: str | None = None) -> Given:
     _check_order(X, y)
     values = _target(y)
     own = target or _series_name(y)
-    label = own if own is not None and own not in columns else next(
-        word for word in ("y", "target", "target y", "the target y") if word not in columns)
+    label = (
+        own
+        if own is not None and own not in columns
+        else next(word for word in ("y", "target", "target y", "the target y") if word not in columns)
+    )
     if target is not None and label != target:
-        raise UsageError(f"X has a column {target!r} too, so that the target cannot be called so; leave target out.")
+        raise UsageError(
+            f"X has a column {target!r} too, so that the target cannot be called so; leave target out."
+        )
     if not columns:
         raise DataError("X has no columns; give one feature or more.")
     count = len(next(iter(columns.values())))
@@ -88,11 +96,13 @@ def _file(path: str) -> Given:
     if lower.endswith(_NO_MODEL):
         raise UsageError(
             f"{path} is neither a table nor an ONNX model; export the model to ONNX (in PyTorch: "
-            "torch.onnx.export), or use eigenstep.torch in the program that has it.")
+            "torch.onnx.export), or use eigenstep.torch in the program that has it."
+        )
     if lower.endswith(_ARRAYS):
         raise UsageError(
             f"{path} holds arrays and no table: read it and give them, as X and y, or give a model (ONNX) with "
-            f"data={path!r}.")
+            f"data={path!r}."
+        )
     return Given("model" if _is_model(path) else "table", path)
 
 
@@ -154,7 +164,8 @@ def _columns(data: Any, name: str) -> dict[str, Any]:
     if array.ndim != 2:
         raise DataError(
             f"{name} has the shape {array.shape}, and a table has samples by features; reshape it, as "
-            f"{name}.reshape(len({name}), -1).")
+            f"{name}.reshape(len({name}), -1)."
+        )
     return {f"x{index}": _column(f"x{index}", array[:, index]) for index in range(array.shape[1])}
 
 
@@ -166,8 +177,14 @@ def _array(name: str, data: Any) -> np.ndarray:
     try:
         array = np.asarray(data)
     except ValueError:
-        raise DataError(f"The rows of {name} are of different lengths; give as many numbers in each.") from None
-    if array.dtype == object and array.ndim == 1 and any(isinstance(row, (list, tuple, np.ndarray)) for row in array):
+        raise DataError(
+            f"The rows of {name} are of different lengths; give as many numbers in each."
+        ) from None
+    if (
+        array.dtype == object
+        and array.ndim == 1
+        and any(isinstance(row, (list, tuple, np.ndarray)) for row in array)
+    ):
         raise DataError(f"The rows of {name} are of different lengths; give as many numbers in each.")
     if array.ndim == 0:
         raise UsageError(f"{name} is {data!r}; give an array, a frame, a path or a fitted estimator.")
@@ -216,8 +233,11 @@ def _of_objects(name: str, array: np.ndarray) -> np.ndarray:
 
 def _is_missing(value: Any) -> bool:
     return (
-        value is None or isinstance(value, (float, np.floating)) and bool(np.isnan(value))
-        or type(value).__name__ in ("NAType", "NaTType"))
+        value is None
+        or isinstance(value, (float, np.floating))
+        and bool(np.isnan(value))
+        or type(value).__name__ in ("NAType", "NaTType")
+    )
 
 
 def _target(y: Any) -> np.ndarray:
@@ -233,7 +253,10 @@ def _target(y: Any) -> np.ndarray:
     if getattr(values, "ndim", 1) != 1:
         count = values.shape[1] if values.ndim == 2 else None
         raise DataError(
-            _one_target(count) if count is not None else f"y has the shape {values.shape}; give one value per row.")
+            _one_target(count)
+            if count is not None
+            else f"y has the shape {values.shape}; give one value per row."
+        )
     is_categorical = hasattr(values, "cat") and hasattr(values, "astype")
     column = _column("y", values)
     if column.dtype.kind == "b" or is_categorical and column.dtype.kind in "iuf":
@@ -250,13 +273,20 @@ def _word(value: Any) -> str:
 def _one_target(count: int) -> str:
     return (
         f"y has {count} columns, and a table has one target; of one-hot classes give y.argmax(axis=1), else one "
-        "column at a time.")
+        "column at a time."
+    )
 
 
 def _check_order(X: Any, y: Any) -> None:
     """Refuses a frame and a series with the same rows in another order, which would go together wrongly."""
     own, other = getattr(X, "index", None), getattr(y, "index", None)
-    if own is None or other is None or not hasattr(own, "equals") or len(own) != len(other) or own.equals(other):
+    if (
+        own is None
+        or other is None
+        or not hasattr(own, "equals")
+        or len(own) != len(other)
+        or own.equals(other)
+    ):
         return
     if set(own) == set(other):
         raise DataError("The rows of y are in another order than those of X: give y.loc[X.index].")

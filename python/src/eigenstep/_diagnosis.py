@@ -13,8 +13,18 @@ from ._report_remedies import Advice, Prescription
 from ._results import Result, Rows
 
 _TRIALS = (
-    "id", "change", "predicted_steps", "steps", "reached", "diverged", "loss", "relative_gap", "work",
-    "steps_run", "rate", "note",
+    "id",
+    "change",
+    "predicted_steps",
+    "steps",
+    "reached",
+    "diverged",
+    "loss",
+    "relative_gap",
+    "work",
+    "steps_run",
+    "rate",
+    "note",
 )
 
 
@@ -92,15 +102,20 @@ class Diagnosis(Result):
             "findings": [{"id": item.id, "sentence": item.sentence} for item in self.findings],
             "directions": [asdict(item) for item in self.directions],
             "layers": [
-                {"layer": item.layer, "parameters": item.parameter_count, "sharpness": item.sharpness,
-                 "upper_bound": item.upper_bound}
+                {
+                    "layer": item.layer,
+                    "parameters": item.parameter_count,
+                    "sharpness": item.sharpness,
+                    "upper_bound": item.upper_bound,
+                }
                 for item in self.layers
             ],
         }
 
     def _columns(self, table: str) -> Sequence[str]:
         return {
-            "trials": _TRIALS, "findings": ("id", "sentence"),
+            "trials": _TRIALS,
+            "findings": ("id", "sentence"),
             "layers": ("layer", "parameters", "sharpness", "upper_bound"),
         }.get(table, ())
 
@@ -125,9 +140,21 @@ class Diagnosis(Result):
         if self.learning_rate.given is not None:
             marks.append((f"your rate {self.learning_rate.given:.3g}", self.learning_rate.given))
         return Plot(
-            "The learning rate that each direction wants", "ideal rate 1/λ", "curvature λ",
-            [Series("directions", [item.ideal_rate for item in shown], [item.eigenvalue for item in shown], "markers")],
-            log_x=True, log_y=True, marks=marks)
+            "The learning rate that each direction wants",
+            "ideal rate 1/λ",
+            "curvature λ",
+            [
+                Series(
+                    "directions",
+                    [item.ideal_rate for item in shown],
+                    [item.eigenvalue for item in shown],
+                    "markers",
+                )
+            ],
+            log_x=True,
+            log_y=True,
+            marks=marks,
+        )
 
 
 def _trial(item: Prescription) -> dict[str, Any]:
@@ -137,7 +164,13 @@ def _trial(item: Prescription) -> dict[str, Any]:
     row["rate"] = item.predicted.rate
     if measured is not None:
         row.update(
-            steps=measured.iterations, reached=measured.reached, diverged=measured.diverged, loss=measured.loss,
-            relative_gap=measured.relative_gap, work=measured.gradient_equivalents, steps_run=measured.steps_run)
+            steps=measured.iterations,
+            reached=measured.reached,
+            diverged=measured.diverged,
+            loss=measured.loss,
+            relative_gap=measured.relative_gap,
+            work=measured.gradient_equivalents,
+            steps_run=measured.steps_run,
+        )
         row["rate"] = measured.rate if measured.rate is not None else item.predicted.rate
     return row

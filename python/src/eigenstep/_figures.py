@@ -40,7 +40,8 @@ def plotly_figure(plot: Plot) -> Any:
     figure = graphs.Figure(layout={"title": {"text": plot.title}, "template": "plotly_white"})
     for series in plot.series:
         figure.add_trace(
-            graphs.Scatter(x=list(series.x), y=list(series.y), mode=series.mode, name=series.name))
+            graphs.Scatter(x=list(series.x), y=list(series.y), mode=series.mode, name=series.name)
+        )
     for name, value in plot.marks:
         figure.add_vline(x=value, line_dash="dash", annotation_text=html.escape(name))
     figure.update_xaxes(title_text=plot.x, type="log" if plot.log_x else "linear")
@@ -83,10 +84,18 @@ class _Axis:
 def svg(plot: Plot) -> str:
     """The figure as an element of a page."""
     across = _Axis(
-        [x for series in plot.series for x in series.x if x is not None] + [value for _, value in plot.marks],
-        plot.log_x, _LEFT, _WIDTH - _RIGHT)
+        [x for series in plot.series for x in series.x if x is not None]
+        + [value for _, value in plot.marks],
+        plot.log_x,
+        _LEFT,
+        _WIDTH - _RIGHT,
+    )
     up = _Axis(
-        [y for series in plot.series for y in series.y if y is not None], plot.log_y, _HEIGHT - _BOTTOM, _TOP)
+        [y for series in plot.series for y in series.y if y is not None],
+        plot.log_y,
+        _HEIGHT - _BOTTOM,
+        _TOP,
+    )
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" role="img" '
         f'font-family="sans-serif" font-size="11" fill="currentColor"><title>{html.escape(plot.title)}</title>',
@@ -101,7 +110,9 @@ def svg(plot: Plot) -> str:
     for name, value in plot.marks:
         if across.has(value):
             x = across.place(value)
-            parts.append(f'<path d="M{x:.1f} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="currentColor" stroke-dasharray="4"/>')
+            parts.append(
+                f'<path d="M{x:.1f} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="currentColor" stroke-dasharray="4"/>'
+            )
             side = "end" if x > _WIDTH * 0.7 else "start"
             parts.append(_label(name, x + (-4 if side == "end" else 4), _TOP + 10, side))
     for index, series in enumerate(plot.series):
@@ -109,14 +120,19 @@ def svg(plot: Plot) -> str:
         if len(plot.series) > 1:
             parts.append(
                 f'<g fill="{_COLOURS[index % len(_COLOURS)]}">'
-                + _label(series.name, _WIDTH - _RIGHT, 14 + 12 * index, "end") + "</g>")
+                + _label(series.name, _WIDTH - _RIGHT, 14 + 12 * index, "end")
+                + "</g>"
+            )
     return "".join(parts) + "</svg>"
 
 
 def _series(series: Series, across: _Axis, up: _Axis, colour: str) -> str:
     places = [
-        (across.place(x), up.place(y))
-        if x is not None and y is not None and across.has(x) and up.has(y) else None
+        (
+            (across.place(x), up.place(y))
+            if x is not None and y is not None and across.has(x) and up.has(y)
+            else None
+        )
         for x, y in zip(series.x, series.y)
     ]
     drawn = ""
@@ -132,7 +148,10 @@ def _series(series: Series, across: _Axis, up: _Axis, colour: str) -> str:
             drawn += f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
     if "markers" in series.mode:
         drawn += "".join(
-            f'<circle cx="{place[0]:.1f}" cy="{place[1]:.1f}" r="3" fill="{colour}"/>' for place in places if place)
+            f'<circle cx="{place[0]:.1f}" cy="{place[1]:.1f}" r="3" fill="{colour}"/>'
+            for place in places
+            if place
+        )
     return drawn
 
 

@@ -33,7 +33,11 @@ _DATA = """
 
 
 def _answered(
-    function: str, make: Callable[[Answer, Wording], R], data: Any, more: tuple[Any, ...], progress: Progress | None,
+    function: str,
+    make: Callable[[Answer, Wording], R],
+    data: Any,
+    more: tuple[Any, ...],
+    progress: Progress | None,
     options: dict[str, Any],
 ) -> R:
     asked = _requests.request(function, data, more, options)
@@ -54,7 +58,7 @@ def diagnose(
 ) -> Diagnosis:
     """Why training is slow or blows up, which learning rate to use, and what to change; the remedies are run.
 
-        eigenstep.diagnose(X, y, model="softmax", lr=0.1)
+    eigenstep.diagnose(X, y, model="softmax", lr=0.1)
     """
     return _answered(_options.DIAGNOSE, diagnosis_of, problem, more, progress, dict(options))
 
@@ -64,7 +68,7 @@ def spectrum(
 ) -> Spectrum:
     """Eigenvalues, density, trace and layers of a curvature matrix, with their certificates.
 
-        eigenstep.spectrum("digits.onnx", data="digits.npz", loss="cross-entropy", count=3)
+    eigenstep.spectrum("digits.onnx", data="digits.npz", loss="cross-entropy", count=3)
     """
     return _answered(_options.SPECTRUM, spectrum_of, problem, more, progress, dict(options))
 
@@ -74,7 +78,7 @@ def train(
 ) -> Training:
     """Trains a model, with its curvature in view; ``parameters`` of the result are what it came to.
 
-        eigenstep.train(X, y, optimizer="adam", lr=1e-3, epochs=20, batch=32, track="sharpness")
+    eigenstep.train(X, y, optimizer="adam", lr=1e-3, epochs=20, batch=32, track="sharpness")
     """
     return _answered(_options.TRAIN, training_of, problem, more, progress, dict(options))
 
@@ -84,7 +88,7 @@ def sweep(
 ) -> Sweep:
     """Trains at many learning rates and seeds at once, and names the rate to use.
 
-        eigenstep.sweep(X, y, lr=(1e-4, 10, 64), epochs=5, batch=32)
+    eigenstep.sweep(X, y, lr=(1e-4, 10, 64), epochs=5, batch=32)
     """
     return _answered(_options.SWEEP, sweep_of, problem, more, progress, dict(options))
 
@@ -95,7 +99,8 @@ def _describe(function: Callable[..., Any]) -> None:
     function.__doc__ = (
         f"{function.__doc__}{_DATA}{_options.documentation(name)}\n\n    Returns\n    -------\n"
         f"    {function.__annotations__['return']}\n\n    Raises\n    ------\n    EigenstepError\n"
-        "        Where it cannot be answered: one sentence with the offending name and the next step.\n    ")
+        "        Where it cannot be answered: one sentence with the offending name and the next step.\n    "
+    )
     signature = inspect.signature(function)
     own = [item for item in signature.parameters.values() if item.kind is not inspect.Parameter.VAR_KEYWORD]
     keywords = [

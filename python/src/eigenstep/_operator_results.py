@@ -72,7 +72,12 @@ class Eigenpairs(Result):
 
     def _plot(self) -> Plot:
         ranks = [float(rank) for rank in range(1, len(self.values) + 1)]
-        return Plot("Eigenvalues", "place", "eigenvalue", [Series("eigenvalues", ranks, self.values.tolist(), "markers")])
+        return Plot(
+            "Eigenvalues",
+            "place",
+            "eigenvalue",
+            [Series("eigenvalues", ranks, self.values.tolist(), "markers")],
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -115,12 +120,19 @@ class Density(Result):
     certificate: Certificate
 
     def _tables(self) -> dict[str, Rows]:
-        return {"density": [{"node": x, "weight": w} for x, w in zip(self.nodes.tolist(), self.weights.tolist())]}
+        return {
+            "density": [
+                {"node": x, "weight": w} for x, w in zip(self.nodes.tolist(), self.weights.tolist())
+            ]
+        }
 
     def _plot(self) -> Plot:
         return Plot(
-            "The distribution of eigenvalues", "eigenvalue", "share of the eigenvalues up to here",
-            [Series("distribution", self.nodes.tolist(), np.cumsum(self.weights).tolist())])
+            "The distribution of eigenvalues",
+            "eigenvalue",
+            "share of the eigenvalues up to here",
+            [Series("distribution", self.nodes.tolist(), np.cumsum(self.weights).tolist())],
+        )
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,7 +11,9 @@ _MOST_ROWS = 30
 
 
 def section(
-    text: str, paragraphs: Sequence[tuple[str, str]], tables: Mapping[str, Sequence[Mapping[str, Any]]],
+    text: str,
+    paragraphs: Sequence[tuple[str, str]],
+    tables: Mapping[str, Sequence[Mapping[str, Any]]],
     plot: Plot | None,
 ) -> str:
     """The paragraphs, the figure, the first table and, folded, the whole text."""
@@ -38,7 +40,8 @@ def _table(name: str | None, rows: Sequence[Mapping[str, Any]]) -> str:
     head = "".join(f"<th>{_escaped(key.replace('_', ' '))}</th>" for key in columns)
     body = "".join(
         "<tr>" + "".join(f"<td>{_escaped(_cell(row.get(key)))}</td>" for key in columns) + "</tr>"
-        for row in rows[:_MOST_ROWS])
+        for row in rows[:_MOST_ROWS]
+    )
     more = f"<p>({len(rows) - _MOST_ROWS} more rows)</p>" if len(rows) > _MOST_ROWS else ""
     caption = "" if name is None else f"<caption>{_escaped(name)}</caption>"
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"

@@ -10,22 +10,44 @@ from typing import Any, Callable
 import numpy as np
 
 from . import _data, _values
-from ._options import DIAGNOSE, SPECTRUM, SWEEP, TRAIN, Option, check_names, options_of, value_error, wording_of
+from ._options import (
+    DIAGNOSE,
+    SPECTRUM,
+    SWEEP,
+    TRAIN,
+    Option,
+    check_names,
+    options_of,
+    value_error,
+    wording_of,
+)
 from ._wording import Wording
 from .errors import UsageError
 
 _SCHEMAS = {
-    DIAGNOSE: "eigenstep.request.diagnosis/1", SPECTRUM: "eigenstep.request.spectrum/1",
-    TRAIN: "eigenstep.request.training/1", SWEEP: "eigenstep.request.sweep/1",
+    DIAGNOSE: "eigenstep.request.diagnosis/1",
+    SPECTRUM: "eigenstep.request.spectrum/1",
+    TRAIN: "eigenstep.request.training/1",
+    SWEEP: "eigenstep.request.sweep/1",
 }
 # What an estimator says that a function does not take.
 _OF_DIAGNOSIS = ("lr", "batch", "optimizer")
 _FORMS: dict[str, Callable[[str, Any], Any]] = {
-    "plain": _values.plain, "path": _values.path, "names": _values.names, "globs": _values.globs,
-    "setting": _values.setting, "settings": _values.settings, "rates": _values.rates,
-    "group rates": _values.group_rates, "steps": _values.steps, "bytes": _values.size,
-    "precision": _values.precision, "preconditioning": _values.preconditioning, "widths": _values.widths,
-    "coefficient": _values.plain, "decay": _values.plain,
+    "plain": _values.plain,
+    "path": _values.path,
+    "names": _values.names,
+    "globs": _values.globs,
+    "setting": _values.setting,
+    "settings": _values.settings,
+    "rates": _values.rates,
+    "group rates": _values.group_rates,
+    "steps": _values.steps,
+    "bytes": _values.size,
+    "precision": _values.precision,
+    "preconditioning": _values.preconditioning,
+    "widths": _values.widths,
+    "coefficient": _values.plain,
+    "decay": _values.plain,
 }
 
 
@@ -90,9 +112,17 @@ class _Builder:
 
     def _set(self, option: Option, value: Any) -> None:
         if option.kind is not None and option.kind != self.given.kind:
-            mine, other = ("model files (ONNX)", "a table") if option.kind == "model" else ("tables", "a model")
-            raise UsageError(f"{option.name} is for {mine}, and {self.given.name} is {other}; leave it out.")
-        if option.form in ("coefficient", "decay") or option.name == "target" and self.given.target is not None:
+            mine, other = (
+                ("model files (ONNX)", "a table") if option.kind == "model" else ("tables", "a model")
+            )
+            raise UsageError(
+                f"{option.name} is for {mine}, and {self.given.name} is {other}; leave it out."
+            )
+        if (
+            option.form in ("coefficient", "decay")
+            or option.name == "target"
+            and self.given.target is not None
+        ):
             return
         if option.form == "arrays":
             found: Any = self._file(option.name, value)
@@ -144,7 +174,8 @@ class _Builder:
             return
         if model not in (None, "mlp"):
             raise UsageError(
-                f"hidden and activation are of model='mlp', and model is {model!r}; leave them out, or model.")
+                f"hidden and activation are of model='mlp', and model is {model!r}; leave them out, or model."
+            )
         if hidden is None:
             raise UsageError(f"activation is {activation!r}, which needs hidden, such as hidden=(64, 64).")
         self.problem["model"] = f"mlp:{','.join(map(str, hidden))}:{activation or 'tanh'}"
@@ -153,7 +184,8 @@ class _Builder:
         """Numbers of the optimizer that have options of their own."""
         values = {
             name: _values.plain(name, self.options[name])
-            for name in ("momentum", "beta1", "beta2") if name in self.options
+            for name in ("momentum", "beta1", "beta2")
+            if name in self.options
         }
         decay = self.options.get("weight_decay") if self.function == DIAGNOSE else None
         if not values and decay is None:
@@ -165,7 +197,8 @@ class _Builder:
         for name, value in values.items():
             if optimizer.get(name, value) != value:
                 raise UsageError(
-                    f"{name} is {value}, and optimizer has {name}={optimizer[name]}; give one of the two.")
+                    f"{name} is {value}, and optimizer has {name}={optimizer[name]}; give one of the two."
+                )
             optimizer[name] = value
         if decay is None:
             return
@@ -183,8 +216,11 @@ class _Builder:
         batches = self.body.get("batches")
         if batches is not None and "size" not in batches:
             named = [name for name in ("accumulate", "sampling", "last") if name in self.options]
-            raise UsageError(f"{' and '.join(named)} are of batches; give batch." if len(named) > 1
-                             else f"{named[0]} is of batches; give batch.")
+            raise UsageError(
+                f"{' and '.join(named)} are of batches; give batch."
+                if len(named) > 1
+                else f"{named[0]} is of batches; give batch."
+            )
 
     def _density(self) -> None:
         wanted = self.body.pop("density", None)

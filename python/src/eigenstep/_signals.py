@@ -9,7 +9,9 @@ from typing import Any, Callable, Iterator
 
 
 @contextmanager
-def interrupts(guarded: Callable[[Callable[[], None]], int], has_raised: Callable[[], bool]) -> Iterator[None]:
+def interrupts(
+    guarded: Callable[[Callable[[], None]], int], has_raised: Callable[[], bool]
+) -> Iterator[None]:
     """Hands what the handler of SIGINT raises to `guarded`, as long as the library works.
 
     Raised wherever the interpreter happens to be, it would be lost at the edge of a callback. A second interrupt

@@ -38,14 +38,19 @@ def fitted(estimator: Any, more: tuple[Any, ...], target: str | None) -> Given:
             break
     kind = next((base.__name__ for base in type(estimator).__mro__ if base.__name__ in _READERS), None)
     if kind is None or not type(estimator).__module__.startswith("sklearn.") and not _is_derived(estimator):
-        raise UsageError(f"{type(estimator).__name__} is no estimator that can be measured; there are {_KNOWN}.")
+        raise UsageError(
+            f"{type(estimator).__name__} is no estimator that can be measured; there are {_KNOWN}."
+        )
     if not hasattr(estimator, "coef_") and not hasattr(estimator, "coefs_"):
         raise UsageError(f"The {type(estimator).__name__} is not fitted; call its fit(X, y) first.")
     columns, values = _matrix(estimator, X, names)
     found = _READERS[kind](estimator, np.asarray(y), len(values))
     result = table(
-        type(estimator).__name__, dict(zip(columns, values.T)), _y(estimator, y, found.pop("classes", None)),
-        target or getattr(y, "name", None) or "y")
+        type(estimator).__name__,
+        dict(zip(columns, values.T)),
+        _y(estimator, y, found.pop("classes", None)),
+        target or getattr(y, "name", None) or "y",
+    )
     start = found.pop("start")
     options: dict[str, Any] = {"keep": columns, "missing": "refuse", "start": start}
     result.options = {**options, **{name: value for name, value in found.items() if value is not None}}
@@ -71,13 +76,15 @@ def _matrix(estimator: Any, X: Any, names: list[str] | None) -> tuple[list[str],
         values = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise DataError(
-            f"{type(estimator).__name__} takes numbers, and X holds others; give what it was fitted to.") from None
+            f"{type(estimator).__name__} takes numbers, and X holds others; give what it was fitted to."
+        ) from None
     if values.ndim != 2:
         raise DataError(f"X has the shape {values.shape}; give samples by features.")
     count = getattr(estimator, "n_features_in_", values.shape[1])
     if values.shape[1] != count:
         raise DataError(
-            f"X has {values.shape[1]} columns, and the {type(estimator).__name__} was fitted to {count}; give those.")
+            f"X has {values.shape[1]} columns, and the {type(estimator).__name__} was fitted to {count}; give those."
+        )
     if names is None or len(names) != count or len(set(names)) != count:
         names = [f"x{index}" for index in range(count)]
     return names, values
@@ -94,12 +101,14 @@ def _y(estimator: Any, y: Any, classes: Any) -> Any:
     if unknown is not None:
         raise DataError(
             f"y holds {unknown!r}, which is no class of the {type(estimator).__name__}: it was fitted to "
-            f"{', '.join(map(str, classes.tolist()[:20]))}.")
+            f"{', '.join(map(str, classes.tolist()[:20]))}."
+        )
     absent = next((label for label in classes.tolist() if label not in set(values.tolist())), None)
     if absent is not None:
         raise DataError(
             f"y lacks the class {absent!r} that the {type(estimator).__name__} was fitted to; give rows of every "
-            "class.")
+            "class."
+        )
     return np.array([places[label] for label in values.tolist()])
 
 
@@ -110,16 +119,21 @@ def _refuse(estimator: Any, reason: str) -> UsageError:
 def _no_weights(estimator: Any) -> None:
     if getattr(estimator, "class_weight", None) is not None:
         raise _refuse(
-            estimator, "weighs classes (class_weight), which the loss here does not; fit it without.")
+            estimator, "weighs classes (class_weight), which the loss here does not; fit it without."
+        )
 
 
 def _linear_start(estimator: Any, outputs: int) -> dict[str, np.ndarray]:
     coefficients = np.atleast_2d(np.asarray(estimator.coef_, dtype=np.float64))
     if coefficients.shape[0] != outputs:
-        raise _refuse(estimator, f"has {coefficients.shape[0]} outputs, and a table one target; fit one at a time.")
+        raise _refuse(
+            estimator, f"has {coefficients.shape[0]} outputs, and a table one target; fit one at a time."
+        )
     start = {"weights": coefficients.T}
     if getattr(estimator, "fit_intercept", True):
-        start["bias"] = np.broadcast_to(np.asarray(estimator.intercept_, dtype=np.float64), (outputs,)).copy()
+        start["bias"] = np.broadcast_to(
+            np.asarray(estimator.intercept_, dtype=np.float64), (outputs,)
+        ).copy()
     return start
 
 
@@ -127,9 +141,14 @@ def _regression(estimator: Any, l2: float) -> dict[str, Any]:
     if getattr(estimator, "positive", False):
         warnings.warn(
             "Coefficients are held above zero (positive=True), which the loss here does not know: its gradient need "
-            "not vanish at them.", stacklevel=5)
+            "not vanish at them.",
+            stacklevel=5,
+        )
     return {
-        "model": "linear", "loss": "half-squared-error", "l2": l2, "intercept": estimator.fit_intercept,
+        "model": "linear",
+        "loss": "half-squared-error",
+        "l2": l2,
+        "intercept": estimator.fit_intercept,
         "start": _linear_start(estimator, 1),
     }
 
@@ -152,55 +171,79 @@ def _logistic(estimator: Any, y: np.ndarray, count: int) -> dict[str, Any]:
     _no_weights(estimator)
     penalty, ratio = getattr(estimator, "penalty", "l2"), getattr(estimator, "l1_ratio", None)
     if penalty in ("l1", "elasticnet") or penalty not in ("l2", None) and ratio not in (None, 0, 0.0):
-        raise _refuse(estimator, "has a penalty of absolute values, whose curvature is not defined; use l2.")
+        raise _refuse(
+            estimator, "has a penalty of absolute values, whose curvature is not defined; use l2."
+        )
     classes = np.asarray(estimator.classes_)
     if getattr(estimator, "solver", "") == "liblinear" and getattr(estimator, "fit_intercept", True):
         warnings.warn(
             "liblinear penalises the intercept too, which the loss here does not: its gradient need not vanish there.",
-            stacklevel=5)
+            stacklevel=5,
+        )
     outputs = 1 if len(classes) == 2 else len(classes)
-    c = float(np.asarray(getattr(estimator, "C_", estimator.C if hasattr(estimator, "C") else np.inf)).ravel()[0])
+    c = float(
+        np.asarray(getattr(estimator, "C_", estimator.C if hasattr(estimator, "C") else np.inf)).ravel()[0]
+    )
     return {
-        "model": "logistic" if outputs == 1 else "softmax", "classes": classes,
-        "l2": 0.0 if penalty is None else 1 / (c * count), "intercept": estimator.fit_intercept,
+        "model": "logistic" if outputs == 1 else "softmax",
+        "classes": classes,
+        "l2": 0.0 if penalty is None else 1 / (c * count),
+        "intercept": estimator.fit_intercept,
         "start": _linear_start(estimator, outputs),
     }
 
 
 def _sgd_common(estimator: Any) -> dict[str, Any]:
     if estimator.penalty not in ("l2", None):
-        raise _refuse(estimator, f"has the penalty {estimator.penalty}, whose curvature is not defined; use l2.")
+        raise _refuse(
+            estimator, f"has the penalty {estimator.penalty}, whose curvature is not defined; use l2."
+        )
     # Other schedules than these do not begin at eta0.
     named = estimator.learning_rate in ("constant", "invscaling", "adaptive")
     return {
-        "l2": estimator.alpha if estimator.penalty == "l2" else 0.0, "intercept": estimator.fit_intercept,
-        "lr": estimator.eta0 if named else None, "batch": 1,
+        "l2": estimator.alpha if estimator.penalty == "l2" else 0.0,
+        "intercept": estimator.fit_intercept,
+        "lr": estimator.eta0 if named else None,
+        "batch": 1,
     }
 
 
 def _sgd_classifier(estimator: Any, y: np.ndarray, count: int) -> dict[str, Any]:
     _no_weights(estimator)
     if estimator.loss != "log_loss":
-        raise _refuse(estimator, f"has the loss {estimator.loss}, and only log_loss has a curvature to measure here.")
+        raise _refuse(
+            estimator, f"has the loss {estimator.loss}, and only log_loss has a curvature to measure here."
+        )
     classes = np.asarray(estimator.classes_)
     if len(classes) != 2:
         raise _refuse(
-            estimator, f"has {len(classes)} classes, each with a loss of its own against all others; give two of them.")
+            estimator,
+            f"has {len(classes)} classes, each with a loss of its own against all others; give two of them.",
+        )
     return {
-        **_sgd_common(estimator), "model": "logistic", "classes": classes, "start": _linear_start(estimator, 1)}
+        **_sgd_common(estimator),
+        "model": "logistic",
+        "classes": classes,
+        "start": _linear_start(estimator, 1),
+    }
 
 
 def _sgd_regressor(estimator: Any, y: np.ndarray, count: int) -> dict[str, Any]:
     if estimator.loss != "squared_error":
         raise _refuse(estimator, f"has the loss {estimator.loss}; a table has squared_error alone.")
     return {
-        **_sgd_common(estimator), "model": "linear", "loss": "half-squared-error",
-        "start": _linear_start(estimator, 1)}
+        **_sgd_common(estimator),
+        "model": "linear",
+        "loss": "half-squared-error",
+        "start": _linear_start(estimator, 1),
+    }
 
 
 def _network(estimator: Any, y: np.ndarray, count: int) -> dict[str, Any]:
     if estimator.activation not in ("relu", "tanh"):
-        raise _refuse(estimator, f"has the activation {estimator.activation}; a table's network has relu or tanh.")
+        raise _refuse(
+            estimator, f"has the activation {estimator.activation}; a table's network has relu or tanh."
+        )
     batch = min(200, count) if estimator.batch_size == "auto" else min(int(estimator.batch_size), count)
     is_whole = estimator.solver == "lbfgs"
     start = {}
@@ -209,7 +252,8 @@ def _network(estimator: Any, y: np.ndarray, count: int) -> dict[str, Any]:
         start[f"bias{index}"] = np.asarray(bias, dtype=np.float64)
     widths = ",".join(str(np.asarray(bias).size) for bias in estimator.intercepts_[:-1])
     found: dict[str, Any] = {
-        "model": f"mlp:{widths}:{estimator.activation}", "start": start,
+        "model": f"mlp:{widths}:{estimator.activation}",
+        "start": start,
         # The penalty of a step is over its own samples.
         "l2": estimator.alpha / (count if is_whole else batch),
     }
@@ -217,16 +261,24 @@ def _network(estimator: Any, y: np.ndarray, count: int) -> dict[str, Any]:
         found.update(lr=estimator.learning_rate_init, batch=batch if batch < count else None)
     if estimator.solver == "adam":
         found["optimizer"] = {
-            "name": "adam", "beta1": estimator.beta_1, "beta2": estimator.beta_2, "epsilon": estimator.epsilon}
+            "name": "adam",
+            "beta1": estimator.beta_1,
+            "beta2": estimator.beta_2,
+            "epsilon": estimator.epsilon,
+        }
     elif estimator.solver == "sgd" and estimator.momentum > 0:
         found["optimizer"] = {
-            "name": "nesterov" if estimator.nesterovs_momentum else "momentum", "momentum": estimator.momentum}
+            "name": "nesterov" if estimator.nesterovs_momentum else "momentum",
+            "momentum": estimator.momentum,
+        }
     return found
 
 
 def _network_classifier(estimator: Any, y: np.ndarray, count: int) -> dict[str, Any]:
     if estimator.out_activation_ not in ("softmax", "logistic") or y.ndim == 2 and y.shape[1] > 1:
-        raise _refuse(estimator, "tells several labels at once, and a table has one target; fit one at a time.")
+        raise _refuse(
+            estimator, "tells several labels at once, and a table has one target; fit one at a time."
+        )
     found = _network(estimator, y, count)
     found["loss"] = "cross-entropy" if estimator.out_activation_ == "softmax" else "binary"
     found["classes"] = np.asarray(estimator.classes_)
@@ -237,7 +289,9 @@ def _network_regressor(estimator: Any, y: np.ndarray, count: int) -> dict[str, A
     if getattr(estimator, "loss", "squared_error") != "squared_error":
         raise _refuse(estimator, f"has the loss {estimator.loss}; a table has squared_error alone.")
     if estimator.n_outputs_ != 1:
-        raise _refuse(estimator, f"has {estimator.n_outputs_} outputs, and a table one target; fit one at a time.")
+        raise _refuse(
+            estimator, f"has {estimator.n_outputs_} outputs, and a table one target; fit one at a time."
+        )
     return {**_network(estimator, y, count), "loss": "half-squared-error"}
 
 

@@ -10,7 +10,12 @@ import numpy as np
 from ._figures import Plot, Series
 from ._report_curvature import Convergence, LayerCurvature, Problem
 from ._report_spectrum import (
-    MeasuredOperator, SpectrumDensity, SpectrumDiagonal, SpectrumIntervals, SpectrumOutliers, TraceEstimate,
+    MeasuredOperator,
+    SpectrumDensity,
+    SpectrumDiagonal,
+    SpectrumIntervals,
+    SpectrumOutliers,
+    TraceEstimate,
 )
 from ._results import Result, Rows
 
@@ -99,8 +104,14 @@ class Spectrum(Result):
     def _tables(self) -> dict[str, Rows]:
         tables: dict[str, Rows] = {
             "eigenvalues": [
-                {"end": end, "value": float(pair), "residual": pair.residual, "is_converged": pair.is_converged}
-                for end, pairs in (("largest", self.largest), ("smallest", self.smallest)) for pair in pairs
+                {
+                    "end": end,
+                    "value": float(pair),
+                    "residual": pair.residual,
+                    "is_converged": pair.is_converged,
+                }
+                for end, pairs in (("largest", self.largest), ("smallest", self.smallest))
+                for pair in pairs
             ]
         }
         if self.density is not None:
@@ -108,8 +119,13 @@ class Spectrum(Result):
             tables["density"] = [{"node": x, "weight": w} for x, w in zip(found.nodes, found.weights)]
         if self.layers is not None:
             tables["layers"] = [
-                {"layer": item.layer, "parameters": item.parameter_count, "sharpness": item.sharpness,
-                 "upper_bound": item.upper_bound, "trace": item.trace}
+                {
+                    "layer": item.layer,
+                    "parameters": item.parameter_count,
+                    "sharpness": item.sharpness,
+                    "upper_bound": item.upper_bound,
+                    "trace": item.trace,
+                }
                 for item in self.layers
             ]
         return tables
@@ -124,14 +140,21 @@ class Spectrum(Result):
         if self.density is not None:
             found = self.density.distribution
             return Plot(
-                "The distribution of eigenvalues", "eigenvalue", "share of the eigenvalues up to here",
-                [Series("distribution", list(found.nodes), list(np.cumsum(found.weights)))])
+                "The distribution of eigenvalues",
+                "eigenvalue",
+                "share of the eigenvalues up to here",
+                [Series("distribution", list(found.nodes), list(np.cumsum(found.weights)))],
+            )
         pairs = [*self.largest, *reversed(self.smallest)]
         if not pairs:
             return None
         return Plot(
-            "Eigenvalues", "rank from the outside", "eigenvalue",
+            "Eigenvalues",
+            "rank from the outside",
+            "eigenvalue",
             [
                 Series(name, list(range(1, len(values) + 1)), [float(pair) for pair in values], "markers")
-                for name, values in (("largest", self.largest), ("smallest", self.smallest)) if values
-            ])
+                for name, values in (("largest", self.largest), ("smallest", self.smallest))
+                if values
+            ],
+        )

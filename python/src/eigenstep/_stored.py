@@ -12,7 +12,9 @@ class StoredAnswer:
 
     error = None
 
-    def __init__(self, status: int, report: dict[str, Any], text: str, arrays: dict[str, np.ndarray]) -> None:
+    def __init__(
+        self, status: int, report: dict[str, Any], text: str, arrays: dict[str, np.ndarray]
+    ) -> None:
         self.status = status
         self._report, self._text, self._arrays = report, text, arrays
 

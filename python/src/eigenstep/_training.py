@@ -11,13 +11,34 @@ from ._figures import Plot, Series
 from ._report_curvature import AutoRate, Problem
 from ._report_sweep import RangeTest, SweepBest, SweepBoundary, SweepLimit, SweepRate
 from ._report_training import (
-    Checkpoints, DataReading, Decision, HeldOut, Standardisation, TrackedSeries, TrackingFinding, TrainingAlarms,
-    TrainingCost, TrainingEnding, TrainingEvaluation, TrainingLength, TrainingMethod, TrainingRate,
+    Checkpoints,
+    DataReading,
+    Decision,
+    HeldOut,
+    Standardisation,
+    TrackedSeries,
+    TrackingFinding,
+    TrainingAlarms,
+    TrainingCost,
+    TrainingEnding,
+    TrainingEvaluation,
+    TrainingLength,
+    TrainingMethod,
+    TrainingRate,
 )
 from ._results import Result, Rows
 
-_EVALUATION = ("step", "pass", "training_loss", "training_accuracy", "training_r_squared", "held_out_loss",
-               "held_out_accuracy", "held_out_r_squared", "mean_loss_of_steps")
+_EVALUATION = (
+    "step",
+    "pass",
+    "training_loss",
+    "training_accuracy",
+    "training_r_squared",
+    "held_out_loss",
+    "held_out_accuracy",
+    "held_out_r_squared",
+    "mean_loss_of_steps",
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,9 +119,13 @@ class Training(Result):
             return None
         series = [Series("training", steps, training)]
         if any(item.held_out is not None for item in self.evaluations):
-            series.append(Series(
-                "held out", steps,
-                [None if item.held_out is None else item.held_out.loss for item in self.evaluations]))
+            series.append(
+                Series(
+                    "held out",
+                    steps,
+                    [None if item.held_out is None else item.held_out.loss for item in self.evaluations],
+                )
+            )
         is_positive = all(loss is None or loss > 0 for part in series for loss in part.y)
         return Plot("The course of the training", "step", "loss", series, log_y=is_positive)
 
@@ -143,9 +168,15 @@ class Sweep(Result):
     def _tables(self) -> dict[str, Rows]:
         return {
             "rates": [
-                {"rate": item.rate, "loss": item.mean, "losses": item.losses, "held_out": item.held_out,
-                 "is_diverged": item.is_diverged, "is_above_start": item.is_above_start,
-                 "broken_at": item.broken_at}
+                {
+                    "rate": item.rate,
+                    "loss": item.mean,
+                    "losses": item.losses,
+                    "held_out": item.held_out,
+                    "is_diverged": item.is_diverged,
+                    "is_above_start": item.is_above_start,
+                    "broken_at": item.broken_at,
+                }
                 for item in self.rates
             ],
             "limits": [asdict(item) for item in self.limits],
@@ -161,9 +192,13 @@ class Sweep(Result):
             return None
         series = [Series("mean loss", rates, means, "lines+markers")]
         if any(item.held_out is not None for item in self.rates):
-            series.append(Series("held out", rates, [item.held_out for item in self.rates], "lines+markers"))
+            series.append(
+                Series("held out", rates, [item.held_out for item in self.rates], "lines+markers")
+            )
         marks = [(f"limit at the {item.place} {item.rate:.3g}", item.rate) for item in self.limits]
         if self.best is not None:
             marks.append((f"best {self.best.rate:.3g}", self.best.rate))
         is_positive = all(loss is None or loss > 0 for part in series for loss in part.y)
-        return Plot("Loss against rate", "learning rate", "loss", series, log_x=True, log_y=is_positive, marks=marks)
+        return Plot(
+            "Loss against rate", "learning rate", "loss", series, log_x=True, log_y=is_positive, marks=marks
+        )

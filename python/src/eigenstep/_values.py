@@ -13,8 +13,18 @@ import numpy as np
 from ._options import value_error
 from .errors import UsageError
 
-_UNITS = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "kb": 1e3, "mb": 1e6, "gb": 1e9,
-          "tb": 1e12, "b": 1, "": 1}
+_UNITS = {
+    "kib": 1 << 10,
+    "mib": 1 << 20,
+    "gib": 1 << 30,
+    "tib": 1 << 40,
+    "kb": 1e3,
+    "mb": 1e6,
+    "gb": 1e9,
+    "tb": 1e12,
+    "b": 1,
+    "": 1,
+}
 
 
 def plain(name: str, value: Any) -> Any:
@@ -68,7 +78,9 @@ def setting(name: str, value: Any) -> dict[str, Any]:
     if isinstance(value, Mapping):
         given = {str(key).replace("_", "-"): plain(f"{name} {key}", item) for key, item in value.items()}
         if not isinstance(given.get("name"), str):
-            raise UsageError(f"{name} has no name: give {{'name': 'adam', 'beta2': 0.99}}, or 'adam:beta2=0.99'.")
+            raise UsageError(
+                f"{name} has no name: give {{'name': 'adam', 'beta2': 0.99}}, or 'adam:beta2=0.99'."
+            )
         return given
     if not isinstance(value, str):
         raise value_error(name, value, "a name, such as 'adam' or 'adam:beta2=0.99'")
@@ -104,7 +116,8 @@ def rates(name: str, value: Any) -> dict[str, Any]:
         is_one = False
     if not is_one:
         raise UsageError(
-            f"A sweep needs several rates, and {name} is {value!r}: give (lower, upper, count), as (1e-4, 10, 64).")
+            f"A sweep needs several rates, and {name} is {value!r}: give (lower, upper, count), as (1e-4, 10, 64)."
+        )
     return {"lower": lower, "upper": upper, "count": count}
 
 
@@ -126,7 +139,8 @@ def group_rates(name: str, value: Any) -> list[dict[str, Any]]:
         if not parameters or not math.isfinite(amount):
             raise UsageError(
                 f"{name} takes parameters with a factor of the rate, such as {{'layer1.*': '0.1x'}}, or with a rate "
-                f"of their own, such as {{'head.*': 1e-3}}, not {value!r}.")
+                f"of their own, such as {{'head.*': 1e-3}}, not {value!r}."
+            )
         found.append({"parameters": str(parameters), key: amount})
     return found
 

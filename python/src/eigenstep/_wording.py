@@ -12,10 +12,21 @@ _SWITCHES = {"no-trials": "trials=False", "no-intercept": "intercept=False"}
 
 # The fields of a request that have another name here.
 _FIELDS = {
-    "batches": "batch", "checkpoints": "checkpoint", "dropped": "drop", "frozen": "freeze",
-    "guarding": "guard", "kept": "keep", "preconditioning": "precondition", "rate": "lr", "rates": "rate",
-    "resumes": "resume", "saved": "save", "standardised": "standardise", "switching": "switch",
-    "trackers": "track", "undecayed": "no_decay",
+    "batches": "batch",
+    "checkpoints": "checkpoint",
+    "dropped": "drop",
+    "frozen": "freeze",
+    "guarding": "guard",
+    "kept": "keep",
+    "preconditioning": "precondition",
+    "rate": "lr",
+    "rates": "rate",
+    "resumes": "resume",
+    "saved": "save",
+    "standardised": "standardise",
+    "switching": "switch",
+    "trackers": "track",
+    "undecayed": "no_decay",
 }
 
 # Whatever else may stand behind a flag is a word of the sentence.
@@ -27,7 +38,9 @@ _FLAG = re.compile(rf"( ?)(?<![\w-])--([a-z][a-z0-9-]*)(?:(\s+)({_VALUE})(?![\w-
 # Names of columns stand behind these, quoted for a shell where need be.
 _NAMES = re.compile(r"( ?)(?<![\w-])--(keep|drop|target)(\s+)('[^'\n]*'|[^\s']+?)(?=[;.,]?(?:\s|$))")
 _FIELD = re.compile(r"(?<!column )`([a-zA-Z]\w*)(?:: ([^`]*))?`")
-_REQUEST = re.compile(r"^The request's ([\w.]+?)((?: factor| rate) of '.*?')? (is|has|holds|names|gives|needs) ", re.S)
+_REQUEST = re.compile(
+    r"^The request's ([\w.]+?)((?: factor| rate) of '.*?')? (is|has|holds|names|gives|needs) ", re.S
+)
 _PLACE = re.compile(r"\b(?:training|trials|resources|rules|files|batches)\.\w+")
 _NUMBER = re.compile(r"[-+]?\d")
 
@@ -71,7 +84,9 @@ class Wording:
 
     def _place(self, found: re.Match[str]) -> str:
         place, more, verb = found[1], found[2] or "", found[3]
-        keyword = self.keywords.get(place) or _snake(_FIELDS.get(place.split(".")[-1], place.split(".")[-1]))
+        keyword = self.keywords.get(place) or _snake(
+            _FIELDS.get(place.split(".")[-1], place.split(".")[-1])
+        )
         return f"{keyword}{more} {verb} "
 
     def _field(self, found: re.Match[str]) -> str:
@@ -95,8 +110,10 @@ class Wording:
             if f"memory:{name}" not in text:
                 continue
             text = re.sub(
-                rf"memory:{re.escape(name)}, line (\d+)", lambda m: f"{name}, row {int(m[1]) - 1} (counted from 0)",
-                text)
+                rf"memory:{re.escape(name)}, line (\d+)",
+                lambda m: f"{name}, row {int(m[1]) - 1} (counted from 0)",
+                text,
+            )
             text = text.replace(f"memory:{name}", name)
         return text
 

@@ -1,9 +1,9 @@
 """Small experiments of the field, with their published numbers as checks.
 
-    import eigenstep.labs
+import eigenstep.labs
 
-    print(eigenstep.labs.names())
-    print(eigenstep.labs.run("bowls", largest=100))
+print(eigenstep.labs.names())
+print(eigenstep.labs.run("bowls", largest=100))
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def labs() -> tuple[Lab, ...]:
     report = _library.answer({"schema": _SCHEMA}).report()
     return tuple(
         Lab(lab["name"], lab["summary"], tuple(LabParameter(**item) for item in lab["parameters"]))
-        for lab in report["labs"])
+        for lab in report["labs"]
+    )
 
 
 def names() -> list[str]:
@@ -95,7 +96,11 @@ def names() -> list[str]:
 
 
 def run(
-    name: str, *, seed: int = 0, small: bool = False, progress: Callable[[str, float | None], None] | None = None,
+    name: str,
+    *,
+    seed: int = 0,
+    small: bool = False,
+    progress: Callable[[str, float | None], None] | None = None,
     **values: float,
 ) -> LabResult:
     """Runs a lab; that a check failed is a result.
@@ -113,7 +118,10 @@ def run(
         Where there is no such lab, or no such number of it.
     """
     request = {
-        "schema": _SCHEMA, "name": name, "seed": _values.plain("seed", seed), "small": bool(small),
+        "schema": _SCHEMA,
+        "name": name,
+        "seed": _values.plain("seed", seed),
+        "small": bool(small),
         "values": {key: _values.plain(key, value) for key, value in values.items()},
     }
     answer = _library.answer(request, progress=progress)
