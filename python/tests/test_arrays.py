@@ -302,3 +302,19 @@ def test_progress_is_told():
         progress=lambda stage, share: stages.append(stage),
     )
     assert stages and all("memory:" not in stage for stage in stages)
+
+
+def test_rates_of_groups_and_rates_of_entries(regression, tmp_path):
+    X, y = regression
+    options = {"lr": 1e-5, "steps": 10, "model": "linear"}
+    file = write(tmp_path / "table.csv", X, y)
+    of_command = report(
+        "train", file, "--target", "y", "--model", "linear", "--lr", "1e-5", "--steps", "10", "--rate", "bias*=0.5x",
+        "--rate", "weights=2e-5",
+    )
+    ways = [{"bias*": "0.5x", "weights": 2e-5}, ["bias*=0.5x", "weights=2e-5"]]
+    for rate in ways:
+        assert differences(eigenstep.train(X, y, rate=rate, **options).to_dict(), of_command) == []
+    factors = {"weights": np.array([[1.0], [0.5], [0.0]]), "bias": np.array([1.0])}
+    found = eigenstep.train(X, y, rate_file=factors, **options)
+    assert found.parameters["weights"][2, 0] == 0 and found.parameters["weights"][0, 0] != 0

@@ -226,6 +226,21 @@ def test_a_keyword_goes_before_what_the_estimator_says():
             lambda: (LogisticRegression(class_weight="balanced").fit(X, TWO), X, TWO),
             "class_weight",
         ),
+        (
+            UsageError,
+            lambda: (LogisticRegression(l1_ratio=0.5, solver="saga", penalty="elasticnet").fit(X, TWO), X, TWO),
+            "absolute values",
+        ),
+        (
+            UsageError,
+            lambda: (SGDClassifier(loss="log_loss", penalty="l1", random_state=0).fit(X, TWO), X, TWO),
+            "penalty l1",
+        ),
+        (
+            UsageError,
+            lambda: (MLPRegressor(hidden_layer_sizes=(3,), activation="logistic", max_iter=5).fit(X, Y), X, Y),
+            "activation logistic",
+        ),
         (UsageError, lambda: (LinearRegression().fit(X, Y), X), "X and y"),
         (DataError, lambda: (LinearRegression().fit(X, Y), X[:, :2], Y), "2 columns"),
         (
