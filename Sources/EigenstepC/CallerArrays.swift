@@ -35,11 +35,10 @@ struct CallerArrays {
       var content = held[file] ?? HeldFile(tensors: [:], order: [])
       if Int(array.element) == EIGENSTEP_TEXT {
         let words = Self.words(array, count: shape.count)
-        // The names of another array's columns.
-        if name.hasSuffix(Self.columnSuffix) {
-          content.columnNames[String(name.dropLast(Self.columnSuffix.count))] = words.map {
-            $0 ?? ""
-          }
+        // The names of another array's columns; else a column that happens to be called so.
+        let base = String(name.dropLast(Self.columnSuffix.count))
+        if name.hasSuffix(Self.columnSuffix), content.tensors[base]?.shape.rank == 2 {
+          content.columnNames[base] = words.map { $0 ?? "" }
           held[file] = content
           continue
         }

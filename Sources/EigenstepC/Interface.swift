@@ -1,4 +1,5 @@
 import CEigenstep
+import Diagnosis
 import EigenstepCommand
 import Foundation
 import Problems
@@ -83,6 +84,16 @@ public func eigenstepResultArray(
 public func eigenstepResultFree(_ result: OpaquePointer?) {
   guard let result else { return }
   Unmanaged<CallResult>.fromOpaque(UnsafeRawPointer(result)).release()
+}
+
+@_cdecl("eigenstep_result_arrays")
+public func eigenstepResultArrays(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
+  held(result)?.list.map { UnsafePointer($0) }
+}
+
+@_cdecl("eigenstep_set_language")
+public func eigenstepSetLanguage(_ name: UnsafePointer<CChar>?) {
+  ReportLanguage.set(CommandLanguage(rawValue: text(name)) ?? .shell)
 }
 
 @_cdecl("eigenstep_command")

@@ -12,6 +12,8 @@ final class CallResult: @unchecked Sendable {
   let json: UnsafeMutablePointer<CChar>?
   private let text: (TerminalStyle) -> String
   private let arrays: [String: [Double]]
+  /// Names and shapes of the arrays, as JSON.
+  let list: UnsafeMutablePointer<CChar>?
   private let lock = NSLock()
   private var texts: [Int: UnsafeMutablePointer<CChar>] = [:]
   private var vectors: [String: UnsafeMutableBufferPointer<Double>] = [:]
@@ -22,6 +24,15 @@ final class CallResult: @unchecked Sendable {
     json = Self.copy(answer.json)
     text = answer.text
     arrays = answer.arrays
+    let entries = answer.arrays.keys.sorted().map { name in
+      ArrayEntry(name: name, shape: answer.shapes[name] ?? [answer.arrays[name]?.count ?? 0])
+    }
+    list = (try? OrderedJSON.string(entries, indented: false)).map(Self.copy)
+  }
+
+  private struct ArrayEntry: Encodable {
+    let name: String
+    let shape: [Int]
   }
 
   init(failure: any Error) {
@@ -30,11 +41,13 @@ final class CallResult: @unchecked Sendable {
     json = nil
     text = { _ in "" }
     arrays = [:]
+    list = nil
   }
 
   deinit {
     free(error)
     free(json)
+    free(list)
     for text in texts.values { free(text) }
     for vector in vectors.values { vector.deallocate() }
   }
@@ -91,4 +104,6 @@ struct Answered {
   let json: String
   let text: (TerminalStyle) -> String
   var arrays: [String: [Double]] = [:]
+  /// Of those that have more than one axis.
+  var shapes: [String: [Int]] = [:]
 }

@@ -46,7 +46,7 @@ struct SourceOptions: ParsableArguments {
 
   @Option(
     help:
-      "The loss; a table takes the first four, binary with the model logistic. (default of a table: half-squared-error for numbers, cross-entropy for classes)"
+      "The loss; a table takes the first four, binary with the model logistic or a network of two classes. (default of a table: half-squared-error for numbers, cross-entropy for classes)"
   )
   var loss: LossName?
 

@@ -14,6 +14,7 @@ extension DiagnosisProblem {
     case .table(let table):
       let given = try TabularProblem(table, seed: resources.seed)
       self.init(table.standardised ? given.standardised() : given)
+      if let start = table.start { try begin(at: start) }
     case .model(let model):
       try self.init(
         model, element: resources.precision.map { $0 == .float64 ? .float64 : .float32 },
@@ -34,11 +35,30 @@ extension DiagnosisProblem {
   }
 }
 
+extension DiagnosisProblem {
+  /// Takes the start from a file of arrays by the names of parameters.
+  ///
+  /// - Throws: `DiagnosisFailure` for an array of another shape; `ArrayFileError` where there is none.
+  mutating func begin(at file: String) throws {
+    let source = try openTensors(file)
+    start = try parameters.flatMap { parameter in
+      let given = try source.tensor(parameter.name)
+      guard given.shape == parameter.shape else {
+        throw DiagnosisFailure(
+          .badData,
+          "\(file): the array '\(parameter.name)' has the shape \(given.shape), and the model's has "
+            + "\(parameter.shape); give one number for each of its own.")
+      }
+      return given.doubles
+    }
+  }
+}
+
 extension ProblemSource {
   /// The files that are read, beside those that a model's tensors lie in.
   public var files: [String] {
     switch self {
-    case .table(let table): [table.file]
+    case .table(let table): [table.file] + (table.start.map { [$0] } ?? [])
     case .model(let model): [model.file] + (model.data.map { [$0] } ?? [])
     case .memory: []
     }

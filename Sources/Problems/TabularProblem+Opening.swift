@@ -32,7 +32,11 @@ extension TabularProblem {
     case .classes(_, let labels, let indices): target = .classes(indices, count: labels.count)
     }
     let model = source.model ?? Self.model(of: target, loss: given)
-    if model == .logistic { try Self.checkTwoClasses(data.target) }
+    if model == .logistic {
+      try Self.checkTwoClasses(data.target, "The model logistic", .model)
+    } else if given?.name == ModelLoss.binary.name {
+      try Self.checkTwoClasses(data.target, "The loss binary", .loss)
+    }
     let isClasses = if case .classes = target { true } else { false }
     if case .mlp(let hidden, _)? = source.model {
       let outputs = if case .classes(_, let count) = target { count } else { 1 }
@@ -40,7 +44,9 @@ extension TabularProblem {
     }
     let loss = given ?? (isClasses ? .crossEntropy : .halfSquaredError)
     self.init(
-      name: source.file.split(separator: "/").last.map(String.init) ?? source.file,
+      name: HeldFile.isName(source.file)
+        ? String(source.file.dropFirst(HeldFile.prefix.count))
+        : source.file.split(separator: "/").last.map(String.init) ?? source.file,
       targetName: source.target, features: data.features, featureNames: data.featureNames,
       target: target, model: model, loss: model == .logistic ? .binary : loss, l2: source.l2,
       seed: seed, notes: data.notes)
@@ -83,12 +89,16 @@ extension TabularProblem {
     }
   }
 
-  private static func checkTwoClasses(_ target: TabularData.Target) throws {
+  /// - Parameter option: what another model or loss is chosen by.
+  private static func checkTwoClasses(
+    _ target: TabularData.Target, _ subject: String, _ option: Message.Option
+  ) throws {
     guard case .classes(let name, let labels, _) = target, labels.count != 2 else { return }
     throw DiagnosisFailure(
       .badData,
-      "The model logistic tells two classes apart, and the target '\(name)' holds "
-        + "\(Wording.count(labels.count, "different value")); use \(option: .model, "softmax").")
+      "\(subject) tells two classes apart, and the target '\(name)' holds "
+        + "\(Wording.count(labels.count, "different value")); use "
+        + "\(option: option, option == .loss ? ModelLoss.crossEntropy.name : "softmax").")
   }
 
   /// Refuses a network whose parameters, with the handful of vectors of their length that training and

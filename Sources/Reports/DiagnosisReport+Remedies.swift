@@ -2,13 +2,16 @@ import Diagnosis
 import Presentation
 
 extension Document.Block {
-  /// A command in a line of its own that is not wrapped, so that it can be copied.
+  /// A command in a line of its own that is not wrapped, so that it can be copied; a single word is the line.
   static func command(_ words: [String]) -> Document.Block {
-    let line = words.map { word in
-      let isPlain = word.allSatisfy { $0.isLetter || $0.isNumber || "-_./:=,+".contains($0) }
-      return isPlain && !word.isEmpty
-        ? word : "'" + word.replacing("'", with: "'\\''") + "'"
-    }.joined(separator: " ")
+    let line =
+      words.count == 1
+      ? words[0]
+      : words.map { word in
+        let isPlain = word.allSatisfy { $0.isLetter || $0.isNumber || "-_./:=,+".contains($0) }
+        return isPlain && !word.isEmpty
+          ? word : "'" + word.replacing("'", with: "'\\''") + "'"
+      }.joined(separator: " ")
     return .table(DataTable([.words()], [.init([.text(Printable.line(line))], emphasis: .best)]))
   }
 }

@@ -31,6 +31,9 @@ public struct HeldFile: Sendable {
     keys = order ?? (Array(tensors.keys) + Array(words.keys)).sorted()
   }
 
+  /// Whether a path is the name of such a file.
+  public static func isName(_ path: String) -> Bool { path.hasPrefix(prefix) }
+
   @TaskLocal private static var held: [String: HeldFile] = [:]
 
   /// Carries out `work`, for which these are there; the names without the prefix.
@@ -45,7 +48,7 @@ public struct HeldFile: Sendable {
 
   /// The one that stands in for a path; nil for a path of the disk.
   package static func named(_ path: String) -> HeldFile? {
-    path.hasPrefix(prefix) ? held[String(path.dropFirst(prefix.count))] : nil
+    isName(path) ? held[String(path.dropFirst(prefix.count))] : nil
   }
 
   /// - Throws: `TableError` where the arrays have not as many rows, or more than two axes.

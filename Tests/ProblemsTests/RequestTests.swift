@@ -19,6 +19,7 @@ import Training
     table.reduction = .sum
     table.standardised = true
     table.l2 = 0.125
+    table.start = "s.safetensors"
     return table
   }()
 

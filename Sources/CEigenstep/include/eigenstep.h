@@ -112,9 +112,9 @@ const char *eigenstep_version(void);
 /* Where ONNX Runtime's library lies, for the calls that come after; NULL: where it is looked for. */
 void eigenstep_set_runtime(const char *path);
 
-/* Answers a request: a diagnosis, a spectrum, a training, a sweep. Its problem is a file, or {"memory": name}:
- * the arrays are a table then ("X" of samples by features and "y"), a file named in the request whose name
- * begins with "memory:" is made of them, or the loss is the caller's. */
+/* Answers a request: a diagnosis, a spectrum, a training, a sweep, a lab. Its problem is a file, or
+ * {"memory": name} where the loss is the caller's; a file named "memory:NAME" is made of the arrays NAME/x,
+ * NAME/y and so on, with words in "NAME/x.columns" for the names of x's columns. */
 eigenstep_result *eigenstep_answer(
     const char *request, const eigenstep_array *arrays, int32_t count, const eigenstep_loss *loss,
     const eigenstep_watch *watch);
@@ -143,6 +143,14 @@ void eigenstep_result_free(eigenstep_result *result);
  * exit code. For a process of its own, once: it takes over the signals and the standard streams, and ends the
  * process on a second Ctrl-C or where standard output cannot be written. */
 int32_t eigenstep_command(int32_t argc, const char *const *argv);
+
+/* In which language the reports of the calls that come after name what to do next: "shell" (the program's
+ * commands, as at first) or "python" (calls of the package). */
+void eigenstep_set_language(const char *name);
+
+/* The arrays that eigenstep_result_array has, as JSON: [{"name": .., "shape": [..]}, ..]; NULL where there is no
+ * report. */
+const char *eigenstep_result_arrays(const eigenstep_result *result);
 
 #ifdef __cplusplus
 }

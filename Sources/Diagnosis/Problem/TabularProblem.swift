@@ -87,11 +87,14 @@ public struct TabularProblem: Sendable {
     if case .mlp = model { false } else { true }
   }
 
+  /// Whether two classes are told apart by one logit; by an output for each otherwise.
+  private var isOfOneLogit: Bool { model == .logistic || loss.name == ModelLoss.binary.name }
+
   /// Numbers that the model gives per sample.
   var outputCount: Int {
     switch target {
     case .numeric: 1
-    case .classes(_, let count): model == .logistic ? 1 : count
+    case .classes(_, let count): isOfOneLogit ? 1 : count
     }
   }
 
@@ -165,7 +168,7 @@ extension TabularProblem {
 
   private var targetType: TensorType {
     switch target {
-    case .classes where model != .logistic: TensorType(.int32, [sampleCount])
+    case .classes where !isOfOneLogit: TensorType(.int32, [sampleCount])
     case .classes, .numeric: TensorType(.float64, [sampleCount, outputCount])
     }
   }
@@ -178,7 +181,7 @@ extension TabularProblem {
       let type = TensorType(element, [sampleCount, 1])
       return [x, Tensor(values, type: type)]
         + (compression.map { [Tensor($0.bias.map(\.value), type: type)] } ?? [])
-    case .classes(let indices, _) where model == .logistic:
+    case .classes(let indices, _) where isOfOneLogit:
       return [x, Tensor(indices.map { Double($0) }, type: TensorType(element, [sampleCount, 1]))]
     case .classes(let indices, _):
       return [x, Tensor(indices, shape: [sampleCount])]

@@ -72,13 +72,13 @@ public struct TrainingCourse: Sendable, Equatable, Codable {
 }
 
 extension TrainingCourse {
-  /// The command that trains so, word by word; nil for what is no file.
+  /// The command that trains so, word by word, or the one line of a call; nil for what neither can name.
   ///
   /// - Parameters:
   ///   - resources: of the diagnosis, for its seed and arithmetic.
   public func arguments(_ source: ProblemSource, _ resources: Resources) -> [String]? {
     guard let problem = source.commandWords else { return nil }
-    var words = ["eigenstep", "train"] + problem
+    var words = problem
     func add(_ name: String, _ value: String?) {
       if let value { words += [name, value] }
     }
@@ -104,7 +104,8 @@ extension TrainingCourse {
     if resources.seed != 0 { add("--seed", String(resources.seed)) }
     add("--precision", resources.precision?.rawValue)
     if resources.executor != .automatic { add("--executor", resources.executor.rawValue) }
-    return words
+    return CommandLanguage.current == .python
+      ? [CommandLanguage.pythonCall("train", words)] : ["eigenstep", "train"] + words
   }
 
   /// As short as reads back as the same number.

@@ -3,14 +3,24 @@ import Training
 
 /// Commands as a user would type them, so that advice can be carried out by copying it.
 extension ProblemSource {
-  /// The file and the options that say what it is; nil for a problem in memory, which no command opens.
+  /// The file and the options that say what it is; nil for what no command can name: a problem or, for a
+  /// shell, arrays in memory, and a start of its own.
   package var commandWords: [String]? {
+    let isOfShell = CommandLanguage.current == .shell
     switch self {
-    case .table(let table): table.commandWords
-    case .model(let model): model.commandWords
-    case .memory: nil
+    case .table(let table):
+      let isNameless = isOfShell && Self.isInMemory(table.file)
+      return table.start != nil || isNameless ? nil : table.commandWords
+    case .model(let model):
+      return isOfShell && (model.data.map(Self.isInMemory) ?? false) ? nil : model.commandWords
+    case .memory: return nil
     }
   }
+
+  /// What the names of arrays in memory begin with that stand in for a file.
+  public static let memoryPrefix = "memory:"
+
+  static func isInMemory(_ file: String) -> Bool { file.hasPrefix(memoryPrefix) }
 
   /// `eigenstep diagnose reg.csv --target y --lr 0.1`, to ask why a training goes as it does.
   ///
@@ -26,7 +36,9 @@ extension ProblemSource {
       if let rate { words += ["--lr", Wording.number(rate)] }
       if let batch { words += ["--batch", "\(batch)"] }
     }
-    return "eigenstep diagnose " + words.map(Self.quoted).joined(separator: " ")
+    return CommandLanguage.current == .python
+      ? CommandLanguage.pythonCall("diagnose", words)
+      : "eigenstep diagnose " + words.map(Self.quoted).joined(separator: " ")
   }
 
   /// A word as a shell takes it for one.
@@ -48,7 +60,9 @@ extension TableRequest {
   fileprivate var commandWords: [String] {
     let plain = TableRequest(file: file, target: target)
     var words = [file == "/dev/stdin" ? "-" : file]
-    if target != "target" { words += ["--target", target] }
+    // "X, y" names the target too.
+    let namesTarget = ProblemSource.isInMemory(file) && file.contains(",")
+    if target != "target", !namesTarget { words += ["--target", target] }
     if !features.isEmpty { words += ["--features", ProblemSource.list(features)] }
     if !dropped.isEmpty { words += ["--drop", ProblemSource.list(dropped)] }
     if !kept.isEmpty { words += ["--keep", ProblemSource.list(kept)] }

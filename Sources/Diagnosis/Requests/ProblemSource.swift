@@ -93,6 +93,9 @@ public struct TableRequest: Sendable, Equatable {
   public var standardised = false
   /// The penalty `c` of `c/2 ||w||^2`, biases excluded.
   public var l2: Double = 0
+  /// A file of arrays by the names of parameters, as a training saves them, that measuring and training begin
+  /// at; nil: zeros, or a network's random weights. Of standardised columns where these are.
+  public var start: String?
 
   public init(file: String, target: String) {
     self.file = file
@@ -112,9 +115,6 @@ public struct TableRequest: Sendable, Equatable {
     case .linear where loss == crossEntropy || loss == binary:
       return
         "The model linear has no \(option: .loss, loss); use \(option: .model, "softmax") for classes."
-    case .mlp where loss == binary:
-      return
-        "A network has an output per class; use \(option: .loss, crossEntropy) instead of \(binary)."
     case .linear, .logistic, .softmax, .mlp, nil: return nil
     }
   }
@@ -187,7 +187,7 @@ extension ProblemSource: Codable {
 extension TableRequest: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable {
     case file, target, features, dropped, kept, model, loss, intercept, reduction, missing, l2
-    case standardised
+    case standardised, start
   }
 
   public init(from decoder: any Decoder) throws {
@@ -203,6 +203,7 @@ extension TableRequest: Codable {
     missing = try fields.optional(.missing) ?? missing
     standardised = try fields.optional(.standardised) ?? standardised
     l2 = try fields.optional(.l2) ?? l2
+    start = try fields.optional(.start)
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -219,6 +220,7 @@ extension TableRequest: Codable {
     try container.encode(missing, forKey: .missing)
     try container.encode(standardised, forKey: .standardised)
     try container.encode(l2, forKey: .l2)
+    try container.encodeIfPresent(start, forKey: .start)
   }
 }
 

@@ -45,6 +45,11 @@ public struct SweepRequest: Sendable, Equatable {
   /// - Throws: `RequestError` for the first field with a value that it cannot have.
   public func check() throws {
     try problem.check()
+    if case .table(let table) = problem, let start = table.start {
+      throw RequestError(
+        "problem.table.start",
+        "is '\(start)', but the runs of a sweep begin where the model itself does; leave it out")
+    }
     try rates.check()
     try RequestError.check(batch, "batch", atLeast: 1)
     if batch == nil, let sampling {

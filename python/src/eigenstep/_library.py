@@ -12,6 +12,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
+from ._signals import interrupts
 from .errors import EigenstepError, error_of
 
 ABI = 1
@@ -148,6 +149,8 @@ def _load() -> ctypes.CDLL:
         ),
         ("eigenstep_result_free", None, [pointer]),
         ("eigenstep_command", integer, [integer, ctypes.POINTER(text)]),
+        ("eigenstep_set_language", None, [text]),
+        ("eigenstep_result_arrays", text, [pointer]),
     ]:
         function = getattr(found, name)
         function.restype = result
@@ -157,6 +160,7 @@ def _load() -> ctypes.CDLL:
         raise ImportError(
             f"{path} has the interface {abi}, and this package {ABI}: install both from one wheel."
         )
+    found.eigenstep_set_language(b"python")
     if "ORT_DYLIB_PATH" not in os.environ:
         runtime = _onnx_runtime()
         if runtime is not None:
@@ -213,6 +217,27 @@ class Answer:
             return None
         return np.ctypeslib.as_array(first, shape=(count.value,)).copy()
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All arrays by name, in their shapes."""
+        entries = library().eigenstep_result_arrays(self._pointer)
+        found = {}
+        for entry in [] if entries is None else json.loads(entries):
+            values = self.array(entry["name"])
+            if values is not None:
+                found[entry["name"]] = values.reshape(entry["shape"])
+        return found
+
+    def __copy__(self) -> Answer:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Answer:
+        return self
+
+    def __reduce__(self) -> Any:
+        from ._stored import StoredAnswer
+
+        return StoredAnswer, (self.status, self.report(), self.text(80), self.arrays())
+
 
 class _Arrays:
     """Arrays as the library takes them; holds what they point to."""
@@ -262,6 +287,9 @@ class _Raised:
 
     def __init__(self) -> None:
         self.error: BaseException | None = None
+
+    def has_raised(self) -> bool:
+        return self.error is not None
 
     def guarded(self, work: Callable[[], None]) -> int:
         if self.error is not None:
@@ -377,15 +405,16 @@ def answer(
     given = _Arrays(arrays or {})
     structure, held = (None, []) if loss is None else loss.structure(raised)
     watch = _watch(raised, progress)
-    result = Answer(
-        library().eigenstep_answer(
-            json.dumps(request).encode(),
-            given.values,
-            given.count,
-            None if structure is None else ctypes.byref(structure),
-            ctypes.byref(watch),
+    with interrupts(raised.guarded, raised.has_raised):
+        result = Answer(
+            library().eigenstep_answer(
+                json.dumps(request).encode(),
+                given.values,
+                given.count,
+                None if structure is None else ctypes.byref(structure),
+                ctypes.byref(watch),
+            )
         )
-    )
     del held
     return _checked(result, raised)
 
@@ -410,15 +439,16 @@ def measure(
 
     operator = Operator(None, dimension, element, APPLY(call))
     watch = _watch(raised, progress)
-    result = Answer(
-        library().eigenstep_measure(
-            json.dumps(request).encode(),
-            ctypes.byref(operator),
-            given.values,
-            given.count,
-            ctypes.byref(watch),
+    with interrupts(raised.guarded, raised.has_raised):
+        result = Answer(
+            library().eigenstep_measure(
+                json.dumps(request).encode(),
+                ctypes.byref(operator),
+                given.values,
+                given.count,
+                ctypes.byref(watch),
+            )
         )
-    )
     return _checked(result, raised)
 
 

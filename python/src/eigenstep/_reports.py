@@ -2,59 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from . import _library
+from ._diagnosis import Diagnosis
 from ._results import Result
+from ._schema import decoded
+from ._spectrum import Eigenvalue, Spectrum
+from ._training import Sweep, Training
+from ._wording import Wording
+
+__all__ = [
+    "Diagnosis", "Eigenvalue", "Spectrum", "Sweep", "Training",
+    "diagnosis_of", "spectrum_of", "sweep_of", "training_of",
+]
+
+R = TypeVar("R", bound=Result)
 
 
-@dataclass(frozen=True, repr=False)
-class Diagnosis(Result):
-    """What was found out about a training problem; ``repr`` is the report as the terminal shows it.
-
-    Attributes
-    ----------
-    largest_eigenvalue
-        Of the Hessian at the point: the sharpness.
-    stability_limit
-        Above this rate plain descent diverges along the sharpest direction.
-    """
-
-    largest_eigenvalue: float | None
-    stability_limit: float | None
+def diagnosis_of(answer: _library.Answer, wording: Wording = Wording()) -> Diagnosis:
+    return result_of(Diagnosis, answer, wording)
 
 
-@dataclass(frozen=True, repr=False)
-class Spectrum(Result):
-    """Eigenvalues of a loss's curvature."""
-
-    largest: tuple[float, ...]
-    smallest: tuple[float, ...]
-    upper_bound: float | None
-    lower_bound: float | None
+def spectrum_of(answer: _library.Answer, wording: Wording = Wording()) -> Spectrum:
+    return result_of(Spectrum, answer, wording, diagonal_entries=answer.array("diagonal"))
 
 
-def diagnosis_of(answer: _library.Answer) -> Diagnosis:
-    report = answer.report()
-    return Diagnosis(
-        _answer=answer, _report=report,
-        largest_eigenvalue=_at(report, "curvature", "largest", "value"),
-        stability_limit=_at(report, "learningRate", "stabilityLimit"),
-    )
+def training_of(answer: _library.Answer, wording: Wording = Wording()) -> Training:
+    arrays = answer.arrays()
+    groups: dict[str, dict[str, Any]] = {"parameters": {}, "given": {}}
+    for name, values in arrays.items():
+        group, _, own = name.partition("/")
+        if group in groups:
+            groups[group][own] = values
+    return result_of(
+        Training, answer, wording, parameters=groups["parameters"], parameters_of_given_columns=groups["given"])
 
 
-def spectrum_of(answer: _library.Answer) -> Spectrum:
-    report = answer.report()
-    return Spectrum(
-        _answer=answer, _report=report,
-        largest=tuple(pair["value"] for pair in report["largest"]),
-        smallest=tuple(pair["value"] for pair in report["smallest"]),
-        upper_bound=report["upperBound"], lower_bound=report["lowerBound"],
-    )
+def sweep_of(answer: _library.Answer, wording: Wording = Wording()) -> Sweep:
+    return result_of(Sweep, answer, wording)
 
 
-def _at(report: Any, *keys: str) -> Any:
-    for key in keys:
-        report = None if report is None else report.get(key)
-    return report
+def result_of(kind: type[R], answer: _library.Answer, wording: Wording, **more: Any) -> R:
+    """A result of any kind from what the library answered."""
+    report = wording.report(answer.report())
+    return decoded(kind, report, _answer=answer, _report=report, _wording=wording, **more)

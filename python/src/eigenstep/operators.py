@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Callable
 
 import numpy as np
 
 from . import _library
-from ._results import Result
+from ._operator_results import Certificate, ConditionNumber, Density, Eigenpairs, Solution, Trace
 from .errors import UsageError
 
 __all__ = [
@@ -29,130 +28,6 @@ Operator = Any
 """A callable ``v -> A v``, a SciPy ``LinearOperator``, or anything with ``shape`` and ``@``."""
 
 Progress = Callable[[str, "float | None"], None]
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """How a computation ended.
-
-    Attributes
-    ----------
-    reason
-        ``converged``, ``invariantSubspace`` (exact up to rounding), ``budget``, ``stagnatedAtRounding``,
-        ``negativeCurvature`` or ``flatDirection``.
-    products
-        Products with the operator, everything counted.
-    advice
-        One sentence: what was reached, and what to do for more.
-    """
-
-    reason: str
-    products: int
-    advice: str
-
-    @property
-    def is_converged(self) -> bool:
-        return self.reason in ("converged", "invariantSubspace")
-
-
-@dataclass(frozen=True, repr=False)
-class Eigenpairs(Result):
-    """Outermost eigenvalues with their vectors.
-
-    Attributes
-    ----------
-    values
-        Those of the largest end in descending order, then those of the smallest in ascending order.
-    vectors
-        Unit vectors, one column per value.
-    residuals
-        Bounds on ``||A v - value v||``: some eigenvalue lies within each of its value.
-    is_converged
-        Whether each residual meets the tolerance.
-    upper_bound, lower_bound
-        No eigenvalue is beyond them, except with ``failure_probability`` over random starts; None where
-        there is no bound.
-    """
-
-    values: np.ndarray
-    vectors: np.ndarray
-    residuals: np.ndarray
-    is_converged: np.ndarray
-    upper_bound: float | None
-    lower_bound: float | None
-    failure_probability: float | None
-    certificate: Certificate
-
-
-@dataclass(frozen=True, repr=False)
-class ConditionNumber(Result):
-    """``largest / smallest``.
-
-    Attributes
-    ----------
-    value
-        None where the smallest eigenvalue cannot be told from zero, or is below it.
-    lower, upper
-        Between what it lies; None where nothing bounds it.
-    """
-
-    value: float | None
-    lower: float | None
-    upper: float | None
-    largest: float
-    smallest: float
-    certificate: Certificate
-
-
-@dataclass(frozen=True, repr=False)
-class Density(Result):
-    """The distribution of eigenvalues, as weights at nodes.
-
-    Attributes
-    ----------
-    wasserstein_bound
-        The Wasserstein-1 distance from the true distribution is at most this times the range, except with
-        ``failure_probability``.
-    """
-
-    nodes: np.ndarray
-    weights: np.ndarray
-    lower: float
-    upper: float
-    wasserstein_bound: float
-    failure_probability: float
-    certificate: Certificate
-
-
-@dataclass(frozen=True, repr=False)
-class Trace(Result):
-    """The sum of eigenvalues.
-
-    Attributes
-    ----------
-    standard_error
-        0 where the trace is exact up to rounding.
-    """
-
-    value: float
-    standard_error: float
-    certificate: Certificate
-
-
-@dataclass(frozen=True, repr=False)
-class Solution(Result):
-    """``x`` of ``A x = b``.
-
-    Attributes
-    ----------
-    relative_residual
-        ``||b - A x|| / ||b||``.
-    """
-
-    x: np.ndarray
-    relative_residual: float
-    iterations: int
-    certificate: Certificate
 
 
 def eigenpairs(
