@@ -1,0 +1,340 @@
+"""What a loss cannot do, and what is to be said of it, found out before anything is measured."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ._torch_batches import cloned, divisor, is_kind, reduction_of, sample_count, tensors
+from ._torch_objective import HalfPrecision
+from ._torch_products import Differences
+from .errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from ._torch_loss import TorchLoss
+
+_LOG_PROBABILITIES = (nn.NLLLoss, F.nll_loss)
+_CANONICAL = (
+    nn.CrossEntropyLoss, nn.MSELoss, nn.BCEWithLogitsLoss, nn.NLLLoss, F.cross_entropy, F.mse_loss,
+    F.binary_cross_entropy_with_logits, F.nll_loss,
+)
+
+
+def is_of_log_probabilities(loss_fn: Any) -> bool:
+    return is_kind(loss_fn, _LOG_PROBABILITIES)
+
+
+def is_canonical(loss_fn: Any) -> bool:
+    """Whether the Fisher matrix of its distribution is its Gauss-Newton matrix."""
+    return is_kind(loss_fn, _CANONICAL)
+
+
+def check(loss: TorchLoss) -> None:
+    """Tries every kind of question once; notes what is worth saying."""
+    _places(loss)
+    _note_frozen(loss)
+    _note_precision(loss)
+    point = loss.start().astype(np.float64 if loss.dtype == torch.float64 else np.float32)
+    value = _first_value(loss, point)
+    if not math.isfinite(value):
+        raise DataError(_where_non_finite(loss, point, value))
+    _repeats(loss, point, value)
+    _micro_batches(loss, point)
+    if loss.products == "differences":
+        _differences(loss, point)
+    else:
+        _second_derivative(loss, point)
+    if any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training for m in loss.model.modules()):
+        loss.notes.append(
+            "BatchNorm is in train mode: each sample's loss depends on its batch, and the curvature is "
+            "that of these batches; model.eval() measures the network as it is used."
+        )
+
+
+def _places(loss: TorchLoss) -> None:
+    devices = {p.device for p in loss.parameters.values()}
+    if any(device.type == "meta" for device in devices):
+        raise UsageError("The model lies on the device meta and has no numbers: load its parameters first.")
+    if not loss.is_of_outputs:
+        return  # A loss of the model may move the batch itself.
+    for device in {t.device for t in tensors(loss.batches[0])}:
+        if device not in devices and not (device.type == "cpu" and len(devices) > 1):
+            raise UsageError(_misplaced(loss, str(device)))
+
+
+def _misplaced(loss: TorchLoss, device: str | None = None) -> str:
+    devices = ", ".join(sorted({str(p.device) for p in loss.parameters.values()}))
+    device = device or ", ".join(sorted({str(t.device) for t in tensors(loss.batches[0])}))
+    return f"The batch lies on {device} and the model on {devices}: move one with .to(device)."
+
+
+def _note_frozen(loss: TorchLoss) -> None:
+    frozen = sum(1 for p in loss.objective.parameters() if not p.requires_grad)
+    if frozen:
+        loss.notes.append(
+            f"{frozen} frozen parameter{'s are' if frozen > 1 else ' is'} held where "
+            f"{'they are' if frozen > 1 else 'it is'}: the curvature is that of the others."
+        )
+
+
+def _note_precision(loss: TorchLoss) -> None:
+    shown = str(loss.dtype).removeprefix("torch.")
+    kinds = {p.dtype for p in loss.parameters.values()} - {loss.dtype}
+    halves = sorted(str(k).removeprefix("torch.") for k in kinds if k.itemsize < 4)
+    if halves:
+        loss.notes.append(
+            f"Parameters are {' and '.join(halves)}: the loss is computed in {shown} from copies of them, "
+            "which half precision is too coarse for."
+        )
+
+
+def _first_value(loss: TorchLoss, point: np.ndarray) -> float:
+    """Once with copies of the batches, looking at what is done to them and in which precision."""
+    total = 0.0
+    changed = False
+    halves = HalfPrecision(None)
+    autocast = any(torch.is_autocast_enabled(p.device.type) for p in loss.parameters.values())
+    values = loss.loaded(0, point)
+    loss.clones_batches = False
+    for weight, batch in zip(loss.weights, loss.batches):
+        copy = cloned(batch)
+        versions = [t._version for t in tensors(copy)]
+        try:
+            with loss.evaluating(), halves:
+                total += weight * float(loss.loss(values, copy).detach())
+        except RuntimeError as error:
+            if "same device" in str(error) or "is not on the expected device" in str(error):
+                raise UsageError(_misplaced(loss)) from error
+            raise
+        changed = changed or versions != [t._version for t in tensors(copy)]
+    loss.clones_batches = changed
+    if not (halves.is_used or autocast):
+        return total
+    shown = str(loss.dtype).removeprefix("torch.")
+    loss.notes.append(
+        f"Mixed precision is off here: the loss is computed in {shown}, since second derivatives drown in the "
+        "rounding of half precision."
+    )
+    if not halves.is_used:
+        return total
+    loss.widens_halves = True
+    return loss.value_and_gradient(0, point, None)
+
+
+def _repeats(loss: TorchLoss, point: np.ndarray, value: float) -> None:
+    again = loss.value_and_gradient(0, point, None)
+    allowed = math.sqrt(torch.finfo(loss.dtype).eps) * max(abs(value), 1e-6)
+    if not abs(again - value) <= allowed:
+        raise UsageError(
+            f"The loss changes from call to call though the seed is fixed ({value:.6g}, then {again:.6g}): it "
+            "keeps a state or draws from a generator of its own; make it a function of model and batch."
+        )
+    seed, loss.seed = loss.seed, loss.seed + 1
+    try:
+        other = loss.value_and_gradient(0, point, None)
+    finally:
+        loss.seed = seed
+    if other != again:
+        loss.notes.append(
+            "The loss changes from call to call (dropout or other draws): all evaluations here use the "
+            f"seed {loss.seed}, and the curvature is that of one draw."
+        )
+
+
+def _micro_batches(loss: TorchLoss, point: np.ndarray) -> None:
+    """Whether parts of a batch, weighted, are the batch."""
+    count = len(loss.groups)
+    if count > 1 and reduction_of(loss.loss_fn) == "sum":
+        loss.notes.append(
+            f"The loss adds up the samples of a batch (reduction='sum'); these sums are averaged over the "
+            f"{count} batches, as the steps on them see it."
+        )
+    elif count > 1:
+        loss.notes.append(
+            f"The losses of {count} batches are averaged, each weighted by what its mean is over: "
+            f"{loss.sample_count} samples in all."
+        )
+    group = max(loss.groups, key=len)
+    if len(group) == 1:
+        return
+    first, second = group[0], group[1]
+    joined = _joined(first, second)
+    values = loss.loaded(0, point)
+
+    def value(batch: Any) -> float:
+        with loss.evaluating():
+            return float(loss.loss(values, batch).detach())
+
+    a, b, both = value(first), value(second), value(joined)
+    allowed = 30 * math.sqrt(torch.finfo(loss.dtype).eps) * max(abs(a), abs(b), 1e-6)
+    if reduction_of(loss.loss_fn) == "sum":
+        mean = a + b
+    else:
+        m, n = (divisor(loss.loss_fn, batch) for batch in (first, second))
+        mean = (m * a + n * b) / (m + n) if m + n > 0 else math.nan
+    if abs(both - mean) <= allowed:
+        loss.notes.append(
+            f"Computed in {len(loss.batches)} micro-batches of at most {max(map(sample_count, loss.batches))} "
+            "samples, which give the whole batch up to rounding."
+        )
+        return
+    if abs(both - a - b) <= allowed:
+        raise UsageError(
+            "The loss adds up its samples, which only reduction='sum' of PyTorch's own losses says: divide it "
+            "by their number, or leave micro_batch and memory out."
+        )
+    raise UsageError(
+        f"The loss of two micro-batches together is {both:.6g}, and the mean of their losses {mean:.6g}: its "
+        "samples depend on one another (BatchNorm in train mode, contrast), it draws, or its mean is "
+        "weighted; leave micro_batch and memory out."
+    )
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if isinstance(first, torch.Tensor):
+        return torch.cat([first, second]) if first.ndim and first is not second else first
+    if isinstance(first, dict):
+        return {key: _joined(first[key], second[key]) for key in first}
+    if isinstance(first, tuple) and hasattr(first, "_fields"):
+        return type(first)(*map(_joined, first, second))
+    if isinstance(first, (tuple, list)):
+        return type(first)(map(_joined, first, second))
+    return first
+
+
+def _second_derivative(loss: TorchLoss, point: np.ndarray) -> None:
+    direction = np.ones_like(point)
+    result = np.empty_like(point)
+    try:
+        loss.hessian_product(0, point, direction, result)
+    except RuntimeError as error:
+        if loss.math_attention or "attention" not in str(error):
+            raise without_second_derivative(error, loss) from error
+        # The fast kernels of attention have one derivative only.
+        loss.math_attention = True
+        loss.forget()
+        try:
+            loss.hessian_product(0, point, direction, result)
+        except RuntimeError as again:
+            raise without_second_derivative(again, loss) from again
+    if loss.math_attention:
+        loss.notes.append(
+            "The fast attention kernels have no second derivative, so attention is computed by "
+            "torch.nn.attention.SDPBackend.MATH here."
+        )
+    if not np.isfinite(result).all():
+        raise DataError(
+            f"The loss is finite at the start, but its second derivative in '{_first_bad(loss, result)}' is "
+            "not: keep sqrt, norm and log away from zero, by a small constant inside."
+        )
+
+
+def _differences(loss: TorchLoss, point: np.ndarray) -> None:
+    at = torch.from_numpy(point)
+    slope = loss.gradient(at)
+    generator = torch.Generator().manual_seed(1)
+    random = torch.randn(point.size, generator=generator, dtype=loss.dtype)
+    steepest = slope if float(slope.abs().max()) > 0 else random
+    loss.differences = Differences(loss.gradient, at, [steepest, random])
+    loss.notes.append(
+        f"Products are differences of gradients at a distance of {loss.differences.step:.2g}; by comparing "
+        f"two distances their error is about {loss.differences.error:.1g} of a product."
+    )
+
+
+def without_second_derivative(error: RuntimeError, loss: TorchLoss) -> Exception:
+    """The sentence that names the switch which helps; the error itself where it is another one."""
+    words = str(error)
+    for hint in ("is not implemented", "once_differentiable", "double backward", "does not require grad"):
+        if hint in words:
+            return UsageError(
+                "The loss has no second derivative in PyTorch (" + words.split("\n")[0].strip().rstrip(".")
+                + "): measure with products='differences', or replace the operation."
+            )
+    return error
+
+
+def _where_non_finite(loss: TorchLoss, point: np.ndarray, value: float) -> str:
+    kind = "not a number" if math.isnan(value) else "infinite"
+    if not np.isfinite(point).all():
+        return (
+            f"The loss is {kind} at the start, as the parameter '{_first_bad(loss, point)}' is: give the model "
+            "finite parameters."
+        )
+    for number, batch in enumerate(loss.batches):
+        if not all(bool(torch.isfinite(t).all()) for t in tensors(batch) if t.is_floating_point()):
+            which = f" {number + 1} of {len(loss.batches)}" if len(loss.batches) > 1 else ""
+            return (
+                f"The loss is {kind} at the start, as numbers in the batch{which} are: clean the samples "
+                "first."
+            )
+    with loss.evaluating():
+        values = loss.loaded(0, point)
+        for batch in loss.batches:
+            name = loss.objective.first_non_finite(lambda: loss.loss(values, batch))
+            if name is not None:
+                return (
+                    f"The loss is {kind} at the start: the first numbers that are not finite come out of "
+                    f"{name}, from finite inputs; scale its inputs or its weights down."
+                )
+    return (
+        f"The loss is {kind} at the start though the model's outputs are finite: loss_fn itself overflows, or "
+        "takes the logarithm of zero."
+    )
+
+
+def _first_bad(loss: TorchLoss, vector: np.ndarray) -> str:
+    parts = np.split(vector, np.cumsum(loss.sizes)[:-1])
+    return next(n for n, part in zip(loss.names, parts) if not np.isfinite(part).all())
+
+
+def gauss_newton_refusal(loss: TorchLoss) -> str | None:
+    """Why the loss is no function of the model's outputs; None where it is one."""
+    point = loss.start().astype(np.float64 if loss.dtype == torch.float64 else np.float32)
+    values = loss.loaded(0, point)
+    whole = "There is no Gauss-Newton matrix of this loss: "
+    with loss.evaluating():
+        try:
+            graph = loss.graph("gauss-newton", 0, values, loss.batches[0])
+            parts = graph.gradient()  # type: ignore[union-attr]
+            slopes = torch.autograd.grad(
+                loss.loss(values, loss.batches[0]), list(values.values()), allow_unused=True
+            )
+        except UsageError as error:
+            return str(error)
+        except RuntimeError as error:
+            return whole + str(error).split("\n")[0]
+        outputs = graph.outputs  # type: ignore[union-attr]
+        if not outputs:
+            return whole + "it does not call the model as model(inputs)."
+        if any(
+            found is not None
+            for i, output in enumerate(outputs)
+            for found in torch.autograd.grad(
+                output.sum(), [o for j, o in enumerate(outputs) if j != i] or [output],
+                retain_graph=True, allow_unused=True)
+            if len(outputs) > 1
+        ):
+            return whole + "the model's outputs are computed from one another."
+        difference = sum(
+            float(((0 if part is None else part) - (0 if slope is None else slope)).square().sum())
+            for part, slope in zip(parts, slopes)
+            if part is not None or slope is not None
+        )
+        length = sum(float(slope.square().sum()) for slope in slopes if slope is not None)
+        if difference > torch.finfo(loss.dtype).eps * max(length, 1e-30):
+            return whole + (
+                "it depends on the parameters in other ways than through the model's outputs (derivatives, "
+                "penalties)."
+            )
+        generator = torch.Generator().manual_seed(1)
+        changes = [torch.randn(o.shape, generator=generator, dtype=o.dtype).to(o.device) for o in outputs]
+        bent = graph.bent(changes)  # type: ignore[union-attr]
+        if not any(b is not None and bool((b != 0).any()) for b in bent):
+            return whole + "it is linear in the model's outputs, wherever it can be differentiated."
+    return None
