@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ._differences import Differences
 from ._torch_batches import cloned, divisor, is_kind, reduction_of, sample_count, tensors
 from ._torch_objective import HalfPrecision
-from ._torch_products import Differences
 from .errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -235,16 +235,10 @@ def _second_derivative(loss: TorchLoss, point: np.ndarray) -> None:
 
 
 def _differences(loss: TorchLoss, point: np.ndarray) -> None:
-    at = torch.from_numpy(point)
-    slope = loss.gradient(at)
-    generator = torch.Generator().manual_seed(1)
-    random = torch.randn(point.size, generator=generator, dtype=loss.dtype)
-    steepest = slope if float(slope.abs().max()) > 0 else random
-    loss.differences = Differences(loss.gradient, at, [steepest, random])
-    loss.notes.append(
-        f"Products are differences of gradients at a distance of {loss.differences.step:.2g}; by comparing "
-        f"two distances their error is about {loss.differences.error:.1g} of a product."
-    )
+    slope = loss.gradient(point)
+    random = np.random.default_rng(1).standard_normal(point.size)
+    loss.differences = Differences(loss.gradient, point, [slope if slope.any() else random, random])
+    loss.notes.append(loss.differences.note)
 
 
 def without_second_derivative(error: RuntimeError, loss: TorchLoss) -> Exception:

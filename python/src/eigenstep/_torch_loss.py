@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from . import _library
+from ._differences import Differences
 from ._torch_batches import cast, cloned, tensors, weights_of
 from ._torch_checks import check, gauss_newton_refusal, is_canonical, is_of_log_probabilities
 from ._torch_memory import planned
 from ._torch_objective import HalfPrecision, Objective, seeded, takes_outputs, uncompiled, unwrapped
-from ._torch_products import Differences, GaussNewtonGraph, HessianGraph
+from ._torch_products import GaussNewtonGraph, HessianGraph
 from .errors import UsageError
 
 
@@ -172,9 +173,7 @@ class TorchLoss:
         self, number: int, point: np.ndarray, direction: np.ndarray, result: np.ndarray
     ) -> None:
         if self.differences is not None:
-            along = torch.from_numpy(direction).to(self.dtype)
-            at = torch.from_numpy(point).to(self.dtype)
-            torch.from_numpy(result).copy_(self.differences.product(at, along))
+            result[:] = self.differences.product(point, direction)
         else:
             self._product("hessian", number, point, direction, result)
 
@@ -185,15 +184,15 @@ class TorchLoss:
 
     # How it is done.
 
-    def gradient(self, point: torch.Tensor) -> torch.Tensor:
+    def gradient(self, point: np.ndarray) -> np.ndarray:
         """At a point that is asked about once."""
-        result = np.empty(point.numel(), dtype=str(self.dtype).removeprefix("torch."))
+        result = np.empty_like(point)
         held, self._point = self._point, None
         try:
-            self.value_and_gradient(-1, point.numpy(), result)
+            self.value_and_gradient(-1, point, result)
         finally:
             self._point = held
-        return torch.from_numpy(result)
+        return result
 
     def _product(
         self, kind: str, number: int, point: np.ndarray, direction: np.ndarray, result: np.ndarray

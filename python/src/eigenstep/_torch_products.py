@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Sequence
+from typing import Sequence
 
 import torch
 
@@ -104,48 +104,3 @@ class GaussNewtonGraph:
             [output for output, _ in given], self.variables,
             grad_outputs=[change for _, change in given], retain_graph=True, allow_unused=True,
         )
-
-
-class Differences:
-    """Products by central differences of gradients, their step chosen by how well two steps agree.
-
-    Attributes
-    ----------
-    error
-        Of a product, relative to the product: by how much that of the step and that of twice the step
-        differ, at the worse of two directions.
-    """
-
-    def __init__(
-        self,
-        gradient: Callable[[torch.Tensor], torch.Tensor],
-        point: torch.Tensor,
-        directions: Sequence[torch.Tensor],
-    ) -> None:
-        self.gradient = gradient
-        scale = max(float(torch.linalg.vector_norm(point)), 1e-3)
-        natural = float(torch.finfo(point.dtype).eps) ** (1 / 3) * scale
-        directions = [d / torch.linalg.vector_norm(d) for d in directions]
-        self.step, self.error = natural, float("inf")
-        steps = [natural * factor for factor in (16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25, 0.125)]
-        wider = [self._at(point, d, steps[0]) for d in directions]
-        for step in steps[1:]:
-            finer = [self._at(point, d, step) for d in directions]
-            error = max(
-                float(torch.linalg.vector_norm(f - w) / torch.linalg.vector_norm(f).clamp_min(1e-30))
-                for f, w in zip(finer, wider)
-            )
-            # The wider of two steps has four times the error of the finer one, where rounding is small.
-            if error < self.error:
-                self.step, self.error = step, error
-            wider = finer
-
-    def product(self, point: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
-        length = float(torch.linalg.vector_norm(direction))
-        if length == 0:
-            return torch.zeros_like(direction)
-        return self._at(point, direction / length, self.step) * length
-
-    def _at(self, point: torch.Tensor, unit: torch.Tensor, step: float) -> torch.Tensor:
-        ahead, behind = point + step * unit, point - step * unit
-        return (self.gradient(ahead) - self.gradient(behind)) / (2 * step)

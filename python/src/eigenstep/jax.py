@@ -19,7 +19,7 @@ __all__ = ["diagnose", "eigenpairs", "spectrum"]
 
 
 def diagnose(
-    loss: Callable[[Any, Any], Any],
+    loss: Callable[..., Any],
     params: Any,
     batch: Any,
     *,
@@ -29,6 +29,9 @@ def diagnose(
     effort: float = 1.0,
     dtype: Any = None,
     seed: int = 0,
+    has_aux: bool = False,
+    rng: Any = None,
+    products: str = "autograd",
     progress: Callable[[str, float | None], None] | None = None,
 ) -> Diagnosis:
     """Why training with this loss is slow or blows up, which rate to use, and what to change.
@@ -38,9 +41,20 @@ def diagnose(
     loss
         ``loss(params, batch)``, a scalar.
     params
-        Any pytree of floating-point arrays.
+        Any pytree of floating-point arrays, sharded or not.
+    dtype
+        What parameters are cast to, ``float32`` or ``float64``; by default float64 where they all are.
+    has_aux
+        Whether the loss returns ``(value, anything)``.
+    rng
+        A key, the same in every evaluation: the loss is called as ``loss(params, batch, rng)``.
+    products
+        ``"autograd"``, or ``"differences"`` of gradients, with their error stated, for operations without a
+        second derivative.
     """
-    found = JaxLoss(loss, params, [batch], dtype=dtype)
+    found = JaxLoss(
+        loss, params, [batch], dtype=dtype, has_aux=has_aux, rng=rng, products=products
+    )
     name = getattr(loss, "__name__", "loss")
     training: dict[str, Any] = {"optimizer": {"name": optimizer}}
     if lr is not None:
@@ -56,7 +70,7 @@ def diagnose(
 
 
 def spectrum(
-    loss: Callable[[Any, Any], Any],
+    loss: Callable[..., Any],
     params: Any,
     batch: Any,
     *,
@@ -67,10 +81,15 @@ def spectrum(
     per_layer: bool = False,
     dtype: Any = None,
     seed: int = 0,
+    has_aux: bool = False,
+    rng: Any = None,
+    products: str = "autograd",
     progress: Callable[[str, float | None], None] | None = None,
 ) -> Spectrum:
     """Eigenvalues of the Hessian with their residuals and bounds."""
-    found = JaxLoss(loss, params, [batch], dtype=dtype)
+    found = JaxLoss(
+        loss, params, [batch], dtype=dtype, has_aux=has_aux, rng=rng, products=products
+    )
     name = getattr(loss, "__name__", "loss")
     request: dict[str, Any] = {
         "schema": "eigenstep.request.spectrum/1",
@@ -87,15 +106,20 @@ def spectrum(
 
 
 def eigenpairs(
-    loss: Callable[[Any, Any], Any],
+    loss: Callable[..., Any],
     params: Any,
     batch: Any,
     *,
     dtype: Any = None,
+    has_aux: bool = False,
+    rng: Any = None,
+    products: str = "autograd",
     **options: Any,
 ) -> operators.Eigenpairs:
     """The outermost eigenvalues of the Hessian with their vectors; options as `eigenstep.eigenpairs`."""
-    found = JaxLoss(loss, params, [batch], dtype=dtype)
+    found = JaxLoss(
+        loss, params, [batch], dtype=dtype, has_aux=has_aux, rng=rng, products=products
+    )
     point = found.start().astype(found.dtype)
 
     def product(v: np.ndarray) -> np.ndarray:
