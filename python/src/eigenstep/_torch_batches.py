@@ -110,7 +110,7 @@ def _class_weights(loss_fn: Any, targets: torch.Tensor) -> float:
     weight = getattr(loss_fn, "weight", options.get("weight"))
     ignored = getattr(loss_fn, "ignore_index", options.get("ignore_index", -100))
     kept = targets[targets != ignored]
-    return float(kept.numel() if weight is None else weight.detach()[kept.to(weight.device)].sum())
+    return float(kept.numel() if weight is None else weight.detach().double()[kept.to(weight.device)].sum())
 
 
 def weights_of(loss_fn: Any, groups: list[list[Any]]) -> tuple[list[float], int]:

@@ -7,32 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from ._differences import Differences
-from ._torch_batches import cloned, divisor, is_kind, reduction_of, sample_count, tensors
-from ._torch_objective import HalfPrecision
+from ._torch_batches import cloned, divisor, reduction_of, sample_count, tensors
+from ._torch_objective import HalfPrecision, custom_functions
 from .errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from ._torch_loss import TorchLoss
-
-_LOG_PROBABILITIES = (nn.NLLLoss, F.nll_loss)
-_CANONICAL = (
-    nn.CrossEntropyLoss, nn.MSELoss, nn.BCEWithLogitsLoss, nn.NLLLoss, F.cross_entropy, F.mse_loss,
-    F.binary_cross_entropy_with_logits, F.nll_loss,
-)
-
-
-def is_of_log_probabilities(loss_fn: Any) -> bool:
-    return is_kind(loss_fn, _LOG_PROBABILITIES)
-
-
-def is_canonical(loss_fn: Any) -> bool:
-    """Whether the Fisher matrix of its distribution is its Gauss-Newton matrix."""
-    return is_kind(loss_fn, _CANONICAL)
-
 
 def check(loss: TorchLoss) -> None:
     """Tries every kind of question once; notes what is worth saying."""
@@ -54,6 +37,10 @@ def check(loss: TorchLoss) -> None:
             "BatchNorm is in train mode: each sample's loss depends on its batch, and the curvature is "
             "that of these batches; model.eval() measures the network as it is used."
         )
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _places(loss: TorchLoss) -> None:
@@ -83,12 +70,11 @@ def _note_frozen(loss: TorchLoss) -> None:
 
 
 def _note_precision(loss: TorchLoss) -> None:
-    shown = str(loss.dtype).removeprefix("torch.")
     kinds = {p.dtype for p in loss.parameters.values()} - {loss.dtype}
-    halves = sorted(str(k).removeprefix("torch.") for k in kinds if k.itemsize < 4)
+    halves = sorted(_name(k) for k in kinds if k.itemsize < 4)
     if halves:
         loss.notes.append(
-            f"Parameters are {' and '.join(halves)}: the loss is computed in {shown} from copies of them, "
+            f"Parameters are {' and '.join(halves)}: the loss is computed in {_name(loss.dtype)} from copies of them, "
             "which half precision is too coarse for."
         )
 
@@ -110,14 +96,20 @@ def _first_value(loss: TorchLoss, point: np.ndarray) -> float:
         except RuntimeError as error:
             if "same device" in str(error) or "is not on the expected device" in str(error):
                 raise UsageError(_misplaced(loss)) from error
+            kinds = {p.dtype for p in loss.parameters.values()}
+            if kinds != {loss.dtype} and any(w in str(error) for w in ("scalar type", "dtype")):
+                raise UsageError(
+                    f"The loss cannot be computed in {_name(loss.dtype)} ({str(error).splitlines()[0]}): "
+                    "tensors that loss_fn or the model hold besides parameters and buffers are of another "
+                    "type; register them as buffers, or convert them where they are used."
+                ) from error
             raise
         changed = changed or versions != [t._version for t in tensors(copy)]
     loss.clones_batches = changed
     if not (halves.is_used or autocast):
         return total
-    shown = str(loss.dtype).removeprefix("torch.")
     loss.notes.append(
-        f"Mixed precision is off here: the loss is computed in {shown}, since second derivatives drown in the "
+        f"Mixed precision is off here: the loss is computed in {_name(loss.dtype)}, since second derivatives drown in the "
         "rounding of half precision."
     )
     if not halves.is_used:
@@ -232,6 +224,36 @@ def _second_derivative(loss: TorchLoss, point: np.ndarray) -> None:
             f"The loss is finite at the start, but its second derivative in '{_first_bad(loss, result)}' is "
             "not: keep sqrt, norm and log away from zero, by a small constant inside."
         )
+    _custom_functions(loss, point)
+
+
+def _custom_functions(loss: TorchLoss, point: np.ndarray) -> None:
+    """Autograd differentiates what a backward is made of, right or wrong: compared with differences."""
+    values = loss.loaded(0, point)
+    with loss.evaluating():
+        names = custom_functions(loss.loss(values, loss.batches[0]))
+    if not names:
+        return
+    random = np.random.default_rng(1).standard_normal(point.size).astype(point.dtype)
+    estimate = Differences(loss.gradient, point, [random])
+    expected = estimate.product(point, random)
+    result = np.empty_like(point)
+    loss.forget()
+    loss.hessian_product(0, point, random, result)
+    length = max(float(np.linalg.norm(expected)), float(np.linalg.norm(result)), 1e-30)
+    distance = float(np.linalg.norm(result - expected)) / length
+    which = " and ".join(names)
+    if distance <= max(10 * estimate.error, 1e-2):
+        return
+    if estimate.error < 0.1:
+        raise UsageError(
+            f"The backward of {which} has no derivative that autograd can take: its product differs by "
+            f"{distance:.2g} of itself from differences of gradients; measure with products='differences', or "
+            "write that backward in differentiable operations."
+        )
+    loss.notes.append(
+        f"The backward of {which} could not be checked: gradients nearby differ too irregularly for it."
+    )
 
 
 def _differences(loss: TorchLoss, point: np.ndarray) -> None:
@@ -285,50 +307,3 @@ def _where_non_finite(loss: TorchLoss, point: np.ndarray, value: float) -> str:
 def _first_bad(loss: TorchLoss, vector: np.ndarray) -> str:
     parts = np.split(vector, np.cumsum(loss.sizes)[:-1])
     return next(n for n, part in zip(loss.names, parts) if not np.isfinite(part).all())
-
-
-def gauss_newton_refusal(loss: TorchLoss) -> str | None:
-    """Why the loss is no function of the model's outputs; None where it is one."""
-    point = loss.start().astype(np.float64 if loss.dtype == torch.float64 else np.float32)
-    values = loss.loaded(0, point)
-    whole = "There is no Gauss-Newton matrix of this loss: "
-    with loss.evaluating():
-        try:
-            graph = loss.graph("gauss-newton", 0, values, loss.batches[0])
-            parts = graph.gradient()  # type: ignore[union-attr]
-            slopes = torch.autograd.grad(
-                loss.loss(values, loss.batches[0]), list(values.values()), allow_unused=True
-            )
-        except UsageError as error:
-            return str(error)
-        except RuntimeError as error:
-            return whole + str(error).split("\n")[0]
-        outputs = graph.outputs  # type: ignore[union-attr]
-        if not outputs:
-            return whole + "it does not call the model as model(inputs)."
-        if any(
-            found is not None
-            for i, output in enumerate(outputs)
-            for found in torch.autograd.grad(
-                output.sum(), [o for j, o in enumerate(outputs) if j != i] or [output],
-                retain_graph=True, allow_unused=True)
-            if len(outputs) > 1
-        ):
-            return whole + "the model's outputs are computed from one another."
-        difference = sum(
-            float(((0 if part is None else part) - (0 if slope is None else slope)).square().sum())
-            for part, slope in zip(parts, slopes)
-            if part is not None or slope is not None
-        )
-        length = sum(float(slope.square().sum()) for slope in slopes if slope is not None)
-        if difference > torch.finfo(loss.dtype).eps * max(length, 1e-30):
-            return whole + (
-                "it depends on the parameters in other ways than through the model's outputs (derivatives, "
-                "penalties)."
-            )
-        generator = torch.Generator().manual_seed(1)
-        changes = [torch.randn(o.shape, generator=generator, dtype=o.dtype).to(o.device) for o in outputs]
-        bent = graph.bent(changes)  # type: ignore[union-attr]
-        if not any(b is not None and bool((b != 0).any()) for b in bent):
-            return whole + "it is linear in the model's outputs, wherever it can be differentiated."
-    return None

@@ -12,9 +12,10 @@ from torch import nn
 from . import _library
 from ._differences import Differences
 from ._torch_batches import cast, cloned, tensors, weights_of
-from ._torch_checks import check, gauss_newton_refusal, is_canonical, is_of_log_probabilities
+from ._torch_checks import check
 from ._torch_memory import planned
 from ._torch_objective import HalfPrecision, Objective, seeded, takes_outputs, uncompiled, unwrapped
+from ._torch_outputs import gauss_newton_refusal, is_canonical, is_of_log_probabilities
 from ._torch_products import GaussNewtonGraph, HessianGraph
 from .errors import UsageError
 
@@ -245,7 +246,7 @@ class TorchLoss:
         given = cast(cloned(batch) if self.clones_batches else batch, self.dtype)
         with HalfPrecision(self.dtype) if self.widens_halves else contextlib.nullcontext():
             loss = torch.func.functional_call(
-                self.objective, {**values, **frozen, **buffers}, (given,)
+                self.objective, {**values, **frozen, **buffers}, (given, self.dtype)
             )
         if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
             shape = f"of the shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else (

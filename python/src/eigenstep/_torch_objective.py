@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ._torch_batches import cast, tensors
 from .errors import UsageError
 
 _HALF = (torch.float16, torch.bfloat16)
@@ -31,7 +32,7 @@ class Objective(nn.Module):
         else:
             object.__setattr__(self, "loss", loss_fn)
 
-    def forward(self, batch: Any) -> Any:
+    def forward(self, batch: Any, dtype: torch.dtype) -> Any:
         if not self.is_of_outputs:
             return self.loss(self.model, batch)
         if not isinstance(batch, (tuple, list)) or len(batch) < 2:
@@ -40,7 +41,12 @@ class Objective(nn.Module):
                 "loss_fn(model, batch)."
             )
         *inputs, targets = batch
-        return self.loss(self.model(*inputs), targets)
+        loss = self.loss
+        if isinstance(loss, functools.partial):
+            loss = functools.partial(
+                loss.func, *cast(loss.args, dtype), **cast(loss.keywords, dtype)
+            )
+        return loss(self.model(*inputs), targets)
 
     @contextlib.contextmanager
     def outputs(self) -> Iterator[list[Any]]:
@@ -57,8 +63,6 @@ class Objective(nn.Module):
         found: list[str] = []
 
         def look(name: str, module: nn.Module, given: Any, result: Any) -> None:
-            from ._torch_batches import tensors
-
             if not found and not _are_finite(tensors(result)) and _are_finite(tensors(given)):
                 found.append(f"'{name}' ({type(module).__name__})")
 
@@ -164,3 +168,19 @@ class HalfPrecision(TorchDispatchMode):
             if self.dtype is not None:
                 kwargs = {**kwargs, "dtype": self.dtype}
         return function(*args, **kwargs)
+
+
+def custom_functions(loss: torch.Tensor) -> list[str]:
+    """The names of the user's own ``torch.autograd.Function``s that a loss went through."""
+    names: set[str] = set()
+    seen: set[Any] = set()
+    ahead = [loss.grad_fn]
+    while ahead:
+        node = ahead.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node, torch.autograd.function.BackwardCFunction):
+            names.add(type(node).__name__.removesuffix("Backward"))
+        ahead += [following for following, _ in node.next_functions]
+    return sorted(names)

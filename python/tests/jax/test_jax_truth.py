@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from functools import lru_cache
 from typing import Any, Callable, Iterator
+
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # Compilation is most of the time.
 
 import jax
 import jax.numpy as jnp
@@ -166,26 +170,39 @@ def cast(tree: Any, dtype: str) -> Any:
         lambda a: jnp.asarray(a, dtype if np.issubdtype(np.asarray(a).dtype, np.floating) else None), tree)
 
 
+def made(make: Callable[[Any], Network]) -> Network:
+    """With numbers that float32 has."""
+    loss, params, batch = make(np.random.default_rng(3))
+    return loss, cast(params, "float32"), cast(batch, "float32")
+
+
+@lru_cache
+def truth(make: Callable[[Any], Network]) -> tuple[float, Any, np.ndarray]:
+    loss, params, batch = made(make)
+    flat, unravel = ravel_pytree(cast(params, "float64"))
+    batch = cast(batch, "float64")
+
+    def own(vector: Any) -> Any:
+        if make is vae:
+            return loss(unravel(vector), batch, jax.random.key(5))[0]
+        return loss(unravel(vector), batch)
+
+    value, slope = jax.value_and_grad(own)(flat)
+    return float(value), slope, np.asarray(jax.jit(jax.hessian(own))(flat))
+
+
 @pytest.mark.parametrize("dtype", ERRORS)
 @pytest.mark.parametrize("make", NETWORKS, ids=lambda make: make.__name__)
 def test_agrees_with_the_dense_hessian(make: Callable[[Any], Network], dtype: str) -> None:
-    loss, params, batch = make(np.random.default_rng(3))
+    loss, params, batch = made(make)
     params, batch = cast(params, dtype), cast(batch, dtype)
-    options: dict[str, Any] = {}
-    own = loss
-    if make is vae:
-        key = jax.random.key(5)
-        options = {"has_aux": True, "rng": key}
-        own = lambda params, batch: loss(params, batch, key)[0]  # noqa: E731
+    options = {"has_aux": True, "rng": jax.random.key(5)} if make is vae else {}
     found = eigenstep.jax.spectrum(
         loss, params, batch, count=1, trace=True, per_layer=True, **options).to_dict()
-    flat, unravel = ravel_pytree(cast(params, "float64"))
-    doubled = cast(batch, "float64")
-    value, slope = jax.value_and_grad(lambda p: own(unravel(p), doubled))(flat)
-    hessian = np.asarray(jax.jit(jax.hessian(lambda p: own(unravel(p), doubled)))(flat))
+    value, slope, hessian = truth(make)
     values = np.linalg.eigvalsh(hessian)
     error, scale = ERRORS[dtype], float(np.abs(values).max())
-    assert found["problem"]["loss"] == pytest.approx(float(value), rel=error)
+    assert found["problem"]["loss"] == pytest.approx(value, rel=error)
     assert found["problem"]["gradientNorm"] == pytest.approx(float(jnp.linalg.norm(slope)), rel=error)
     assert found["largest"][0]["value"] == pytest.approx(values[-1], abs=error * scale)
     assert found["smallest"][0]["value"] == pytest.approx(values[0], abs=error * scale)
