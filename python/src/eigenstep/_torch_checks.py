@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 def check(loss: TorchLoss) -> None:
     """Tries every kind of question once; notes what is worth saying."""
-    _places(loss)
     _note_frozen(loss)
     _note_precision(loss)
     point = loss.start().astype(np.float64 if loss.dtype == torch.float64 else np.float32)
@@ -43,7 +42,8 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _places(loss: TorchLoss) -> None:
+def check_places(loss: TorchLoss) -> None:
+    """Where model and batch lie, before anything is computed."""
     devices = {p.device for p in loss.parameters.values()}
     if any(device.type == "meta" for device in devices):
         raise UsageError("The model lies on the device meta and has no numbers: load its parameters first.")
@@ -266,6 +266,11 @@ def _differences(loss: TorchLoss, point: np.ndarray) -> None:
 def without_second_derivative(error: RuntimeError, loss: TorchLoss) -> Exception:
     """The sentence that names the switch which helps; the error itself where it is another one."""
     words = str(error)
+    if "modified by an inplace operation" in words:
+        return UsageError(
+            "An in-place operation overwrites numbers that the derivatives need: give its module "
+            "inplace=False, or measure with products='differences' where the gradient can be had."
+        )
     for hint in ("is not implemented", "once_differentiable", "double backward", "does not require grad"):
         if hint in words:
             return UsageError(

@@ -12,7 +12,7 @@ from torch import nn
 from . import _library
 from ._differences import Differences
 from ._torch_batches import cast, cloned, tensors, weights_of
-from ._torch_checks import check
+from ._torch_checks import check, check_places
 from ._torch_memory import planned
 from ._torch_objective import HalfPrecision, Objective, seeded, takes_outputs, uncompiled, unwrapped
 from ._torch_outputs import gauss_newton_refusal, is_canonical, is_of_log_probabilities
@@ -88,6 +88,7 @@ class TorchLoss:
         self._gauss_newton: str | bool | None = None
         self._graphs: dict[str, tuple[int, HessianGraph | GaussNewtonGraph]] = {}
         self._point: tuple[int, dict[str, torch.Tensor]] | None = None
+        check_places(self)
         self.groups = planned(self, micro_batch, memory)
         self.weights, self.sample_count = weights_of(self.loss_fn, self.groups)
         self.batches = [piece for group in self.groups for piece in group]
