@@ -11,7 +11,7 @@ from torch import nn
 
 from ._differences import Differences
 from ._torch_batches import cloned, divisor, reduction_of, sample_count, tensors
-from ._torch_objective import HalfPrecision, custom_functions
+from ._torch_objective import HalfPrecision, custom_functions, generator_states
 from .errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def check(loss: TorchLoss) -> None:
     _note_frozen(loss)
     _note_precision(loss)
     point = loss.start().astype(np.float64 if loss.dtype == torch.float64 else np.float32)
-    value = _first_value(loss, point)
+    value, customs = _first_value(loss, point)
     if not math.isfinite(value):
         raise DataError(_where_non_finite(loss, point, value))
     _repeats(loss, point, value)
@@ -30,7 +30,7 @@ def check(loss: TorchLoss) -> None:
     if loss.products == "differences":
         _differences(loss, point)
     else:
-        _second_derivative(loss, point)
+        _second_derivative(loss, point, customs)
     if any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training for m in loss.model.modules()):
         loss.notes.append(
             "BatchNorm is in train mode: each sample's loss depends on its batch, and the curvature is "
@@ -79,8 +79,12 @@ def _note_precision(loss: TorchLoss) -> None:
         )
 
 
-def _first_value(loss: TorchLoss, point: np.ndarray) -> float:
-    """Once with copies of the batches, looking at what is done to them and in which precision."""
+def _first_value(loss: TorchLoss, point: np.ndarray) -> tuple[float, list[str]]:
+    """With copies of the batches, looking at what is done to them, in which precision, and by what.
+
+    The names of custom functions come back with the value.
+    """
+    customs: list[str] = []
     total = 0.0
     changed = False
     halves = HalfPrecision(None)
@@ -92,7 +96,9 @@ def _first_value(loss: TorchLoss, point: np.ndarray) -> float:
         versions = [t._version for t in tensors(copy)]
         try:
             with loss.evaluating(), halves:
-                total += weight * float(loss.loss(values, copy).detach())
+                found = loss.loss(values, copy)
+                total += weight * float(found.detach())
+                customs = customs or custom_functions(found)
         except RuntimeError as error:
             if "same device" in str(error) or "is not on the expected device" in str(error):
                 raise UsageError(_misplaced(loss)) from error
@@ -107,25 +113,33 @@ def _first_value(loss: TorchLoss, point: np.ndarray) -> float:
         changed = changed or versions != [t._version for t in tensors(copy)]
     loss.clones_batches = changed
     if not (halves.is_used or autocast):
-        return total
+        return total, customs
     loss.notes.append(
         f"Mixed precision is off here: the loss is computed in {_name(loss.dtype)}, since second derivatives drown in the "
         "rounding of half precision."
     )
     if not halves.is_used:
-        return total
+        return total, customs
     loss.widens_halves = True
-    return loss.value_and_gradient(0, point, None)
+    return loss.value_and_gradient(0, point, None), customs
 
 
 def _repeats(loss: TorchLoss, point: np.ndarray, value: float) -> None:
-    again = loss.value_and_gradient(0, point, None)
+    values = loss.loaded(0, point)
+    again, draws = 0.0, False
+    for weight, batch in zip(loss.weights, loss.batches):
+        with loss.evaluating():
+            before = generator_states(loss.devices)
+            again += weight * float(loss.loss(values, batch).detach())
+            draws = draws or generator_states(loss.devices) != before
     allowed = math.sqrt(torch.finfo(loss.dtype).eps) * max(abs(value), 1e-6)
     if not abs(again - value) <= allowed:
         raise UsageError(
             f"The loss changes from call to call though the seed is fixed ({value:.6g}, then {again:.6g}): it "
             "keeps a state or draws from a generator of its own; make it a function of model and batch."
         )
+    if not draws:
+        return
     seed, loss.seed = loss.seed, loss.seed + 1
     try:
         other = loss.value_and_gradient(0, point, None)
@@ -199,7 +213,7 @@ def _joined(first: Any, second: Any) -> Any:
     return first
 
 
-def _second_derivative(loss: TorchLoss, point: np.ndarray) -> None:
+def _second_derivative(loss: TorchLoss, point: np.ndarray, customs: list[str]) -> None:
     direction = np.ones_like(point)
     result = np.empty_like(point)
     try:
@@ -224,16 +238,12 @@ def _second_derivative(loss: TorchLoss, point: np.ndarray) -> None:
             f"The loss is finite at the start, but its second derivative in '{_first_bad(loss, result)}' is "
             "not: keep sqrt, norm and log away from zero, by a small constant inside."
         )
-    _custom_functions(loss, point)
+    if customs:
+        _custom_functions(loss, point, customs)
 
 
-def _custom_functions(loss: TorchLoss, point: np.ndarray) -> None:
+def _custom_functions(loss: TorchLoss, point: np.ndarray, names: list[str]) -> None:
     """Autograd differentiates what a backward is made of, right or wrong: compared with differences."""
-    values = loss.loaded(0, point)
-    with loss.evaluating():
-        names = custom_functions(loss.loss(values, loss.batches[0]))
-    if not names:
-        return
     random = np.random.default_rng(1).standard_normal(point.size).astype(point.dtype)
     estimate = Differences(loss.gradient, point, [random])
     expected = estimate.product(point, random)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, Iterable, Iterator, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from ._differences import Differences
 from ._torch_batches import cast, cloned, tensors, weights_of
 from ._torch_checks import check, check_places
 from ._torch_memory import planned
-from ._torch_objective import HalfPrecision, Objective, seeded, takes_outputs, uncompiled, unwrapped
+from ._torch_objective import HalfPrecision, Objective, surroundings, takes_outputs, unwrapped
 from ._torch_outputs import gauss_newton_refusal, is_canonical, is_of_log_probabilities
 from ._torch_products import GaussNewtonGraph, HessianGraph
 from .errors import UsageError
@@ -93,7 +93,6 @@ class TorchLoss:
         self.weights, self.sample_count = weights_of(self.loss_fn, self.groups)
         self.batches = [piece for group in self.groups for piece in group]
         check(self)
-        self.forget()
 
     # What the library is told.
 
@@ -114,6 +113,7 @@ class TorchLoss:
         ).numpy()
 
     def functions(self, name: str) -> _library.LossFunctions:
+        self.forget()
         return _library.LossFunctions(
             self.description(name), self.start(), self.value_and_gradient, self.hessian_product,
             self.gauss_newton_product if self.gauss_newton_refusal() is None else None,
@@ -262,25 +262,19 @@ class TorchLoss:
             )
         return loss.reshape(())
 
-    @contextlib.contextmanager
-    def evaluating(self) -> Iterator[None]:
+    def evaluating(self) -> contextlib.AbstractContextManager[None]:
         """The surroundings of every computation: seeded, in full precision, as written."""
-        kinds = {p.device.type for p in self.parameters.values()}
-        devices = {p.device.index for p in self.parameters.values() if p.device.type == "cuda"}
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(seeded(self.seed, [d for d in devices if d is not None]))
-            stack.enter_context(torch.enable_grad())
-            for kind in kinds:
-                stack.enter_context(torch.autocast(kind, enabled=False))
-            stack.enter_context(uncompiled())
-            if self.products == "autograd" and "cuda" in kinds:
-                # Recurrent kernels of cuDNN have no second derivative.
-                stack.enter_context(torch.backends.cudnn.flags(enabled=not self._has_recurrence))
-            if self.math_attention:
-                from torch.nn.attention import SDPBackend, sdpa_kernel
+        return surroundings(
+            self.seed, {p.device.type for p in self.parameters.values()}, self.devices,
+            # Recurrent kernels of cuDNN have no second derivative.
+            without_cudnn=self.products == "autograd" and self._has_recurrence,
+            math_attention=self.math_attention,
+        )
 
-                stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-            yield
+    @property
+    def devices(self) -> list[int]:
+        """The GPUs that parameters lie on."""
+        return sorted({p.device.index for p in self.parameters.values() if p.device.type == "cuda"})
 
     @property
     def _has_recurrence(self) -> bool:

@@ -169,7 +169,8 @@ def eigenpairs(
 
     def product(v: np.ndarray) -> np.ndarray:
         result = np.empty_like(v)
-        multiply(1, point, v, result)
+        # Number 0 is the start, whose graph the checks have left.
+        multiply(0, point, v, result)
         return result
 
     return operators.eigenpairs(
