@@ -64,8 +64,6 @@ private struct OperatorSession<Map: LinearMap> {
     options.count = request.count
     options.end = TopEigenpairs<Scalar>.End(rawValue: request.which.rawValue)!
     options.tolerance = tolerance
-    // Who is content with a coarse value is with as coarse a bound, which takes more products than the value.
-    options.boundTolerance = max(1e-3, tolerance)
     options.seed = seed
     options.maxApplications = request.maxApplications ?? max(300, 20 * request.count)
     options.maxBasisColumns = basisColumns
