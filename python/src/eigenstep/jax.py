@@ -20,7 +20,7 @@ __all__ = ["diagnose", "eigenpairs", "spectrum"]
 
 
 def diagnose(
-    loss: Callable[[Any, Any], Any],
+    loss: Callable[..., Any],
     params: Any,
     batch: Any,
     *,
@@ -31,6 +31,9 @@ def diagnose(
     effort: float = 1.0,
     dtype: Any = None,
     seed: int = 0,
+    has_aux: bool = False,
+    rng: Any = None,
+    products: str = "autograd",
     progress: Callable[[str, float | None], None] | None = None,
     **hyperparameters: float,
 ) -> Diagnosis:
@@ -41,17 +44,27 @@ def diagnose(
     loss
         ``loss(params, batch)``, a scalar.
     params
-        Any pytree of floating-point arrays.
-    lr
+        Any pytree of floating-point arrays, sharded or not.
         The rate to be judged: a number, a schedule of optax, or a pytree of rates as ``params`` has arrays.
     optimizer
         optax's name for the optimizer whose step is judged, as ``"adamw"``; without it the state tells.
     opt_state
         Its state, in any nesting: the limit is that of its next step then.
+    dtype
+        What parameters are cast to, ``float32`` or ``float64``; by default float64 where they all are.
+    has_aux
+        Whether the loss returns ``(value, anything)``.
+    rng
+        A key, the same in every evaluation: the loss is called as ``loss(params, batch, rng)``.
+    products
+        ``"autograd"``, or ``"differences"`` of gradients, with their error stated, for operations without a
+        second derivative.
     hyperparameters
         The optimizer's other numbers by optax's names, ``b1=0.95``; optax's own where they are not given.
     """
-    found = JaxLoss(loss, params, [batch], dtype=dtype)
+    found = JaxLoss(
+        loss, params, [batch], dtype=dtype, has_aux=has_aux, rng=rng, products=products
+    )
     name = getattr(loss, "__name__", "loss")
     standing = standing_of(optimizer, opt_state, params, lr, hyperparameters)
     request = {
@@ -67,7 +80,7 @@ def diagnose(
 
 
 def spectrum(
-    loss: Callable[[Any, Any], Any],
+    loss: Callable[..., Any],
     params: Any,
     batch: Any,
     *,
@@ -78,10 +91,15 @@ def spectrum(
     per_layer: bool = False,
     dtype: Any = None,
     seed: int = 0,
+    has_aux: bool = False,
+    rng: Any = None,
+    products: str = "autograd",
     progress: Callable[[str, float | None], None] | None = None,
 ) -> Spectrum:
     """Eigenvalues of the Hessian with their residuals and bounds."""
-    found = JaxLoss(loss, params, [batch], dtype=dtype)
+    found = JaxLoss(
+        loss, params, [batch], dtype=dtype, has_aux=has_aux, rng=rng, products=products
+    )
     name = getattr(loss, "__name__", "loss")
     request: dict[str, Any] = {
         "schema": "eigenstep.request.spectrum/1",
@@ -98,15 +116,20 @@ def spectrum(
 
 
 def eigenpairs(
-    loss: Callable[[Any, Any], Any],
+    loss: Callable[..., Any],
     params: Any,
     batch: Any,
     *,
     dtype: Any = None,
+    has_aux: bool = False,
+    rng: Any = None,
+    products: str = "autograd",
     **options: Any,
 ) -> operators.Eigenpairs:
     """The outermost eigenvalues of the Hessian with their vectors; options as `eigenstep.eigenpairs`."""
-    found = JaxLoss(loss, params, [batch], dtype=dtype)
+    found = JaxLoss(
+        loss, params, [batch], dtype=dtype, has_aux=has_aux, rng=rng, products=products
+    )
     point = found.start().astype(found.dtype)
 
     def product(v: np.ndarray) -> np.ndarray:

@@ -33,6 +33,9 @@ def diagnose(
     effort: float = 1.0,
     dtype: torch.dtype | None = None,
     seed: int = 0,
+    products: str = "autograd",
+    micro_batch: int | None = None,
+    memory: int | None = None,
     progress: Callable[[str, float | None], None] | None = None,
 ) -> Diagnosis:
     """Why training this model is slow or blows up, which rate to use, and what to change.
@@ -53,13 +56,28 @@ def diagnose(
         Whether the remedies are run, or only predicted.
     effort
         How much work to spend: 1 takes seconds, for a large model about a minute.
+    dtype
+        What the loss is computed in, ``torch.float32`` or ``torch.float64``, whatever the model is in; by
+        default float64 where all its parameters are.
+    seed
+        Of dropout and other draws: the same before every evaluation.
+    products
+        ``"autograd"``, or ``"differences"`` of gradients, with their error stated, for operations without a
+        second derivative.
+    micro_batch
+        Samples computed on at once; by default each batch whole.
+    memory
+        Bytes that autograd may keep for one product: micro-batches are made to fit it.
 
     Raises
     ------
     EigenstepError
         Where it cannot be measured, with one sentence; what the model raises is passed on.
     """
-    loss = TorchLoss(model, loss_fn, _batches(batch), dtype=dtype, seed=seed)
+    loss = TorchLoss(
+        model, loss_fn, _batches(batch), dtype=dtype, seed=seed, products=products,
+        micro_batch=micro_batch, memory=memory,
+    )
     standing = Standing()
     if optimizer is not None:
         standing = standing_of(optimizer, loss.parameters, loss.names)
@@ -87,12 +105,27 @@ def spectrum(
     density: float | None = None,
     trace: bool = False,
     per_layer: bool = False,
+    curvature: str = "hessian",
     dtype: torch.dtype | None = None,
     seed: int = 0,
+    products: str = "autograd",
+    micro_batch: int | None = None,
+    memory: int | None = None,
     progress: Callable[[str, float | None], None] | None = None,
 ) -> Spectrum:
-    """Eigenvalues of the Hessian with their residuals and bounds; see `diagnose` for the arguments."""
-    loss = TorchLoss(model, loss_fn, _batches(batch), dtype=dtype, seed=seed)
+    """Eigenvalues of the curvature with their residuals and bounds; see `diagnose` for the other arguments.
+
+    Parameters
+    ----------
+    curvature
+        ``"hessian"``; ``"gauss-newton"``, its part by the curvature of the loss in the model's outputs, which
+        has no negative eigenvalue where that is convex; or ``"fisher"``, which is the same matrix for cross
+        entropy, squared errors and log loss.
+    """
+    loss = TorchLoss(
+        model, loss_fn, _batches(batch), dtype=dtype, seed=seed, products=products,
+        micro_batch=micro_batch, memory=memory,
+    )
     name = type(loss.model).__name__
     request: dict[str, Any] = {
         "schema": "eigenstep.request.spectrum/1",
@@ -100,6 +133,7 @@ def spectrum(
         "resources": {"precision": _precision(loss), "seed": seed},
         "count": min(count, int(sum(loss.sizes))),
         "which": which,
+        "kind": loss.kind(curvature),
         "trace": trace,
         "perLayer": per_layer,
     }
@@ -113,21 +147,36 @@ def eigenpairs(
     loss_fn: Callable[..., Any],
     batch: Any,
     *,
+    curvature: str = "hessian",
     dtype: torch.dtype | None = None,
     seed: int = 0,
+    products: str = "autograd",
+    micro_batch: int | None = None,
+    memory: int | None = None,
     **options: Any,
 ) -> operators.Eigenpairs:
-    """The outermost eigenvalues of the Hessian with their vectors; options as `eigenstep.eigenpairs`."""
-    loss = TorchLoss(model, loss_fn, _batches(batch), dtype=dtype, seed=seed)
+    """The outermost eigenvalues of the curvature with their vectors.
+
+    Arguments are those of `spectrum`, options those of `eigenstep.eigenpairs`; ``memory`` bounds vectors too.
+    """
+    loss = TorchLoss(
+        model, loss_fn, _batches(batch), dtype=dtype, seed=seed, products=products,
+        micro_batch=micro_batch, memory=memory,
+    )
     kind = np.float64 if loss.dtype == torch.float64 else np.float32
     point = loss.start().astype(kind)
+    is_hessian = loss.kind(curvature) == "hessian"
+    multiply = loss.hessian_product if is_hessian else loss.gauss_newton_product
 
     def product(v: np.ndarray) -> np.ndarray:
         result = np.empty_like(v)
-        loss.hessian_product(1, point, v, result)
+        # Number 0 is the start, whose graph the checks have left.
+        multiply(0, point, v, result)
         return result
 
-    return operators.eigenpairs(product, point.size, dtype=kind, seed=seed, **options)
+    return operators.eigenpairs(
+        product, point.size, dtype=kind, seed=seed, memory=memory, **options
+    )
 
 
 def _precision(loss: TorchLoss) -> str:
