@@ -45,6 +45,7 @@ def diagnose(
         ``loss(params, batch)``, a scalar.
     params
         Any pytree of floating-point arrays, sharded or not.
+    lr
         The rate to be judged: a number, a schedule of optax, or a pytree of rates as ``params`` has arrays.
     optimizer
         optax's name for the optimizer whose step is judged, as ``"adamw"``; without it the state tells.
