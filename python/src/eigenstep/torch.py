@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import _library, operators
+from . import _distributed, _library, operators
 from ._reports import Diagnosis, Spectrum, diagnosis_of, spectrum_of
 from ._torch_loss import TorchLoss
 from ._torch_optimizers import setting_of
@@ -31,6 +31,7 @@ def diagnose(
     trials: bool = True,
     effort: float = 1.0,
     dtype: torch.dtype | None = None,
+    group: Any = None,
     seed: int = 0,
     progress: Callable[[str, float | None], None] | None = None,
 ) -> Diagnosis:
@@ -52,13 +53,18 @@ def diagnose(
         Whether the remedies are run, or only predicted.
     effort
         How much work to spend: 1 takes seconds, for a large model about a minute.
+    group
+        Processes that measure together, each on its own ``batch``, where all call this; by default those of
+        ``DistributedDataParallel`` or ``fully_shard``. All have the result; ``progress`` is told on the first.
 
     Raises
     ------
     EigenstepError
         Where it cannot be measured, with one sentence; what the model raises is passed on.
     """
-    loss = TorchLoss(model, loss_fn, _batches(batch), dtype=dtype, seed=seed)
+    loss = _distributed.loss_of(
+        model, loss_fn, _batches(batch), group=group, dtype=dtype, seed=seed
+    )
     training: dict[str, Any] = {}
     if optimizer is not None:
         training, notes = setting_of(optimizer)
@@ -73,7 +79,10 @@ def diagnose(
         "resources": {"precision": _precision(loss), "effort": effort, "seed": seed},
         "trials": {"areRun": trials},
     }
-    return diagnosis_of(_library.answer(request, loss=loss.functions(name), progress=progress))
+    functions = loss.functions(name)
+    return _distributed.asked(
+        loss, lambda: diagnosis_of(_library.answer(request, loss=functions, progress=progress))
+    )
 
 
 def spectrum(
@@ -87,11 +96,14 @@ def spectrum(
     trace: bool = False,
     per_layer: bool = False,
     dtype: torch.dtype | None = None,
+    group: Any = None,
     seed: int = 0,
     progress: Callable[[str, float | None], None] | None = None,
 ) -> Spectrum:
     """Eigenvalues of the Hessian with their residuals and bounds; see `diagnose` for the arguments."""
-    loss = TorchLoss(model, loss_fn, _batches(batch), dtype=dtype, seed=seed)
+    loss = _distributed.loss_of(
+        model, loss_fn, _batches(batch), group=group, dtype=dtype, seed=seed
+    )
     name = type(loss.model).__name__
     request: dict[str, Any] = {
         "schema": "eigenstep.request.spectrum/1",
@@ -104,7 +116,10 @@ def spectrum(
     }
     if density is not None:
         request["densityError"] = density
-    return spectrum_of(_library.answer(request, loss=loss.functions(name), progress=progress))
+    functions = loss.functions(name)
+    return _distributed.asked(
+        loss, lambda: spectrum_of(_library.answer(request, loss=functions, progress=progress))
+    )
 
 
 def eigenpairs(
@@ -113,11 +128,14 @@ def eigenpairs(
     batch: Any,
     *,
     dtype: torch.dtype | None = None,
+    group: Any = None,
     seed: int = 0,
     **options: Any,
 ) -> operators.Eigenpairs:
     """The outermost eigenvalues of the Hessian with their vectors; options as `eigenstep.eigenpairs`."""
-    loss = TorchLoss(model, loss_fn, _batches(batch), dtype=dtype, seed=seed)
+    loss = _distributed.loss_of(
+        model, loss_fn, _batches(batch), group=group, dtype=dtype, seed=seed
+    )
     kind = np.float64 if loss.dtype == torch.float64 else np.float32
     point = loss.start().astype(kind)
 
@@ -126,7 +144,9 @@ def eigenpairs(
         loss.hessian_product(1, point, v, result)
         return result
 
-    return operators.eigenpairs(product, point.size, dtype=kind, seed=seed, **options)
+    return _distributed.asked(
+        loss, lambda: operators.eigenpairs(product, point.size, dtype=kind, seed=seed, **options)
+    )
 
 
 def _precision(loss: TorchLoss) -> str:
