@@ -71,7 +71,7 @@ def diagnose(
         loss.notes += notes
     if lr is not None:
         training["rate"] = lr
-    name = type(loss.model).__name__
+    name = type(loss.model).__name__.removeprefix("FSDP")
     request = {
         "schema": "eigenstep.request.diagnosis/1",
         "problem": {"memory": name},
@@ -104,7 +104,7 @@ def spectrum(
     loss = _distributed.loss_of(
         model, loss_fn, _batches(batch), group=group, dtype=dtype, seed=seed
     )
-    name = type(loss.model).__name__
+    name = type(loss.model).__name__.removeprefix("FSDP")
     request: dict[str, Any] = {
         "schema": "eigenstep.request.spectrum/1",
         "problem": {"memory": name},
