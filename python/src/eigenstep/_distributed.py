@@ -43,8 +43,8 @@ def loss_of(
     Parameters
     ----------
     group
-        By default that of ``DistributedDataParallel`` or ``fully_shard``; a model of neither is measured by this
-        process alone.
+        By default that of ``DistributedDataParallel`` or ``fully_shard``; a model of neither is measured by
+        this process alone.
     options
         What `TorchLoss` takes besides; ``products="differences"`` holds for sharded models too.
     """
@@ -92,6 +92,7 @@ class SharedLoss:
         try:
             _refuse_synchronised(model)
             if is_sharded and _fsdp.is_by_differences(model, options):
+                _fsdp.refuse_micro_batches(options)
                 local = _fsdp.ShardedLoss(ranks, model, loss_fn, batches, seed=options["seed"])
             elif is_sharded:
                 self._standing_in = _fsdp.whole(model)
@@ -320,8 +321,8 @@ def _refuse_synchronised(model: nn.Module) -> None:
     for name, module in model.named_modules():
         if isinstance(module, nn.SyncBatchNorm) and module.training:
             raise UsageError(
-                f"{name or 'The model'} is a SyncBatchNorm in train mode, which has no second derivative: measure "
-                "with model.eval(), or with BatchNorm, whose statistics are those of each rank."
+                f"{name or 'The model'} is a SyncBatchNorm in train mode, which has no second derivative: "
+                "measure with model.eval(), or with BatchNorm, whose statistics are those of each rank."
             )
 
 
@@ -341,5 +342,7 @@ def _notes(model: nn.Module, counts: list[int]) -> list[str]:
         samples = f"{min(counts):,} to {max(counts):,} samples each, and each sample counts the same"
     notes = [f"{len(counts)} ranks measured together, {samples}."]
     if any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training for m in model.modules()):
-        notes.append("BatchNorm takes its statistics on each rank from that rank's samples alone, as in training.")
+        notes.append(
+            "BatchNorm takes its statistics on each rank from that rank's samples alone, as in training."
+        )
     return notes

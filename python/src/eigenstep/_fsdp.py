@@ -17,11 +17,14 @@ from torch import nn
 
 from . import _library
 from ._ranks import Ranks
-from ._torch_loss import _cast, _Objective, _sample_count, _without_prefix, takes_outputs
+from ._torch_loss import _cast as cast
+from ._torch_loss import _Objective as Objective
+from ._torch_loss import _sample_count as sample_count
+from ._torch_loss import takes_outputs
 from .errors import UsageError
 
 _COPIES = 6
-"""Whole copies of the parameters that an exact product holds at a time: values, graph, direction and result."""
+"""Whole copies of the parameters that an exact product holds at a time: values, direction, result, graph."""
 
 
 def _sharded_parameters(model: nn.Module) -> dict[str, Any]:
@@ -60,15 +63,23 @@ def group_of(model: nn.Module) -> Any:
 
 def is_by_differences(model: nn.Module, options: dict[str, Any]) -> bool:
     """Whether it was asked for, or the whole parameters would not fit beside what the device holds."""
-    asked = options.get("products")
-    if asked is not None:
-        return asked == "differences"
+    if options.get("products") == "differences":
+        return True
     _at_rest(model)
     count = sum(p.numel() for p in model.parameters())
     device = next(p.device for p in model.parameters())
     if device.type != "cuda":
         return False
     return 4 * _COPIES * count > torch.cuda.mem_get_info(device)[0]
+
+
+def refuse_micro_batches(options: dict[str, Any]) -> None:
+    for name in ("micro_batch", "memory"):
+        if options.get(name) is not None:
+            raise UsageError(
+                f"{name} is not for a model that stays sharded: give a DataLoader with smaller batches, as "
+                "many on each rank."
+            )
 
 
 def whole(model: nn.Module) -> Callable[[], contextlib.AbstractContextManager[None]]:
@@ -139,22 +150,22 @@ class ShardedLoss:
         if not self.batches:
             raise UsageError("There are no samples to measure on; give a batch, or a loader that has one.")
         _at_rest(model)
-        self.objective = _Objective(model, loss_fn, takes_outputs(loss_fn))
+        self.objective = Objective(model, loss_fn, takes_outputs(loss_fn))
         named = {n: p for n, p in self.objective.named_parameters() if p.requires_grad}
         if not named:
             raise UsageError(
                 "No parameter of the model requires a gradient: set requires_grad on those that are trained."
             )
         self.parameters = named
-        self.names = [_without_prefix(name) for name in named]
+        self.names = [name.removeprefix("model.") for name in named]
         self.sizes = [p.numel() for p in named.values()]
         self.dtype = next(iter(named.values())).dtype
         if self.dtype not in (torch.float32, torch.float64):
             raise UsageError(
-                f"The parameters hold {self.dtype}, too coarse for differences: keep them in float32, and let "
-                "FSDP's MixedPrecisionPolicy choose what is computed in."
+                f"The parameters hold {self.dtype}, too coarse for differences: keep them in float32, and "
+                "let FSDP's MixedPrecisionPolicy choose what is computed in."
             )
-        self.counts = [_sample_count(batch) for batch in self.batches]
+        self.counts = [sample_count(batch) for batch in self.batches]
         self.sample_count = sum(self.counts)
         self.notes: list[str] = []
         self._step = 0.0
@@ -164,8 +175,8 @@ class ShardedLoss:
         """Chooses the step of the differences, and says how well they agree."""
         if len(set(batches)) > 1:
             raise UsageError(
-                f"The ranks have from {min(batches)} to {max(batches)} batches, and FSDP computes in step: give "
-                "each rank as many."
+                f"The ranks have from {min(batches)} to {max(batches)} batches, and FSDP computes in step: "
+                "give each rank as many."
             )
         self._total = total
         point = self._settled(self.start())
@@ -189,12 +200,12 @@ class ShardedLoss:
         self._step = steps[best]
         if not errors[best] < 0.1:
             raise UsageError(
-                f"Differences of gradients disagree by {errors[best]:.0%} here, so no product can be had from "
-                "them: measure with parameters in float64, or whole (products='exact')."
+                f"Differences of gradients disagree by {errors[best]:.0%} here, so no product can be had "
+                "from them: compute in a finer precision (MixedPrecisionPolicy), or on more memory."
             )
         self.notes.append(
-            "The model stays sharded, and its products are differences of gradients: along the gradient those "
-            f"of two steps agree to {errors[best]:.1e} of the product."
+            "The model stays sharded, and its products are differences of gradients: along the gradient "
+            f"those of two steps agree to {errors[best]:.1e} of the product."
         )
 
     def description(self, name: str) -> dict[str, Any]:
@@ -282,7 +293,7 @@ class ShardedLoss:
         for count, batch in zip(self.counts, self.batches):
             with torch.random.fork_rng(devices=devices), torch.set_grad_enabled(with_gradient):
                 torch.manual_seed(self.seed)
-                loss = self.objective(_cast(batch, self.dtype))
+                loss = self.objective(cast(batch, self.dtype))
                 if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
                     raise UsageError("The loss is no scalar: average it over the samples (reduction='mean').")
                 share = count / self._total
@@ -303,7 +314,7 @@ class ShardedLoss:
         slopes = [p.grad for p in self.parameters.values()]
         if all(slope is None for slope in slopes):
             raise UsageError(
-                "FSDP has reduced no gradient: call model.set_requires_gradient_sync(True) before the measurement."
+                "FSDP has reduced no gradient: call model.set_requires_gradient_sync(True) before."
             )
         into = torch.from_numpy(gradient).split(self.sizes)
         for place, slope in zip(into, slopes):

@@ -139,8 +139,7 @@ class Ranks:
             if not is_said and time.monotonic() - began > ARRIVAL / 10:
                 is_said = True
                 warnings.warn(
-                    f"eigenstep waits on rank {self.rank} for {_named(missing).lower()}: the question is to be "
-                    "asked on all ranks.",
+                    f"eigenstep waits on rank {self.rank} for {_named(missing).lower()}: ask on all ranks.",
                     stacklevel=2,
                 )
             time.sleep(0.001 if time.monotonic() - began < 0.1 else 0.05)
@@ -232,10 +231,9 @@ class Ranks:
             )
         others = [rank for rank in range(self.size) if rank != self.rank]
         words = str(error).strip().split("\n")[0]
+        who = _named(others) if len(others) == 1 else "One of the other ranks"
         return EigenstepError(
-            f"{_named(others) if len(others) == 1 else 'One of the other ranks'} ended, or did not answer within "
-            f"the group's timeout: {words}",
-            LOST,
+            f"{who} ended, or did not answer within the group's timeout: {words}", LOST
         )
 
     def gone(self) -> list[int]:

@@ -113,7 +113,7 @@ class TorchLoss:
         if gradient is not None:
             gradient[:] = 0
         for weight, batch in zip(self.weights, self.batches):
-            with self._evaluating(), torch.set_grad_enabled(gradient is not None):
+            with self._evaluating():
                 loss = self._loss(values, batch)
                 total += weight * float(loss.detach())
                 if gradient is not None:
