@@ -4,14 +4,17 @@
     python3 Scripts/python_api.py           writes the page
     python3 Scripts/python_api.py --check   exit status 1 where the page is not what the package says
 
-The package is read, not imported, so that neither PyTorch nor JAX need be there. What a module lists in
+The package is read, not imported, so that neither PyTorch nor JAX need be there; but for functions whose
+options are written into their docstrings as they are imported, which takes NumPy. What a module lists in
 `__all__` is public, or, without a list, classes with a public name; what those functions give back is described
-after them. Needs only the standard library, of Python 3.10 or newer.
+after them. Needs Python 3.10 or newer.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import pathlib
 import re
 import sys
@@ -78,6 +81,8 @@ def signature(name: str, function: ast.FunctionDef, drops_first: bool) -> str:
     defaults = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
     for argument, default in list(zip(positional, defaults))[1 if drops_first else 0 :]:
         parts.append(parameter(argument, default))
+        if argument in arguments.posonlyargs[-1:]:
+            parts.append("/")
     if arguments.vararg:
         parts.append("*" + parameter(arguments.vararg, None))
     elif arguments.kwonlyargs:
@@ -104,7 +109,20 @@ def parameter(argument: ast.arg, default: ast.expr | None) -> str:
 def described(node: ast.AST) -> str:
     """A docstring in NumPy style as Markdown."""
     # A module's stands at the margin already, and what is indented in it is code.
-    text = (ast.get_docstring(node, clean=not isinstance(node, ast.Module)) or "").strip()
+    return markdown((ast.get_docstring(node, clean=not isinstance(node, ast.Module)) or "").strip())
+
+
+def completed(module: str, function: ast.FunctionDef) -> str:
+    """The docstring of a function whose options are written into it when the package is imported."""
+    sys.path.insert(0, str(PACKAGE.parent))
+    try:
+        found = getattr(importlib.import_module(f"eigenstep.{module}"), function.name)
+    finally:
+        sys.path.pop(0)
+    return markdown(inspect.getdoc(found) or "")
+
+
+def markdown(text: str) -> str:
     pieces: list[str] = []
     section, body = "", []
     lines = text.split("\n")
@@ -154,11 +172,14 @@ def filled(text: str, indent: str) -> str:
         text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-def entry(title: str, node: Definition, level: str) -> list[str]:
+def entry(title: str, module: str, node: Definition) -> list[str]:
     """A function, or a class with its fields, its constructor and its methods."""
-    parts = [f"{level} {title}"]
+    parts = [f"### {title}"]
     if isinstance(node, ast.FunctionDef):
-        return parts + [f"```python\n{signature(title.split('.')[-1], node, False)}\n```", described(node)]
+        options = node.args.kwarg
+        is_open = options is not None and ast.unparse(options.annotation or ast.Name("")).startswith("Unpack")
+        told = completed(module, node) if is_open else described(node)
+        return parts + [f"```python\n{signature(title.split('.')[-1], node, False)}\n```", told]
     made = next((m for m in node.body if isinstance(m, ast.FunctionDef) and m.name == "__init__"), None)
     is_dataclass = any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list)
     if made is not None:
@@ -196,19 +217,21 @@ def page(package: Package) -> str:
     wanted: list[str] = []
     for module in package.public():
         title = "eigenstep" if module == "__init__" else f"eigenstep.{module}"
-        names = [name for name in package.exports(module) if not name.startswith("__")]
+        names = [
+            name for name in package.exports(module)
+            if not name.startswith("__") and name not in package.modules
+        ]
         found = [(name, package.definition(module, name) or package.anywhere(name)) for name in names]
         entries = [
-            (name, node) for name, place in found if place is not None
-            for origin, node in [place] if f"{origin}.{name}" not in written
+            (name, *place) for name, place in found
+            if place is not None and f"{place[0]}.{name}" not in written
         ]
         if not entries:
             continue
         parts += [f"## {title}", described(package.modules[module])]
-        for name, node in entries:
-            origin = package.definition(module, name) or package.anywhere(name)
-            written.add(f"{origin[0]}.{name}")
-            parts += entry(f"{title}.{name}", node, "###")
+        for name, origin, node in entries:
+            written.add(f"{origin}.{name}")
+            parts += entry(f"{title}.{name}", origin, node)
             if isinstance(node, ast.FunctionDef) and node.returns:
                 wanted += re.findall(r"[A-Z]\w+", ast.unparse(node.returns))
             elif isinstance(node, ast.ClassDef):
@@ -222,12 +245,12 @@ def page(package: Package) -> str:
         if place is None or f"{place[0]}.{name}" in written:
             continue
         written.add(f"{place[0]}.{name}")
-        results.append((name, place[1]))
+        results.append((name, *place))
         wanted += [ast.unparse(base) for base in getattr(place[1], "bases", [])]
     if results:
         parts += ["## Results", "What the functions give back."]
-        for name, node in results:
-            parts += entry(name, node, "###")
+        for name, origin, node in results:
+            parts += entry(name, origin, node)
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
