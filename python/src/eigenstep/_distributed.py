@@ -8,7 +8,6 @@ differently, and the vectors of a Krylov space are held once, in the first rank'
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from typing import Any, Callable, Sequence, TypeVar
 
 import numpy as np
@@ -18,12 +17,13 @@ from torch import nn
 
 from . import _fsdp, _library
 from ._ranks import Ranks, uninterrupted
+from ._sent import sent
+from ._sharded_loss import ShardedLoss
 from ._torch_loss import TorchLoss
-from .errors import UnavailableError, UsageError
+from .errors import UsageError
 
 _STOP, _VALUE, _GRADIENT, _HESSIAN, _GAUSS_NEWTON = range(5)
 _PRODUCTS = {_HESSIAN: "hessian_product", _GAUSS_NEWTON: "gauss_newton_product"}
-_WIDTHS = (60, 80, 100, 120)
 
 Found = TypeVar("Found")
 
@@ -89,13 +89,14 @@ class SharedLoss:
         self._standing_in = contextlib.nullcontext
         error: BaseException | None = None
         local: Any = None
+        own: dict[int, Any] = {}
         try:
             _refuse_synchronised(model)
             if is_sharded and _fsdp.is_by_differences(model, options):
                 _fsdp.refuse_micro_batches(options)
-                local = _fsdp.ShardedLoss(ranks, model, loss_fn, batches, seed=options["seed"])
+                local = ShardedLoss(ranks, model, loss_fn, batches, seed=options["seed"])
             elif is_sharded:
-                self._standing_in = _fsdp.whole(model)
+                self._standing_in, own = _fsdp.whole(model)
         except BaseException as found:  # noqa: BLE001 - it is raised again, on all ranks
             error = found
         # Sharded parameters are put together by all ranks, so nothing may have failed on one by now.
@@ -111,8 +112,10 @@ class SharedLoss:
         counts = [count for count, _, _ in known]
         self.sample_count = sum(counts)
         self._local = local
+        # Those that the user's optimizer holds.
+        self.parameters = {name: own.get(id(p), p) for name, p in local.parameters.items()}
         self._weight = counts[ranks.rank] / self.sample_count
-        self._sums_itself = isinstance(local, _fsdp.ShardedLoss)
+        self._sums_itself = isinstance(local, ShardedLoss)
         if self._sums_itself:
             self._weight = 1.0
             try:
@@ -125,7 +128,7 @@ class SharedLoss:
         self._element = np.float64 if local.dtype == torch.float64 else np.float32
         self._point: tuple[int, np.ndarray] | None = None
         functions = local.functions("loss")
-        self._products = {
+        self._products: dict[int, Any] = {
             command: getattr(functions, name, None) for command, name in _PRODUCTS.items()
         }
 
@@ -228,7 +231,7 @@ class SharedLoss:
             failure = error
         with uninterrupted():
             if failure is None:
-                self._release((None, _sent(result)))
+                self._release((None, sent(result)))
                 return result
             # What all have raised together nobody waits to be told.
             if self.ranks.said is not failure:
@@ -261,39 +264,9 @@ class SharedLoss:
             self._part(command, number, direction, result_part)
 
 
-class SentAnswer:
-    """An answer that another rank has: its report, and its text at some widths."""
-
-    status, error = 0, None
-
-    def __init__(self, answer: Any) -> None:
-        self._report = answer.report()
-        self._texts = {width: answer.text(width) for width in _WIDTHS}
-
-    def report(self) -> dict[str, Any]:
-        return self._report
-
-    def text(self, width: int) -> str:
-        """The text at the widest of the widths that were sent that fits."""
-        return self._texts[max((known for known in _WIDTHS if known <= width), default=_WIDTHS[0])]
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        raise UnavailableError(f"The answer's {name} is with rank 0 alone; ask there.")
-
-
-def _sent(result: Any) -> Any:
-    """The result as the other ranks get it."""
-    answer = getattr(result, "_answer", None)
-    if answer is None:
-        return result
-    return dataclasses.replace(result, _answer=SentAnswer(answer))
-
-
 def _unwrapped(model: nn.Module) -> nn.Module:
     while True:
-        inner = getattr(model, "_orig_mod", None)
+        inner: Any = getattr(model, "_orig_mod", None)
         if isinstance(model, nn.parallel.DistributedDataParallel):
             inner = model.module
         if inner is None:
@@ -310,10 +283,11 @@ def _unwrapped(model: nn.Module) -> nn.Module:
 def _group_of(model: nn.Module, bare: nn.Module, is_sharded: bool) -> Any:
     if not dist.is_available() or not dist.is_initialized():
         return None
-    while hasattr(model, "_orig_mod"):
-        model = model._orig_mod
-    if isinstance(model, nn.parallel.DistributedDataParallel):
-        return model.process_group
+    outer: Any = model
+    while hasattr(outer, "_orig_mod"):
+        outer = outer._orig_mod
+    if isinstance(outer, nn.parallel.DistributedDataParallel):
+        return outer.process_group
     return _fsdp.group_of(bare) if is_sharded else None
 
 

@@ -39,7 +39,8 @@ class Ranks:
     """
 
     def __init__(self, group: Any, device: torch.device) -> None:
-        self.group = dist.group.WORLD if group is None else group
+        everyone: Any = dist.group.WORLD
+        self.group = everyone if group is None else group
         self.rank, self.size = dist.get_rank(self.group), dist.get_world_size(self.group)
         if self.rank < 0:
             raise UsageError(
@@ -48,7 +49,7 @@ class Ranks:
         kinds = getattr(self.group, "_device_types", [torch.device("cpu")])
         on_host = torch.device("cpu") in [torch.device(kind.type) for kind in kinds]
         self.device = torch.device("cpu") if on_host else device
-        self._first = dist.get_global_rank(self.group, 0)
+        self._first: int = dist.get_global_rank(self.group, 0)
         self._processes: list[tuple[str, int]] = []
         self._question = ""
         self.said: BaseException | None = None

@@ -103,11 +103,11 @@ def measure(rank: int, found: dict[str, Any]) -> None:
         # FSDP goes on as if nothing had been.
         LOSS(model(batch[0]), batch[1]).backward()
         found[f"trains {name}"] = all(p.grad is not None for p in model.parameters())
-    model = network()
+    model = sharded()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    diagnosis = et.diagnose(
-        DistributedDataParallel(model), LOSS, part(rank, 6), optimizer=optimizer, trials=False
-    )
+    loss = _distributed.loss_of(model, LOSS, [part(rank, 6)])
+    found["own"] = [id(p) for p in loss.parameters.values()] == [id(p) for p in model.parameters()]
+    diagnosis = et.diagnose(model, LOSS, part(rank, 6), optimizer=optimizer, trials=False)
     found["diagnosis"] = [diagnosis.largest_eigenvalue, diagnosis.text(80), diagnosis.to_dict()]
     bent = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).double()
     spectrum = et.spectrum(DistributedDataParallel(bent), LOSS, part(rank, 10), count=1)

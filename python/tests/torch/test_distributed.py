@@ -94,7 +94,9 @@ def test_differences_say_their_error(measured) -> None:
 
 
 def test_all_ranks_have_the_diagnosis(measured) -> None:
+    assert measured[0]["own"] and measured[1]["own"]
     first, second = (found["diagnosis"] for found in measured)
+    assert first[1].startswith("Sequential: 20 samples; ")
     assert first == second
     assert first[0] == pytest.approx(dense_eigenvalues()[0], rel=1e-6)
     assert "2 ranks measured together, 6 to 14 samples each" in " ".join(first[1].split())
