@@ -8,6 +8,8 @@ differently, and the vectors of a Krylov space are held once, in the first rank'
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 from typing import Any, Callable, Sequence, TypeVar
 
 import numpy as np
@@ -48,10 +50,11 @@ def loss_of(
     options
         What `TorchLoss` takes besides; ``products="differences"`` holds for sharded models too.
     """
-    bare = _unwrapped(model)
-    shards = _fsdp.is_sharded(bare)
-    if group is None:
-        group = _group_of(model, bare, shards)
+    bare, shards = _unwrapped(model), False
+    if dist.is_available() and dist.is_initialized():
+        shards = _fsdp.is_sharded(bare)
+        if group is None:
+            group = _group_of(model, bare, shards)
     if group is None:
         return TorchLoss(bare, loss_fn, batches, dtype=dtype, seed=seed, **options)
     device = next((p.device for p in bare.parameters()), torch.device("cpu"))
@@ -104,6 +107,10 @@ class SharedLoss:
         try:
             with self._standing_in():
                 local = local or TorchLoss(model, loss_fn, batches, **options)
+                functions = local.functions("loss")
+                self._products: dict[int, Any] = {
+                    command: getattr(functions, name, None) for command, name in _PRODUCTS.items()
+                }
         except BaseException as found:  # noqa: BLE001
             error = found
         facts = None if error is not None else (local.sample_count, list(local.sizes), len(local.batches))
@@ -126,22 +133,24 @@ class SharedLoss:
         self.notes: list[str] = local.notes
         self.notes += _notes(model, counts)
         self._element = np.float64 if local.dtype == torch.float64 else np.float32
+        self._questions = 1
         self._point: tuple[int, np.ndarray] | None = None
-        functions = local.functions("loss")
-        self._products: dict[int, Any] = {
-            command: getattr(functions, name, None) for command, name in _PRODUCTS.items()
-        }
 
     def __getattr__(self, name: str) -> Any:
         if name == "_local":
             raise AttributeError(name)
-        return getattr(self._local, name)
+        value = getattr(self._local, name)
+        return self._with_parameters(value) if inspect.ismethod(value) else value
+
+    def _with_parameters(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def call(*given: Any, **named: Any) -> Any:
+            with self._standing_in():
+                return method(*given, **named)
+
+        return call
 
     # What the library is told and asks, on the first rank.
-
-    def start(self) -> np.ndarray:
-        with self._standing_in():
-            return self._local.start()
 
     def functions(self, name: str) -> _library.LossFunctions:
         with self._standing_in():
@@ -181,6 +190,8 @@ class SharedLoss:
         result: np.ndarray | None,
     ) -> float:
         with uninterrupted():
+            # Each question counts points anew, and ranks may have begun at points of their own.
+            number += self._questions << 32
             is_new = self._point is None or self._point[0] != number
             self.ranks.broadcast(np.array([command, number, is_new], dtype=np.int64))
             if is_new:
@@ -220,6 +231,7 @@ class SharedLoss:
     # Who asks, and who answers.
 
     def asked(self, question: Callable[[], Found]) -> Found:
+        self._questions += 1
         with self.ranks.until_terminated():
             return self._ask(question) if self.ranks.is_first else self._answer()
 
@@ -281,8 +293,6 @@ def _unwrapped(model: nn.Module) -> nn.Module:
 
 
 def _group_of(model: nn.Module, bare: nn.Module, is_sharded: bool) -> Any:
-    if not dist.is_available() or not dist.is_initialized():
-        return None
     outer: Any = model
     while hasattr(outer, "_orig_mod"):
         outer = outer._orig_mod

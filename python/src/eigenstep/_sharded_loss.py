@@ -14,9 +14,6 @@ from torch import nn
 from . import _library
 from ._fsdp import at_rest, units
 from ._ranks import Ranks
-from ._torch_loss import _cast as cast
-from ._torch_loss import _Objective as Objective
-from ._torch_loss import _sample_count as sample_count
 from ._torch_loss import takes_outputs
 from .errors import UsageError
 
@@ -40,14 +37,14 @@ class ShardedLoss:
         if not self.batches:
             raise UsageError("There are no samples to measure on; give a batch, or a loader that has one.")
         at_rest(model)
-        self.objective = Objective(model, loss_fn, takes_outputs(loss_fn))
-        named = {n: p for n, p in self.objective.named_parameters() if p.requires_grad}
+        self.loss_fn, self.is_of_outputs = loss_fn, takes_outputs(loss_fn)
+        named = {name: p for name, p in model.named_parameters() if p.requires_grad}
         if not named:
             raise UsageError(
                 "No parameter of the model requires a gradient: set requires_grad on those that are trained."
             )
         self.parameters: dict[str, Any] = named
-        self.names = [name.removeprefix("model.") for name in named]
+        self.names = list(named)
         self.sizes = [p.numel() for p in named.values()]
         self.dtype: torch.dtype = next(iter(named.values())).dtype
         if self.dtype not in (torch.float32, torch.float64):
@@ -55,7 +52,7 @@ class ShardedLoss:
                 f"The parameters hold {self.dtype}, too coarse for differences: keep them in float32, and "
                 "let FSDP's MixedPrecisionPolicy choose what is computed in."
             )
-        self.counts = [sample_count(batch) for batch in self.batches]
+        self.counts = [max(1, _rows(batch)) for batch in self.batches]
         self.sample_count = sum(self.counts)
         self.notes: list[str] = []
         self._step = 0.0
@@ -119,8 +116,7 @@ class ShardedLoss:
 
     def functions(self, name: str) -> _library.LossFunctions:
         return _library.LossFunctions(
-            self.description(name), np.zeros(int(sum(self.sizes))), self.value_and_gradient,
-            self.hessian_product,
+            self.description(name), self.start(), self.value_and_gradient, self.hessian_product
         )
 
     def value_and_gradient(
@@ -184,7 +180,7 @@ class ShardedLoss:
         for count, batch in zip(self.counts, self.batches):
             with torch.random.fork_rng(devices=devices), torch.set_grad_enabled(with_gradient):
                 torch.manual_seed(self.seed)
-                loss = self.objective(cast(batch, self.dtype))
+                loss = self._loss(batch)
                 if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
                     raise UsageError("The loss is no scalar: average it over the samples (reduction='mean').")
                 share = count / self._total
@@ -192,6 +188,17 @@ class ShardedLoss:
                     (loss.reshape(()) * (share * size)).backward()
                 total += share * float(loss.detach())
         return total
+
+    def _loss(self, batch: Any) -> Any:
+        if not self.is_of_outputs:
+            return self.loss_fn(self.model, batch)
+        if not isinstance(batch, (tuple, list)) or len(batch) < 2:
+            raise UsageError(
+                "A loss of outputs and targets takes batches of (inputs, targets); for others give "
+                "loss_fn(model, batch)."
+            )
+        *inputs, targets = batch
+        return self.loss_fn(self.model(*inputs), targets)
 
     def _divisor(self) -> float:
         """What FSDP divides the sum over the ranks by."""
@@ -215,6 +222,14 @@ class ShardedLoss:
             if hasattr(slope, "full_tensor"):
                 slope = slope.full_tensor()
             place.copy_(slope.detach().reshape(-1))
+
+
+def _rows(batch: Any) -> int:
+    """The samples of a batch: the rows of the first tensor in it that has rows."""
+    if isinstance(batch, torch.Tensor):
+        return int(batch.shape[0]) if batch.ndim else 0
+    parts = batch.values() if isinstance(batch, dict) else batch if isinstance(batch, (tuple, list)) else ()
+    return next((count for count in map(_rows, parts) if count), 1)
 
 
 def _local(parameter: Any) -> torch.Tensor:

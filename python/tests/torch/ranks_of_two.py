@@ -18,7 +18,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 import eigenstep.torch as et
-from eigenstep import _distributed, _ranks, operators
+from eigenstep import _distributed, _fsdp, _ranks, operators
 
 FOLDER, SCENARIO = Path(sys.argv[1]), sys.argv[2]
 LOSS = nn.functional.mse_loss
@@ -109,6 +109,11 @@ def measure(rank: int, found: dict[str, Any]) -> None:
     found["own"] = [id(p) for p in loss.parameters.values()] == [id(p) for p in model.parameters()]
     diagnosis = et.diagnose(model, LOSS, part(rank, 6), optimizer=optimizer, trials=False)
     found["diagnosis"] = [diagnosis.largest_eigenvalue, diagnosis.text(80), diagnosis.to_dict()]
+    # As where the parameters would not fit on a device.
+    decided, _fsdp.is_by_differences = _fsdp.is_by_differences, lambda *_: True
+    spectrum = et.spectrum(model, LOSS, part(rank, 6), count=1)
+    found["spectrum"] = [spectrum.largest[0], spectrum.smallest[0]]
+    _fsdp.is_by_differences = decided
     bent = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).double()
     spectrum = et.spectrum(DistributedDataParallel(bent), LOSS, part(rank, 10), count=1)
     found["notes"] = str(spectrum.to_dict())

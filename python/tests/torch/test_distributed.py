@@ -93,6 +93,12 @@ def test_differences_say_their_error(measured) -> None:
     assert "differences of gradients" in notes and "of the product" in notes
 
 
+def test_a_model_too_large_to_be_whole_is_measured_as_it_is_sharded(measured) -> None:
+    expected = dense_eigenvalues()
+    for found in measured:
+        assert found["spectrum"] == pytest.approx([expected[0], expected[3]], rel=1e-6)
+
+
 def test_all_ranks_have_the_diagnosis(measured) -> None:
     assert measured[0]["own"] and measured[1]["own"]
     first, second = (found["diagnosis"] for found in measured)
