@@ -7,6 +7,12 @@ line `<!-- checked -->`. After `<!-- unchecked -->` a block is left alone.
 ```console   lines beginning with `$ ` are commands (bash, in the repository root, with the built
              program first on the PATH); the lines after each are what it prints, on either stream.
 ```swift     is a whole program; the ```text block right after it, if any, is what it prints.
+```python    too, against the package in python/src and the built library (or the package and the library
+             that are on PYTHONPATH and in EIGENSTEP_LIBRARY), by EIGENSTEP_PYTHON or this interpreter; one
+             that imports what is not installed there is listed as skipped. README's blocks count only
+             after `<!-- checked -->`.
+
+Arguments are the files to check; by default README.md and all of docs.
 
 In expected output `...` stands for any text within a line, and a line `...` for any lines.
 In README.md, options in `code` within the text must be of the command that the code names, or of any.
@@ -132,6 +138,29 @@ def check_swift(place, text, expected):
         return True
 
 
+def check_python(place, text, expected):
+    """True, False, or None where something that the program imports is not installed."""
+    python = os.environ.get("EIGENSTEP_PYTHON", sys.executable)
+    source = os.pathsep.join(filter(None, [str(ROOT / "python/src"), os.environ.get("PYTHONPATH")]))
+    environment = dict(
+        {"EIGENSTEP_LIBRARY": str(BUILD / "libEigenstepC.so"), "OMP_NUM_THREADS": "1"},
+        **dict(os.environ, PYTHONPATH=source, COLUMNS="80"))
+    needed = sorted(set(re.findall(r"(?m)^(?:import|from) (\w+)", text)))
+    finds = f"import importlib.util as u; print(*[n for n in {needed} if u.find_spec(n) is None])"
+    missing = subprocess.run(
+        [python, "-c", finds], env=environment, text=True, capture_output=True).stdout.split()
+    if missing:
+        print(f"{place}: skipped, since {python} has no {', '.join(missing)}")
+        return None
+    run = subprocess.run(
+        [python, "-"], input=text, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=300)
+    if run.returncode != 0:
+        return report(place, text, f"exit status {run.returncode}\n{run.stdout}{run.stderr}")
+    if expected is not None and not matches(expected, run.stdout):
+        return report(place, expected, run.stdout)
+    return True
+
+
 def helps():
     """The options of each command, as its help lists them."""
     program = str(BUILD / "eigenstep")
@@ -167,25 +196,31 @@ def check_flags(path):
 
 
 def main():
-    passed = failed = 0
-    files = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    passed = failed = skipped = 0
+    named = [pathlib.Path(name).resolve() for name in sys.argv[1:]]
+    files = named or [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     for path in filter(pathlib.Path.exists, files):
         found = list(blocks(path))
         for index, (line, language, text, comment) in enumerate(found):
-            wanted = comment == "<!-- checked -->" or path.name == "README.md" and path.parent == ROOT
-            if language not in ("swift", "console") or not wanted or comment == "<!-- unchecked -->":
+            wanted = comment == "<!-- checked -->" or (
+                language != "python" and path.name == "README.md" and path.parent == ROOT)
+            if language not in ("swift", "console", "python") or not wanted or comment == "<!-- unchecked -->":
                 continue
             place = f"{path.relative_to(ROOT)}:{line}"
+            following = found[index + 1] if index + 1 < len(found) else None
+            expected = following[2] if following and following[1] == "text" else None
             if language == "console":
                 good = check_console(place, text)
             else:
-                following = found[index + 1] if index + 1 < len(found) else None
-                expected = following[2] if following and following[1] == "text" else None
-                good = check_swift(place, text, expected)
+                good = (check_swift if language == "swift" else check_python)(place, text, expected)
+            if good is None:
+                skipped += 1
+                continue
             passed, failed = passed + good, failed + (not good)
-    good = check_flags(ROOT / "README.md")
-    passed, failed = passed + good, failed + (not good)
-    print(f"examples of README.md and docs: {passed} passed, {failed} failed")
+    if not named:
+        good = check_flags(ROOT / "README.md")
+        passed, failed = passed + good, failed + (not good)
+    print(f"examples of README.md and docs: {passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
 

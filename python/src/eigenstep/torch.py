@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import _library, operators
+from . import _distributed, _library, operators
 from ._reports import Diagnosis, Spectrum, diagnosis_of, spectrum_of
 from ._torch_loss import TorchLoss
 from ._optimizers import Standing
@@ -32,6 +32,7 @@ def diagnose(
     trials: bool = True,
     effort: float = 1.0,
     dtype: torch.dtype | None = None,
+    group: Any = None,
     seed: int = 0,
     products: str = "autograd",
     micro_batch: int | None = None,
@@ -68,20 +69,23 @@ def diagnose(
         Samples computed on at once; by default each batch whole.
     memory
         Bytes that autograd may keep for one product: micro-batches are made to fit it.
+    group
+        Processes that measure together, each on its own ``batch``, where all call this; by default those of
+        ``DistributedDataParallel`` or ``fully_shard``. All have the result; ``progress`` is told on the first.
 
     Raises
     ------
     EigenstepError
         Where it cannot be measured, with one sentence; what the model raises is passed on.
     """
-    loss = TorchLoss(
-        model, loss_fn, _batches(batch), dtype=dtype, seed=seed, products=products,
+    loss = _distributed.loss_of(
+        model, loss_fn, _batches(batch), group=group, dtype=dtype, seed=seed, products=products,
         micro_batch=micro_batch, memory=memory,
     )
     standing = Standing()
     if optimizer is not None:
         standing = standing_of(optimizer, loss.parameters, loss.names)
-    name = type(loss.model).__name__
+    name = type(loss.model).__name__.removeprefix("FSDP")
     request = {
         "schema": "eigenstep.request.diagnosis/1",
         "problem": {"memory": name},
@@ -92,7 +96,10 @@ def diagnose(
     functions = loss.functions(name)
     if optimizer is not None:
         functions.description = standing.describe(functions.description)
-    return diagnosis_of(_library.answer(request, standing.arrays(), functions, progress))
+    return _distributed.asked(
+        loss,
+        lambda: diagnosis_of(_library.answer(request, standing.arrays(), functions, progress)),
+    )
 
 
 def spectrum(
@@ -107,6 +114,7 @@ def spectrum(
     per_layer: bool = False,
     curvature: str = "hessian",
     dtype: torch.dtype | None = None,
+    group: Any = None,
     seed: int = 0,
     products: str = "autograd",
     micro_batch: int | None = None,
@@ -122,11 +130,11 @@ def spectrum(
         has no negative eigenvalue where that is convex; or ``"fisher"``, which is the same matrix for cross
         entropy, squared errors and log loss.
     """
-    loss = TorchLoss(
-        model, loss_fn, _batches(batch), dtype=dtype, seed=seed, products=products,
+    loss = _distributed.loss_of(
+        model, loss_fn, _batches(batch), group=group, dtype=dtype, seed=seed, products=products,
         micro_batch=micro_batch, memory=memory,
     )
-    name = type(loss.model).__name__
+    name = type(loss.model).__name__.removeprefix("FSDP")
     request: dict[str, Any] = {
         "schema": "eigenstep.request.spectrum/1",
         "problem": {"memory": name},
@@ -139,7 +147,10 @@ def spectrum(
     }
     if density is not None:
         request["densityError"] = density
-    return spectrum_of(_library.answer(request, loss=loss.functions(name), progress=progress))
+    functions = loss.functions(name)
+    return _distributed.asked(
+        loss, lambda: spectrum_of(_library.answer(request, loss=functions, progress=progress))
+    )
 
 
 def eigenpairs(
@@ -149,6 +160,7 @@ def eigenpairs(
     *,
     curvature: str = "hessian",
     dtype: torch.dtype | None = None,
+    group: Any = None,
     seed: int = 0,
     products: str = "autograd",
     micro_batch: int | None = None,
@@ -159,8 +171,8 @@ def eigenpairs(
 
     Arguments are those of `spectrum`, options those of `eigenstep.eigenpairs`; ``memory`` bounds vectors too.
     """
-    loss = TorchLoss(
-        model, loss_fn, _batches(batch), dtype=dtype, seed=seed, products=products,
+    loss = _distributed.loss_of(
+        model, loss_fn, _batches(batch), group=group, dtype=dtype, seed=seed, products=products,
         micro_batch=micro_batch, memory=memory,
     )
     kind = np.float64 if loss.dtype == torch.float64 else np.float32
@@ -174,8 +186,11 @@ def eigenpairs(
         multiply(0, point, v, result)
         return result
 
-    return operators.eigenpairs(
-        product, point.size, dtype=kind, seed=seed, memory=memory, **options
+    return _distributed.asked(
+        loss,
+        lambda: operators.eigenpairs(
+            product, point.size, dtype=kind, seed=seed, memory=memory, **options
+        ),
     )
 
 
