@@ -10,7 +10,7 @@ import torch
 # The tensors of PyTorch's state, by the names that the library has for them.
 _MOMENTS: dict[str, dict[str, str]] = {
     "Adam": {"v": "exp_avg_sq", "largest": "max_exp_avg_sq"},
-    "AdamW": {"v": "exp_avg_sq"},
+    "AdamW": {"v": "exp_avg_sq", "largest": "max_exp_avg_sq"},
     "NAdam": {"v": "exp_avg_sq"},
     "RAdam": {"v": "exp_avg_sq"},
     "RMSprop": {"v": "square_avg", "m": "grad_avg"},
@@ -18,6 +18,42 @@ _MOMENTS: dict[str, dict[str, str]] = {
 }
 # Of a parameter that no step moves.
 _STILL = 1e-12
+
+
+def rule_of(optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
+    """The optimizer by the name and the hyperparameters that the library has for it, of the group with the largest
+    rate; None where no limit is known."""
+    group = max(optimizer.param_groups, key=lambda group: float(group["lr"]))
+    kind = type(optimizer).__name__
+    if group.get("maximize"):
+        return None
+    if kind == "SGD":
+        momentum = float(group["momentum"])
+        if momentum == 0:
+            return {"name": "gd"}
+        if float(group["dampening"]) != 0:
+            return None
+        return {"name": "nesterov" if group["nesterov"] else "momentum", "momentum": momentum}
+    if kind in ("Adam", "AdamW", "NAdam", "RAdam"):
+        beta1, beta2 = (float(beta) for beta in group["betas"])
+        name = "amsgrad" if group.get("amsgrad") else kind.lower()
+        return {"name": name, "beta1": beta1, "beta2": beta2, "epsilon": _epsilon(group)}
+    if kind == "RMSprop":
+        return {
+            "name": "rmsprop",
+            "alpha": float(group["alpha"]),
+            "epsilon": _epsilon(group),
+            "momentum": float(group["momentum"]),
+            "centered": float(bool(group["centered"])),
+        }
+    if kind == "Adagrad" and float(group["lr_decay"]) == 0:
+        return {"name": "adagrad", "epsilon": _epsilon(group)}
+    return None
+
+
+def _epsilon(group: dict[str, Any]) -> float:
+    # The library's is above 0.
+    return max(float(group["eps"]), 1e-30)
 
 
 def state_arrays(

@@ -23,8 +23,9 @@ from . import _library
 from ._monitoring import ALARM, CHECK, Session
 from ._results import Result
 from ._torch_loss import TorchLoss
-from ._torch_optimizers import setting_of
-from ._torch_state import Point, RateFactor, has_rates_of_groups, rate_of, state_arrays
+from ._torch_state import (
+    Point, RateFactor, has_rates_of_groups, rate_of, rule_of, state_arrays,
+)
 from .errors import EigenstepError, UsageError
 
 __all__ = ["Alarm", "EigenstepAlarm", "EigenstepWarning", "Monitor", "MonitorReport"]
@@ -340,15 +341,14 @@ class Monitor:
 
 
 def _rule(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    try:
-        setting, notes = setting_of(optimizer)
-    except UsageError:
-        return {
-            "notes": [
-                f"Of {type(optimizer).__name__} as it is set no limit is known: the guard goes by the losses alone."
-            ]
-        }
-    return {"optimizer": setting["optimizer"], "notes": notes}
+    rule = rule_of(optimizer)
+    if rule is not None:
+        return {"optimizer": rule}
+    return {
+        "notes": [
+            f"Of {type(optimizer).__name__} as it is set no limit is known: the guard goes by the losses alone."
+        ]
+    }
 
 
 def _let_go(loss: TorchLoss) -> None:
