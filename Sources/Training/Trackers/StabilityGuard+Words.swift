@@ -4,13 +4,15 @@ extension StabilityGuard {
   mutating func alarm(
     _ sharpness: TrackedValue, rate: Double, loss: Double, along: Double, top: Double
   ) -> GuardAlarm {
-    let checks = loss > top || along > top ? Self.patience : Self.foretelling
+    let isAhead = loss <= top && along <= top
+    let checks = isAhead ? foretold : Self.patience
+    foretold = 0
     let what =
-      loss <= top && along <= top
-      ? "the part of the loss along the sharpest direction grew, so that the loss is about to leave its band"
+      isAhead
+      ? "the loss or its part along the sharpest direction grew so fast that it is about to leave its band"
       : loss > top
-      ? "the loss rose above its band"
-      : "the part of the loss along the sharpest direction grew above its band"
+        ? "the loss rose above its band"
+        : "the part of the loss along the sharpest direction grew above its band"
     numbers.suspicions = 0
     numbers.isTold = 1
     return answer(

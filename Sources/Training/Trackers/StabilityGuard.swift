@@ -38,9 +38,6 @@ public struct StabilityGuard: RunGuard {
   /// Whether a run is told of before its loss has left the band, where the part along the sharpest direction grows
   /// as that of a rate over the limit does and gets there in a few steps.
   public let looksAhead: Bool
-  /// Checks in a row that have to foretell it, and the steps within which the band has to be left.
-  static let foretelling = 3
-  static let stepsAhead = 2.0
 
   var numbers = Numbers()
   private(set) var losses: LossWatch

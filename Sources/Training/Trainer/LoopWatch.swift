@@ -198,8 +198,8 @@ public final class LoopWatch {
   /// What a loop that goes on later needs; without points, which the loop holds.
   public var state: LoopState {
     var kept = memories
-    for index in kept.indices where kept[index].vectors.values.contains(where: { $0.count > 1 << 20 })
-    {
+    for index in kept.indices
+    where kept[index].vectors.values.contains(where: { $0.count > 1 << 20 }) {
       // The next look begins anew.
       kept[index].vectors = [:]
     }
