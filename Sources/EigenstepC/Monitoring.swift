@@ -100,7 +100,7 @@ final class MonitorSession: @unchecked Sendable {
     let inverse = try inversePreconditioner(state, count: count)
     return try watch.check(
       TrackingMoment(
-        at: losses[0].start.map { Scalar($0) }, sample: all[0], rate: rate, seed: watch.seed,
+        atNumbers: losses[0].start, sample: all[0], rate: rate, seed: watch.seed,
         stepper: TrackingMoment.Stepper(
           rule: optimizer?.stability, hasRateFactors: hasRateFactors, inverse: { inverse }),
         groups: Array(all.dropFirst())))

@@ -68,6 +68,16 @@ public struct TrackingMoment<Scalar: LinearMapScalar> {
       }, batchSize: size)
   }
 
+  /// Where a loop stands that somebody else runs, its parameters in double precision.
+  public init(
+    atNumbers numbers: [Double], sample: any Loss<Scalar>, rate: Double, seed: UInt64,
+    stepper: Stepper? = nil, groups: [any Loss<Scalar>] = []
+  ) {
+    self.init(
+      at: scalars(numbers), sample: sample, rate: rate, seed: seed, stepper: stepper,
+      groups: groups)
+  }
+
   /// Where a loop stands that somebody else runs.
   public init(
     at point: [Scalar], sample: any Loss<Scalar>, rate: Double, seed: UInt64,

@@ -135,7 +135,7 @@ class _Finder:
         self.loss = TorchLoss(model, loss_fn, batches[:_MEASURED], seed=seed)
         self.losses = [TorchLoss(model, loss_fn, [batch], seed=seed) for batch in batches[:8]]
         self.judge = TorchLoss(model, loss_fn, batches[:_JUDGED], seed=seed)
-        self.objective = self.judge.objective
+        self.loss_fn, self.is_of_outputs = loss_fn, self.judge.is_of_outputs
         self.numbers = 1 << 40
 
     def answer(self, point: Point) -> LearningRate:
@@ -279,6 +279,12 @@ class _Finder:
 
     # Runs.
 
+    def loss_of(self, batch: Any) -> torch.Tensor:
+        if not self.is_of_outputs:
+            return self.loss_fn(self.model, batch)
+        *inputs, targets = batch
+        return self.loss_fn(self.model(*inputs), targets)
+
     def run(self, rate: float, point: Point, start: float) -> float:
         """The mean loss at the end of runs at a rate; infinite where one was lost."""
         total = 0.0
@@ -301,7 +307,7 @@ class _Finder:
             group["lr"] = rate * share
         for step in range(steps):
             self.optimizer.zero_grad()
-            loss = self.objective(batches[step % len(batches)])
+            loss = self.loss_of(batches[step % len(batches)])
             loss.backward()
             self.optimizer.step()
             if step % 10 == 0:

@@ -37,7 +37,10 @@ def rule_of(optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
     if kind in ("Adam", "AdamW", "NAdam", "RAdam"):
         beta1, beta2 = (float(beta) for beta in group["betas"])
         name = "amsgrad" if group.get("amsgrad") else kind.lower()
-        return {"name": name, "beta1": beta1, "beta2": beta2, "epsilon": _epsilon(group)}
+        rule = {"name": name, "beta1": beta1, "beta2": beta2, "epsilon": _epsilon(group)}
+        if name == "adamw":
+            rule["weight-decay"] = float(group["weight_decay"])
+        return rule
     if kind == "RMSprop":
         return {
             "name": "rmsprop",

@@ -197,11 +197,11 @@ class Monitor:
         taken, self._rate = self._rate, self.rate
         self._steps += 1
         if isinstance(loss, torch.Tensor):
-            if loss.device.type != "cpu":
+            if _is_elsewhere(loss):
                 self._waiting.append((loss.detach(), taken))
-                if len(self._waiting) < min(_READ_AT_ONCE, self._wait):
-                    return None
-                return self._read(session)
+                # A rate that rises asks for a check.
+                is_due = len(self._waiting) >= min(_READ_AT_ONCE, self._wait)
+                return self._read(session) if is_due or self._rate > 1.1 * taken else None
             loss = loss.item()
         news = session.step(loss, taken, self._rate)
         return self._act(session, news) if news or self.guard == "lower-rate" else None
@@ -215,7 +215,7 @@ class Monitor:
             news = session.step(value, rate, following)
             if news & ALARM:
                 alarm = self._answer(session) or alarm
-        alarm = self._act(session, news & ~ALARM) or alarm
+        self._act(session, news & ~ALARM)
         self._wait = session.wait()
         return alarm
 
@@ -351,11 +351,17 @@ def _rule(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     }
 
 
+def _is_elsewhere(loss: torch.Tensor) -> bool:
+    """Whether reading it would wait for another device."""
+    return loss.device.type != "cpu"
+
+
 def _let_go(loss: TorchLoss) -> None:
     """Frees what the products of a check have kept: the graph of a whole batch."""
-    for name in ("_graph", "_point"):
-        if hasattr(loss, name):
-            setattr(loss, name, None)
+    if hasattr(loss, "forget"):
+        loss.forget()
+    else:
+        loss._graph, loss._point = None, None
 
 
 def _copy(batch: Any) -> Any:

@@ -238,6 +238,19 @@ def test_alarms_come_before_the_loss_has_left_its_band(seed):
     assert "unstable" in monitor.alarms[0].sentence
 
 
+@pytest.mark.parametrize("guard", ["warn", "lower-rate"])
+def test_losses_on_another_device_are_read_together(guard, monkeypatch):
+    monkeypatch.setattr("eigenstep.monitor._is_elsewhere", lambda loss: True)
+    losses, monitor, *_ = doubling(2, guard)
+    left = next((i for i, loss in enumerate(losses) if not loss <= 10 * losses[0]), None)
+    report = monitor.report()
+    assert report.steps == len(losses) and monitor.alarms
+    if guard == "warn":
+        assert monitor.alarms[0].step <= left + 10
+    else:
+        assert len(losses) == 2400 and losses[-1] < losses[0]
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_lowered_rate_saves_the_run_whatever_the_scheduler_does(seed):
     losses, monitor, model, data, optimizer = doubling(seed, "lower-rate")
