@@ -13,10 +13,11 @@ from torch import nn
 
 from . import _library
 from ._monitoring import Session
+from ._torch_batches import copied
 from ._torch_loss import TorchLoss
 from ._torch_state import Point, has_rates_of_groups, rate_of, state_arrays
 from .errors import UsageError
-from .monitor import _copy, _rule
+from .monitor import _rule
 
 # Rates a factor 2 apart below and above the limit that are run first, and that are added where the best is at an end.
 _BELOW, _ABOVE, _ADDED = 8, 2, 4
@@ -95,7 +96,7 @@ def lr_finder(
         Where no rate lowers the loss, or the optimizer finds its rate by itself.
     """
     optimizer = getattr(optimizer, "optimizer", optimizer)
-    batches = [_copy(batch) for batch in itertools.islice(loader, steps)]
+    batches = [copied(batch) for batch in itertools.islice(loader, steps)]
     if not batches:
         raise UsageError("The loader has no batches; give one that has some.")
     finder = _Finder(model, loss_fn, batches, optimizer, steps, orders, seed)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 import warnings
-from dataclasses import dataclass
 from typing import Any, Callable, Sequence
 
 import numpy as np
@@ -21,12 +20,13 @@ from torch import nn
 
 from . import _library
 from ._monitoring import ALARM, CHECK, Session
-from ._results import Result
+from ._monitor_results import Alarm, EigenstepAlarm, EigenstepWarning, MonitorReport, report_of
+from ._torch_batches import copied, parts_of
 from ._torch_loss import TorchLoss
 from ._torch_state import (
     Point, RateFactor, has_rates_of_groups, rate_of, rule_of, state_arrays,
 )
-from .errors import EigenstepError, UsageError
+from .errors import UsageError
 
 __all__ = ["Alarm", "EigenstepAlarm", "EigenstepWarning", "Monitor", "MonitorReport"]
 
@@ -34,46 +34,6 @@ _logger = logging.getLogger("eigenstep")
 _GUARDS = ("off", "warn", "stop", "lower-rate")
 # Losses on a device that are read at once, so that steps need not wait for it.
 _READ_AT_ONCE = 10
-
-
-class EigenstepWarning(UserWarning):
-    """An alarm of a monitor with ``guard="warn"``."""
-
-
-class EigenstepAlarm(EigenstepError):
-    """An alarm of a monitor with ``guard="stop"``."""
-
-    status = 1
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """What was seen, and what was done about it."""
-
-    step: int
-    sentence: str
-    rate_factor: float
-    back_to: int | None
-
-
-@dataclass(frozen=True, repr=False)
-class MonitorReport(Result):
-    """What a monitor has seen; ``repr`` is the text for the terminal.
-
-    Attributes
-    ----------
-    tracked
-        Of each number: ``name``, ``part``, ``checks``, ``first``, ``last``, ``lowest``, ``highest``, ``threshold``
-        (above which the run becomes unstable, at the last check), ``crossings``.
-    findings
-        What that says, in sentences.
-    """
-
-    steps: int
-    alarms: tuple[str, ...]
-    findings: tuple[str, ...]
-    tracked: tuple[dict[str, Any], ...]
-    rate_factor: float
 
 
 class Monitor:
@@ -129,14 +89,15 @@ class Monitor:
         self.every, self.guard = every, guard
         self.alarms: list[Alarm] = []
         self._seed, self._track = seed, tuple(track)
-        self._batch = None if batch is None else _copy(batch)
+        self._batch = None if batch is None else copied(batch)
         self._loss: TorchLoss | None = None
         self._groups: list[TorchLoss] = []
         self._numbers = 0
         self._factor = RateFactor(optimizer)
         self._points: dict[int, Point] = {}
         self._waiting: list[tuple[torch.Tensor, float]] = []
-        self._steps = 0
+        # Steps taken, and those that the library knows.
+        self._steps = self._fed = 0
         self._is_over = False
         trained = [p for p in model.parameters() if p.requires_grad]
         self._rated = has_rates_of_groups(optimizer, trained)
@@ -193,7 +154,7 @@ class Monitor:
         if session is None:
             raise UsageError("The monitor is closed; make another one.")
         if self._batch is None:
-            self._batch = _copy(batch)
+            self._batch = copied(batch)
         taken, self._rate = self._rate, self.rate
         self._steps += 1
         if isinstance(loss, torch.Tensor):
@@ -204,6 +165,7 @@ class Monitor:
                 return self._read(session) if is_due or self._rate > 1.1 * taken else None
             loss = loss.item()
         news = session.step(loss, taken, self._rate)
+        self._fed += 1
         return self._act(session, news) if news or self.guard == "lower-rate" else None
 
     def _read(self, session: Session) -> Alarm | None:
@@ -213,8 +175,12 @@ class Monitor:
         rates = [rate for _, rate in waiting[1:]] + [self._rate]
         for value, (_, rate), following in zip(values, waiting, rates):
             news = session.step(value, rate, following)
+            self._fed += 1
             if news & ALARM:
-                alarm = self._answer(session) or alarm
+                alarm = self._answer(session)
+                if self.guard == "lower-rate":
+                    # What came behind it is gone with the rate that made it.
+                    break
         self._act(session, news & ~ALARM)
         self._wait = session.wait()
         return alarm
@@ -227,7 +193,7 @@ class Monitor:
             kept = session.keep()
             if kept is not None:
                 self._points = {s: point for s, point in self._points.items() if s in kept}
-                self._points[self._steps] = Point(self.model, self.optimizer)
+                self._points[self._fed] = Point(self.model, self.optimizer)
         return alarm
 
     def _answer(self, session: Session) -> Alarm:
@@ -253,7 +219,7 @@ class Monitor:
             if "gradient-noise" in self._track:
                 self._groups = [
                     TorchLoss(self.model, self.loss_fn, [part], seed=self._seed)
-                    for part in _parts(self._batch, 8)
+                    for part in parts_of(self._batch, 8)
                 ]
         parameters = list(self._loss.parameters.values())
         values = session.check(
@@ -296,14 +262,7 @@ class Monitor:
             return self._last
         if self._waiting:
             self._read(session)
-        answer = session.report(None if self._loss is None else " ".join(self._loss.notes) or None)
-        report = answer.report()
-        return MonitorReport(
-            _answer=answer, _report=report, steps=report["steps"],
-            alarms=tuple(alarm["sentence"] for alarm in report["alarms"]),
-            findings=tuple(finding["sentence"] for finding in report["findings"]),
-            tracked=tuple(report["tracked"]), rate_factor=report["rateFactor"],
-        )
+        return report_of(session.report(None if self._loss is None else " ".join(self._loss.notes) or None))
 
     def close(self) -> None:
         """Ends the log. A lowered rate stays lowered; `report` gives what was seen until here."""
@@ -324,7 +283,7 @@ class Monitor:
         session = self._open()
         if self._waiting:
             self._read(session)
-        return {"session": session.state(), "rate_factor": self.rate_factor, "steps": self._steps}
+        return {"session": session.state(), "rate_factor": self.rate_factor, "steps": self._fed}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where another monitor of the same arguments was.
@@ -335,7 +294,7 @@ class Monitor:
             Where the state is of other trackers or another guard.
         """
         self._open().restore(state["session"])
-        self._steps = state["steps"]
+        self._steps = self._fed = state["steps"]
         self._factor.multiply(state["rate_factor"] / self.rate_factor)
         self._rate, self._points, self._wait = self.rate, {}, 1
 
@@ -362,47 +321,3 @@ def _let_go(loss: TorchLoss) -> None:
         loss.forget()
     else:
         loss._graph, loss._point = None, None
-
-
-def _copy(batch: Any) -> Any:
-    if isinstance(batch, torch.Tensor):
-        return batch.detach().clone()
-    if isinstance(batch, dict):
-        return type(batch)({key: _copy(item) for key, item in batch.items()})
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(_copy(item) for item in batch))
-    if isinstance(batch, (tuple, list)):
-        return type(batch)(_copy(item) for item in batch)
-    return batch
-
-
-def _parts(batch: Any, count: int) -> list[Any]:
-    """A batch cut along its samples into groups of equal size."""
-    size = _size(batch)
-    count = min(count, size)
-    if count < 2:
-        raise UsageError("gradient-noise compares samples of a batch, and this one has one; leave it out.")
-    each = size // count
-    return [_cut(batch, size, i * each, (i + 1) * each) for i in range(count)]
-
-
-def _size(batch: Any) -> int:
-    if isinstance(batch, torch.Tensor):
-        return int(batch.shape[0]) if batch.ndim else 0
-    if isinstance(batch, dict):
-        batch = list(batch.values())
-    if isinstance(batch, (tuple, list)):
-        return next((size for size in map(_size, batch) if size), 0)
-    return 0
-
-
-def _cut(batch: Any, size: int, start: int, end: int) -> Any:
-    if isinstance(batch, torch.Tensor):
-        return batch[start:end] if batch.ndim and batch.shape[0] == size else batch
-    if isinstance(batch, dict):
-        return type(batch)({key: _cut(item, size, start, end) for key, item in batch.items()})
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(_cut(item, size, start, end) for item in batch))
-    if isinstance(batch, (tuple, list)):
-        return type(batch)(_cut(item, size, start, end) for item in batch)
-    return batch
