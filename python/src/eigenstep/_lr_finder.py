@@ -13,7 +13,7 @@ from torch import nn
 
 from . import _library
 from ._monitoring import Session
-from ._torch_batches import copied
+from ._monitor_batches import copied
 from ._torch_loss import TorchLoss
 from ._torch_state import Point, has_rates_of_groups, rate_of, state_arrays
 from .errors import UsageError

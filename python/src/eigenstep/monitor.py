@@ -21,7 +21,7 @@ from torch import nn
 from . import _library
 from ._monitoring import ALARM, CHECK, Session
 from ._monitor_results import Alarm, EigenstepAlarm, EigenstepWarning, MonitorReport, report_of
-from ._torch_batches import copied, parts_of
+from ._monitor_batches import copied, parts_of
 from ._torch_loss import TorchLoss
 from ._torch_state import (
     Point, RateFactor, has_rates_of_groups, rate_of, rule_of, state_arrays,
