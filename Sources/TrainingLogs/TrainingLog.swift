@@ -123,7 +123,10 @@ public final class TrainingLog {
     case .step(let record):
       step = record.step
       scalars = [
-        ("loss/step", record.loss), ("gradient_norm", record.gradientNorm), ("rate", record.rate),
+        ("loss/step", record.loss),
+        // A loop of somebody else's does not tell it.
+        ("gradient_norm", record.gradientNorm.isNaN ? nil : record.gradientNorm),
+        ("rate", record.rate),
       ]
     case .tracked(let record):
       step = record.step

@@ -33,7 +33,7 @@ import Testing
     func check<Scalar>(
       _ moment: TrackingMoment<Scalar>, _ memory: inout TrackerMemory
     ) throws -> [TrackedValue] {
-      let now = moment.run.parameters.map { Double($0) }
+      let now = moment.point.map { Double($0) }
       let before = memory.vectors["before"] ?? now
       memory.vectors["before"] = now
       memory.numbers["looks", default: 0] += 1

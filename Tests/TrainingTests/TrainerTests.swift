@@ -27,7 +27,7 @@ import Testing
       _ moment: TrackingMoment<Scalar>, _ memory: inout TrackerMemory
     ) throws -> [TrackedValue] {
       memory.numbers["checks", default: 0] += 1
-      return [TrackedValue("norm", norm(moment.run.parameters.map { Double($0) }))]
+      return [TrackedValue("norm", norm(moment.point.map { Double($0) }))]
     }
   }
 

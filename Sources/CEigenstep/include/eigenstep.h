@@ -152,6 +152,46 @@ void eigenstep_set_language(const char *name);
  * report. */
 const char *eigenstep_result_arrays(const eigenstep_result *result);
 
+/* A training loop of the caller's, watched: trackers and guard as a training of eigenstep's own has them. One
+ * thread at a time.
+ *
+ *     after each step:  news = eigenstep_monitor_step(monitor, loss, rate, next_rate)
+ *     EIGENSTEP_ALARM:  eigenstep_monitor_alarm says which, and what to do
+ *     EIGENSTEP_CHECK:  eigenstep_monitor_check, with the parameters as they are now
+ *     with the guard "lower-rate":  eigenstep_monitor_keep
+ */
+typedef struct eigenstep_monitor eigenstep_monitor;
+
+enum { EIGENSTEP_ALARM = 1, EIGENSTEP_CHECK = 2 };
+
+/* {"optimizer": {"name": ..}, "every": n, "guard": "off" | "warn" | "stop" | "lower-rate", "track": [..],
+ *  "log": folder, "resumesLog": b, "seed": n, "precision": "float32" | "float64", "hasRateFactors": b,
+ *  "notes": [..]}; without an optimizer no limit is known. `monitor` is NULL where the result is an error. */
+eigenstep_result *eigenstep_monitor_open(const char *settings, eigenstep_monitor **monitor);
+/* Takes note of a step: the loss of its batch before it, its rate and that of the next one. Bits of what is to be
+ * done; -1 where the log cannot be written. */
+int32_t eigenstep_monitor_step(eigenstep_monitor *monitor, double loss, double rate, double next_rate);
+/* Steps before a check can fall due, but for a change of the rate. */
+int64_t eigenstep_monitor_wait(eigenstep_monitor *monitor);
+/* {"step", "sentence", "rateFactor", "backTo"}: under "lower-rate" the rate is to be multiplied, and the loop put
+ * back to the point that was kept at a step, where that is not null. */
+eigenstep_result *eigenstep_monitor_alarm(eigenstep_monitor *monitor);
+/* Looks at the loss of a fixed batch, its `start` the parameters as they are; the losses behind it are those of
+ * groups of its samples, for the noise of the gradient. Arrays: "state/v" and others by the names that the
+ * optimizer's tensors have here, "state/step", "state/factors" of the rate per parameter. */
+eigenstep_result *eigenstep_monitor_check(
+    eigenstep_monitor *monitor, const eigenstep_loss *losses, int32_t count, double rate,
+    const eigenstep_array *arrays, int32_t array_count, const eigenstep_watch *watch);
+/* Whether the caller is to keep the point where it stands: the number of steps whose points are to be kept from
+ * here on, written to `steps`, this one among them; -1 where it need not. */
+int32_t eigenstep_monitor_keep(eigenstep_monitor *monitor, int64_t *steps, int32_t capacity);
+/* What was seen so far (docs/json.md), with a note of the caller's or NULL. */
+eigenstep_result *eigenstep_monitor_report(eigenstep_monitor *monitor, const char *note);
+/* What a monitor of the same settings needs to go on, as JSON. */
+eigenstep_result *eigenstep_monitor_state(eigenstep_monitor *monitor);
+eigenstep_result *eigenstep_monitor_restore(eigenstep_monitor *monitor, const char *state);
+void eigenstep_monitor_close(eigenstep_monitor *monitor);
+
 #ifdef __cplusplus
 }
 #endif

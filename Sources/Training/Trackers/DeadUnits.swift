@@ -28,12 +28,12 @@ public struct DeadUnits: Tracker {
     guard let objective = moment.sample.objective else {
       throw TrackingError(tracker: name, reason: "it is no tensor program")
     }
-    let parameters = moment.run.loss.parameters
+    let parameters = moment.sample.parameters
     let biases = parameters.indices.filter {
       parameters[$0].role == .bias && parameters[$0].shape.rank == 1
     }
     guard biases.count > 1, try objective.gradientProgram(batch: 0).hasRectifier else { return [] }
-    let gradient = doubles(try objective.valueAndGradient(at: moment.run.parameters).gradient)
+    let gradient = doubles(try objective.valueAndGradient(at: moment.point).gradient)
     // Where nothing comes back at all, it says nothing of units.
     guard gradient.contains(where: { $0 != 0 }) else { return [] }
     return biases.dropLast().map { index in

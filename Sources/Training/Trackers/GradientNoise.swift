@@ -33,10 +33,10 @@ public struct GradientNoise: Tracker {
   public func check<Scalar: LinearMapScalar>(
     _ moment: TrackingMoment<Scalar>, _ memory: inout TrackerMemory
   ) throws -> [TrackedValue] {
-    let point = moment.run.parameters
+    let point = moment.point
     let count = point.count
     let found = try GroupGradients(
-      of: moment.sample, at: point, most: groups, seed: moment.seed, tracker: name)
+      of: moment, at: point, most: groups, tracker: name)
     var values = [ratio("gradient-noise-scale", found.moments(0..<count))]
     let hessian = try moment.sample.hessian(at: point)
     func form(_ vector: [Scalar]) throws -> Double {
@@ -47,8 +47,8 @@ public struct GradientNoise: Tracker {
       ofMean: form(found.mean), size: found.size, groups: found.gradients.count)
     if curved.noise > 0, curved.ofMean > 0 { values.append(ratio("critical-batch-size", curved)) }
     let batch = Double(moment.batchSize)
-    for layer in moment.run.loss.parameters.layers {
-      let parts = moment.run.loss.coordinates(of: layer.parameters).map { found.moments($0) }
+    for layer in moment.sample.parameters.layers {
+      let parts = moment.sample.coordinates(of: layer.parameters).map { found.moments($0) }
       let (signal, noise) = (
         parts.reduce(0) { $0 + $1.signal }, parts.reduce(0) { $0 + $1.noise }
       )
@@ -65,16 +65,5 @@ public struct GradientNoise: Tracker {
     let known = moments.signal > 0
     let divisor = known ? moments.signal : moments.ofMean
     return TrackedValue(name, moments.noise / divisor.asDivisor, isReliable: known)
-  }
-}
-
-extension TrackingMoment {
-  /// Samples of a step's gradient.
-  var batchSize: Int {
-    if case .batches(let batches)? = run.optimizerRun?.source {
-      batches.size
-    } else {
-      run.loss.sampleCount
-    }
   }
 }

@@ -21,6 +21,32 @@ struct GroupGradients<Scalar: LinearMapScalar> {
   /// The mean of all groups.
   let mean: [Scalar]
 
+  /// Of the groups that the moment brings, or of its sample cut into them.
+  init(
+    of moment: TrackingMoment<Scalar>, at point: [Scalar], most: Int, tracker: String
+  ) throws {
+    guard let first = moment.groups.first else {
+      try self.init(
+        of: moment.sample, at: point, most: most, seed: moment.seed, tracker: tracker)
+      return
+    }
+    let gradients = try moment.groups.map { try $0.valueAndGradient(at: point).gradient }
+    guard gradients.count >= 2 else {
+      throw TrackingError(
+        tracker: tracker, reason: "what it looks at, a batch or all that there is, has one sample")
+    }
+    self.init(gradients, size: first.sampleCount)
+  }
+
+  private init(_ gradients: [[Scalar]], size: Int) {
+    var mean = gradients[0]
+    Scalar.scal(mean.count, 0, &mean)
+    for gradient in gradients {
+      Scalar.axpy(mean.count, Scalar(1 / Double(gradients.count)), gradient, &mean)
+    }
+    (self.gradients, self.size, self.mean) = (gradients, size, mean)
+  }
+
   /// - Parameter most: groups that there are at the most; fewer for fewer samples.
   /// - Throws: `TrackingError` where the loss has no groups of samples; what the executor throws.
   init(
@@ -40,23 +66,18 @@ struct GroupGradients<Scalar: LinearMapScalar> {
       throw TrackingError(
         tracker: tracker, reason: "what it looks at, a batch or all that there is, has one sample")
     }
-    size = objective.sampleCount / groups
+    let size = objective.sampleCount / groups
     var generator = SeededGenerator(seed: seed)
     let order = (0..<objective.sampleCount).shuffled(using: &generator)
     let sampled = try SampleGradients(objective, size: size)
-    let count = point.count
     var gradients: [[Scalar]] = []
-    var mean = point
-    Scalar.scal(count, 0, &mean)
     for group in 0..<groups {
       let chosen = Array(order[group * size..<(group + 1) * size])
       let gradient = try sampled(chosen, at: point).gradient
       objective.count(sampled.operations)
-      Scalar.axpy(count, Scalar(1 / Double(groups)), gradient, &mean)
       gradients.append(gradient)
     }
-    self.gradients = gradients
-    self.mean = mean
+    self.init(gradients, size: size)
   }
 
   /// What the groups say of `|E g|^2` and the trace of the covariance of one sample's gradient in some

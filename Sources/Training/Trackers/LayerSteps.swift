@@ -22,10 +22,10 @@ public struct LayerSteps: Tracker {
   ) throws -> [TrackedValue] {
     guard let origin = moment.origin else { return [] }
     let gradient = try moment.sample.valueAndGradient(at: origin).gradient
-    var move = moment.run.parameters
+    var move = moment.point
     Scalar.axpy(move.count, -1, origin, &move)
-    return moment.run.loss.parameters.layers.flatMap { layer in
-      let ranges = moment.run.loss.coordinates(of: layer.parameters)
+    return moment.sample.parameters.layers.flatMap { layer in
+      let ranges = moment.sample.coordinates(of: layer.parameters)
       func norm(_ values: [Scalar]) -> Double {
         values.withUnsafeBufferPointer { values in
           ranges.reduce(0) {

@@ -23,6 +23,8 @@ struct LossWatch: Sendable, Equatable {
     case flat(mean: Double, peak: Double, steps: Int)
   }
 
+  /// Whether the loss at the start is that of a batch: off by as much as any other, which is no part of `memory`.
+  var startIsDrawn = false
   var numbers = Numbers()
   private(set) var band: [Double] = []
   /// The last ones since the watch began anew, at most a lot.
@@ -64,6 +66,8 @@ struct LossWatch: Sendable, Equatable {
     let growth = (numbers.lastAbove / numbers.firstAbove).nthRoot(numbers.above - 1)
     return growth.isFinite && growth > 1 ? growth : nil
   }
+
+  init(startIsDrawn: Bool = false) { self.startIsDrawn = startIsDrawn }
 
   /// Begins anew, as behind a lowered rate; the band and the start stay.
   mutating func begin() {
@@ -153,7 +157,8 @@ struct LossWatch: Sendable, Equatable {
     let cut = recent.map { min($0, start + 9 * abs(start)) }
     let size = Double(cut.count)
     let middle = cut.reduce(0, +) / size
-    let error = (deviation(cut, middle) / size).squareRoot()
+    let spread = deviation(cut, middle)
+    let error = (spread / size + (startIsDrawn ? spread : 0)).squareRoot()
     let isMost = Double(recent.count { $0 > start }) >= 0.85 * size
     return middle > start + 0.02 * abs(start) && middle - (isMost ? 2 : 3) * error > start
   }

@@ -35,7 +35,7 @@ public struct Oscillation: Tracker {
       Scalar.dot(
         point.count, try moment.sample.valueAndGradient(at: point).gradient, direction)
     }
-    let (before, after) = try (slope(origin), slope(moment.run.parameters))
+    let (before, after) = try (slope(origin), slope(moment.point))
     guard before != 0, after.isFinite else { return [] }
     return [TrackedValue(name, after / before, isReliable: sharpest.isReliable)]
   }

@@ -28,12 +28,10 @@ public struct Sharpness: Tracker {
   public func check<Scalar: LinearMapScalar>(
     _ moment: TrackingMoment<Scalar>, _ memory: inout TrackerMemory
   ) throws -> [TrackedValue] {
-    let run = moment.run.optimizerRun
-    let rule = run?.optimizer.stability
-    let applies = rule?.isPreconditioned == false && run?.rules.rateFactors == nil
-    let point = moment.run.parameters
+    let rule = moment.stepper?.rule
+    let applies = rule?.isPreconditioned == false && moment.stepper?.hasRateFactors == false
     return try look(
-      name, moment, at: point, inverse: nil,
+      name, moment, at: moment.point, inverse: nil,
       criticalProduct: applies ? rule?.criticalProduct : nil, &memory)
   }
 }
@@ -67,12 +65,12 @@ public struct PreconditionedSharpness: Tracker {
   public func check<Scalar: LinearMapScalar>(
     _ moment: TrackingMoment<Scalar>, _ memory: inout TrackerMemory
   ) throws -> [TrackedValue] {
-    guard let run = moment.run.optimizerRun else { return [] }
-    let rule = run.optimizer.stability
-    let inverse = run.inversePreconditioner
+    guard let stepper = moment.stepper else { return [] }
+    let rule = stepper.rule
+    let inverse = stepper.inversePreconditioner
     guard inverse != nil || rule?.isPreconditioned != true else { return [] }
     return try look(
-      name, moment, at: moment.run.parameters, inverse: inverse,
+      name, moment, at: moment.point, inverse: inverse,
       criticalProduct: rule?.criticalProduct, &memory)
   }
 }

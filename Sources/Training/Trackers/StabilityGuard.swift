@@ -35,15 +35,22 @@ public struct StabilityGuard: RunGuard {
   /// Alarms after which the rate is not lowered any more.
   public static let mostLowerings = 30
 
-  private var numbers = Numbers()
-  private var losses = LossWatch()
+  /// Whether a run is told of before its loss has left the band, where the part along the sharpest direction grows
+  /// as that of a rate over the limit does and gets there in a few steps.
+  public let looksAhead: Bool
+
+  var numbers = Numbers()
+  private(set) var losses: LossWatch
+  /// Looking ahead: the step of the last check over the limit, and the checks in a row that foretold the end.
+  var lastCheck = -1
+  var foretold = 0
   public private(set) var point: [Double] = []
   private var candidate: [Double] = []
   /// The first point, once another has taken its place.
   private var first: [Double] = []
 
   /// What it remembers beside losses and points, in the order that `memory` has them.
-  private struct Numbers {
+  struct Numbers {
     /// Rate over limit at the last check; NaN before.
     var ratio = Double.nan
     /// Loss, and part of it along the sharpest direction, at the last check.
@@ -76,10 +83,26 @@ public struct StabilityGuard: RunGuard {
     ]
   }
 
-  public init(_ action: GuardAction, period: Int) {
+  /// - Parameter startIsDrawn: whether the loss at the start is that of one batch, as noisy as any other.
+  public init(
+    _ action: GuardAction, period: Int, looksAhead: Bool = false, startIsDrawn: Bool = false
+  ) {
     precondition(period >= 1, "a period of \(period) steps")
     self.action = action
     self.period = period
+    self.looksAhead = looksAhead
+    losses = LossWatch(startIsDrawn: startIsDrawn)
+  }
+
+  /// Keeps no point any more, where those that hold them are gone.
+  public mutating func forgetPoints() { (point, candidate, first) = ([], [], []) }
+
+  /// The steps of all points that it may still go back to.
+  public var keptSteps: [Int] {
+    [
+      point.isEmpty ? nil : pointStep, firstStep,
+      candidate.isEmpty ? nil : Int(numbers.candidateStep),
+    ].compactMap { $0 }
   }
 
   public var memory: [Double] {
@@ -173,8 +196,12 @@ public struct StabilityGuard: RunGuard {
       loss, isOver: known.isNaN ? nil : known > 1,
       isSuspicious: numbers.suspicions > 0 || numbers.isTold > 0)
     if losses.numbers.above == 1 { lookCloser(1) }
-    if let check, let alarm = judge(check, rate: rate, loss: loss, top: top, tracked) {
-      return alarm
+    if let check {
+      let ahead = looksAhead ? stepsToTop(check.ratio, loss, top: top, tracked, step: step) : nil
+      if let alarm = judge(check, rate: rate, loss: loss, top: top, tracked) { return alarm }
+      if let ahead, let alarm = foretell(ahead, check.value, rate: rate, loss: loss, top: top) {
+        return alarm
+      }
     }
     prove(loss)
     if check == nil, numbers.ratio.isNaN, losses.numbers.above == 0 { numbers.isTold = 0 }
@@ -209,73 +236,8 @@ public struct StabilityGuard: RunGuard {
     return alarm(check.value, rate: rate, loss: loss, along: along, top: top)
   }
 
-  private mutating func lookCloser(_ interval: Double) {
+  mutating func lookCloser(_ interval: Double) {
     numbers.interval = interval < Double(period) ? interval : 0
-  }
-
-  private mutating func alarm(
-    _ sharpness: TrackedValue, rate: Double, loss: Double, along: Double, top: Double
-  ) -> GuardAlarm {
-    let what =
-      loss > top
-      ? "the loss rose above its band"
-      : "the part of the loss along the sharpest direction grew above its band"
-    numbers.suspicions = 0
-    numbers.isTold = 1
-    return answer(
-      "At the \(sharpness.name.replacing("-", with: " ")) \(Wording.number(sharpness.value)) rates above "
-        + "\(Wording.number(rate / numbers.ratio)) are unstable, the rate is \(Wording.number(rate)), and in "
-        + "\(Self.patience) checks in a row \(what), which ends at \(Wording.number(top)): "
-        + "\(Wording.number(max(loss, along))) now, \(Wording.number(losses.numbers.start)) at the start",
-      rate: rate, loss: loss)
-  }
-
-  /// By the losses alone.
-  private mutating func alarm(
-    _ verdict: LossWatch.Verdict, rate: Double, loss: Double, top: Double
-  ) -> GuardAlarm {
-    let start = Wording.number(losses.numbers.start)
-    let beside =
-      numbers.ratio.isNaN
-      ? ""
-      : numbers.ratio > 1
-        ? " The rate was over the limit of the last check, \(Wording.number(numbers.ratio)) times."
-        : " The rate is within the limit of the last check, which is not all there is: batches and momentum "
-          + "are unstable below it."
-    switch verdict {
-    case .aboveBand(let count):
-      return answer(
-        "\(count) losses in a row lie above their band, which ends at \(Wording.number(top)): "
-          + "\(Wording.number(loss)) now, \(start) at the start, at rate \(Wording.number(rate))",
-        rate: rate, loss: loss, beside)
-    case .aboveStart(let mean):
-      return answer(
-        "The last \(LossWatch.lot) losses are \(Wording.number(mean)) in the mean, above the \(start) of the start, "
-          + "at rate \(Wording.number(rate))", rate: rate, loss: mean, beside)
-    case .flat(let mean, let peak, let steps):
-      return answer(
-        "The loss jumped to \(Wording.number(peak)) \(steps) steps ago and lies flat since, at "
-          + "\(Wording.number(mean)) in the mean of \(LossWatch.lot) steps, with \(start) at the start, at rate "
-          + "\(Wording.number(rate))", rate: rate, loss: mean, beside)
-    }
-  }
-
-  /// What is done about an alarm, in its sentence.
-  private mutating func answer(
-    _ sentence: String, rate: Double, loss: Double, _ beside: String = ""
-  ) -> GuardAlarm {
-    switch action {
-    case .lowerRate where Int(numbers.lowerings) < Self.mostLowerings:
-      return lowered(sentence, rate: rate, loss: loss, beside)
-    case .stop:
-      return GuardAlarm(sentence + ": the run stops here; start again at a lower rate." + beside)
-    case .lowerRate:
-      return GuardAlarm(
-        sentence + ". The rate has been lowered \(Self.mostLowerings) times, and is left as it is."
-          + beside)
-    case .off, .warn:
-      return GuardAlarm(sentence + ". A lower rate would keep it from growing." + beside)
-    }
   }
 
   /// An alarm where there is a point to go back to; else the run's own ending says what happened.
@@ -307,7 +269,7 @@ public struct StabilityGuard: RunGuard {
     return factor
   }
 
-  private mutating func lowered(
+  mutating func lowered(
     _ sentence: String, rate: Double, loss: Double, _ beside: String = ""
   ) -> GuardAlarm {
     let factor = factor(loss)

@@ -23,7 +23,7 @@ public struct StepError: Tracker {
     _ moment: TrackingMoment<Scalar>, _ memory: inout TrackerMemory
   ) throws -> [TrackedValue] {
     guard let origin = moment.origin else { return [] }
-    var move = moment.run.parameters
+    var move = moment.point
     let after = try moment.sample.value(at: move)
     Scalar.axpy(move.count, -1, origin, &move)
     let (before, gradient) = try moment.sample.valueAndGradient(at: origin)

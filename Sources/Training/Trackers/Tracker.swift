@@ -35,7 +35,14 @@ extension Tracker {
 
 /// Where a run stands when a tracker looks at it.
 public struct TrackingMoment<Scalar: LinearMapScalar> {
-  public let run: any TrainingSteps<Scalar>
+  /// The parameters.
+  public let point: [Scalar]
+  /// What the optimizer of the next step says of it; nil where a method with inner iterations takes it.
+  public let stepper: Stepper?
+  /// Samples of a step's gradient.
+  public let batchSize: Int
+  /// Losses of disjoint groups of equal size of the samples of `sample`, where that cannot be cut by itself.
+  public let groups: [any Loss<Scalar>]
   /// The loss that checks are made on: a fixed sample of the training data, or all of them.
   public let sample: any Loss<Scalar>
   /// The rate of the step to come.
@@ -49,11 +56,60 @@ public struct TrackingMoment<Scalar: LinearMapScalar> {
     run: any TrainingSteps<Scalar>, sample: any Loss<Scalar>, rate: Double, seed: UInt64,
     origin: [Scalar]? = nil
   ) {
-    self.run = run
+    let optimizerRun = run.optimizerRun
+    var size = run.loss.sampleCount
+    if case .batches(let batches)? = optimizerRun?.source { size = batches.size }
+    self.init(
+      at: run.parameters, sample: sample, rate: rate, seed: seed, origin: origin,
+      stepper: optimizerRun.map { run in
+        Stepper(rule: run.optimizer.stability, hasRateFactors: run.rules.rateFactors != nil) {
+          run.inversePreconditioner
+        }
+      }, batchSize: size)
+  }
+
+  /// Where a loop stands that somebody else runs, its parameters in double precision.
+  public init(
+    atNumbers numbers: [Double], sample: any Loss<Scalar>, rate: Double, seed: UInt64,
+    stepper: Stepper? = nil, groups: [any Loss<Scalar>] = []
+  ) {
+    self.init(
+      at: scalars(numbers), sample: sample, rate: rate, seed: seed, stepper: stepper,
+      groups: groups)
+  }
+
+  /// Where a loop stands that somebody else runs.
+  public init(
+    at point: [Scalar], sample: any Loss<Scalar>, rate: Double, seed: UInt64,
+    origin: [Scalar]? = nil, stepper: Stepper? = nil, batchSize: Int? = nil,
+    groups: [any Loss<Scalar>] = []
+  ) {
+    self.point = point
     self.sample = sample
     self.rate = rate
     self.seed = seed
     self.origin = origin
+    self.stepper = stepper
+    self.batchSize = batchSize ?? sample.sampleCount
+    self.groups = groups
+  }
+
+  /// What an optimizer says of its next step.
+  public struct Stepper {
+    /// Which rates are stable; nil where nothing is known.
+    public let rule: StepRule?
+    /// Whether parameters have rates of their own, as factors in `inversePreconditioner`.
+    public let hasRateFactors: Bool
+    private let inverse: () -> [Double]?
+
+    public init(
+      rule: StepRule?, hasRateFactors: Bool = false, inverse: @escaping () -> [Double]? = { nil }
+    ) {
+      (self.rule, self.hasRateFactors, self.inverse) = (rule, hasRateFactors, inverse)
+    }
+
+    /// The diagonal of what steps are multiplied by beside the rate; nil where that is nothing, or not known yet.
+    public var inversePreconditioner: [Double]? { inverse() }
   }
 }
 

@@ -19,21 +19,9 @@ extension Trainer {
     guard !due.isEmpty else { return }
     let moment = TrackingMoment(
       run: run, sample: sample, rate: rate, seed: seed, origin: origin)
-    let unit = try stepOperations()
-    var values: [TrackedValue] = []
-    var costs: [TrackerCost] = []
-    for index in due {
-      let (spent, began) = (sample.operations, Date())
-      values += try trackers[index].check(moment, &own.trackers[index])
-      costs.append(
-        TrackerCost(
-          tracker: trackers[index].name, gradients: (sample.operations - spent) / unit,
-          seconds: Date().timeIntervalSince(began)))
-    }
-    if origin == nil { lastTracked = values }
-    let record = TrackingRecord(
-      step: step, values: values, gradients: costs.reduce(0) { $0 + $1.gradients },
-      seconds: costs.reduce(0) { $0 + $1.seconds }, costs: costs)
+    let record = try moment.record(
+      of: trackers, due, step: step, unit: stepOperations(), &own.trackers)
+    if origin == nil { lastTracked = record.values }
     own.history.note(record)
     try event(.tracked(record))
   }

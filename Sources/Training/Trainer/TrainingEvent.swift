@@ -25,6 +25,7 @@ public struct StepRecord: Sendable, Equatable, Codable {
   /// Passes over the samples that were whole before it.
   public var pass: Int
   public var loss: Double
+  /// NaN where nobody knows it.
   public var gradientNorm: Double
   public var rate: Double
 

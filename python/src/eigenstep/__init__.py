@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import errors, labs
 from ._functions import diagnose, spectrum, sweep, train
 from ._reports import Diagnosis, Eigenvalue, Spectrum, Sweep, Training
@@ -13,6 +15,7 @@ __all__ = [
     "Diagnosis",
     "EigenstepError",
     "Eigenvalue",
+    "Monitor",
     "Spectrum",
     "Sweep",
     "Training",
@@ -23,9 +26,21 @@ __all__ = [
     "eigenpairs",
     "errors",
     "labs",
+    "lr_finder",
     "solve",
     "spectrum",
     "sweep",
     "trace",
     "train",
 ]
+
+# What needs PyTorch is loaded when it is asked for.
+_OF_TORCH = {"Monitor": "monitor", "lr_finder": "_lr_finder"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OF_TORCH:
+        from importlib import import_module
+
+        return getattr(import_module(f".{_OF_TORCH[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

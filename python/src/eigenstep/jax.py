@@ -13,10 +13,11 @@ import numpy as np
 
 from . import _library, operators
 from ._jax_loss import JaxLoss
+from ._jax_monitor import Monitor
 from ._optax import standing_of
 from ._reports import Diagnosis, Spectrum, diagnosis_of, spectrum_of
 
-__all__ = ["diagnose", "eigenpairs", "spectrum"]
+__all__ = ["Monitor", "diagnose", "eigenpairs", "spectrum"]
 
 
 def diagnose(

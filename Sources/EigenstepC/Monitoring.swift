@@ -1,0 +1,325 @@
+import CEigenstep
+import Curvature
+import Diagnosis
+import Foundation
+import LinearMaps
+import Presentation
+import Problems
+import Reports
+import TensorFiles
+import TensorPrograms
+import Training
+import TrainingLogs
+
+/// What a C caller's loop is watched by; held by pointer. One call at a time, and callbacks may call again.
+final class MonitorSession: @unchecked Sendable {
+  /// `{"optimizer": {"name": ...}, "every": n, "guard": "warn", "track": [..], "log": folder, "seed": n,
+  /// "precision": "float32", "notes": [..]}`; all may be left out.
+  struct Settings: Decodable {
+    var optimizer: OptimizerSetting?
+    var every: Int?
+    var `guard`: GuardAction?
+    /// Names of trackers beside the sharpness.
+    var track: [String]?
+    var log: String?
+    var resumesLog: Bool?
+    var seed: UInt64?
+    var precision: PrecisionChoice?
+    /// Whether parameters have rates of their own, which come as the array "factors".
+    var hasRateFactors: Bool?
+    var notes: [String]?
+  }
+
+  let watch: LoopWatch
+  let lock = NSRecursiveLock()
+  private let optimizer: (any Optimizer)?
+  private let precision: PrecisionChoice
+  private let hasRateFactors: Bool
+  private let notes: [String]
+  private let log: TrainingLog?
+  private var batch = 0
+
+  /// - Throws: `DiagnosisFailure` of kind `usage`; `LogError`; `CatalogueError`.
+  init(_ request: String) throws {
+    let settings: Settings
+    do { settings = try JSONDecoder().decode(Settings.self, from: Data(request.utf8)) } catch let
+      error as DecodingError
+    {
+      throw DiagnosisFailure(.usage, "The settings of the monitor cannot be read: \(error)")
+    }
+    let every = settings.every ?? 100
+    guard every >= 1 else {
+      throw DiagnosisFailure(.usage, "Checks every \(every) steps: give 1 or more.")
+    }
+    let optimizer = settings.optimizer?.make()
+    let isDivided =
+      settings.hasRateFactors == true || optimizer?.stability?.isPreconditioned == true
+    var names = [
+      isDivided ? PreconditionedSharpness.entry.name : Sharpness.entry.name
+    ]
+    for name in settings.track ?? [] where !names.contains(name) { names.append(name) }
+    let trackers = try names.map { name -> any Tracker in
+      guard name != DeadUnits.entry.name else {
+        throw DiagnosisFailure(
+          .usage,
+          "The tracker \(name) reads a traced program, which a loop of yours is not; leave it out.")
+      }
+      return try TrackerSetting(name, ["period": Double(every)]).make()
+    }
+    let log = try settings.log.map { try TrainingLog($0, resumes: settings.resumesLog ?? false) }
+    self.optimizer = optimizer
+    self.log = log
+    precision = settings.precision ?? .float32
+    hasRateFactors = settings.hasRateFactors ?? false
+    notes = settings.notes ?? []
+    watch = LoopWatch(
+      trackers: trackers, action: settings.guard ?? .warn, period: every,
+      seed: settings.seed ?? 0, event: { try log?.note($0) })
+  }
+
+  func check(
+    _ losses: [CallbackLoss], rate: Double, arrays: CallerArrays, context: RunContext
+  ) throws -> [TrackedValue] {
+    guard let first = losses.first else {
+      throw DiagnosisFailure(.usage, "There is no loss to look at; give one.")
+    }
+    batch = first.sampleCount
+    return switch precision {
+    case .float32: try check(losses, Float.self, rate, arrays, context)
+    case .float64: try check(losses, Double.self, rate, arrays, context)
+    }
+  }
+
+  private func check<Scalar: LinearMapScalar>(
+    _ losses: [CallbackLoss], _: Scalar.Type, _ rate: Double, _ arrays: CallerArrays,
+    _ context: RunContext
+  ) throws -> [TrackedValue] {
+    let all = losses.map { ClosureLoss<Scalar>($0, context: context) }
+    let count = all[0].parameterCount
+    let state = arrays.files["state"]?.tensors ?? [:]
+    let inverse = try inversePreconditioner(state, count: count)
+    return try watch.check(
+      TrackingMoment(
+        atNumbers: losses[0].start, sample: all[0], rate: rate, seed: watch.seed,
+        stepper: TrackingMoment.Stepper(
+          rule: optimizer?.stability, hasRateFactors: hasRateFactors, inverse: { inverse }),
+        groups: Array(all.dropFirst())))
+  }
+
+  /// From the optimizer's tensors by the names that it has here, the count of its updates as "step", and factors of
+  /// the rate.
+  private func inversePreconditioner(
+    _ state: [String: Tensor], count: Int
+  ) throws -> [Double]? {
+    var divided: [Double]?
+    if optimizer?.stability?.isPreconditioned == true {
+      let step = Int(state["step"]?.doubles.first ?? 0)
+      divided = optimizer?.preconditioner(state: { state[$0]?.doubles ?? [] }, step: step)
+      guard divided != nil else { return nil }
+    }
+    let factors = state["factors"]?.doubles
+    for (name, numbers) in [("the optimizer's state", divided), ("factors", factors)] {
+      guard numbers == nil || numbers?.count == count else {
+        throw DiagnosisFailure(
+          .usage,
+          "The array of \(name) has \(numbers?.count ?? 0) numbers for \(count) parameters; give one each."
+        )
+      }
+    }
+    switch (divided, factors) {
+    case (let divided?, let factors?): return zip(divided, factors).map { $1 / $0 }
+    case (let divided?, nil): return divided.map { 1 / $0 }
+    case (nil, let factors): return factors
+    }
+  }
+
+  func report(_ more: [String]) throws -> Answered {
+    let report = MonitorReport(
+      watch, optimizer: optimizer?.phrase, batch: batch, notes: notes + more)
+    return Answered(json: try report.json(), text: { report.terminalText($0) })
+  }
+
+  func end() throws {
+    guard let log, watch.stepCount > 0 else { return }
+    try log.note(
+      .ended(
+        step: watch.stepCount,
+        TrainingEnding(
+          .finished, "The monitor was closed after \(Wording.count(watch.stepCount, "step")).")))
+    try log.flush()
+  }
+
+  func flush() throws { try log?.flush() }
+}
+
+/// What has become of a step, as bits.
+private enum News {
+  static let alarm: Int32 = 1
+  static let check: Int32 = 2
+}
+
+@_cdecl("eigenstep_monitor_open")
+public func eigenstepMonitorOpen(
+  _ settings: UnsafePointer<CChar>?, _ monitor: UnsafeMutablePointer<OpaquePointer?>
+) -> OpaquePointer {
+  monitor.pointee = nil
+  return called {
+    let session = try MonitorSession(settings.map { String(cString: $0) } ?? "{}")
+    monitor.pointee = OpaquePointer(Unmanaged.passRetained(session).toOpaque())
+    return try session.report([])
+  }
+}
+
+@_cdecl("eigenstep_monitor_step")
+public func eigenstepMonitorStep(
+  _ monitor: OpaquePointer, _ loss: Double, _ rate: Double, _ next: Double
+) -> Int32 {
+  let session = session(monitor)
+  return session.lock.withLock {
+    do {
+      var news: Int32 = 0
+      if try session.watch.observe(loss: loss, rate: rate) != nil { news |= News.alarm }
+      if session.watch.wantsCheck(rate: next) { news |= News.check }
+      return news
+    } catch { return -1 }
+  }
+}
+
+@_cdecl("eigenstep_monitor_wait")
+public func eigenstepMonitorWait(_ monitor: OpaquePointer) -> Int64 {
+  let session = session(monitor)
+  return session.lock.withLock { Int64(session.watch.stepsToCheck) }
+}
+
+@_cdecl("eigenstep_monitor_alarm")
+public func eigenstepMonitorAlarm(_ monitor: OpaquePointer) -> OpaquePointer {
+  struct Alarm: Encodable {
+    let step: Int
+    let sentence: String
+    let rateFactor: Double
+    /// The step whose point is meant; nil to stay.
+    let backTo: Int?
+  }
+  let session = session(monitor)
+  return called {
+    try session.lock.withLock {
+      guard let alarm = session.watch.lastAlarm else {
+        throw DiagnosisFailure(.usage, "There was no alarm.")
+      }
+      let json = try OrderedJSON.string(
+        Alarm(
+          step: session.watch.stepCount - 1, sentence: alarm.sentence,
+          rateFactor: alarm.rateFactor,
+          backTo: alarm.goesBack ? session.watch.pointStep : nil), indented: false)
+      return Answered(json: json, text: { _ in alarm.sentence })
+    }
+  }
+}
+
+@_cdecl("eigenstep_monitor_check")
+public func eigenstepMonitorCheck(
+  _ monitor: OpaquePointer, _ losses: UnsafePointer<eigenstep_loss>?, _ count: Int32,
+  _ rate: Double, _ arrays: UnsafePointer<eigenstep_array>?, _ arrayCount: Int32,
+  _ watch: UnsafePointer<eigenstep_watch>?
+) -> OpaquePointer {
+  struct Check: Encodable {
+    let step: Int
+    let values: [TrackedValue]
+  }
+  let session = session(monitor)
+  return called {
+    try session.lock.withLock {
+      let all = try UnsafeBufferPointer(start: losses, count: Int(max(0, count)))
+        .map { try CallbackLoss($0) }
+      let values = try session.check(
+        all, rate: rate, arrays: CallerArrays(arrays, count: arrayCount),
+        context: RunContext(watch?.pointee))
+      return Answered(
+        json: try OrderedJSON.string(
+          Check(step: session.watch.stepCount, values: values), indented: false),
+        text: { _ in "" })
+    }
+  }
+}
+
+@_cdecl("eigenstep_monitor_keep")
+public func eigenstepMonitorKeep(
+  _ monitor: OpaquePointer, _ steps: UnsafeMutablePointer<Int64>, _ capacity: Int32
+) -> Int32 {
+  let session = session(monitor)
+  return session.lock.withLock {
+    guard let kept = session.watch.keepPoint() else { return -1 }
+    for (index, step) in kept.prefix(Int(max(0, capacity))).enumerated() {
+      steps[index] = Int64(step)
+    }
+    return Int32(kept.count)
+  }
+}
+
+@_cdecl("eigenstep_monitor_report")
+public func eigenstepMonitorReport(
+  _ monitor: OpaquePointer, _ note: UnsafePointer<CChar>?
+) -> OpaquePointer {
+  let session = session(monitor)
+  return called {
+    try session.lock.withLock {
+      try session.flush()
+      return try session.report(note.map { [String(cString: $0)] } ?? [])
+    }
+  }
+}
+
+@_cdecl("eigenstep_monitor_state")
+public func eigenstepMonitorState(_ monitor: OpaquePointer) -> OpaquePointer {
+  let session = session(monitor)
+  return called {
+    try session.lock.withLock {
+      let encoder = JSONEncoder()
+      encoder.nonConformingFloatEncodingStrategy = .convertToString(
+        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+      let json = String(decoding: try encoder.encode(session.watch.state), as: UTF8.self)
+      return Answered(json: json, text: { _ in "" })
+    }
+  }
+}
+
+@_cdecl("eigenstep_monitor_restore")
+public func eigenstepMonitorRestore(
+  _ monitor: OpaquePointer, _ state: UnsafePointer<CChar>?
+) -> OpaquePointer {
+  let session = session(monitor)
+  return called {
+    try session.lock.withLock {
+      let decoder = JSONDecoder()
+      decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+      let text = state.map { String(cString: $0) } ?? ""
+      guard let state = try? decoder.decode(LoopState.self, from: Data(text.utf8)),
+        try session.watch.restore(state)
+      else {
+        throw DiagnosisFailure(
+          .usage,
+          "The state is not that of a monitor with the same trackers and guard; make the monitor as it was."
+        )
+      }
+      return try session.report([])
+    }
+  }
+}
+
+@_cdecl("eigenstep_monitor_close")
+public func eigenstepMonitorClose(_ monitor: OpaquePointer?) {
+  guard let monitor else { return }
+  let session = Unmanaged<MonitorSession>.fromOpaque(UnsafeRawPointer(monitor)).takeRetainedValue()
+  session.lock.withLock { try? session.end() }
+}
+
+private func session(_ pointer: OpaquePointer) -> MonitorSession {
+  Unmanaged<MonitorSession>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
+}
+
+private func called(_ work: () throws -> Answered) -> OpaquePointer {
+  let result: CallResult
+  do { result = CallResult(try work()) } catch { result = CallResult(failure: error) }
+  return OpaquePointer(Unmanaged.passRetained(result).toOpaque())
+}

@@ -1,0 +1,204 @@
+"""A training loop in JAX, watched."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import Any, Callable, Iterator, Sequence
+
+import jax
+import numpy as np
+
+from . import _library
+from ._jax_loss import JaxLoss
+from ._monitor_results import Alarm, EigenstepAlarm, EigenstepWarning, MonitorReport, report_of
+from ._monitoring import ALARM, CHECK, Session
+from .errors import UsageError
+
+_logger = logging.getLogger("eigenstep")
+# Losses that are read at once, so that steps need not wait for them.
+_READ_AT_ONCE = 10
+# Of optax's rules: the library's name, and its hyperparameters by optax's names with optax's defaults.
+_RULES: dict[str, tuple[str, dict[str, tuple[str, float]]]] = {
+    "sgd": ("gd", {}),
+    "momentum": ("momentum", {"momentum": ("momentum", 0.9)}),
+    "nesterov": ("nesterov", {"momentum": ("momentum", 0.9)}),
+    "adam": ("adam", {"beta1": ("b1", 0.9), "beta2": ("b2", 0.999), "epsilon": ("eps", 1e-8)}),
+    "adamw": (
+        "adamw",
+        {
+            "beta1": ("b1", 0.9), "beta2": ("b2", 0.999), "epsilon": ("eps", 1e-8),
+            "weight-decay": ("weight_decay", 1e-4),
+        },
+    ),
+    "amsgrad": ("amsgrad", {"beta1": ("b1", 0.9), "beta2": ("b2", 0.999), "epsilon": ("eps", 1e-8)}),
+}
+# The library's names of moments, and optax's.
+_MOMENTS = {"v": "nu", "largest": "nu_max"}
+
+
+class Monitor:
+    """Watches a loop of JAX: curvature beside the limit of the rate, and a guard.
+
+        monitor = eigenstep.jax.Monitor(loss_fn, optimizer="adam", lr=1e-3)
+        for batch in batches:
+            params, opt_state, loss = train_step(params, opt_state, batch)
+            monitor.step(params, opt_state, batch, loss)
+
+    Parameters
+    ----------
+    loss_fn
+        ``loss_fn(params, batch)``, a scalar.
+    optimizer
+        optax's name of the rule: ``sgd``, ``momentum``, ``nesterov``, ``adam``, ``adamw``, ``amsgrad``; None where it
+        is another, of which the losses alone are watched. Its moments are found in ``opt_state``.
+    lr
+        The rate, or a schedule of the count of steps; where optax's ``inject_hyperparams`` holds it, that one.
+    numbers
+        The rule's numbers by optax's names, where they are not its defaults: ``b1=0.95``.
+    every, guard, track, log, batch, seed
+        As of `eigenstep.Monitor`. A functional loop has nothing to act on, so ``guard`` is ``"warn"``, ``"stop"`` or
+        ``"off"``.
+    """
+
+    def __init__(
+        self,
+        loss_fn: Callable[[Any, Any], Any],
+        *,
+        optimizer: str | None,
+        lr: float | Callable[[int], Any],
+        every: int = 100,
+        guard: str = "warn",
+        track: Sequence[str] = (),
+        log: str | None = None,
+        batch: Any = None,
+        seed: int = 0,
+        **numbers: float,
+    ) -> None:
+        if guard not in ("off", "warn", "stop"):
+            raise UsageError(f"guard={guard!r}: a loop of JAX is watched by one of off, warn, stop.")
+        self.loss_fn, self.lr, self.guard = loss_fn, lr, guard
+        self.alarms: list[Alarm] = []
+        self._settings: dict[str, Any] = {
+            "every": every, "guard": guard, "track": list(track), "seed": seed,
+        }
+        if log is not None:
+            self._settings["log"] = str(log)
+        if optimizer is None:
+            self._settings["notes"] = ["No optimizer was named: the guard goes by the losses alone."]
+        elif optimizer not in _RULES:
+            raise UsageError(
+                f"Of optimizer={optimizer!r} no limit is known: choose one of {', '.join(_RULES)}, or None."
+            )
+        else:
+            name, known = _RULES[optimizer]
+            names = [own for own, _ in known.values()]
+            for given in numbers:
+                if given not in names:
+                    raise UsageError(f"{optimizer} has no {given!r}: it has {', '.join(names) or 'none'}.")
+            self._settings["optimizer"] = {
+                "name": name,
+                **{key: float(numbers.get(own, usual)) for key, (own, usual) in known.items()},
+            }
+        self._batch = batch
+        self._loss: JaxLoss | None = None
+        self._session: Session | None = None
+        self._waiting: list[tuple[Any, float]] = []
+        self._steps, self._wait, self._numbers = 0, 1, 0
+        self._rate = self._rate_of(None)
+
+    def step(self, params: Any, opt_state: Any, batch: Any, loss: Any) -> Alarm | None:
+        """Takes note of a step, behind it: its results, its batch, and the loss before it.
+
+        Losses are read every ten steps or before a check, so that steps need not wait for them.
+        """
+        if self._batch is None:
+            self._batch = batch
+        if self._session is None:
+            leaves = jax.tree_util.tree_leaves(params)
+            is_double = bool(leaves) and all(leaf.dtype == np.float64 for leaf in leaves)
+            precision = "float64" if is_double else "float32"
+            self._session = Session({**self._settings, "precision": precision})
+        self._steps += 1
+        taken, self._rate = self._rate, self._rate_of(opt_state)
+        self._waiting.append((loss, taken))
+        if len(self._waiting) < min(_READ_AT_ONCE, self._wait) and self._rate <= 1.1 * taken:
+            return None
+        return self._read(params, opt_state)
+
+    def _rate_of(self, opt_state: Any) -> float:
+        for state in _states(opt_state):
+            hyperparams = getattr(state, "hyperparams", None)
+            if isinstance(hyperparams, dict) and "learning_rate" in hyperparams:
+                return float(hyperparams["learning_rate"])
+        return float(self.lr(self._steps)) if callable(self.lr) else float(self.lr)
+
+    def _read(self, params: Any, opt_state: Any) -> Alarm | None:
+        session = self._session
+        assert session is not None
+        waiting, self._waiting = self._waiting, []
+        values = jax.device_get([loss for loss, _ in waiting])
+        rates = [rate for _, rate in waiting[1:]] + [self._rate]
+        news, alarm = 0, None
+        for value, (_, rate), following in zip(values, waiting, rates):
+            news = session.step(float(value), rate, following)
+            if news & ALARM:
+                found = session.alarm()
+                alarm = Alarm(found["step"], found["sentence"], found["rateFactor"], None)
+                self.alarms.append(alarm)
+                if self.guard == "stop":
+                    raise EigenstepAlarm(alarm.sentence)
+                warnings.warn(alarm.sentence, EigenstepWarning, stacklevel=3)
+        if news & CHECK and params is not None:
+            self._check(session, params, opt_state)
+        self._wait = session.wait()
+        return alarm
+
+    def _check(self, session: Session, params: Any, opt_state: Any) -> None:
+        loss = self._loss
+        if loss is None:
+            loss = self._loss = JaxLoss(self.loss_fn, params, [self._batch])
+        # Each check is of a point of its own, whose numbers begin anew.
+        self._numbers += 1 << 20
+        base = self._numbers
+        point = _flat(params)
+        functions = _library.LossFunctions(
+            loss.description("loss"), point,
+            lambda number, at, gradient: loss.value_and_gradient(base + number, at, gradient),
+            lambda number, at, along, result: loss.hessian_product(base + number, at, along, result),
+        )
+        arrays: dict[str, Any] = {}
+        for state in _states(opt_state):
+            for name, own in _MOMENTS.items():
+                if hasattr(state, own):
+                    arrays[f"state/{name}"] = _flat(getattr(state, own))
+                    arrays["state/step"] = np.array([float(getattr(state, "count", 1))])
+        for value in session.check([functions], self._rate, arrays):
+            if value.get("threshold") and value["value"] > value["threshold"]:
+                _logger.info(
+                    "step %d: the %s is %.4g, over the %.4g that the rate %.4g stands", self._steps,
+                    value["name"], value["value"], value["threshold"], self._rate,
+                )
+
+    def report(self) -> MonitorReport:
+        """What was seen so far; losses that were not read yet are read, without a check."""
+        if self._session is None:
+            raise UsageError("The monitor has seen no step yet.")
+        if self._waiting:
+            self._read(None, None)
+        return report_of(self._session.report(None))
+
+
+def _flat(tree: Any) -> np.ndarray:
+    return np.concatenate(
+        [np.asarray(leaf, dtype=np.float64).reshape(-1) for leaf in jax.tree_util.tree_leaves(tree)]
+    )
+
+
+def _states(tree: Any) -> Iterator[Any]:
+    """The named states within an optax state, however they are nested."""
+    if hasattr(tree, "_fields"):
+        yield tree
+    if isinstance(tree, (tuple, list)):
+        for item in tree:
+            yield from _states(item)
