@@ -41,21 +41,13 @@ struct GroupGradients<Scalar: LinearMapScalar> {
         tracker: tracker, reason: "what it looks at, a batch or all that there is, has one sample")
     }
     size = objective.sampleCount / groups
-    var generator = SeededGenerator(seed: seed)
-    let order = (0..<objective.sampleCount).shuffled(using: &generator)
-    let sampled = try SampleGradients(objective, size: size)
-    let count = point.count
-    var gradients: [[Scalar]] = []
+    gradients = try SampleGroups(objective, count: groups, size: size)
+      .gradients(at: point, seed: seed).gradients
     var mean = point
-    Scalar.scal(count, 0, &mean)
-    for group in 0..<groups {
-      let chosen = Array(order[group * size..<(group + 1) * size])
-      let gradient = try sampled(chosen, at: point).gradient
-      objective.count(sampled.operations)
-      Scalar.axpy(count, Scalar(1 / Double(groups)), gradient, &mean)
-      gradients.append(gradient)
+    Scalar.scal(point.count, 0, &mean)
+    for gradient in gradients {
+      Scalar.axpy(point.count, Scalar(1 / Double(groups)), gradient, &mean)
     }
-    self.gradients = gradients
     self.mean = mean
   }
 
@@ -81,7 +73,7 @@ struct GroupGradients<Scalar: LinearMapScalar> {
 }
 
 /// A quadratic form of the gradient's mean, and of its noise, without bias.
-struct GradientMoments {
+package struct GradientMoments: Sendable {
   /// Of the expected gradient.
   let signal: Double
   /// The trace of one sample's covariance, in that form.
@@ -89,12 +81,19 @@ struct GradientMoments {
   /// Of the mean of all samples' gradients: `signal` with what noise adds.
   let ofMean: Double
 
+  /// `tr C / |g|^2` of the mean over all samples: in a batch this large, noise and gradient are equal in size. Nil
+  /// where there is no gradient.
+  ///
+  /// Reference: McCandlish, Kaplan and Amodei, "An empirical model of large-batch training"
+  /// (arXiv:1812.06162).
+  package var noiseScale: Double? { ofMean > 0 ? noise / ofMean : nil }
+
   /// - Parameters:
   ///   - groupMean: the mean of the form over the groups' gradients.
   ///   - ofMean: the form of their mean.
-  init(groupMean: Double, ofMean: Double, size: Int, groups: Int) {
+  package init(groupMean: Double, ofMean: Double, size: Int, groups: Int) {
     let (m, n) = (Double(size), Double(size * groups))
-    noise = max(0, (groupMean - ofMean) / (1 / m - 1 / n))
+    noise = groups > 1 ? max(0, (groupMean - ofMean) / (1 / m - 1 / n)) : 0
     signal = ofMean - noise / n
     self.ofMean = ofMean
   }

@@ -76,10 +76,12 @@ public struct StabilityGuard: RunGuard {
     ]
   }
 
-  public init(_ action: GuardAction, period: Int) {
+  /// - Parameter constantLoss: the loss of the best answer that is the same for all samples, where it is known.
+  public init(_ action: GuardAction, period: Int, constantLoss: Double? = nil) {
     precondition(period >= 1, "a period of \(period) steps")
     self.action = action
     self.period = period
+    losses.constantLoss = constantLoss
   }
 
   public var memory: [Double] {
@@ -255,8 +257,9 @@ public struct StabilityGuard: RunGuard {
     case .flat(let mean, let peak, let steps):
       return answer(
         "The loss jumped to \(Wording.number(peak)) \(steps) steps ago and lies flat since, at "
-          + "\(Wording.number(mean)) in the mean of \(LossWatch.lot) steps, with \(start) at the start, at rate "
-          + "\(Wording.number(rate))", rate: rate, loss: mean, beside)
+          + "\(Wording.number(mean)) in the mean of \(LossWatch.lot) steps, with \(start) at the start"
+          + "\(losses.chance(mean)), at rate \(Wording.number(rate))",
+        rate: rate, loss: mean, beside)
     }
   }
 
