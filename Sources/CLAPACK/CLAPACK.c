@@ -73,14 +73,35 @@ double cl_ddot(int32_t n, const double *x, const double *y) { return cblas_ddot(
 double cl_snrm2(int32_t n, const float *x) { return sqrt(cl_sdot(n, x, x)); }
 double cl_dnrm2(int32_t n, const double *x) { return cblas_dnrm2(n, x, 1); }
 
+// Blocks without a branch, which take a fraction of the time: a difference from itself is 0 for finite numbers alone.
 int64_t cl_sfirst_nonfinite(int64_t n, const float *x) {
-  for (int64_t i = 0; i < n; i++)
+  int64_t i = 0;
+  for (; i + 64 <= n; i += 64) {
+    float sums[8] = {0};
+    for (int block = 0; block < 64; block += 8)
+      for (int lane = 0; lane < 8; lane++)
+        sums[lane] += x[i + block + lane] - x[i + block + lane];
+    float sum = 0;
+    for (int lane = 0; lane < 8; lane++) sum += sums[lane];
+    if (sum != 0) break;
+  }
+  for (; i < n; i++)
     if (!isfinite(x[i])) return i;
   return -1;
 }
 
 int64_t cl_dfirst_nonfinite(int64_t n, const double *x) {
-  for (int64_t i = 0; i < n; i++)
+  int64_t i = 0;
+  for (; i + 64 <= n; i += 64) {
+    double sums[8] = {0};
+    for (int block = 0; block < 64; block += 8)
+      for (int lane = 0; lane < 8; lane++)
+        sums[lane] += x[i + block + lane] - x[i + block + lane];
+    double sum = 0;
+    for (int lane = 0; lane < 8; lane++) sum += sums[lane];
+    if (sum != 0) break;
+  }
+  for (; i < n; i++)
     if (!isfinite(x[i])) return i;
   return -1;
 }

@@ -44,6 +44,7 @@ private func diagnosed<Scalar: LinearMapScalar>(
     let study = MiniBatchStudy(measured)
     var miniBatches = try start.ifMeasurable { try study?.study() }
     measured.userBatches = try UserBatches(measured, miniBatches)
+    miniBatches?.remedyPasses = measured.userBatches?.setting.passes
     var outcome = try measured.remedies()
     outcome.prescriptions = outcome.prescriptions.ranked()
     // The findings name what the prediction was too dear for.

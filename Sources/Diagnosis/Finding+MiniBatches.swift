@@ -133,10 +133,11 @@ extension Finding {
   }
 
   /// What the given training came to in batches, and the changes to it that were run beside it.
-  public static func batchTrials(_ batches: MiniBatches) -> Finding? {
+  public static func batchTrials(_ given: MiniBatches) -> Finding? {
+    let batches = given.inShares
     guard let own = batches.trial(.asGiven), batches.trials.count > 1 else { return nil }
     let others = batches.trials.filter { $0.change != .asGiven }
-    let measure = "mean \(batches.isToldByLoss ? "loss" : "gap")"
+    let measure = "mean \(batches.isToldByLoss ? "loss" : "share of the loss gap")"
     let length =
       Wording.passes(own.passes)
       + (own.seeds.map { $0 > 1 ? " in each of \($0) orders" : "" } ?? "")
@@ -180,10 +181,12 @@ extension Finding {
         + "\(sentence)\(foretold).",
       evidence: [
         "best": best.map { .text($0.change.rawValue) } ?? .missing,
-        "lowest": number(orMissing: batches.trials.first?.measured),
-        "lowestError": number(orMissing: batches.trials.first?.error),
-        "asGiven": number(orMissing: own.measured), "asGivenError": number(orMissing: own.error),
-        "asGivenPredicted": number(orMissing: own.predicted), "passes": .integer(own.passes),
+        "lowest": number(orMissing: given.trials.first?.measured),
+        "lowestError": number(orMissing: given.trials.first?.error),
+        "asGiven": number(orMissing: given.trial(.asGiven)?.measured),
+        "asGivenError": number(orMissing: given.trial(.asGiven)?.error),
+        "asGivenPredicted": number(orMissing: given.trial(.asGiven)?.predicted),
+        "passes": .integer(own.passes),
         "seeds": own.seeds.map { .integer($0) } ?? .missing,
       ])
   }

@@ -169,6 +169,8 @@ public struct MiniBatches: Sendable, Equatable, Codable {
   public var binds: Binding?
   /// The lowest first; empty where none was run.
   public var trials: [Trial]
+  /// Passes that each remedy is run in the batches for, whether it was or not; nil where none can be run in them.
+  public var remedyPasses: Int?
   /// Why something is missing.
   public var note: String?
 }
@@ -177,6 +179,24 @@ extension MiniBatches {
   /// Whether trials are told by their losses, for want of a known minimum.
   package var isToldByLoss: Bool { basis == .gradientNoise || basis == .bowlHere }
 
+  /// The same with its trials' gaps as shares of the first, as the remedies' are told; losses stay what they are.
+  package var inShares: MiniBatches {
+    // A run that came to nothing to rounding, or diverged, does not tell the first gap; the others have the same.
+    let units = trials.lazy.compactMap { trial -> Double? in
+      guard let share = trial.relative, share > 0, let measured = trial.measured else { return nil }
+      let unit = measured / share
+      return unit > 0 && unit.isFinite ? unit : nil
+    }
+    guard let unit = units.first else { return self }
+    var result = self
+    for index in trials.indices {
+      result.trials[index].predicted = trials[index].predicted.map { $0 / unit }
+      result.trials[index].measured = trials[index].measured.map { $0 / unit }
+      result.trials[index].error = trials[index].error.map { $0 / unit }
+    }
+    return result
+  }
+
   /// Whether a batch is all samples.
   package var isWhole: Bool { sampling == .shuffle && batch >= samplesInAll }
 
@@ -184,6 +204,10 @@ extension MiniBatches {
 
   /// Samples, where batches are shuffled.
   var population: Int? { sampling == .shuffle ? samplesInAll : nil }
+
+  /// The rate of the run from the minimum, whose second moments limit and floor go by where steps are divided; nil
+  /// where there was none.
+  package var runRate: Double? { run == nil ? nil : rate }
 
   /// Whether errors grow at the given rate in most runs, beyond doubt.
   package var growsInMostRuns: Bool { growth.map { $0.perStep > 3 * $0.error } ?? false }

@@ -55,26 +55,7 @@ struct CourseOptions: ParsableArguments {
     transform: OptionValue.rate)
   var rate: RateChoice?
 
-  @Option(
-    help: "How the rate changes. (default: \(ScheduleCatalogue.standard))",
-    completion: .list(ScheduleCatalogue.all.map(\.name)),
-    transform: { try OptionValue.setting($0) as ScheduleSetting })
-  var schedule: ScheduleSetting = .init()
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Let the rate rise to the schedule's in this many steps, or up to 1 in this share of them.",
-      valueName: "steps|share"))
-  var warmUp: Double?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Samples of a batch. (default: all at each step)", valueName: "samples"))
-  var batch: Int?
-
-  @Option(help: "How batches are drawn: each pass in an order of its own, or each by itself.")
-  var sampling: Batches.Sampling = .shuffle
+  @OptionGroup var common: CommonCourseOptions
 
   @Option(help: "Whether the samples left over at the end of a pass are a smaller batch.")
   var last: Batches.Last = .included
@@ -84,30 +65,16 @@ struct CourseOptions: ParsableArguments {
     help: ArgumentHelp("Batches whose mean gradient makes one step.", valueName: "batches"))
   var accumulate: Int = 1
 
-  @Option(parsing: .unconditional, help: "Passes over the samples.")
-  var epochs: Int?
-
-  @Option(parsing: .unconditional, help: "Steps, instead of --epochs.")
-  var steps: Int?
-
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Hold each entry of the gradient within this.", valueName: "size"))
   var clipValue: Double?
 
   @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Hold the gradient's norm within this.", valueName: "norm"))
-  var clipNorm: Double?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Decoupled weight decay. (default: the optimizer's)", valueName: "decay"))
-  var weightDecay: Double?
-
-  @Option(
     help: ArgumentHelp(
-      "Parameters that do not decay, as *.bias; or biases: all but weights.", valueName: "globs"))
+      """
+      Parameters that do not decay, as *.bias; or biases: all but weights; or none. (default: none; of gd biases)
+      """, valueName: "globs"))
   var noDecay: String?
 
   @Option(
@@ -123,13 +90,6 @@ struct CourseOptions: ParsableArguments {
       "A factor of the rate for each entry of a parameter, by its name: NPZ or safetensors.",
       valueName: "file"))
   var rateFile: String?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Samples that are not trained on: a share of all, or another file.", valueName: "share|file"),
-    transform: OptionValue.heldOut)
-  var heldOut: HeldOutSetup?
 
   @Option(
     parsing: .unconditional,
@@ -155,7 +115,8 @@ struct CourseOptions: ParsableArguments {
   }
 
   func validate() throws {
-    guard batch != nil || (accumulate == 1 && sampling == .shuffle && last == .included) else {
+    guard common.batch != nil || (accumulate == 1 && common.sampling == nil && last == .included)
+    else {
       throw ValidationError("--accumulate, --sampling and --last are of batches; add --batch.")
     }
     _ = try method()
@@ -188,22 +149,22 @@ struct CourseOptions: ParsableArguments {
     request.then = then
     request.switching = switching
     request.rate = rate
-    request.schedule = schedule
-    request.warmUp = warmUp
-    request.batches = batch.map {
+    request.schedule = common.schedule
+    request.warmUp = common.warmUp
+    request.batches = common.batch.map {
       var batches = BatchSetup(size: $0)
-      (batches.sampling, batches.last, batches.accumulation) = (sampling, last, accumulate)
+      batches.sampling = common.sampling ?? batches.sampling
+      (batches.last, batches.accumulation) = (last, accumulate)
       return batches
     }
-    request.epochs = epochs
-    request.steps = steps
+    request.epochs = common.epochs
+    request.steps = common.steps
+    common.set(&request.rules)
     request.rules.clipValue = clipValue
-    request.rules.clipNorm = clipNorm
-    request.rules.weightDecay = weightDecay
     request.rules.undecayed = noDecay
     request.rules.rates = groupRates
     request.rules.rateFile = rateFile
-    request.heldOut = heldOut
+    request.heldOut = common.heldOut
     request.patience = patience
     request.trackers = track
     request.guarding = guarding

@@ -76,7 +76,9 @@ extension DiagnosisReport {
         ? "training diverges above" : "training is locally unstable above")
     if let batches = miniBatches, learningRate.stabilityLimit == nil {
       row(
-        "stability limit", batches.limitOnAll, "on all samples, with the second moments of a run")
+        "stability limit", batches.limitOnAll,
+        "on all samples, with the second moments "
+          + (batches.runRate.map { "of a run at \(Wording.number($0))" } ?? "at this point"))
     }
     if let batches = miniBatches, !batches.isWhole {
       row(

@@ -70,9 +70,9 @@ extension DiagnosisReport {
           : "noise floor of batches of \(other.batch)",
         other.end, nil, "end of a pass")
     }
-    for trial in batches.trials {
+    for trial in batches.inShares.trials {
       let passes = "\(Wording.passes(trial.passes)) from here"
-      let name = trial.name(batches.isToldByLoss ? "loss" : "gap left")
+      let name = trial.name(batches.isToldByLoss ? "loss" : "share of the gap left")
       if trial.diverged == true {
         rows.append(
           .init([

@@ -20,7 +20,10 @@ extension DiagnosisReport {
   /// The remedies, best first: what was predicted, what was measured.
   var prescriptionSection: Document.Section? {
     guard !prescriptions.isEmpty else { return nil }
-    if prescriptions.contains(where: { $0.measured?.inBatches != nil }) { return batchSection }
+    let isUntried = !advice.basis.isTried && miniBatches?.remedyPasses != nil
+    if isUntried || prescriptions.contains(where: { $0.measured?.inBatches != nil }) {
+      return batchSection
+    }
     let isJudgedByLoss = advice.basis.isJudgedByLoss
     let table = DataTable(
       [
@@ -82,7 +85,8 @@ extension DiagnosisReport {
           caption: item.change + (item.note.map { " (\($0))" } ?? ""))
       }, isRanked: true)
     return Document.Section(
-      "What was tried in batches, best first",
+      advice.basis.isTried
+        ? "What was tried in batches, best first" : "What could be tried in batches",
       [.table(table)] + advice.notes.map { .explanation($0) })
   }
 

@@ -18,6 +18,17 @@ import Testing
     .init(options: ["--lr", "0.1:1:3", "--batch", "9"], status: 64, word: "9"),
     .init(options: ["--lr", "0.1:1:3", "--schedule", "wave"], status: 64, word: "constant"),
     .init(
+      options: ["--lr", "0.1:1:3", "--schedule", "cosin"], status: 64, word: "did you mean cosine?"),
+    .init(
+      options: ["--lr", "0.1:1:3", "--schedule", "cosine:ende=0.1"], status: 64,
+      word: "has no 'ende'"),
+    .init(
+      options: ["--lr", "0.1:1:3", "--schedule", "cosine:end=0.1,end=0.2"], status: 64,
+      word: "twice"),
+    .init(
+      options: ["--lr", "0.1:1:3", "--schedule", "sgdr:length=1e-30"], status: 64,
+      word: "less than one step"),
+    .init(
       options: ["--lr", "0.1:1:3", "--steps", "3", "--epochs", "2"], status: 64, word: "epochs"),
     .init(options: ["--lr", "0.1:1:3", "--at", "5"], status: 64, word: "no option of a sweep"),
     .init(options: ["--lr", "0.1:1:3", "--momentum", "0.9"], status: 64, word: "momentum"),

@@ -74,6 +74,60 @@ import Training
     #expect(try #require(report.after.loss) < report.before.loss ?? 0)
   }
 
+  /// A share of the run below a step is a slip of the pen; what the standard comes to in a short run is none.
+  @Test(arguments: [
+    ["--schedule", "sgdr:length=1e-30"], ["--schedule", "step:every=0.01"],
+    ["--schedule", "triangular:half=0.001"], ["--schedule", "one-cycle:rise=1e-9"],
+    ["--warm-up", "1e-5"],
+  ])
+  func `a stretch below one step is refused`(options: [String]) throws {
+    let folder = try TemporaryFolder()
+    let table = try folder.write(Self.numbers, to: "t.csv")
+    let refused = try train(table, ["--lr", "0.1", "--steps", "20"] + options)
+    #expect(refused.status == 64 && refused.errors.contains("less than one step of the run's 20"))
+    #expect(refused.errors.contains("at least 0.05"))
+    #expect(
+      try train(table, ["--lr", "0.1", "--steps", "3", "--schedule", "sgdr"]).status == 0)
+  }
+
+  /// The decay of plain descent is the penalty that a diagnosis takes it for.
+  @Test func `decay of plain descent is the penalty, without biases`() throws {
+    let folder = try TemporaryFolder()
+    let table = try folder.write(Self.numbers, to: "t.csv")
+    func weights(_ options: [String]) throws -> [Double] {
+      let saved = folder.path("w.safetensors")
+      let outcome = try train(table, ["--lr", "0.3", "--steps", "50", "--save", saved] + options)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let file = try SafetensorsFile(saved)
+      return try file.tensor("weights").doubles + file.tensor("bias").doubles
+    }
+    let decayed = try weights(["--weight-decay", "0.2"])
+    for (one, other) in zip(decayed, try weights(["--l2", "0.2"])) {
+      #expect(abs(one - other) < 1e-12)
+    }
+    let all = try weights(["--weight-decay", "0.2", "--no-decay", "none"])
+    #expect(abs(all[2] - decayed[2]) > 0.01)
+    let text = try train(table, ["--lr", "0.3", "--steps", "5", "--weight-decay", "0.2"]).output
+    #expect(text.contains("weight decay 0.2 of all but biases"))
+  }
+
+  @Test func `a method that float32 ends says how it goes on`() throws {
+    let folder = try TemporaryFolder()
+    let table = try folder.write(Self.classes, to: "t.csv")
+    let options = [
+      "--model", "mlp:4:tanh", "--l2", "0.01", "--optimizer", "lbfgs:tolerance=0", "--steps",
+      "2000",
+    ]
+    let ended = try report(train(table, options + ["--precision", "float32", "--json", "-"]))
+    let method = try #require(ended.ending.method)
+    #expect(ended.ending.reason == .method && [.rounding, .stalled].contains(method))
+    #expect(
+      ended.next.contains { $0.contains("--precision float64") && $0.contains("--then lbfgs") })
+    let exact = try report(train(table, options + ["--precision", "float64", "--json", "-"]))
+    #expect(!exact.next.contains { $0.contains("--precision") })
+    #expect(try #require(exact.after.loss) <= ended.after.loss ?? 0)
+  }
+
   @Test func `mini-batches, held-out rows and early stopping`() throws {
     let folder = try TemporaryFolder()
     let table = try folder.write(Self.classes, to: "t.csv")

@@ -149,6 +149,45 @@ import Training
     #expect(tried?.isToldByLoss == true && tried?.trials.contains { $0.change == .asGiven } == true)
   }
 
+  @Test("trials' gaps are told as shares of the first, as the remedies' are")
+  func shares() throws {
+    let report = try report(Self.table, batch: 8, rate: 0.2)
+    let batches = try #require(report.miniBatches)
+    for (given, told) in zip(batches.trials, batches.inShares.trials) {
+      #expect(isNear(told.measured, try #require(given.relative), within: 1e-12))
+      let same = report.prescriptions.first { $0.id == given.change.rawValue }
+      if let same, given.change != .halfOfLimit {
+        #expect(isNear(told.measured, same.measured?.relativeGap, within: 1e-12))
+      }
+      let share = given.error.map { $0 / given.measured! }
+      #expect(isNear(share, told.error! / told.measured!, within: 1e-9))
+    }
+    let finding = try #require(report.findings.first { $0.id == "batch-trials" })
+    #expect(finding.sentence.contains("mean share of the loss gap"))
+    #expect(finding.evidence["lowest"] == .number(batches.trials[0].measured!))
+  }
+
+  @Test("without trials it is said what they would be run in")
+  func withoutTrials() throws {
+    let untried = try report(Self.table, batch: 8, rate: 0.2, trials: false)
+    let passes = try #require(untried.miniBatches?.remedyPasses)
+    let notes = untried.advice.notes.joined(separator: " ")
+    #expect(notes.hasPrefix("Nothing was run.") && notes.contains("batches of 8 samples"))
+    #expect(notes.contains("for \(passes) passes") && !notes.contains("all samples at each step;"))
+    let tried = try report(Self.table, batch: 8, rate: 0.2)
+    #expect(tried.miniBatches?.remedyPasses == passes)
+    #expect(tried.advice.notes.joined().contains("for \(passes) passes"))
+  }
+
+  @Test("a limit by second moments is that of one rate")
+  func limitOfAdam() throws {
+    let report = try report(
+      Self.table, batch: 8, rate: 0.003, optimizer: try OptimizerSetting("adam"))
+    #expect(report.miniBatches?.runRate == 0.003)
+    let sentence = try #require(report.advice.rate?.sentence)
+    #expect(sentence.contains("of a run at 0.003 from the minimum: at another rate"))
+  }
+
   @Test("a batch of more samples than there are is refused")
   func tooLarge() throws {
     let error = try #require(throws: DiagnosisFailure.self) {

@@ -86,9 +86,9 @@ import Testing
     #expect(
       try DrawnGroupGradients(loss, groups: loss.sampleCount + 1, batchSize: 2, seed: 4) == nil)
     let pairs = try #require(try DrawnGroupGradients(loss, groups: 3, batchSize: 2, seed: 4))
-    #expect(pairs.size == 2 && pairs.share == 6.0 / 7)
+    #expect(pairs.drawn.size == 2 && pairs.drawn.share == 6.0 / 7)
     // Groups that take up all samples: their mean is the gradient itself, and nothing is taken off.
-    let all = GradientSignal(try source.check(1, at: point).gradients, share: source.share)
+    let all = GradientSignal(try source.check(1, at: point).gradients, share: source.drawn.share)
     #expect(abs(all.signalSquare - gradient.reduce(0) { $0 + $1 * $1 }) < 1e-12)
   }
 }

@@ -22,11 +22,7 @@ extension AdviceFacts {
         + ", ± its standard error\(orders > 1 ? " over the orders" : ""). Work is in gradients over all samples "
         + "of one order; what takes all of them at each step had that of as many passes."
     ]
-    if prescriptions.contains(where: { $0.predicted.meanGap != nil }) {
-      notes.append(
-        "Predicted is that mean for least squares: what is left of the way down, and the noise that has built "
-          + "up; for other losses and optimizers no theory foretells it.")
-    }
+    notes += predictedMeanNotes
     if preparation != nil {
       notes.append(
         "This loss has no minimum at finite parameters"
@@ -36,6 +32,32 @@ extension AdviceFacts {
     if let unfinished = finding("coefficients-unfinished") { notes.append(unfinished.sentence) }
     if let interrupted = finding("interrupted") { notes.append(interrupted.sentence) }
     return notes
+  }
+
+  /// The same where they would be run in batches, and none was; nil where they would not.
+  var untriedBatchNotes: [String]? {
+    guard let miniBatches, !miniBatches.isWhole, let passes = miniBatches.remedyPasses else {
+      return nil
+    }
+    var notes = [
+      "Nothing was run. With trials, each change is run from here in batches of "
+        + "\(Wording.count(miniBatches.batch, "sample")), "
+        + (miniBatches.sampling == .shuffle ? "shuffled alike" : "drawn alike with replacement")
+        + ", for \(Wording.passes(passes)), and judged by the mean over the ends of the last ones; what takes all "
+        + "samples at each step has the work of as many passes."
+    ]
+    notes += predictedMeanNotes
+    if preparation != nil { notes.append("This loss has no minimum at finite parameters.") }
+    if let interrupted = finding("interrupted") { notes.append(interrupted.sentence) }
+    return notes
+  }
+
+  private var predictedMeanNotes: [String] {
+    guard prescriptions.contains(where: { $0.predicted.meanGap != nil }) else { return [] }
+    return [
+      "Predicted is that mean for least squares: what is left of the way down, and the noise that has built "
+        + "up; for other losses and optimizers no theory foretells it."
+    ]
   }
 
   /// Why Do may name another one than the first; nil where it does not, or nothing is marked.

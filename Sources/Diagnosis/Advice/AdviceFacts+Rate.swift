@@ -26,7 +26,12 @@ extension AdviceFacts {
     guard let limit = learningRate.stabilityLimit else {
       guard let miniBatches, let own = miniBatches.limit else { return learningRate.note }
       return "Stay below \(Wording.number(own)), the limit of \(name) on batches of "
-        + "\(Wording.count(miniBatches.batch, "sample")) with the second moments of a run at the minimum."
+        + "\(Wording.count(miniBatches.batch, "sample")) with the second moments "
+        + (miniBatches.runRate.map {
+          "of a run at \(Wording.number($0)) from the minimum: at another rate they are others, and so is "
+            + "the limit."
+        }
+          ?? "that steps are divided by at this point: along a run they change, and with them the limit.")
     }
     if let miniBatches, let own = miniBatches.limit, own < limit {
       return "Stay below \(Wording.number(own)), the limit of \(name) on batches of "

@@ -221,6 +221,7 @@ extension AdviceFacts {
     let tolerance = Wording.number(prediction.tolerance)
     let isJudgedByLoss = basis.isJudgedByLoss
     guard !isInBatches else { return batchNotes }
+    if !basis.isTried, let untried = untriedBatchNotes { return untried }
     var notes = [
       "Steps until the loss gap is \(tolerance) of its first value and stays below; work counts "
         + "evaluations of the gradient."

@@ -6,7 +6,7 @@ import Training
 /// What the samples' gradients at the point of diagnosis tell by themselves.
 extension MiniBatchStudy {
   /// The gradients' noise at the point, from single samples.
-  func gradientNoise() throws -> GradientNoiseScale? {
+  func gradientNoise() throws -> GradientMoments? {
     guard start.loss.isFinite, let samples = try ChosenGradients(self, "the gradients' noise", 1)
     else { return nil }
     let mean = start.gradientNorm * start.gradientNorm
@@ -16,8 +16,8 @@ extension MiniBatchStudy {
     }
     // A gradient of several samples has as much less of the noise.
     let spread = Double(samples.size) * (sum / Double(samples.chosen.count) - mean)
-    return GradientNoiseScale(
-      squaredNormOfMean: mean, meanSquaredNorm: mean + spread, samples: samples.count)
+    return GradientMoments(
+      groupMean: mean + spread, ofMean: mean, size: 1, groups: samples.count)
   }
 
   /// The rate above which the second moments of the error along the sharpest direction grow, by the curvatures

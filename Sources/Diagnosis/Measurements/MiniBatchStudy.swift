@@ -44,7 +44,7 @@ struct MiniBatchStudy<Scalar: LinearMapScalar> {
       limitOnAll: measured.facts.stabilityLimit, rate: training.rate, floor: nil, run: nil,
       halfLimitBatch: nil, noiseScale: nil, limits: [], binds: nil, trials: [], note: nil)
     let noise = try start.ifMeasurable { try gradientNoise() }
-    result.noiseScale = noise?.simple
+    result.noiseScale = noise?.noiseScale
     if !start.optimizer.isPreconditioned {
       result.conditionNumber =
         measured.survey.workingConditionNumber ?? measured.survey.effectiveConditionNumber

@@ -66,7 +66,10 @@ extension RuleSetup {
     guard setting.hyperparameters[name] != nil,
       let own = try? OptimizerSetting(
         setting.name, setting.hyperparameters.merging([name: decay]) { $1 })
-    else { return "\(phrase), weight decay \(Wording.number(decay))" }
+    else {
+      let whose = leavesBiases(setting.name) ? " of all but biases" : ""
+      return "\(phrase), weight decay \(Wording.number(decay))\(whose)"
+    }
     return own.make().phrase
   }
 }

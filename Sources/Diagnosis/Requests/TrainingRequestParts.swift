@@ -38,7 +38,8 @@ public struct RuleSetup: Sendable, Equatable, Codable {
   public var clipNorm: Double?
   /// Decoupled; nil for the optimizer's own.
   public var weightDecay: Double?
-  /// Patterns, between commas, of the parameters that do not decay; `biases` for all that are no weights.
+  /// Patterns, between commas, of the parameters that do not decay; `biases` for all that are no weights, `none` where
+  /// all decay. Nil for none, and for `biases` with plain descent, whose decay is the penalty `l2`.
   public var undecayed: String?
   /// Rates of the parameters that patterns name, the last that fits.
   public var rates: [GroupRate] = []
@@ -81,6 +82,13 @@ public struct RuleSetup: Sendable, Equatable, Codable {
 
   /// What `undecayed` calls all parameters that are no weights.
   public static let biases = "biases"
+  /// What it calls no parameter.
+  public static let none = "none"
+
+  /// Whether decay leaves biases alone where `undecayed` does not say.
+  func leavesBiases(_ method: String) -> Bool {
+    undecayed == nil && weightDecay != nil && method == GradientDescent.entry.name
+  }
 
   public init() {}
 

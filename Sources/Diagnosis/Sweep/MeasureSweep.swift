@@ -31,7 +31,8 @@ public func measureSweep(
     if let batch = request.batch { try BatchSetup.check(batch, of: data.training.sampleCount) }
     let start = try StartedProblem<Scalar>(
       data.training, atStart, executor, context: context, needsRows: true)
-    var rules = try request.rules.rules(start.problem.parameters, factors: rateFactors)
+    var rules = try request.rules.rules(
+      start.problem.parameters, of: request.optimizer.name, factors: rateFactors)
     rules.probeSeed = request.resources.probeSeed
     var report = try SweepSession(
       start: start, request: request, heldOut: data.heldOut, rules: rules

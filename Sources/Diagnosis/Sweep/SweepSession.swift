@@ -41,6 +41,7 @@ struct SweepSession<Scalar: LinearMapScalar> {
     }
     let batches = try (0..<request.seeds).map(batches)
     let steps = try steps(batches[0])
+    try SchedulePlan(request.schedule, warmUp: request.warmUp).checkStretches(steps: steps)
     let lanes = request.rates.rates.flatMap { rate in
       (0..<request.seeds).map {
         SweepLane(rate: rate, start: starts[$0], batches: batches[$0])

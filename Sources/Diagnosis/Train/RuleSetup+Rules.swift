@@ -7,17 +7,20 @@ extension RuleSetup {
   /// The rules with patterns resolved.
   ///
   /// - Parameters:
+  ///   - method: whose decay it is: that of plain descent is the penalty `l2`, which leaves biases alone.
   ///   - factors: arrays of `rateFile`, by the names of parameters.
   ///   - rate: that of all, where the schedule begins, for rates of their own.
   /// - Throws: `DiagnosisFailure` for a pattern that names no parameter, and for an array that fits none.
   func rules(
-    _ parameters: [LossDefinition.Parameter], factors: [String: Tensor] = [:], rate: Double? = nil
+    _ parameters: [LossDefinition.Parameter], of method: String, factors: [String: Tensor] = [:],
+    rate: Double? = nil
   ) throws -> StepRules {
     var rules = StepRules()
     rules.clipValue = clipValue
     rules.clipNorm = clipNorm
     rules.weightDecay = weightDecay
-    if let undecayed {
+    let undecayed = undecayed ?? (leavesBiases(method) ? Self.biases : Self.none)
+    if undecayed != Self.none {
       let left =
         undecayed == Self.biases
         ? parameters.indices.filter { parameters[$0].isBias }

@@ -11,8 +11,10 @@ struct TrainingParts<Scalar: LinearMapScalar> {
   /// What was decided about them, in sentences.
   let notes: [String]
 
-  /// - Parameter steps: of the whole run, which the trackers' own periods are chosen by.
-  init(_ request: TrainingRequest, steps: Int) {
+  /// - Parameters:
+  ///   - steps: of the whole run, which the trackers' own periods are chosen by.
+  ///   - constantLoss: of the best constant answer, where it is known, for the guard.
+  init(_ request: TrainingRequest, steps: Int, constantLoss: Double?) {
     let given: Double? = if case .number(let rate)? = request.rate { rate } else { nil }
     schedule = SchedulePlan(request.schedule, warmUp: request.warmUp).make(atMost: given)
     var notes: [String] = []
@@ -40,7 +42,9 @@ struct TrainingParts<Scalar: LinearMapScalar> {
     }
     self.trackers = trackers
     self.notes = notes
-    watch = request.guarding == .off ? nil : StabilityGuard(request.guarding, period: period)
+    watch =
+      request.guarding == .off
+      ? nil : StabilityGuard(request.guarding, period: period, constantLoss: constantLoss)
   }
 
   /// What a guard goes by: the tracker that compares with the limit of this optimizer at rates of this kind; nil

@@ -12,7 +12,8 @@ extension TrainingSession {
   ) -> [String] {
     let progress = Progress(trainer.history.evaluations, before: before.loss, after: after.loss)
     let hasEnded = ending.reason == .finished || ending.reason == .earlyStop
-    let constant = hasEnded && trainer.run.stepCount >= Self.leastSteps ? bestConstant : nil
+    let isLong = hasEnded && trainer.run.stepCount >= Self.leastSteps
+    let constant = isLong ? data.training.lossAtBestConstant : nil
     var next: [String] = []
     var isStuck = false
     switch ending.reason {
@@ -36,7 +37,9 @@ extension TrainingSession {
       )
     case .alarm:
       next.append("Lower --lr, or let --guard lower-rate do it.")
-    case .earlyStop, .finished, .method: break
+    case .method:
+      if let words = float64Words(ending) { next.append(words) }
+    case .earlyStop, .finished: break
     }
     if let then = request.then, ending.reason == .finished,
       (trainer.run as? HybridRun<Scalar>)?.hasChanged == false
@@ -83,6 +86,17 @@ extension TrainingSession {
     return next
   }
 
+  /// What a method goes on by that float32 has ended; nil where it has not, or has gone on in float64 already.
+  private func float64Words(_ ending: TrainingEnding) -> String? {
+    guard Scalar.precisionName == "float32", request.then == nil,
+      case .method(let setting) = request.optimizer,
+      [.rounding, .stalled, .nonFinite].contains(ending.method)
+    else { return nil }
+    return
+      "In float64 \(setting.name) has digits left to go on by: add --precision float64; or begin with an "
+      + "optimizer and --then \(setting.name), which goes on in float64 by itself."
+  }
+
   /// Steps from which on a run is long enough to have learned something.
   static var leastSteps: Int { 30 }
 
@@ -114,31 +128,6 @@ extension TrainingSession {
     return
       "The held-out loss was lowest after step \(Wording.count(step)), \(Wording.number(lowest)), and is "
       + "\(Wording.number(last)) now; --patience stops there."
-  }
-
-  /// The loss of the best answer that is the same for all samples; nil where it is not known.
-  private var bestConstant: Double? {
-    let problem = data.training
-    guard problem.l2 == 0 else { return nil }
-    if let target = TargetScaling(problem) { return target.lossAtBestConstant }
-    guard let target = problem.data.last, problem.definition?.composite != nil else { return nil }
-    let labels = target.doubles.filter { $0 != Double(ModelLoss.ignoredLabel) }
-    guard labels.count == target.shape.count, labels.count == problem.sampleCount else {
-      return nil
-    }
-    var shares: [Double]
-    switch problem.lossName {
-    case "cross-entropy", "nll":
-      guard !target.element.isFloating else { return nil }
-      shares = Dictionary(grouping: labels) { $0 }.values.map { Double($0.count) }
-    case "binary":
-      let ones = labels.reduce(0, +)
-      shares = [ones, Double(labels.count) - ones]
-    default: return nil
-    }
-    shares = shares.map { $0 / Double(labels.count) }
-    let entropy = shares.reduce(0.0) { $0 - ($1 > 0 ? $1 * log($1) : 0) }
-    return entropy * (problem.table?.lossWeight ?? 1)
   }
 
   /// That a rate is a factor of steps whose length the optimizer finds.

@@ -51,12 +51,15 @@ struct TrainingSession<Scalar: LinearMapScalar> {
       of: data.training.sampleCount, seed: request.resources.probeSeed)
     stepsPerPass = batches?.stepsPerPass(data.training.sampleCount) ?? 1
     stepCount = try Self.steps(request, stepsPerPass)
-    parts = TrainingParts(request, steps: stepCount)
+    parts = TrainingParts(
+      request, steps: stepCount,
+      constantLoss: request.guarding == .off ? nil : data.training.lossAtBestConstant)
     sample =
       try parts.trackers.isEmpty && parts.schedule.measurement == nil
       ? nil
       : data.sample(batches, seed: request.resources.seed)?
         .loss(executor: executor, memory: memory, context: context)
+    try SchedulePlan(request.schedule, warmUp: request.warmUp).checkStretches(steps: stepCount)
     if let warmUp = request.warmUp, warmUp > 1, warmUp >= Double(stepCount) {
       throw DiagnosisFailure(
         .usage,
@@ -65,7 +68,8 @@ struct TrainingSession<Scalar: LinearMapScalar> {
     }
     let given: Double? = if case .number(let rate)? = request.rate { rate } else { nil }
     var rules = try request.rules.rules(
-      data.training.parameters, factors: surroundings.rateFactors, rate: given)
+      data.training.parameters, of: request.optimizer.name, factors: surroundings.rateFactors,
+      rate: given)
     rules.accumulation = request.batches?.accumulation ?? 1
     rules.probeSeed = request.resources.probeSeed
     self.rules = rules

@@ -5,12 +5,18 @@ public struct Hyperparameter: Sendable, Equatable {
   public let range: ValueRange
   /// What it does, in one line.
   public let meaning: String
+  /// Whether it is a stretch of the run: above 1 in steps, up to 1 as a share.
+  public let isStretch: Bool
 
-  public init(_ name: String, _ standard: Double, _ range: ValueRange, _ meaning: String) {
+  public init(
+    _ name: String, _ standard: Double, _ range: ValueRange, _ meaning: String,
+    isStretch: Bool = false
+  ) {
     self.name = name
     self.standard = standard
     self.range = range
     self.meaning = meaning
+    self.isStretch = isStretch
   }
 }
 

@@ -129,7 +129,7 @@ public final class HybridRun<Scalar: LinearMapScalar>: TrainingSteps {
     let value: Double
     if let groups {
       let found = try groups.check(counts.first, at: point)
-      noise = .measured(GradientSignal(found.gradients, share: groups.share))
+      noise = .measured(GradientSignal(found.gradients, share: groups.drawn.share))
       value = found.loss
     } else {
       noise = isExact ? .none : .unknown

@@ -28,7 +28,8 @@ extension Hyperparameter {
     _ name: String, _ standard: Double, _ meaning: String
   ) -> Hyperparameter {
     Hyperparameter(
-      name, standard, .above(0), "\(meaning): above 1 in steps, up to 1 as a share of the run")
+      name, standard, .above(0), "\(meaning): above 1 in steps, up to 1 as a share of the run",
+      isStretch: true)
   }
 
   /// What a rate is multiplied by where it ends.

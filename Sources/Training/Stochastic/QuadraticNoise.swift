@@ -77,24 +77,3 @@ package struct QuadraticNoise: Sendable {
     }
   }
 }
-
-/// How noisy a gradient is: the batches from which more samples stop helping.
-package struct GradientNoiseScale: Sendable, Equatable {
-  /// `|g|^2` of the mean gradient, without what the sample adds to it.
-  package let squaredNorm: Double
-  /// `tr C`.
-  package let trace: Double
-
-  /// From the mean gradient's squared norm and the mean of the samples' own.
-  package init(squaredNormOfMean: Double, meanSquaredNorm: Double, samples: Int) {
-    let n = Double(samples)
-    trace = max(0, meanSquaredNorm - squaredNormOfMean) * (n > 1 ? n / (n - 1) : 1)
-    squaredNorm = squaredNormOfMean
-  }
-
-  /// `tr C / |g|^2`: of a batch this large, noise and signal are equal in size.
-  ///
-  /// Reference: McCandlish, Kaplan and Amodei, "An empirical model of large-batch training"
-  /// (arXiv:1812.06162).
-  package var simple: Double? { squaredNorm > 0 ? trace / squaredNorm : nil }
-}

@@ -67,17 +67,9 @@ struct GroupGradients<Scalar: LinearMapScalar> {
         tracker: tracker, reason: "what it looks at, a batch or all that there is, has one sample")
     }
     let size = objective.sampleCount / groups
-    var generator = SeededGenerator(seed: seed)
-    let order = (0..<objective.sampleCount).shuffled(using: &generator)
-    let sampled = try SampleGradients(objective, size: size)
-    var gradients: [[Scalar]] = []
-    for group in 0..<groups {
-      let chosen = Array(order[group * size..<(group + 1) * size])
-      let gradient = try sampled(chosen, at: point).gradient
-      objective.count(sampled.operations)
-      gradients.append(gradient)
-    }
-    self.init(gradients, size: size)
+    self.init(
+      try SampleGroups(objective, count: groups, size: size).gradients(at: point, seed: seed).gradients,
+      size: size)
   }
 
   /// What the groups say of `|E g|^2` and the trace of the covariance of one sample's gradient in some
@@ -102,7 +94,7 @@ struct GroupGradients<Scalar: LinearMapScalar> {
 }
 
 /// A quadratic form of the gradient's mean, and of its noise, without bias.
-struct GradientMoments {
+package struct GradientMoments: Sendable {
   /// Of the expected gradient.
   let signal: Double
   /// The trace of one sample's covariance, in that form.
@@ -110,12 +102,19 @@ struct GradientMoments {
   /// Of the mean of all samples' gradients: `signal` with what noise adds.
   let ofMean: Double
 
+  /// `tr C / |g|^2` of the mean over all samples: in a batch this large, noise and gradient are equal in size. Nil
+  /// where there is no gradient.
+  ///
+  /// Reference: McCandlish, Kaplan and Amodei, "An empirical model of large-batch training"
+  /// (arXiv:1812.06162).
+  package var noiseScale: Double? { ofMean > 0 ? noise / ofMean : nil }
+
   /// - Parameters:
   ///   - groupMean: the mean of the form over the groups' gradients.
   ///   - ofMean: the form of their mean.
-  init(groupMean: Double, ofMean: Double, size: Int, groups: Int) {
+  package init(groupMean: Double, ofMean: Double, size: Int, groups: Int) {
     let (m, n) = (Double(size), Double(size * groups))
-    noise = max(0, (groupMean - ofMean) / (1 / m - 1 / n))
+    noise = groups > 1 ? max(0, (groupMean - ofMean) / (1 / m - 1 / n)) : 0
     signal = ofMean - noise / n
     self.ofMean = ofMean
   }

@@ -1,10 +1,15 @@
 import Foundation
+import Presentation
 
 /// What the losses of a run's own steps say of it, whatever is known of the limits of its rate: whether they have
 /// left their band, stay above the start, or lie flat behind a jump.
 ///
 /// The band ends at `max + 9 max(|max|, max - min)` of the last `bandLength` losses within it, or at ten times the
 /// loss at the start where that is more: healthy runs pass a hundred times the losses before, but not the start.
+///
+/// Where the loss of the best constant answer is known, a run that starts below it, as a fine-tuning does, is not
+/// lost while it stays below and comes down again; and one that starts far above has not learned anything before it
+/// is below.
 struct LossWatch: Sendable, Equatable {
   /// Losses that the band is made of.
   static let bandLength = 50
@@ -25,6 +30,8 @@ struct LossWatch: Sendable, Equatable {
 
   /// Whether the loss at the start is that of a batch: off by as much as any other, which is no part of `memory`.
   var startIsDrawn = false
+  /// The loss of the best answer that is the same for all samples; nil where it is not known. No part of the memory.
+  var constantLoss: Double?
   var numbers = Numbers()
   private(set) var band: [Double] = []
   /// The last ones since the watch began anew, at most a lot.
@@ -46,18 +53,31 @@ struct LossWatch: Sendable, Equatable {
     var peakIsOver = Double.nan
     /// Whether a run that stays above the start, or is flat, was told of.
     var isTold = 0.0
+    /// Lots in a row above the start and below the best constant answer, and the highest of their means.
+    var lotsAbove = 0.0
+    var highestLot = 0.0
 
     static let fields: [WritableKeyPath<Numbers, Double> & Sendable] = [
       \.start, \.above, \.firstAbove, \.lastAbove, \.count, \.peak, \.peakAge, \.peakIsOver,
-      \.isTold,
+      \.isTold, \.lotsAbove, \.highestLot,
     ]
   }
 
   /// The loss that nothing within the band exceeds; infinity before the first.
   var top: Double {
     guard let highest = band.max(), let lowest = band.min() else { return .infinity }
-    return max(
-      highest + 9 * max(abs(highest), highest - lowest), numbers.start + 9 * abs(numbers.start))
+    return max(highest + 9 * max(abs(highest), highest - lowest), level + 9 * abs(level))
+  }
+
+  /// The loss at the start, or that of the best constant answer where it is more.
+  private var level: Double {
+    guard let constantLoss, constantLoss > numbers.start else { return numbers.start }
+    return constantLoss
+  }
+
+  /// Whether a mean is not below the best constant answer by more than noise may make it.
+  func isAtChance(_ mean: Double) -> Bool {
+    constantLoss.map { $0 > 0 && mean > 0.95 * $0 } ?? false
   }
 
   /// By what each step multiplies the loss while it is above the band; nil where that is not known.
@@ -67,7 +87,15 @@ struct LossWatch: Sendable, Equatable {
     return growth.isFinite && growth > 1 ? growth : nil
   }
 
-  init(startIsDrawn: Bool = false) { self.startIsDrawn = startIsDrawn }
+  init(startIsDrawn: Bool = false, constantLoss: Double? = nil) {
+    (self.startIsDrawn, self.constantLoss) = (startIsDrawn, constantLoss)
+  }
+
+  /// The best constant answer's loss beside the start's, where a mean is not below it.
+  func chance(_ mean: Double) -> String {
+    guard isAtChance(mean), let constantLoss else { return "" }
+    return " and \(Wording.number(constantLoss, digits: 4)) of the best constant answer"
+  }
 
   /// Begins anew, as behind a lowered rate; the band and the start stay.
   mutating func begin() {
@@ -120,12 +148,14 @@ struct LossWatch: Sendable, Equatable {
     guard recent.count == Self.lot else { return nil }
     let mean = recent.reduce(0, +) / Double(Self.lot)
     if Int(numbers.count) % Self.lot == 0 {
-      if staysAboveStart(mean) {
+      let staysAbove = staysAboveStart(mean)
+      if staysAbove, mean >= level || staysAboveForLong(mean) {
         guard numbers.isTold == 0 else { return nil }
         numbers.isTold = 1
         return .aboveStart(mean: mean)
       }
-      if isFarBelowStart(mean) { numbers.isTold = 0 }
+      if !staysAbove { (numbers.lotsAbove, numbers.highestLot) = (0, 0) }
+      if isFarBelow(level, mean) { numbers.isTold = 0 }
     }
     guard Int(numbers.peakAge) >= Self.lot, Int(numbers.peakAge) % (Self.lot / 2) == 0 else {
       return nil
@@ -134,7 +164,7 @@ struct LossWatch: Sendable, Equatable {
       numbers.isTold = 1
       return .flat(mean: mean, peak: numbers.peak, steps: Int(numbers.peakAge))
     }
-    if isFarBelowStart(mean) { (numbers.peak, numbers.peakAge) = (recent.max() ?? mean, 0) }
+    if isFarBelow(level, mean) { (numbers.peak, numbers.peakAge) = (recent.max() ?? mean, 0) }
     return nil
   }
 
@@ -143,11 +173,21 @@ struct LossWatch: Sendable, Equatable {
   func isGood(_ mean: Double) -> Bool {
     let (start, peak) = (numbers.start, numbers.peak)
     let hasJumped = peak > start + 0.5 * abs(start)
-    return hasJumped ? isFarBelowStart(mean) : mean <= start
+    return hasJumped ? isFarBelow(start, mean) : mean <= start
   }
 
-  private func isFarBelowStart(_ mean: Double) -> Bool {
-    mean < numbers.start - 0.2 * abs(numbers.start)
+  private func isFarBelow(_ place: Double, _ mean: Double) -> Bool {
+    mean < place - 0.2 * abs(place) && !isAtChance(mean)
+  }
+
+  /// Takes note of a lot above the start, and says each fifth time whether it is not below half of the highest of
+  /// them: a fine-tuning comes down again from where a larger rate throws it.
+  private mutating func staysAboveForLong(_ mean: Double) -> Bool {
+    numbers.lotsAbove += 1
+    numbers.highestLot = max(numbers.highestLot, mean)
+    guard numbers.lotsAbove == 5 else { return false }
+    defer { (numbers.lotsAbove, numbers.highestLot) = (0, mean) }
+    return mean > 0.5 * numbers.highestLot
   }
 
   /// By two standard errors where nearly all of the lot do, else by three; what is far above counts as ten times
@@ -163,7 +203,7 @@ struct LossWatch: Sendable, Equatable {
     return middle > start + 0.02 * abs(start) && middle - (isMost ? 2 : 3) * error > start
   }
 
-  /// No lower than 0.8 of the start, not falling from one half of the lot to the other, and far below a peak that
+  /// No lower than 0.8 of the start, or the best constant answer, not falling from one half of the lot to the other, and far below a peak that
   /// is neither noise of this lot nor of a rate below its limit.
   private func isFlat(_ mean: Double) -> Bool {
     let (start, peak) = (numbers.start, numbers.peak)
@@ -172,7 +212,8 @@ struct LossWatch: Sendable, Equatable {
     let late = recent.suffix(half).reduce(0, +) / Double(half)
     return numbers.peakIsOver != 0 && start > 0 && peak > 1.5 * start
       && peak > mean + 8 * deviation(recent, mean).squareRoot()
-      && peak > 2 * (recent.max() ?? peak) && mean > 0.8 * start && late > 0.9 * early
+      && peak > 2 * (recent.max() ?? peak) && late > 0.9 * early
+      && (mean > 0.8 * level || isAtChance(mean))
   }
 
   private func deviation(_ values: [Double], _ mean: Double) -> Double {

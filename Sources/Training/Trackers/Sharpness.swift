@@ -112,8 +112,7 @@ public struct SharpnessLook: Sendable, Equatable {
     let checks = memory.numbers["checks", default: 0]
     memory.numbers["checks"] = checks + 1
     let seed = moment.seed &+ UInt64(checks) &* 0x9E37_79B9_7F4A_7C15
-    // Taken out of the memory, so that what comes next is written in its place.
-    var start = memory.vectors.removeValue(forKey: "start") ?? []
+    let start = memory.vectors["start"] ?? []
     do {
       let hessian = try moment.sample.hessian(at: point)
       let factor = try inverse.map { try DiagonalPreconditioner<Scalar>(inverse: $0) }
@@ -121,8 +120,7 @@ public struct SharpnessLook: Sendable, Equatable {
         try factor.map {
           try search.look(of: PreconditionedMap(hessian, by: $0), start: start, seed: seed)
         } ?? search.look(of: hessian, start: start, seed: seed)
-      found.writeNext(to: &start)
-      memory.vectors["start"] = start
+      memory.vectors["start"] = found.nextNumbers
       if keepsDirection { memory.vectors["direction"] = doubles(found.vector) }
       let limit = moment.rate > 0 ? criticalProduct.map { $0 / moment.rate } : nil
       var values = [

@@ -48,8 +48,8 @@ extension StabilityGuard {
     case .flat(let mean, let peak, let steps):
       return answer(
         "The loss jumped to \(Wording.number(peak)) \(steps) steps ago and lies flat since, at "
-          + "\(Wording.number(mean)) in the mean of \(LossWatch.lot) steps, with \(start) at the start, at rate "
-          + "\(Wording.number(rate))", rate: rate, loss: mean, beside)
+          + "\(Wording.number(mean)) in the mean of \(LossWatch.lot) steps, with \(start) at the start"
+          + "\(losses.chance(mean)), at rate \(Wording.number(rate))", rate: rate, loss: mean, beside)
     }
   }
 

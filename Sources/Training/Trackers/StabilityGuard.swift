@@ -83,15 +83,18 @@ public struct StabilityGuard: RunGuard {
     ]
   }
 
-  /// - Parameter startIsDrawn: whether the loss at the start is that of one batch, as noisy as any other.
+  /// - Parameters:
+  ///   - startIsDrawn: whether the loss at the start is that of one batch, as noisy as any other.
+  ///   - constantLoss: the loss of the best answer that is the same for all samples, where it is known.
   public init(
-    _ action: GuardAction, period: Int, looksAhead: Bool = false, startIsDrawn: Bool = false
+    _ action: GuardAction, period: Int, looksAhead: Bool = false, startIsDrawn: Bool = false,
+    constantLoss: Double? = nil
   ) {
     precondition(period >= 1, "a period of \(period) steps")
     self.action = action
     self.period = period
     self.looksAhead = looksAhead
-    losses = LossWatch(startIsDrawn: startIsDrawn)
+    losses = LossWatch(startIsDrawn: startIsDrawn, constantLoss: constantLoss)
   }
 
   /// Keeps no point any more, where those that hold them are gone.

@@ -50,13 +50,11 @@ public struct WarmSharpness: Sendable, Equatable {
     public var next: [Scalar] { scalars(combined(ofNext)) }
 
     private func combined(_ coefficients: [Double]) -> [Double] {
-      var sum: [Double] = []
-      combine(basis.vectors, coefficients, into: &sum)
-      return sum
+      combination(of: basis.vectors, coefficients)
     }
 
-    /// Writes `next` to where an earlier one stood.
-    func writeNext(to numbers: inout [Double]) { combine(basis.vectors, ofNext, into: &numbers) }
+    /// `next`, before it is rounded to the precision of a run.
+    var nextNumbers: [Double] { combined(ofNext) }
 
     /// The residual as a share of the value; infinity where the value is zero.
     public var relativeResidual: Double { value == 0 ? .infinity : residual / abs(value) }
@@ -81,26 +79,30 @@ public struct WarmSharpness: Sendable, Equatable {
     of map: Map, start: [Double], seed: UInt64
   ) throws -> Found<Map.Scalar> {
     let count = map.dimension
-    let norm = start.count == count ? Double.nrm2(count, start) : 0
+    let norm = start.count == count ? length(of: start) : 0
     let isWarm = norm > 0 && norm.isFinite
     var basis: ShortBasis<Map.Scalar>
     if isWarm {
       basis = ShortBasis(
-        mixed(start, by: 1 / norm, noise: noise / Double(count).squareRoot(), seed: seed))
+        mixed(start, by: 1 / norm, noise: noise / Double(count).squareRoot(), seed: seed),
+        tolerance: tolerance)
     } else {
       var generator = SeededGenerator(seed: seed)
-      basis = ShortBasis(generator.unitSphere(count))
+      basis = ShortBasis(generator.unitSphere(count), tolerance: tolerance)
     }
     let limit = max(1, min(count, isWarm ? productLimit : coldProductLimit))
     while true {
-      try basis.extend(by: map)
+      try basis.multiply(by: map)
       let steps = basis.alphas.count
       let ritz = try TridiagonalEigensystem(
         diagonal: basis.alphas, offDiagonal: Array(basis.betas.dropLast()), vectors: .all)
       let (top, last) = (ritz.values[steps - 1], basis.betas[steps - 1])
       let residual = abs(last * ritz.last[steps - 1])
       let isClose = steps >= 2 && residual <= tolerance * abs(top)
-      guard steps == limit || last == 0 || isClose else { continue }
+      guard steps == limit || last == 0 || isClose else {
+        basis.grow()
+        continue
+      }
       let vector = Array(ritz.vectors.suffix(steps))
       var next = vector
       if steps >= 2 {
@@ -110,106 +112,6 @@ public struct WarmSharpness: Sendable, Equatable {
       }
       return Found(top, residual: residual, basis, ofVector: vector, ofNext: next)
     }
-  }
-}
-
-/// A Krylov basis of a few vectors, which costs little beside as few products: `LanczosFactorization` makes room
-/// for many at once.
-private struct ShortBasis<Scalar: LinearMapScalar>: Sendable {
-  private(set) var alphas: [Double] = []
-  /// 0 where the space is invariant.
-  private(set) var betas: [Double] = []
-  private(set) var vectors: [[Scalar]]
-
-  init(_ start: consuming [Scalar]) {
-    let norm = Scalar.nrm2(start.count, start)
-    // The array alone holds it from here on, so that it is scaled in place.
-    vectors = [start]
-    normalize(norm)
-  }
-
-  private mutating func normalize(_ norm: Double) {
-    Scalar.scal(vectors[0].count, Scalar(1 / norm), &vectors[vectors.count - 1])
-  }
-
-  /// One product, orthogonalised against all vectors.
-  mutating func extend<Map: LinearMap<Scalar>>(by map: Map) throws {
-    let (count, steps) = (map.dimension, vectors.count)
-    var next = try [Scalar](unsafeUninitializedCapacity: count) { buffer, filled in
-      try map.apply(vectors[steps - 1], into: buffer.baseAddress!)
-      filled = count
-    }
-    var (norm, alpha, taken) = (0.0, 0.0, 0.0)
-    // Once is enough for so few vectors, unless nearly all cancels.
-    for _ in 0..<2 where norm <= 0.01 * taken.squareRoot() {
-      for (index, vector) in vectors.enumerated() {
-        let part = Scalar.dot(count, vector, next)
-        Scalar.axpy(count, Scalar(-part), vector, &next)
-        if index == steps - 1 { alpha += part }
-        taken += part * part
-      }
-      norm = Scalar.nrm2(count, next)
-    }
-    // One number that is not finite makes the norm so.
-    guard norm.isFinite else {
-      throw LinearMapError.nonFiniteProduct(
-        application: steps, index: Scalar.firstNonFinite(count, next) ?? 0)
-    }
-    let size = (taken + norm * norm).squareRoot()
-    alphas.append(alpha)
-    guard steps < count, norm > 16 * Double(Scalar.ulpOfOne) * size else {
-      betas.append(0)
-      return
-    }
-    betas.append(norm)
-    vectors.append(next)
-    normalize(norm)
-  }
-}
-
-/// `sum_i c_i v_i`, in the place of what `sum` held where that has the same length.
-@_specialize(where Scalar == Float)
-@_specialize(where Scalar == Double)
-private func combine<Scalar: LinearMapScalar>(
-  _ vectors: [[Scalar]], _ coefficients: [Double], into sum: inout [Double]
-) {
-  let count = vectors[0].count
-  if sum.count != count { sum = [Double](repeating: 0, count: count) }
-  sum.withUnsafeMutableBufferPointer { sum in
-    for (index, factor) in coefficients.enumerated() {
-      vectors[index].withUnsafeBufferPointer { vector in
-        if index == 0 {
-          for place in 0..<count { sum[place] = factor * Double(vector[place]) }
-        } else {
-          for place in 0..<count { sum[place] += factor * Double(vector[place]) }
-        }
-      }
-    }
-  }
-}
-
-/// A multiple of a vector with noise: numbers of one size with fair signs.
-@_specialize(where Scalar == Float)
-@_specialize(where Scalar == Double)
-private func mixed<Scalar: LinearMapScalar>(
-  _ start: [Double], by factor: Double, noise: Double, seed: UInt64
-) -> [Scalar] {
-  var generator = SeededGenerator(seed: seed)
-  let count = start.count
-  return [Scalar](unsafeUninitializedCapacity: count) { buffer, filled in
-    start.withUnsafeBufferPointer { start in
-      var index = 0
-      while index < count {
-        let (bits, width) = (generator.next(), min(64, count - index))
-        // Without a branch, which would be guessed wrong every other time.
-        for bit in 0..<width {
-          let sign = bits &>> UInt64(truncatingIfNeeded: bit) & 1 == 0 ? noise : -noise
-          buffer[index &+ bit] = Scalar(start[index &+ bit] * factor + sign)
-        }
-        index += width
-      }
-    }
-    filled = count
   }
 }
 

@@ -206,7 +206,9 @@ public final class Trainer<Scalar: LinearMapScalar> {
       lastTracked = []
       own.lossSum += report.loss
       own.lossCount += 1
-      if let ending = report.ending { return try end(.method, ending.sentence, event) }
+      if let ending = report.ending {
+        return try end(.method, ending.sentence, event, method: ending.reason)
+      }
       if let ending = try passEnd(event) { return ending }
     }
     var sentence = "All \(Wording.count(stepCount, "step")) are taken."
@@ -322,9 +324,10 @@ public final class Trainer<Scalar: LinearMapScalar> {
   /// - Parameter before: what is kept instead of the present.
   private func end(
     _ reason: TrainingEnding.Reason, _ sentence: String,
-    _ event: (TrainingEvent) throws -> Void, keeping before: TrainerState<Scalar>? = nil
+    _ event: (TrainingEvent) throws -> Void, keeping before: TrainerState<Scalar>? = nil,
+    method: StepEnding.Reason? = nil
   ) throws -> TrainingEnding {
-    let ending = TrainingEnding(reason, sentence)
+    let ending = TrainingEnding(reason, sentence, method: method)
     if reason != .nonFinite, reason != .interrupted {
       if own.history.evaluations.last?.step != run.stepCount { try evaluate(event) }
       self.ending = ending

@@ -91,9 +91,12 @@ public struct TrainingEnding: Sendable, Equatable, Codable {
   public var reason: Reason
   /// What happened, with its numbers, and what to do next.
   public var sentence: String
+  /// Why the method ended, where it did.
+  public var method: StepEnding.Reason?
 
-  public init(_ reason: Reason, _ sentence: String) {
+  public init(_ reason: Reason, _ sentence: String, method: StepEnding.Reason? = nil) {
     self.reason = reason
     self.sentence = sentence
+    self.method = method
   }
 }
