@@ -8,7 +8,7 @@ sanitized=
 [ "$1" = --sanitized ] && { sanitized=yes; shift; }
 library=$(cd "$1" && pwd)/libEigenstepC.so
 sequences=${SEQUENCES:-10000}
-swift=$(dirname "$(dirname "$(command -v "${SWIFT:-swift}")")")
+swift=$(dirname "$(dirname "$(readlink -f "$(command -v "${SWIFT:-swift}")")")")
 # A library that was linked by `swift build` loads Swift's runtime.
 export LD_LIBRARY_PATH="$swift/lib/swift/linux${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 
