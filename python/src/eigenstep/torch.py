@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -46,7 +46,8 @@ def diagnose(
     loss_fn
         ``loss_fn(model, batch)``, a scalar; a loss of PyTorch's own takes ``model(inputs)`` and targets.
     batch
-        What ``loss_fn`` takes, or a ``DataLoader``: all its batches are averaged.
+        What ``loss_fn`` takes, or a ``DataLoader``: all its batches are averaged, each weighted by what its
+        mean is over, and moved to the model's device.
     optimizer
         The user's own: its rule and rate are judged.
     lr
@@ -75,7 +76,7 @@ def diagnose(
     """
     loss = TorchLoss(
         model, loss_fn, _batches(batch), dtype=dtype, seed=seed, products=products,
-        micro_batch=micro_batch, memory=memory,
+        micro_batch=micro_batch, memory=memory, moves_batches=_is_loader(batch),
     )
     training: dict[str, Any] = {}
     if optimizer is not None:
@@ -123,7 +124,7 @@ def spectrum(
     """
     loss = TorchLoss(
         model, loss_fn, _batches(batch), dtype=dtype, seed=seed, products=products,
-        micro_batch=micro_batch, memory=memory,
+        micro_batch=micro_batch, memory=memory, moves_batches=_is_loader(batch),
     )
     name = type(loss.model).__name__
     request: dict[str, Any] = {
@@ -160,7 +161,7 @@ def eigenpairs(
     """
     loss = TorchLoss(
         model, loss_fn, _batches(batch), dtype=dtype, seed=seed, products=products,
-        micro_batch=micro_batch, memory=memory,
+        micro_batch=micro_batch, memory=memory, moves_batches=_is_loader(batch),
     )
     kind = np.float64 if loss.dtype == torch.float64 else np.float32
     point = loss.start().astype(kind)
@@ -182,5 +183,9 @@ def _precision(loss: TorchLoss) -> str:
     return "float64" if loss.dtype == torch.float64 else "float32"
 
 
-def _batches(batch: Any) -> Iterable[Any]:
-    return list(batch) if isinstance(batch, torch.utils.data.DataLoader) else [batch]
+def _is_loader(batch: Any) -> bool:
+    return isinstance(batch, torch.utils.data.DataLoader)
+
+
+def _batches(batch: Any) -> list[Any]:
+    return list(batch) if _is_loader(batch) else [batch]
