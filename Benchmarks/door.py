@@ -281,8 +281,10 @@ def main():
                     held.append(claim(
                         f"{question}: {what}, of {peer}'s", ratios[question, peer, what], limit, width=50))
         part = outside(module, inputs, labels)
-        if size > 1e6:
-            held.append(claim("outside of the product", part, OUTSIDE, width=50))
+        if options.large:
+            print(f"  outside of the product, with {len(labels)} samples: {part:.2f}")
+            part = outside(module, inputs.repeat(4, 1), labels.repeat(4))
+            held.append(claim(f"outside of the product, with {4 * len(labels)}", part, OUTSIDE, width=50))
         results[str(size)] = {f"{q}, {n}": row for (q, n), row in rows.items()} | {"outside": part}
     if not options.no_density:
         print()
