@@ -22,7 +22,7 @@ install_peers() {
   "${pip[@]}" onnx packaging safetensors
 }
 
-PARTS=(products training models spectra pinns sweep tracking schedules rates)
+PARTS=(products training models spectra pinns sweep tracking schedules rates door)
 parts=("${PARTS[@]}")
 for part in "${PARTS[@]}"; do
   if [ "${1:-}" = "$part" ]; then parts=("$1") && shift && break; fi
@@ -50,6 +50,11 @@ touch Benchmarks/Package.swift
 # `rates` asks the program itself.
 if [[ " ${parts[*]} " = *" rates "* ]]; then
   "${SWIFT:-swift}" build -c release -Xswiftc -enable-testing --product eigenstep
+fi
+# `door` asks the Python package.
+if [[ " ${parts[*]} " = *" door "* ]]; then
+  "${SWIFT:-swift}" build -c release --product EigenstepC
+  export EIGENSTEP_LIBRARY="$PWD/.build/release/libEigenstepC.so" OMP_NUM_THREADS=1
 fi
 status=0
 for part in "${parts[@]}"; do

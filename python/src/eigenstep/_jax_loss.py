@@ -187,7 +187,7 @@ class JaxLoss:
             np.float64 if kinds == {jnp.dtype(jnp.float64)} else np.float32))
         if own not in (np.float32, np.float64):
             raise UsageError(f"dtype is {own}: products are taken in float32 or float64.")
-        if own == np.float64 and not jax.config.jax_enable_x64:
+        if own == np.float64 and not jax.config.read("jax_enable_x64"):
             raise UsageError(
                 "float64 needs jax.config.update('jax_enable_x64', True), before anything is computed."
             )
@@ -294,7 +294,8 @@ class JaxLoss:
 def _shown(path: Any) -> str:
     """A leaf's place, as the names of layers go: ``layers.0.weight``."""
     words = [
-        str(next(getattr(key, kind) for kind in ("key", "idx", "name") if hasattr(key, kind))) for key in path
+        str(next(getattr(key, kind) for kind in ("key", "idx", "name") if hasattr(key, kind)))
+        for key in path
     ]
     return ".".join(words) or "parameters"
 

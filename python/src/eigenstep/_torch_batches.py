@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any, Callable, Iterator
 
 import torch
@@ -22,7 +23,7 @@ _OF_CLASSES = (nn.CrossEntropyLoss, nn.NLLLoss, F.cross_entropy, F.nll_loss)
 def tensors(value: Any) -> Iterator[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         yield value
-    elif isinstance(value, dict):
+    elif isinstance(value, Mapping):
         for item in value.values():
             yield from tensors(item)
     elif isinstance(value, (tuple, list)):
@@ -34,10 +35,10 @@ def mapped(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     """The same tree with every tensor replaced."""
     if isinstance(value, torch.Tensor):
         return function(value)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         items = {key: mapped(item, function) for key, item in value.items()}
         try:
-            return type(value)(items)
+            return type(value)(items)  # type: ignore[call-arg]
         except TypeError:
             return items
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -47,8 +48,9 @@ def mapped(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     return value
 
 
-def cast(value: Any, dtype: torch.dtype) -> Any:
-    return mapped(value, lambda t: t.to(dtype) if t.is_floating_point() else t)
+def cast(value: Any, dtype: torch.dtype, device: torch.device | None = None) -> Any:
+    """Floating-point tensors in another type, and all tensors on a device where one is given."""
+    return mapped(value, lambda t: t.to(device, dtype if t.is_floating_point() else None))
 
 
 def cloned(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def check_places(loss: TorchLoss) -> None:
     devices = {p.device for p in loss.parameters.values()}
     if any(device.type == "meta" for device in devices):
         raise UsageError("The model lies on the device meta and has no numbers: load its parameters first.")
-    if not loss.is_of_outputs:
+    if not loss.is_of_outputs or loss.moves_to is not None:
         return  # A loss of the model may move the batch itself.
     for device in {t.device for t in tensors(loss.batches[0])}:
         if device not in devices and not (device.type == "cpu" and len(devices) > 1):
@@ -204,7 +205,7 @@ def _micro_batches(loss: TorchLoss, point: np.ndarray) -> None:
 def _joined(first: Any, second: Any) -> Any:
     if isinstance(first, torch.Tensor):
         return torch.cat([first, second]) if first.ndim and first is not second else first
-    if isinstance(first, dict):
+    if isinstance(first, Mapping):
         return {key: _joined(first[key], second[key]) for key in first}
     if isinstance(first, tuple) and hasattr(first, "_fields"):
         return type(first)(*map(_joined, first, second))

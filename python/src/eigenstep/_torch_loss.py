@@ -44,6 +44,8 @@ class TorchLoss:
         Samples computed on at once, for a loss that is a mean or a sum over them; by default each batch whole.
     memory
         Bytes that autograd may keep for one product: micro-batches are made to fit it.
+    moves_batches
+        Whether tensors are moved to the model's device, where it has one, as those of a loader have to be.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class TorchLoss:
         products: str = "autograd",
         micro_batch: int | None = None,
         memory: int | None = None,
+        moves_batches: bool = False,
     ) -> None:
         self.model, self.notes = unwrapped(model)
         self.loss_fn = loss_fn
@@ -81,11 +84,14 @@ class TorchLoss:
         self.names = [_shown(name) for name in self.parameters]
         self.dtype = self._own_dtype(dtype)
         self.sizes = [p.numel() for p in self.parameters.values()]
+        places = {p.device for p in self.parameters.values()}
+        self.moves_to = next(iter(places)) if moves_batches and len(places) == 1 else None
         self.math_attention = False
         self.clones_batches = True
         self.widens_halves = False
         self.differences: Differences | None = None
-        self._gauss_newton: str | bool | None = None
+        self._gauss_newton_refusal: str | None = None
+        self._is_gauss_newton_known = False
         self._graphs: dict[str, tuple[int, HessianGraph | GaussNewtonGraph]] = {}
         self._point: tuple[int, dict[str, torch.Tensor]] | None = None
         check_places(self)
@@ -147,10 +153,11 @@ class TorchLoss:
 
     def gauss_newton_refusal(self) -> str | None:
         """Why there is no Gauss-Newton matrix of this loss; None where there is one."""
-        if self._gauss_newton is None:
-            self._gauss_newton = gauss_newton_refusal(self) or False
+        if not self._is_gauss_newton_known:
+            self._gauss_newton_refusal = gauss_newton_refusal(self)
+            self._is_gauss_newton_known = True
             self.forget()
-        return self._gauss_newton or None
+        return self._gauss_newton_refusal
 
     # What the library asks.
 
@@ -244,7 +251,7 @@ class TorchLoss:
             for name, p in self.objective.named_parameters()
             if not p.requires_grad
         }
-        given = cast(cloned(batch) if self.clones_batches else batch, self.dtype)
+        given = cast(cloned(batch) if self.clones_batches else batch, self.dtype, self.moves_to)
         with HalfPrecision(self.dtype) if self.widens_halves else contextlib.nullcontext():
             loss = torch.func.functional_call(
                 self.objective, {**values, **frozen, **buffers}, (given, self.dtype)

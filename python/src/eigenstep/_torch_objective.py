@@ -41,7 +41,7 @@ class Objective(nn.Module):
                 "loss_fn(model, batch)."
             )
         *inputs, targets = batch
-        loss = self.loss
+        loss: Callable[..., Any] = self.loss
         if isinstance(loss, functools.partial):
             loss = functools.partial(
                 loss.func, *cast(loss.args, dtype), **cast(loss.keywords, dtype)
@@ -83,7 +83,7 @@ def _are_finite(values: Iterator[torch.Tensor]) -> bool:
     return all(bool(torch.isfinite(value).all()) for value in values if value.is_floating_point())
 
 
-def unwrapped(model: nn.Module) -> tuple[nn.Module, list[str]]:
+def unwrapped(model: Any) -> tuple[nn.Module, list[str]]:
     """The model inside of compilation and data parallelism, and what is to be said of them."""
     notes = []
     while True:
@@ -145,7 +145,7 @@ def generator_states(devices: list[int]) -> list[Any]:
     """Which tell, by having changed, that something was drawn."""
     states = [generator.get_state().numpy().tobytes() for generator in _generators(devices)]
     _, words, place, *_ = np.random.get_state()
-    return [*states, words.tobytes(), place, random.getstate()]
+    return [*states, np.asarray(words).tobytes(), place, random.getstate()]
 
 
 def _generators(devices: list[int]) -> list[torch.Generator]:

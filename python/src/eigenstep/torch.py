@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -48,7 +48,8 @@ def diagnose(
     loss_fn
         ``loss_fn(model, batch)``, a scalar; a loss of PyTorch's own takes ``model(inputs)`` and targets.
     batch
-        What ``loss_fn`` takes, or a ``DataLoader``: all its batches are averaged.
+        What ``loss_fn`` takes, or a ``DataLoader``: all its batches are averaged, each weighted by what its
+        mean is over, and moved to the model's device.
     optimizer
         The user's own: its next step is judged, with its state, its groups' rates and its weight decay.
     lr
@@ -80,7 +81,7 @@ def diagnose(
     """
     loss = _distributed.loss_of(
         model, loss_fn, _batches(batch), group=group, dtype=dtype, seed=seed, products=products,
-        micro_batch=micro_batch, memory=memory,
+        micro_batch=micro_batch, memory=memory, moves_batches=_is_loader(batch),
     )
     standing = Standing()
     if optimizer is not None:
@@ -132,7 +133,7 @@ def spectrum(
     """
     loss = _distributed.loss_of(
         model, loss_fn, _batches(batch), group=group, dtype=dtype, seed=seed, products=products,
-        micro_batch=micro_batch, memory=memory,
+        micro_batch=micro_batch, memory=memory, moves_batches=_is_loader(batch),
     )
     name = type(loss.model).__name__.removeprefix("FSDP")
     request: dict[str, Any] = {
@@ -173,7 +174,7 @@ def eigenpairs(
     """
     loss = _distributed.loss_of(
         model, loss_fn, _batches(batch), group=group, dtype=dtype, seed=seed, products=products,
-        micro_batch=micro_batch, memory=memory,
+        micro_batch=micro_batch, memory=memory, moves_batches=_is_loader(batch),
     )
     kind = np.float64 if loss.dtype == torch.float64 else np.float32
     point = loss.start().astype(kind)
@@ -198,5 +199,9 @@ def _precision(loss: TorchLoss) -> str:
     return "float64" if loss.dtype == torch.float64 else "float32"
 
 
-def _batches(batch: Any) -> Iterable[Any]:
-    return list(batch) if isinstance(batch, torch.utils.data.DataLoader) else [batch]
+def _is_loader(batch: Any) -> bool:
+    return isinstance(batch, torch.utils.data.DataLoader)
+
+
+def _batches(batch: Any) -> list[Any]:
+    return list(batch) if _is_loader(batch) else [batch]

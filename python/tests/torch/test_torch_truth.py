@@ -276,6 +276,19 @@ def test_the_export_has_the_same_numbers(name: str, loss: str, tmp_path: Path) -
     agrees(answer.report(), truth, ERRORS[torch.float32])
 
 
+def test_the_trace_of_many_parameters_lies_within_its_interval() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(12, 100), nn.Tanh(), nn.Linear(100, 10))
+    batch = labelled(40, 12, classes=10)
+    truth = np.trace(dense(model, nn.CrossEntropyLoss(), batch).hessian)
+    for seed in range(3):
+        found = eigenstep.torch.spectrum(
+            model, nn.CrossEntropyLoss(), batch, count=1, which="largest", trace=True, seed=seed).to_dict()
+        assert found["problem"]["parameters"] == 2310
+        assert 0 < found["trace"]["standardError"] < 0.05 * truth
+        assert abs(found["trace"]["value"] - truth) < 4 * found["trace"]["standardError"]
+
+
 def agrees(report: dict[str, Any], truth: Dense, error: float) -> None:
     values = truth.values
     scale = float(np.abs(values).max())
