@@ -49,7 +49,7 @@ def train(guard: str | None, steps: int = 2400) -> tuple[list[float], eigenstep.
 # %%
 losses, _ = train(None)
 lost = next((step for step, loss in enumerate(losses) if not loss < 10 * losses[0]), len(losses))
-print(f"loss at first {losses[0]:.2f}, least {min(losses[:lost]):.3f}; above ten times its start at step {lost}")
+print(f"loss at first {losses[0]:.2f}, least {min(losses[:lost]):.3f}; ten times its start at step {lost}")
 
 # %% [markdown]
 # ## Three more lines

@@ -51,7 +51,8 @@ def train(model: nn.Module, lr: float, steps: int) -> list[float]:
 # %%
 rate = 3.0
 blown = train(copy.deepcopy(transformer), rate, 100)
-print(f"loss at first {blown[0]:.2f}, at worst {max(blown):.3g}, at last {blown[-1]:.3g}; guessing is {math.log(8):.2f}")
+print(f"guessing costs {math.log(8):.2f}")
+print(f"loss at first {blown[0]:.2f}, at worst {max(blown):.3g}, at last {blown[-1]:.3g}")
 
 # %% [markdown]
 # ## Why
