@@ -7,10 +7,9 @@ line `<!-- checked -->`. After `<!-- unchecked -->` a block is left alone.
 ```console   lines beginning with `$ ` are commands (bash, in the repository root, with the built
              program first on the PATH); the lines after each are what it prints, on either stream.
 ```swift     is a whole program; the ```text block right after it, if any, is what it prints.
-```python    too, against the package in python/src and the built library (or the package and the library
-             that are on PYTHONPATH and in EIGENSTEP_LIBRARY), by EIGENSTEP_PYTHON or this interpreter; one
-             that imports what is not installed there is listed as skipped. README's blocks count only
-             after `<!-- checked -->`.
+```python    too, against the package in python/src and the built library (or that of EIGENSTEP_LIBRARY), by
+             EIGENSTEP_PYTHON or this interpreter. One that imports what is not installed there is listed as
+             skipped. In README.md too these are checked only after `<!-- checked -->`.
 
 Arguments are the files to check; by default README.md and all of docs.
 
@@ -142,9 +141,13 @@ def check_python(place, text, expected):
     """True, False, or None where something that the program imports is not installed."""
     python = os.environ.get("EIGENSTEP_PYTHON", sys.executable)
     source = os.pathsep.join(filter(None, [str(ROOT / "python/src"), os.environ.get("PYTHONPATH")]))
-    environment = dict(
-        {"EIGENSTEP_LIBRARY": str(BUILD / "libEigenstepC.so"), "OMP_NUM_THREADS": "1"},
-        **dict(os.environ, PYTHONPATH=source, COLUMNS="80"))
+    environment = {
+        "EIGENSTEP_LIBRARY": str(BUILD / "libEigenstepC.so"), "OMP_NUM_THREADS": "1",
+        **os.environ, "PYTHONPATH": source, "COLUMNS": "80",
+    }
+    runtime = ROOT / ".eigenstep/onnxruntime/libonnxruntime.so"
+    if runtime.exists():
+        environment.setdefault("ORT_DYLIB_PATH", str(runtime))
     needed = sorted(set(re.findall(r"(?m)^(?:import|from) (\w+)", text)))
     finds = f"import importlib.util as u; print(*[n for n in {needed} if u.find_spec(n) is None])"
     missing = subprocess.run(

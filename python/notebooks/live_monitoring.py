@@ -1,8 +1,8 @@
 # %% [markdown]
 # # A loop that is watched
 #
-# A network is trained while its rate doubles every 400 steps, as a schedule that was set wrongly might do it. At some point the rate
-# is too much. Who notices, and when?
+# A network is trained while its rate doubles every 400 steps, as a schedule that was set wrongly might
+# do it. At some point the rate is too much. Who notices, and when?
 
 # %%
 import copy
@@ -49,13 +49,13 @@ def train(guard: str | None, steps: int = 2400) -> tuple[list[float], eigenstep.
 # %%
 losses, _ = train(None)
 lost = next((step for step, loss in enumerate(losses) if not loss < 10 * losses[0]), len(losses))
-print(f"loss at first {losses[0]:.2f}, least {min(losses[:lost]):.3f}; above ten times its start at step {lost}")
+print(f"loss at first {losses[0]:.2f}, least {min(losses[:lost]):.3f}; ten times its start at step {lost}")
 
 # %% [markdown]
 # ## Three more lines
 #
-# `Monitor(model, loss_fn, optimizer)`, `monitor.step(batch, loss)` behind each step, and `monitor.report()`. With `guard="warn"` an alarm
-# is a Python warning.
+# `Monitor(model, loss_fn, optimizer)`, `monitor.step(batch, loss)` behind each step, and
+# `monitor.report()`. With `guard="warn"` an alarm is a Python warning.
 
 # %%
 with warnings.catch_warnings():
@@ -67,8 +67,8 @@ print(f"step {first.step}: {first.sentence}")
 # %% [markdown]
 # ## The guard acts
 #
-# With `guard="lower-rate"` the parameters go back to where they were good, and the rates of the optimizer's groups are multiplied by a
-# factor that the schedule does not undo.
+# With `guard="lower-rate"` the parameters go back to where they were good, and the rates of the
+# optimizer's groups are multiplied by a factor that the schedule does not undo.
 
 # %%
 with warnings.catch_warnings():
@@ -78,8 +78,8 @@ print(monitor.report())
 print(f"loss at last {sum(guarded[-50:]) / 50:.3f} after {len(monitor.alarms)} alarms")
 
 # %% [markdown]
-# Without a guard the run was lost. The alarm came within ten steps of where the loss left its range, and with the
-# guard the same run, at the same schedule, ended below a tenth of its start.
+# Without a guard the run was lost. The alarm came within ten steps of where the loss left its range,
+# and with the guard the same run, at the same schedule, ended below a tenth of its start.
 
 # %%
 assert lost < len(losses)

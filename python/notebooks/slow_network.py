@@ -1,8 +1,8 @@
 # %% [markdown]
 # # A network that trains slowly
 #
-# A small network predicts a smooth function of four columns. One column is measured in other units than the rest. Training
-# neither blows up nor gets anywhere.
+# A small network predicts a smooth function of four columns. One column is measured in other units than
+# the rest. Training neither blows up nor gets anywhere.
 
 # %%
 import copy
@@ -35,8 +35,9 @@ def train(model: nn.Module, inputs: torch.Tensor, lr: float, steps: int) -> list
 # %% [markdown]
 # ## What the curvature says
 #
-# The limit of gradient descent is two over the largest eigenvalue of the Hessian. The effective condition number is what one rate
-# has to span: the sharpest curvature over the flattest that still matters within 1,000 steps.
+# The limit of gradient descent is two over the largest eigenvalue of the Hessian. The effective
+# condition number is what one rate has to span: the sharpest curvature over the flattest that still
+# matters within 1,000 steps.
 
 # %%
 before = eigenstep.torch.diagnose(
@@ -45,8 +46,9 @@ before = eigenstep.torch.diagnose(
 print(before)
 
 # %% [markdown]
-# Which column is it? The sharpest direction says so: a unit vector with one entry for each parameter, in their order: the sixteen by
-# four weights of the first layer, their biases, the sixteen weights of the last layer and its bias.
+# Which column is it? The sharpest direction says so: a unit vector with one entry for each parameter,
+# in their order: the sixteen by four weights of the first layer, their biases, the sixteen weights of
+# the last layer and its bias.
 
 # %%
 sharpest = eigenstep.torch.eigenpairs(network, loss_fn, (as_measured, targets)).vectors[:, 0]
@@ -55,8 +57,9 @@ last_share = (sharpest[80:96] ** 2).sum()
 print("shares of the columns:", columns_share.round(3), "of the last layer's weights:", last_share.round(3))
 
 # %% [markdown]
-# Of the columns it is the fourth alone; the rest are the weights of the last layer, whose inputs grow with that column. The remedy is
-# the first that the textbooks name: take each column less its mean, over its deviation.
+# Of the columns it is the fourth alone; the rest are the weights of the last layer, whose inputs grow
+# with that column. The remedy is the first that the textbooks name: take each column less its mean,
+# over its deviation.
 
 # %%
 scaled = (as_measured - as_measured.mean(0)) / as_measured.std(0)
@@ -78,8 +81,8 @@ print(f"as measured: {slow[0]:.3g} -> {slow[-1]:.3g} in 500 steps")
 print(f"scaled:      {fast[0]:.3g} -> {fast[-1]:.3g} in 500 steps")
 
 # %% [markdown]
-# On scaled columns the limit is hundreds of times as high. In 500 steps the network as it was has not become as good as a constant; the
-# other has taken more than eight tenths of the constant's loss away.
+# On scaled columns the limit is hundreds of times as high. In 500 steps the network as it was has not
+# become as good as a constant; the other has taken more than eight tenths of the constant's loss away.
 
 # %%
 assert columns_share[3] > 100 * columns_share[:3].sum() and columns_share[3] + last_share > 0.95

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # A physics-informed network
 #
-# A network is to solve `u'' = -(2 pi)^2 sin(2 pi x)` on the unit interval, `u` zero at both ends: its loss is the mean square of what
-# the equation and the ends are off by. Adam begins; what should go on?
+# A network is to solve `u'' = -(2 pi)^2 sin(2 pi x)` on the unit interval, `u` zero at both ends: its
+# loss is the mean square of what the equation and the ends are off by. Adam begins; what should go on?
 
 # %%
 import copy
@@ -58,10 +58,10 @@ print(report)
 span = report.to_dict()["curvature"]["effectiveConditionNumber"]
 
 # %% [markdown]
-# The effective condition number is the sharpest curvature over the flattest that matters within 1,000 steps. Gradient descent at half
-# its limit takes about as many steps as it says to shorten the flattest of them by a factor of e. Methods that learn the curvature on
-# the way do not: L-BFGS, which takes it from its last gradients, beside further Adam and gradient descent, for the same number of
-# evaluations.
+# The effective condition number is the sharpest curvature over the flattest that matters within 1,000
+# steps. Gradient descent at half its limit takes about as many steps as it says to shorten the flattest
+# of them by a factor of e. Methods that learn the curvature on the way do not: L-BFGS, which takes it
+# from its last gradients, beside further Adam and gradient descent, for the same number of evaluations.
 
 # %%
 print(f"effective condition number {span:,.0f}")
@@ -79,8 +79,8 @@ with torch.no_grad():
 print(f"L-BFGS ends within {off:.1e} of the solution at the points")
 
 # %% [markdown]
-# L-BFGS ends more than fifty times below Adam and more than a thousand times below gradient descent, within a thousandth of the
-# solution.
+# L-BFGS ends more than fifty times below Adam and more than a thousand times below gradient descent,
+# within a thousandth of the solution.
 
 # %%
 assert span > 10_000

@@ -113,20 +113,25 @@ class SharedLoss:
                 }
         except BaseException as found:  # noqa: BLE001
             error = found
-        facts = None if error is not None else (local.sample_count, list(local.sizes), len(local.batches))
+        facts = None
+        if error is None:
+            # What a rank's mean is over may be elements or the weights of targets.
+            over = getattr(local, "mean_is_over", local.sample_count)
+            facts = (local.sample_count, list(local.sizes), len(local.batches), over)
         known = ranks.agree(error, facts)
-        _check_sizes(known)
-        counts = [count for count, _, _ in known]
+        _check_sizes([sizes for _, sizes, _, _ in known])
+        counts = [count for count, _, _, _ in known]
         self.sample_count = sum(counts)
         self._local = local
         # Those that the user's optimizer holds.
         self.parameters = {name: own.get(id(p), p) for name, p in local.parameters.items()}
-        self._weight = counts[ranks.rank] / self.sample_count
+        parts = [over for _, _, _, over in known]
+        self._weight = parts[ranks.rank] / sum(parts)
         self._sums_itself = isinstance(local, ShardedLoss)
         if self._sums_itself:
             self._weight = 1.0
             try:
-                local.prepare(self.sample_count, [batches for _, _, batches in known])
+                local.prepare(self.sample_count, [batches for _, _, batches, _ in known])
             except BaseException as found:  # noqa: BLE001
                 raise ranks.leave(found) from None
         self.dtype, self.sizes, self.model = local.dtype, local.sizes, local.model
@@ -310,12 +315,12 @@ def _refuse_synchronised(model: nn.Module) -> None:
             )
 
 
-def _check_sizes(known: list[Any]) -> None:
-    for rank, (_, sizes, _) in enumerate(known):
-        if sizes != known[0][1]:
+def _check_sizes(sizes: list[list[int]]) -> None:
+    for rank, (own, first) in enumerate(zip(sizes, sizes[:1] * len(sizes))):
+        if own != first:
             raise UsageError(
-                f"Rank {rank} has {sum(sizes):,} trained parameters in {len(sizes)} pieces, and rank 0 "
-                f"{sum(known[0][1]):,} in {len(known[0][1])}: give all ranks the same model."
+                f"Rank {rank} has {sum(own):,} trained parameters in {len(own)} pieces, and rank 0 "
+                f"{sum(first):,} in {len(first)}: give all ranks the same model."
             )
 
 

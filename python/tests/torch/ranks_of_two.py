@@ -154,6 +154,11 @@ def fail(rank: int, found: dict[str, Any]) -> None:
             LOSS, part(rank, 10), group=dist.group.WORLD,
         )
     )
+    other = nn.Linear(3, 1 if rank == 0 else 2).double()
+    found["sizes"] = caught(
+        lambda: et.spectrum(
+            other, lambda m, b: m(b[0]).square().mean(), part(rank, 10), group=dist.group.WORLD)
+    )
     _ranks.ARRIVAL = 0.5
     if rank == 0:
         found["alone"] = caught(lambda: et.spectrum(model, LOSS, part(rank, 10)))

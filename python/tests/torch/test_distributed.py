@@ -134,6 +134,14 @@ def test_a_batch_that_does_not_fit_is_told_with_its_rank(failed) -> None:
         assert found["shapes"][1].startswith("Rank 1 could not answer. ")
 
 
+def test_models_that_differ_are_refused(failed) -> None:
+    for found in failed:
+        assert found["sizes"] == [
+            "UsageError",
+            "Rank 1 has 8 trained parameters in 2 pieces, and rank 0 4 in 2: give all ranks the same model.",
+        ]
+
+
 def test_what_is_wrong_on_all_ranks_is_told_as_by_one(failed) -> None:
     for found in failed:
         kind, sentence = found["scalar"]
