@@ -11,7 +11,7 @@ from torch import nn
 
 from . import _library
 from ._differences import Differences
-from ._torch_batches import cast, cloned, tensors, weights_of
+from ._torch_batches import cast, cloned, divisor, reduction_of, tensors, weights_of
 from ._torch_checks import check, check_places
 from ._torch_memory import planned
 from ._torch_objective import HalfPrecision, Objective, surroundings, takes_outputs, unwrapped
@@ -98,6 +98,8 @@ class TorchLoss:
         self.groups = planned(self, micro_batch, memory)
         self.weights, self.sample_count = weights_of(self.loss_fn, self.groups)
         self.batches = [piece for group in self.groups for piece in group]
+        over = [divisor(loss_fn, piece) for piece in self.batches]
+        self.mean_is_over = 1.0 if reduction_of(loss_fn) == "sum" else float(sum(over))
         check(self)
 
     # What the library is told.

@@ -319,6 +319,8 @@ def _read_state(
 def _flat(tensor: torch.Tensor | None, like: torch.nn.Parameter) -> np.ndarray:
     if tensor is None:
         return np.zeros(like.numel())
+    if hasattr(tensor, "full_tensor"):  # Of a model that is sharded, on all ranks.
+        tensor = tensor.full_tensor()
     if tensor.numel() != like.numel():
         raise UsageError(
             f"The optimizer's state has {tensor.numel()} numbers for a parameter of {like.numel()}: it is of "
