@@ -1,3 +1,5 @@
+import Foundation
+
 /// Basis vectors of one length, column-major, in chunks that are never moved.
 ///
 /// A chunk holds about 16 columns, a multiple of `blockColumns`, so that a block of that width which
@@ -68,9 +70,16 @@ final class BasisColumns<Scalar: LinearMapScalar> {
   /// Orthogonalises the columns `targets` against the first `count`, by classical Gram-Schmidt
   /// repeated until nothing cancels any more ("twice is enough", through BLAS).
   ///
+  /// Columns that are nearly orthogonal as they come, but for rounding, are once through: where their norms stay,
+  /// nothing has cancelled.
+  ///
+  /// Reference: Daniel, Gragg, Kaufman and Stewart, "Reorthogonalization and stable algorithms for updating the
+  /// Gram-Schmidt QR factorization" (1976).
+  ///
   /// Returns the coefficients (`count` per target, one target after the other) and the norms left.
   func orthogonalize(
-    _ targets: Range<Int>, against count: Int, initialNorms: [Double]
+    _ targets: Range<Int>, against count: Int, initialNorms: [Double],
+    areNearlyOrthogonal: Bool = false
   ) -> (coefficients: [Double], norms: [Double]) {
     let width = targets.count
     var sums = [Double](repeating: 0, count: count * width)
@@ -97,7 +106,7 @@ final class BasisColumns<Scalar: LinearMapScalar> {
         }
       }
       for index in sums.indices { sums[index] += Double(h[index]) }
-      var isDone = pass > 0
+      var isDone = pass > 0 || areNearlyOrthogonal
       for j in 0..<width {
         norms[j] = norm(targets.lowerBound + j)
         if norms[j] <= 0.7 * before[j] && norms[j] > 0 { isDone = false }
@@ -197,9 +206,9 @@ private final class ColumnChunk<Scalar: LinearMapScalar> {
   let base: UnsafeMutablePointer<Scalar>
 
   init(scalars: Int) {
-    base = .allocate(capacity: scalars)
-    base.initialize(repeating: 0, count: scalars)
+    // Zeros that the system hands out as they are touched.
+    base = calloc(scalars, MemoryLayout<Scalar>.stride)!.bindMemory(to: Scalar.self, capacity: scalars)
   }
 
-  deinit { base.deallocate() }
+  deinit { free(base) }
 }
