@@ -87,7 +87,7 @@ let package = Package(
       name: "EigenstepC",
       dependencies: [
         "CEigenstep", "EigenstepCommand", "Problems", "Reports", "Diagnosis", "Curvature",
-        "LinearMaps", "TensorFiles", "TensorPrograms", "Presentation",
+        "LinearMaps", "TensorFiles", "TensorPrograms", "Presentation", "Labs",
       ]),
     // Every primitive and random programs of them, for the tests of each executor.
     .target(

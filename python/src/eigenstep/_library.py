@@ -127,6 +127,7 @@ def _load() -> ctypes.CDLL:
         ("eigenstep_abi", integer, []),
         ("eigenstep_version", text, []),
         ("eigenstep_set_runtime", None, [text]),
+        ("eigenstep_command", integer, [integer, ctypes.POINTER(text)]),
         (
             "eigenstep_answer",
             pointer,
@@ -147,7 +148,6 @@ def _load() -> ctypes.CDLL:
             [pointer, text, ctypes.POINTER(ctypes.c_int64)],
         ),
         ("eigenstep_result_free", None, [pointer]),
-        ("eigenstep_command", integer, [integer, ctypes.POINTER(text)]),
     ]:
         function = getattr(found, name)
         function.restype = result
