@@ -17,6 +17,14 @@ public func eigenstepVersion() -> UnsafePointer<CChar> { versionText }
 nonisolated(unsafe) private let versionText = UnsafePointer<CChar>(
   strdup(EigenstepVersion.current)!)
 
+@_cdecl("eigenstep_command")
+public func eigenstepCommand(
+  _ count: Int32, _ arguments: UnsafePointer<UnsafePointer<CChar>?>?
+) -> Int32 {
+  let all = UnsafeBufferPointer(start: arguments, count: arguments == nil ? 0 : Int(max(0, count)))
+  return CommandLineProgram.run(all.dropFirst().compactMap { $0.map { String(cString: $0) } })
+}
+
 @_cdecl("eigenstep_set_runtime")
 public func eigenstepSetRuntime(_ path: UnsafePointer<CChar>?) {
   if let path { setenv("ORT_DYLIB_PATH", path, 1) } else { unsetenv("ORT_DYLIB_PATH") }
@@ -45,26 +53,29 @@ public func eigenstepMeasure(
   }
 }
 
+/// Nil where a caller has none, who gets what a result without a report gives.
+private func known(_ pointer: OpaquePointer?) -> CallResult? { pointer.map(held) }
+
 @_cdecl("eigenstep_result_status")
 public func eigenstepResultStatus(_ result: OpaquePointer?) -> Int32 {
-  held(result)?.status ?? Int32(EIGENSTEP_USAGE)
+  known(result)?.status ?? Int32(EIGENSTEP_USAGE)
 }
 
 @_cdecl("eigenstep_result_error")
 public func eigenstepResultError(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
-  held(result)?.error.map { UnsafePointer($0) }
+  known(result)?.error.map { UnsafePointer($0) }
 }
 
 @_cdecl("eigenstep_result_json")
 public func eigenstepResultJSON(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
-  held(result)?.json.map { UnsafePointer($0) }
+  known(result)?.json.map { UnsafePointer($0) }
 }
 
 @_cdecl("eigenstep_result_text")
 public func eigenstepResultText(
   _ result: OpaquePointer?, _ width: Int32
 ) -> UnsafePointer<CChar>? {
-  held(result)?.text(width: Int(width))
+  known(result)?.text(width: Int(width))
 }
 
 @_cdecl("eigenstep_result_array")
@@ -72,7 +83,7 @@ public func eigenstepResultArray(
   _ result: OpaquePointer?, _ name: UnsafePointer<CChar>?,
   _ count: UnsafeMutablePointer<Int64>?
 ) -> UnsafePointer<Double>? {
-  guard let name, let numbers = held(result)?.array(String(cString: name)) else {
+  guard let name, let numbers = known(result)?.array(String(cString: name)) else {
     count?.pointee = 0
     return nil
   }
@@ -88,7 +99,7 @@ public func eigenstepResultFree(_ result: OpaquePointer?) {
 
 @_cdecl("eigenstep_result_arrays")
 public func eigenstepResultArrays(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
-  held(result)?.list.map { UnsafePointer($0) }
+  known(result)?.list.map { UnsafePointer($0) }
 }
 
 @_cdecl("eigenstep_set_language")
@@ -96,17 +107,8 @@ public func eigenstepSetLanguage(_ name: UnsafePointer<CChar>?) {
   ReportLanguage.set(CommandLanguage(rawValue: text(name)) ?? .shell)
 }
 
-@_cdecl("eigenstep_command")
-public func eigenstepCommand(
-  _ count: Int32, _ arguments: UnsafePointer<UnsafePointer<CChar>?>?
-) -> Int32 {
-  let all = UnsafeBufferPointer(start: arguments, count: arguments == nil ? 0 : Int(max(0, count)))
-  return CommandLineProgram.run(all.dropFirst().compactMap { $0.map { String(cString: $0) } })
-}
-
-/// Nil where a caller has none, who gets what a result without a report gives.
-private func held(_ pointer: OpaquePointer?) -> CallResult? {
-  pointer.map { Unmanaged<CallResult>.fromOpaque(UnsafeRawPointer($0)).takeUnretainedValue() }
+private func held(_ pointer: OpaquePointer) -> CallResult {
+  Unmanaged<CallResult>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
 }
 
 private func result(_ work: () throws -> Answered) -> OpaquePointer {

@@ -109,6 +109,11 @@ typedef struct eigenstep_result eigenstep_result;
 int32_t eigenstep_abi(void);
 const char *eigenstep_version(void);
 
+/* Runs the program `eigenstep` with the arguments of a C main, the program's own name among them, and returns its
+ * exit code. For a process of its own, once: it takes over the signals and the standard streams, and ends the
+ * process on a second Ctrl-C or where standard output cannot be written. */
+int32_t eigenstep_command(int32_t argc, const char *const *argv);
+
 /* Where ONNX Runtime's library lies, for the calls that come after; NULL: where it is looked for. */
 void eigenstep_set_runtime(const char *path);
 
@@ -138,11 +143,6 @@ const char *eigenstep_result_text(eigenstep_result *result, int32_t width);
 const double *eigenstep_result_array(
     const eigenstep_result *result, const char *name, int64_t *count);
 void eigenstep_result_free(eigenstep_result *result);
-
-/* Runs the program `eigenstep` with the arguments of a C main, the program's own name among them, and returns its
- * exit code. For a process of its own, once: it takes over the signals and the standard streams, and ends the
- * process on a second Ctrl-C or where standard output cannot be written. */
-int32_t eigenstep_command(int32_t argc, const char *const *argv);
 
 /* In which language the reports of the calls that come after name what to do next: "shell" (the program's
  * commands, as at first) or "python" (calls of the package). */

@@ -207,7 +207,8 @@ private final class ColumnChunk<Scalar: LinearMapScalar> {
 
   init(scalars: Int) {
     // Zeros that the system hands out as they are touched.
-    base = calloc(scalars, MemoryLayout<Scalar>.stride)!.bindMemory(to: Scalar.self, capacity: scalars)
+    base = calloc(scalars, MemoryLayout<Scalar>.stride)!.bindMemory(
+      to: Scalar.self, capacity: scalars)
   }
 
   deinit { free(base) }

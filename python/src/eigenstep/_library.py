@@ -128,6 +128,7 @@ def _load() -> ctypes.CDLL:
         ("eigenstep_abi", integer, []),
         ("eigenstep_version", text, []),
         ("eigenstep_set_runtime", None, [text]),
+        ("eigenstep_command", integer, [integer, ctypes.POINTER(text)]),
         (
             "eigenstep_answer",
             pointer,
@@ -148,7 +149,6 @@ def _load() -> ctypes.CDLL:
             [pointer, text, ctypes.POINTER(ctypes.c_int64)],
         ),
         ("eigenstep_result_free", None, [pointer]),
-        ("eigenstep_command", integer, [integer, ctypes.POINTER(text)]),
         ("eigenstep_set_language", None, [text]),
         ("eigenstep_result_arrays", text, [pointer]),
     ]:
