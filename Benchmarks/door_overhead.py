@@ -2,8 +2,8 @@
 
     python Benchmarks/door_overhead.py [--parameters 1000000] [--samples 512]
 
-For `eigenpairs` and `diagnose` of a PyTorch network: the processor time of the call, the part of it inside the
-framework's gradients and products, and what is left. Beside it a bare loop over the same products, without
+For `eigenpairs` and `diagnose` of a PyTorch network: the processor time of the call, the part of it inside
+the framework's gradients and products, and what is left. Beside it a bare loop over the same products, without
 Eigenstep, taken in turns with the call. All with one thread.
 """
 

@@ -1,7 +1,7 @@
 """An optax optimizer by its name, its numbers and its state.
 
-A transformation of optax does not tell its numbers, so they are given by the names that optax has for them; the
-moments are found in the state, however it is nested.
+A transformation of optax does not tell its numbers, so they are given by the names that optax has for them;
+the moments are found in the state, however it is nested.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def standing_of(
     optimizer
         optax's name for it, or None to go by the state.
     opt_state
-        Its state, in any nesting of ``chain``, ``masked``, ``multi_transform`` or ``inject_hyperparams``; None
-        where it has not begun.
+        Its state, in any nesting of ``chain``, ``masked``, ``multi_transform`` or ``inject_hyperparams``;
+        None where it has not begun.
     lr
         A number, a schedule, or a pytree of numbers as ``params`` has arrays.
     numbers
@@ -72,8 +72,8 @@ def standing_of(
     """
     if optimizer is not None and not isinstance(optimizer, str):
         raise UsageError(
-            "An optimizer of optax does not tell its numbers: name it, as optimizer='adamw', with lr, b1 and what "
-            "else was set, and give its opt_state."
+            "An optimizer of optax does not tell its numbers: name it, as optimizer='adamw', with lr, b1 and "
+            "what else was set, and give its opt_state."
         )
     found = _Found(opt_state)
     name = optimizer or found.rule or "gd"
@@ -93,13 +93,15 @@ def standing_of(
     values = {**known, **set_, **{key: float(value) for key, value in numbers.items()}}
     paths, sizes = _layout(params)
     standing = Standing(setting=_setting(name, values))
-    _read_rate(lr if lr is not None else found.injected.get("learning_rate"), found, paths, params, standing)
+    _read_rate(
+        lr if lr is not None else found.injected.get("learning_rate"), found, params, standing
+    )
     if values["weight_decay"]:
         if name not in _DECOUPLED:
             standing.penalties = [values["weight_decay"]] * len(paths)
             standing.notes.append(
-                f"The weight decay of {values['weight_decay']:g} is measured as the penalty c/2 of the squares "
-                "that it is: it adds as much to every curvature."
+                f"The weight decay of {values['weight_decay']:g} is measured as the penalty c/2 of the "
+                "squares that it is: it adds as much to every curvature."
             )
     if optimizer is None and found.rule:
         standing.notes.append(
@@ -216,9 +218,7 @@ def _setting(name: str, values: Mapping[str, float]) -> dict[str, Any]:
     return setting
 
 
-def _read_rate(
-    lr: Any, found: _Found, paths: Sequence[str], params: Any, standing: Standing
-) -> None:
+def _read_rate(lr: Any, found: _Found, params: Any, standing: Standing) -> None:
     if lr is None:
         return
     if callable(lr):
@@ -232,14 +232,16 @@ def _read_rate(
         return
     leaves = jax.tree_util.tree_leaves(lr)
     if jax.tree_util.tree_structure(lr) != jax.tree_util.tree_structure(params):
-        raise UsageError("lr is neither a number nor a pytree of numbers as params has arrays; give one of them.")
+        raise UsageError(
+            "lr is neither a number nor a pytree of numbers as params has arrays; give one of them."
+        )
     rates = [float(rate) for rate in leaves]
     standing.rate = max(rates)
     if standing.rate > 0 and len(set(rates)) > 1:
         standing.rate_factors = [rate / standing.rate for rate in rates]
         standing.notes.append(
-            f"The parameters' rates run from {min(rates):g} to {standing.rate:g}. The largest is judged, and the "
-            "others keep their shares of it: the limit is that of all of them together."
+            f"The parameters' rates run from {min(rates):g} to {standing.rate:g}. The largest is judged, and "
+            "the others keep their shares of it: the limit is that of all of them together."
         )
 
 
@@ -251,7 +253,8 @@ def _read_state(
     sizes: Sequence[int],
     standing: Standing,
 ) -> None:
-    kinds = [kind for kind, rule in _RULES.items() if rule == name or (name in ("adamw", "nadam") and rule == "adam")]
+    rule = "adam" if name in ("adamw", "nadam") else name
+    kinds = [kind for kind, of in _RULES.items() if of == rule]
     keys = {
         "sgd": {"velocity": "trace"},
         "lion": {"m": "mu"},
@@ -269,7 +272,7 @@ def _read_state(
         arrays, counts = found.leaves(of, key)
         if not arrays:
             continue
-        flat = _flat(arrays, paths, sizes, standing, into)
+        flat = _flat(arrays, paths, sizes, standing)
         own = np.array([counts.get(path, 0) for path in paths])
         count = int(own.max())
         if count == 0:
@@ -283,15 +286,15 @@ def _read_state(
 
 
 def _flat(
-    arrays: Mapping[str, np.ndarray], paths: Sequence[str], sizes: Sequence[int], standing: Standing, name: str
+    arrays: Mapping[str, np.ndarray], paths: Sequence[str], sizes: Sequence[int], standing: Standing
 ) -> np.ndarray:
     if not any(path in arrays for path in paths):
         raise UsageError("The opt_state is of other parameters; give the one of these.")
     for path, size in zip(paths, sizes):
         if path in arrays and arrays[path].size != size:
             raise UsageError(
-                f"The opt_state has {arrays[path].size} numbers for {path}, which has {size}; give the one of "
-                "these parameters."
+                f"The opt_state has {arrays[path].size} numbers for {path}, which has {size}; give the one "
+                "of these parameters."
             )
     missing = [path for path in paths if path not in arrays]
     if missing and not any("holds no" in note for note in standing.notes):

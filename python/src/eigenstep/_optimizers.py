@@ -1,4 +1,4 @@
-"""How a user's own optimizer stands, as the library takes it; what PyTorch's and optax's readings have in common."""
+"""How a user's own optimizer stands, as the library takes it; what PyTorch's and optax's share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass
 class Standing:
-    """The step that is judged: a rule of the catalogue, its rate, its state, and what groups have of their own.
+    """The step that is judged: a rule of the catalogue, its rate and state, and what groups have.
 
     Attributes
     ----------

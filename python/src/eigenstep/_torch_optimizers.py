@@ -54,8 +54,8 @@ def standing_of(
             notes=[
                 f"{name} chooses the lengths of its steps by itself: no rate is judged."
                 if name in ("LBFGS", "Rprop", "Adadelta", "Adafactor")
-                else f"Of {name} no limit is known, so that no rate is judged; leave optimizer out and give lr "
-                "to have one judged as plain descent's."
+                else f"Of {name} no limit is known, so that no rate is judged; leave optimizer out and give "
+                "lr to have one judged as plain descent's."
             ]
         )
     leading = max(used, key=lambda group: _rate(optimizer, group))

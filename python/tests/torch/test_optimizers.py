@@ -1,4 +1,4 @@
-"""The limit of the step that a user's own optimizer takes next, against dense Hessians and PyTorch's own runs."""
+"""The limit of a user's own optimizer's next step, against dense Hessians and PyTorch's own runs."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_coupled_weight_decay_is_part_of_the_step() -> None:
     top = np.linalg.eigvalsh(matrix)[-1] + 0.3
     assert found.largest_eigenvalue == pytest.approx(top, rel=1e-9)
     assert is_limit(found, 2 / top)
-    squares = sum(float((p**2).sum()) for p in model.parameters())
+    squares = sum(float((p.detach() ** 2).sum()) for p in model.parameters())
     value = float(loss(model(batch[0]), batch[1])) + 0.15 * squares
     assert found.to_dict()["problem"]["loss"] == pytest.approx(value, rel=1e-12)
     assert found.to_dict()["problem"]["l2"] == 0.3
@@ -222,7 +222,7 @@ RUNS = {
 
 @pytest.mark.parametrize("name", RUNS)
 def test_as_you_have_it_goes_on_as_pytorch_does(name: str) -> None:
-    """The trial of the user's own step begins with the optimizer's state, and takes the steps that it takes."""
+    """The trial of the user's own step begins with the optimizer's state, and takes its steps."""
     model, loss, batch = problem()
     optimizer = RUNS[name](model.parameters())
     train(model, loss, batch, optimizer, 15)
