@@ -6,6 +6,8 @@ from typing import Callable, Sequence
 
 import numpy as np
 
+from .errors import UsageError
+
 
 class Differences:
     """Central differences of gradients, at a distance chosen by how well two distances agree.
@@ -35,18 +37,26 @@ class Differences:
         directions: Sequence[np.ndarray],
     ) -> None:
         self.gradient = gradient
+        self.gradient_dtype = point.dtype
         # Rounding grows as eps / step and the error of the formula as step^2: they meet at eps^(1/3).
         scale = max(float(np.linalg.norm(point)), 1e-3)
         natural = float(np.finfo(point.dtype).eps) ** (1 / 3) * scale
         units = [(d / np.linalg.norm(d)).astype(point.dtype) for d in directions]
         self.step, self.error = natural, float("inf")
-        wider = [self._at(point, unit, 8 * natural) for unit in units]
-        for step in (natural * factor for factor in (4.0, 2.0, 1.0, 0.5, 0.25)):
-            finer = [self._at(point, unit, step) for unit in units]
-            error = max(_distance(f, w) for f, w in zip(finer, wider))
-            if error < self.error:
-                self.step, self.error = step, error
-            wider = finer
+        ladders = [(8.0, 4.0, 2.0, 1.0, 0.5, 0.25)]
+        if point.dtype == np.float64:
+            # Short enough to cross none of the kinks of ReLU, where no rung of the first ladder is good.
+            ladders += [(2e-2, 1e-2), (2e-3, 1e-3), (2e-4, 1e-4)]
+        for ladder in ladders:
+            wider: list[np.ndarray] = []
+            for step in (natural * factor for factor in ladder):
+                finer = [self._at(point, unit, step) for unit in units]
+                error = max((_distance(f, w) for f, w in zip(finer, wider)), default=float("inf"))
+                if error < self.error:
+                    self.step, self.error = step, error
+                wider = finer
+            if self.error < 1e-3:
+                break
 
     @property
     def note(self) -> str:
@@ -54,6 +64,22 @@ class Differences:
             f"Products are differences of gradients at a distance of {self.step:.2g}; by comparing two "
             f"distances their error is about {max(self.error, 1e-16):.1g} of a product."
         )
+
+    def require_accuracy(self) -> None:
+        """Refuses products that are more noise than curvature.
+
+        Raises
+        ------
+        UsageError
+            Where two distances differ by a tenth.
+        """
+        if self.error > 0.1:
+            is_wide = self.gradient_dtype == np.float64
+            raise UsageError(
+                f"Gradients change too irregularly for products by differences: at the best distance they are "
+                f"{100 * self.error:.0f} % off (kinks, as ReLU has, or rounding); "
+                + ("use smooth operations." if is_wide else "measure in float64, with dtype.")
+            )
 
     def product(self, point: np.ndarray, direction: np.ndarray) -> np.ndarray:
         length = float(np.linalg.norm(direction))

@@ -225,6 +225,7 @@ class JaxLoss:
             self.differences = Differences(
                 self._gradient, point, [slope if slope.any() else random, random]
             )
+            self.differences.require_accuracy()
             self.notes.append(self.differences.note)
             return
         result = self._tried(point)

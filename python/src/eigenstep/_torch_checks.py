@@ -271,6 +271,7 @@ def _differences(loss: TorchLoss, point: np.ndarray) -> None:
     slope = loss.gradient(point)
     random = np.random.default_rng(1).standard_normal(point.size)
     loss.differences = Differences(loss.gradient, point, [slope if slope.any() else random, random])
+    loss.differences.require_accuracy()
     loss.notes.append(loss.differences.note)
 
 

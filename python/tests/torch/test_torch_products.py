@@ -164,6 +164,18 @@ def test_differences_state_their_error() -> None:
     assert any("differences of gradients" in note for note in found.to_dict()["problem"]["notes"])
 
 
+def test_kinks_are_too_much_for_differences_in_float32() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(30, 60), nn.ReLU(), nn.Linear(60, 60), nn.ReLU(), nn.Linear(60, 5))
+    batch = (torch.randn(300, 30), torch.randint(0, 5, (300,)))
+    with pytest.raises(ValueError, match="too irregularly.*measure in float64"):
+        TorchLoss(model, nn.CrossEntropyLoss(), [batch], products="differences")
+    truth = eigenstep.torch.eigenpairs(model, nn.CrossEntropyLoss(), batch)
+    found = eigenstep.torch.eigenpairs(
+        model, nn.CrossEntropyLoss(), batch, products="differences", dtype=torch.float64, tolerance=1e-3)
+    assert found.values[0] == pytest.approx(truth.values[0], rel=1e-3)
+
+
 class Once(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
