@@ -67,7 +67,7 @@ def steps_of(model, loss_fn, optimizer, batches, monitor=None, scheduler=None):
         if monitor is not None:
             monitor.step(batch, loss)
         losses.append(float(loss.detach()))
-        if not losses[-1] < 1e6:
+        if not losses[-1] < 1e6 and (monitor is None or monitor.guard != "lower-rate"):
             break
     return losses
 
@@ -77,6 +77,10 @@ class Timed:
 
     def __init__(self, monitor):
         self.monitor, self.spent = monitor, 0.0
+
+    @property
+    def guard(self):
+        return self.monitor.guard
 
     def step(self, batch, loss):
         began = time.process_time()
