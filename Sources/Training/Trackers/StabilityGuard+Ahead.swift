@@ -9,6 +9,8 @@ extension StabilityGuard {
     /// As a rate so far over the limit makes that part grow.
     let expected: Double
     let along: Double
+    /// Whether the rate has just come over the limit, or far further over it.
+    let isFresh: Bool
   }
 
   /// Nil where the rate is not over the limit, or the loss has left the band.
@@ -20,7 +22,9 @@ extension StabilityGuard {
     guard ratio > 1, loss <= top,
       let along = tracked.first(where: { $0.name == SharpnessLook.lossAlong })?.value, along > 0
     else { return nil }
-    var ahead = Ahead(expected: log(top / along) / (2 * log(2 * ratio - 1)), along: along)
+    var ahead = Ahead(
+      expected: log(top / along) / (2 * log(2 * ratio - 1)), along: along,
+      isFresh: !(numbers.ratio > 1 && ratio < 1.3 * numbers.ratio))
     guard before.step >= 0, before.step < step else { return ahead }
     let steps = Double(step - before.step)
     func foretell(_ now: Double, _ before: Double) {
@@ -41,8 +45,11 @@ extension StabilityGuard {
     foretold =
       numbers.ratio > 1.1 && ahead.measured.map { $0 <= Self.stepsAhead + 3 } == true
       ? foretold + 1 : 0
-    let wait = max(1, (ahead.expected / 5).rounded(.down))
-    if wait < Double(checkPeriod ?? period) { lookCloser(wait) }
+    // Where nothing grows, batches hold it: then the checks become rarer again.
+    if let steps = ahead.isFresh ? ahead.expected : ahead.measured {
+      let wait = max(1, (steps / 5).rounded(.down))
+      if wait < Double(checkPeriod ?? period) { lookCloser(wait) }
+    }
     guard foretold >= needed, let measured = ahead.measured, measured <= Self.stepsAhead,
       numbers.isTold == 0
     else { return nil }

@@ -244,7 +244,8 @@ def test_losses_on_another_device_are_read_together(guard, monkeypatch):
     losses, monitor, *_ = doubling(2, guard)
     left = next((i for i, loss in enumerate(losses) if not loss <= 10 * losses[0]), None)
     report = monitor.report()
-    assert report.steps == len(losses) and monitor.alarms
+    # Losses behind an alarm that went back are not told.
+    assert 0 <= len(losses) - report.steps <= 10 * len(monitor.alarms) and monitor.alarms
     if guard == "warn":
         assert monitor.alarms[0].step <= left + 10
     else:
