@@ -154,8 +154,10 @@ struct LossWatch: Sendable, Equatable {
         numbers.isTold = 1
         return .aboveStart(mean: mean)
       }
-      if !staysAbove { (numbers.lotsAbove, numbers.highestLot) = (0, 0) }
-      if isFarBelow(level, mean) { numbers.isTold = 0 }
+      if !staysAbove {
+        (numbers.lotsAbove, numbers.highestLot) = (0, 0)
+        if isFarBelow(level, mean) { numbers.isTold = 0 }
+      }
     }
     guard Int(numbers.peakAge) >= Self.lot, Int(numbers.peakAge) % (Self.lot / 2) == 0 else {
       return nil
