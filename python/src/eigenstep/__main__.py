@@ -25,9 +25,7 @@ def main() -> int:
     arguments = [b"eigenstep", *map(os.fsencode, sys.argv[1:])]
     found = library()
     # Reports name what to do next in the program's own words.
-    set_language = getattr(found, "eigenstep_set_language", None)
-    if set_language is not None:
-        set_language(b"shell")
+    found.eigenstep_set_language(b"shell")
     return found.eigenstep_command(
         len(arguments), (ctypes.c_char_p * (len(arguments) + 1))(*arguments)
     )

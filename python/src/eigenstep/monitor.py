@@ -82,6 +82,11 @@ class Monitor:
     ) -> None:
         if guard not in _GUARDS:
             raise UsageError(f"guard={guard!r}: choose one of {', '.join(_GUARDS)}.")
+        if guard in ("stop", "lower-rate") and _ranks() > 1:
+            raise UsageError(
+                f"guard={guard!r} acts on each of {_ranks()} ranks by what that rank sees, so that they would part: "
+                'take guard="warn".'
+            )
         optimizer = getattr(optimizer, "optimizer", optimizer)
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise UsageError(f"The optimizer is a {type(optimizer).__name__}; give one of torch.optim.")
@@ -321,3 +326,8 @@ def _let_go(loss: TorchLoss) -> None:
         loss.forget()
     else:
         loss._graph, loss._point = None, None
+
+
+def _ranks() -> int:
+    ranks = torch.distributed
+    return ranks.get_world_size() if ranks.is_available() and ranks.is_initialized() else 1
