@@ -3,8 +3,8 @@ import Foundation
 extension StabilityGuard {
   /// Steps until the loss reaches the end of the band.
   struct Ahead {
-    /// As its part along the sharpest direction grew since the check before, or itself, where the rate is far over
-    /// the limit; nil where neither did.
+    /// As its part along the sharpest direction grew since the check before, or itself, where the rate is over the
+    /// limit; nil where neither did.
     var measured: Double?
     /// As a rate so far over the limit makes that part grow.
     let expected: Double
@@ -33,8 +33,8 @@ extension StabilityGuard {
       ahead.measured = min(ahead.measured ?? left, left)
     }
     foretell(along, before.along)
-    // Far over the limit the loss speaks for itself, where it is the highest of its band.
-    if ratio > Self.far, loss >= losses.band.max() ?? .infinity { foretell(loss, before.loss) }
+    // Over the limit the loss speaks for itself, where it is the highest of its band.
+    if ratio > 1.1, loss >= losses.band.max() ?? .infinity { foretell(loss, before.loss) }
     return ahead
   }
 

@@ -192,6 +192,7 @@ public struct StabilityGuard: RunGuard {
     let loss = report.loss
     guard loss.isFinite, report.gradientNorm.isFinite else { return notFinite(rate) }
     let top = losses.top
+    let highest = losses.band.max() ?? .infinity
     let check = Self.ratio(tracked)
     // The check was made before this step.
     let known = check?.ratio ?? numbers.ratio
@@ -199,6 +200,8 @@ public struct StabilityGuard: RunGuard {
       loss, isOver: known.isNaN ? nil : known > 1,
       isSuspicious: numbers.suspicions > 0 || numbers.isTold > 0)
     if losses.numbers.above == 1 { lookCloser(1) }
+    // Batches with momentum are unstable below the limit: near it such a loss asks for a look.
+    if looksAhead, known > 0.7, loss > 2 * highest, highest > 0 { lookCloser(1) }
     if let check {
       let ahead = looksAhead ? stepsToTop(check.ratio, loss, top: top, tracked, step: step) : nil
       if let alarm = judge(check, rate: rate, loss: loss, top: top, tracked) { return alarm }
