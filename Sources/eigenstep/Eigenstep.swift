@@ -29,6 +29,7 @@ struct Eigenstep: ParsableCommand {
   static func main() {
     StandardStreams.open()
     StandardStreams.outliveFileSizeLimit()
+    HeapMemory.keep()
     do {
       var command = try parseAsRoot()
       try command.run()
