@@ -24,6 +24,7 @@ public enum CommandLineProgram {
   public static func run(_ arguments: [String]) -> Int32 {
     StandardStreams.open()
     StandardStreams.outliveFileSizeLimit()
+    HeapMemory.keep()
     // What was printed by `print` lies in a buffer, which whoever called may leave there.
     defer { fflush(nil) }
     do {
