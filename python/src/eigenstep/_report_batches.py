@@ -233,6 +233,9 @@ class MiniBatches:
         `relative` (`measured` as a share of the first gap; absent where it is a loss), `diverged`. Those
         that are remedies are the remedies' own runs. With weight decay the gaps are those of the loss
         itself.
+    remedy_passes
+        Passes that each remedy is run in the batches for, whether it was (not with `no_trials`); None
+        where none can be run in them.
     note
         Why something is missing.
     """
@@ -261,4 +264,5 @@ class MiniBatches:
     limits: tuple[BatchLimit, ...]
     binds: str | None
     trials: tuple[BatchTrial, ...]
+    remedy_passes: int | None
     note: str | None

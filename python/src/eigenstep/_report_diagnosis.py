@@ -318,7 +318,7 @@ class FirstAnswer:
     upper_bound
         The largest eigenvalue does not exceed this, but for `failure_probability`.
     stability_limit
-        The largest rate of the optimizer that is certainly stable here; None for one with another limit.
+        The largest rate of the optimizer that is certainly stable here; None where it is not known.
     given
         The rate asked about.
     suggested

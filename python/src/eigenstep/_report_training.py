@@ -251,10 +251,13 @@ class TrainingEnding:
     ----------
     sentence
         What happened, with its numbers, and what to do next.
+    method
+        Why the method ended, where it did.
     """
 
     reason: str
     sentence: str
+    method: str | None
 
 
 @dataclass(frozen=True)

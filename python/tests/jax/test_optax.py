@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import jax
 import jax.numpy as jnp
@@ -11,10 +11,16 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-jax.config.update("jax_enable_x64", True)
+import eigenstep.jax
+from eigenstep.errors import UsageError
 
-import eigenstep.jax  # noqa: E402
-from eigenstep.errors import UsageError  # noqa: E402
+
+@pytest.fixture(autouse=True, scope="module")
+def in_float64() -> Iterator[None]:
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
 
 
 def problem() -> tuple[Callable[[Any, Any], Any], Any, Any]:

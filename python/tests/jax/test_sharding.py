@@ -11,7 +11,7 @@ import numpy as np
 
 SCRIPT = """
 import json
-import jax, jax.numpy as jnp, numpy as np
+import jax, jax.flatten_util, jax.numpy as jnp, numpy as np
 jax.config.update("jax_enable_x64", True)
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 import eigenstep.jax as ej
