@@ -6,8 +6,8 @@ import math
 
 import pytest
 import torch
-from test_monitor import batches, classes, network, numbers
 from torch import nn
+from training_loops import batches, classes, network, numbers
 
 import eigenstep
 

@@ -12,7 +12,7 @@ import pytest
 
 from eigenstep._wording import Wording
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def program() -> Path:
