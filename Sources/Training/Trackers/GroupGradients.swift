@@ -68,7 +68,8 @@ struct GroupGradients<Scalar: LinearMapScalar> {
     }
     let size = objective.sampleCount / groups
     self.init(
-      try SampleGroups(objective, count: groups, size: size).gradients(at: point, seed: seed).gradients,
+      try SampleGroups(objective, count: groups, size: size).gradients(at: point, seed: seed)
+        .gradients,
       size: size)
   }
 

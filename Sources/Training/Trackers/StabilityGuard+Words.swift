@@ -49,7 +49,8 @@ extension StabilityGuard {
       return answer(
         "The loss jumped to \(Wording.number(peak)) \(steps) steps ago and lies flat since, at "
           + "\(Wording.number(mean)) in the mean of \(LossWatch.lot) steps, with \(start) at the start"
-          + "\(losses.chance(mean)), at rate \(Wording.number(rate))", rate: rate, loss: mean, beside)
+          + "\(losses.chance(mean)), at rate \(Wording.number(rate))", rate: rate, loss: mean,
+        beside)
     }
   }
 

@@ -282,6 +282,8 @@ class SharedLoss:
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
+    if not isinstance(model, nn.Module):  # which the loss refuses
+        return model
     while True:
         inner: Any = getattr(model, "_orig_mod", None)
         if isinstance(model, nn.parallel.DistributedDataParallel):

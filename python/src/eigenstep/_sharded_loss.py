@@ -114,6 +114,14 @@ class ShardedLoss:
             for p in self.parameters.values()
         ])
 
+    def kind(self, curvature: str) -> str:
+        if curvature != "hessian":
+            raise UsageError(
+                f"curvature={curvature!r} is not for a model that stays sharded: ask for 'hessian', whose products "
+                "are differences of gradients."
+            )
+        return curvature
+
     def functions(self, name: str) -> _library.LossFunctions:
         return _library.LossFunctions(
             self.description(name), self.start(), self.value_and_gradient, self.hessian_product
