@@ -79,9 +79,10 @@ print(f"loss at last {sum(guarded[-50:]) / 50:.3f} after {len(monitor.alarms)} a
 
 # %% [markdown]
 # Without a guard the run was lost. The alarm came within ten steps of where the loss left its range,
-# and with the guard the same run, at the same schedule, ended below a tenth of its start.
+# and with the guard the same run, at the same schedule, ended below half of its start, at a rate that goes on
+# doubling: the guard keeps a run from being lost, and does not replace a better schedule.
 
 # %%
 assert lost < len(losses)
 assert abs(first.step - lost) <= 10
-assert math.isfinite(guarded[-1]) and sum(guarded[-50:]) / 50 < 0.1 * guarded[0]
+assert math.isfinite(guarded[-1]) and sum(guarded[-50:]) / 50 < 0.5 * guarded[0]

@@ -121,3 +121,23 @@ def test_classes_by_words_by_numbers_and_by_truth_values():
     ]
     assert len({found.largest_eigenvalue for found in reports}) == 1
     assert len({found.problem.gradient_norm for found in reports}) == 1
+
+
+def test_masked_entries_are_missing() -> None:
+    generator = np.random.default_rng(0)
+    x = np.ma.masked_array(generator.normal(size=(40, 2)), mask=False)
+    y = x.data @ [1.0, 2.0]
+    x[3, 0] = 1e6
+    x[3, 0] = np.ma.masked
+    plain = np.delete(x.data, 3, axis=0)
+    found = eigenstep.spectrum(x, y, model="linear")
+    wanted = eigenstep.spectrum(plain, np.delete(y, 3), model="linear")
+    assert found.largest[0] == pytest.approx(wanted.largest[0], rel=1e-6)
+
+
+def test_decimals_are_numbers() -> None:
+    from decimal import Decimal
+
+    values = np.random.default_rng(1).normal(size=30)
+    frame = {"a": [Decimal(str(value)) for value in values], "b": values**2}
+    assert eigenstep.spectrum(frame, target="b", model="linear").largest

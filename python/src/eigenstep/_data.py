@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Mapping
 
 import numpy as np
@@ -174,6 +175,8 @@ def _array(name: str, data: Any) -> np.ndarray:
         data = data.toarray()
     if hasattr(data, "detach"):
         data = data.detach().cpu()
+    if isinstance(data, np.ma.MaskedArray):
+        data = data.astype(float).filled(np.nan) if data.dtype.kind in "biuf" else data.astype(object).filled(None)
     try:
         array = np.asarray(data)
     except ValueError:
@@ -224,7 +227,7 @@ def _of_extension(values: Any) -> Any:
 
 def _of_objects(name: str, array: np.ndarray) -> np.ndarray:
     missing = [_is_missing(value) for value in array]
-    if all(lost or isinstance(value, (int, float, np.number, bool)) for value, lost in zip(array, missing)):
+    if all(lost or isinstance(value, (int, float, np.number, bool, Decimal)) for value, lost in zip(array, missing)):
         return np.array([np.nan if lost else float(value) for value, lost in zip(array, missing)])
     if any(isinstance(value, (list, tuple, dict, np.ndarray)) for value in array):
         raise DataError(f"The column {name!r} holds lists; give one value per row.")

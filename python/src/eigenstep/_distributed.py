@@ -116,8 +116,7 @@ class SharedLoss:
         facts = None
         if error is None:
             # What a rank's mean is over may be elements or the weights of targets.
-            over = getattr(local, "mean_is_over", local.sample_count)
-            facts = (local.sample_count, list(local.sizes), len(local.batches), over)
+            facts = (local.sample_count, list(local.sizes), len(local.batches), local.mean_is_over)
         known = ranks.agree(error, facts)
         _check_sizes([sizes for _, sizes, _, _ in known])
         counts = [count for count, _, _, _ in known]
@@ -131,7 +130,7 @@ class SharedLoss:
         if self._sums_itself:
             self._weight = 1.0
             try:
-                local.prepare(self.sample_count, [batches for _, _, batches, _ in known])
+                local.prepare(sum(parts), [batches for _, _, batches, _ in known])
             except BaseException as found:  # noqa: BLE001
                 raise ranks.leave(found) from None
         self.dtype, self.sizes, self.model = local.dtype, local.sizes, local.model

@@ -28,6 +28,8 @@ class Standing:
         where there is nothing to say.
     notes
         Sentences for the report.
+    share
+        What of lr the rate is, of a rule that shortens every gradient.
     """
 
     setting: dict[str, Any] | None = None
@@ -38,13 +40,14 @@ class Standing:
     decays: Sequence[float] | None = None
     penalties: Sequence[float] | None = None
     notes: list[str] = field(default_factory=list)
+    share: float = 1.0
 
     def training(self, lr: float | None) -> dict[str, Any]:
         """The part of a request; a rate that is given goes before the optimizer's."""
         setting: dict[str, Any] = {}
         if self.setting is not None:
             setting["optimizer"] = self.setting
-        rate = lr if lr is not None else self.rate
+        rate = lr * self.share if lr is not None else self.rate
         if rate is not None:
             setting["rate"] = rate
         return setting

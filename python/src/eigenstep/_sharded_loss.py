@@ -14,7 +14,8 @@ from torch import nn
 from . import _library
 from ._fsdp import at_rest, units
 from ._ranks import Ranks
-from ._torch_loss import takes_outputs
+from ._torch_batches import divisor, reduction_of, sample_count
+from ._torch_objective import takes_outputs
 from .errors import UsageError
 
 
@@ -52,13 +53,15 @@ class ShardedLoss:
                 f"The parameters hold {self.dtype}, too coarse for differences: keep them in float32, and "
                 "let FSDP's MixedPrecisionPolicy choose what is computed in."
             )
-        self.counts = [max(1, _rows(batch)) for batch in self.batches]
-        self.sample_count = sum(self.counts)
+        self.sample_count = sum(max(1, sample_count(batch)) for batch in self.batches)
+        is_sum = reduction_of(loss_fn) == "sum"
+        self.parts = [1 / len(self.batches) if is_sum else divisor(loss_fn, b) for b in self.batches]
+        self.mean_is_over = sum(self.parts)
         self.notes: list[str] = []
         self._step = 0.0
-        self._total = self.sample_count
+        self._total = self.mean_is_over
 
-    def prepare(self, total: int, batches: list[int]) -> None:
+    def prepare(self, total: float, batches: list[int]) -> None:
         """Chooses the step of the differences, and says how well they agree."""
         if len(set(batches)) > 1:
             raise UsageError(
@@ -185,13 +188,13 @@ class ShardedLoss:
             p.device.index for p in self.parameters.values() if p.device.type == "cuda"
         })
         total, size = 0.0, self._divisor()
-        for count, batch in zip(self.counts, self.batches):
+        for part, batch in zip(self.parts, self.batches):
             with torch.random.fork_rng(devices=devices), torch.set_grad_enabled(with_gradient):
                 torch.manual_seed(self.seed)
                 loss = self._loss(batch)
                 if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
                     raise UsageError("The loss is no scalar: average it over the samples (reduction='mean').")
-                share = count / self._total
+                share = part / self._total
                 if with_gradient:
                     (loss.reshape(()) * (share * size)).backward()
                 total += share * float(loss.detach())
@@ -230,14 +233,6 @@ class ShardedLoss:
             if hasattr(slope, "full_tensor"):
                 slope = slope.full_tensor()
             place.copy_(slope.detach().reshape(-1))
-
-
-def _rows(batch: Any) -> int:
-    """The samples of a batch: the rows of the first tensor in it that has rows."""
-    if isinstance(batch, torch.Tensor):
-        return int(batch.shape[0]) if batch.ndim else 0
-    parts = batch.values() if isinstance(batch, dict) else batch if isinstance(batch, (tuple, list)) else ()
-    return next((count for count in map(_rows, parts) if count), 1)
 
 
 def _local(parameter: Any) -> torch.Tensor:

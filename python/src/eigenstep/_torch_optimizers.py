@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
@@ -184,9 +185,11 @@ _KINDS = {
 
 
 def _kind(optimizer: torch.optim.Optimizer) -> _Kind | None:
-    for name in (base.__name__ for base in type(optimizer).__mro__):
-        if name in _KINDS:
-            return _KINDS[name]
+    own = inspect.unwrap(type(optimizer).step)
+    for base in type(optimizer).__mro__:
+        # Of a subclass with a step of its own nothing is known.
+        if base.__name__ in _KINDS and inspect.unwrap(base.step) is own:
+            return _KINDS[base.__name__]
     return None
 
 
@@ -256,10 +259,11 @@ def _read_groups(
                 f"The optimizer's groups differ in {key}: that of the group with the largest rate, "
                 f"{leading.get(key)}, is taken for all."
             )
-    if kind.share(leading) != 1:
+    standing.share = kind.share(leading)
+    if standing.share != 1:
         standing.notes.append(
             f"SGD's dampening of {leading['dampening']:g} shortens every gradient: the rate judged is "
-            f"{kind.share(leading):g} of lr, which does the same."
+            f"{standing.share:g} of lr, which does the same."
         )
 
 

@@ -55,13 +55,18 @@ class Wording:
         Those of the function, by the places in a request that they set.
     held
         The names of arrays in memory, as files.
+    renamed
+        Options that have another keyword here.
     """
 
     keywords: Mapping[str, str] = field(default_factory=dict)
     held: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def text(self, text: str) -> str:
         """A report with keywords in place of flags."""
+        for flag, keyword in self.renamed.items():
+            text = text.replace(f"--{flag}", f"--{keyword}")
         return self._held(_FLAG.sub(_keyword, _NAMES.sub(_keyword, text)) if "--" in text else text)
 
     def report(self, value: Any) -> Any:
@@ -150,3 +155,7 @@ def _quoted(value: str) -> str:
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda m: "_" + m[1].lower(), name)
+
+
+OF_LOSSES = Wording(renamed={"error": "density"})
+"""Of the functions on losses of frameworks, whose ``density`` is the error that it is asked for with."""

@@ -16,6 +16,7 @@ from ._jax_loss import JaxLoss
 from ._jax_monitor import Monitor
 from ._optax import standing_of
 from ._reports import Diagnosis, Spectrum, diagnosis_of, spectrum_of
+from ._wording import OF_LOSSES
 
 __all__ = ["Monitor", "diagnose", "eigenpairs", "spectrum"]
 
@@ -114,7 +115,9 @@ def spectrum(
     }
     if density is not None:
         request["densityError"] = density
-    return spectrum_of(_library.answer(request, loss=found.functions(name), progress=progress))
+    return spectrum_of(
+        _library.answer(request, loss=found.functions(name), progress=progress), OF_LOSSES
+    )
 
 
 def eigenpairs(

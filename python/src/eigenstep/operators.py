@@ -220,6 +220,8 @@ def _measure(
         n = int(shape[0])
     if n is None:
         raise UsageError("A callable does not say its dimension: give n.")
+    if np.dtype(getattr(operator, "dtype", None) or np.float64).kind == "c":
+        raise UsageError("The operator is complex; give the real one, [[Re, -Im], [Im, Re]].")
     kind = np.dtype(_own_dtype(operator) if dtype is None else dtype)
     if kind not in (np.float32, np.float64):
         raise UsageError(f"dtype is {kind}; give float32 or float64.")
@@ -235,7 +237,10 @@ def _measure(
         )
 
     def apply(x: np.ndarray, y: np.ndarray) -> None:
-        result = np.asarray(product(x))
+        # A copy: x lies in the library, which goes on with it, and a caller may keep or change what it is given.
+        result = np.asarray(product(x.copy()))
+        if result.dtype.kind == "c":
+            raise UsageError("The product is complex; give the real operator [[Re, -Im], [Im, Re]].")
         if result.shape != (n,):
             if result.size != n:
                 raise UsageError(

@@ -14,10 +14,11 @@ import torch
 from torch import nn
 
 from . import _distributed, _library, operators
+from ._optimizers import Standing
 from ._reports import Diagnosis, Spectrum, diagnosis_of, spectrum_of
 from ._torch_loss import TorchLoss
-from ._optimizers import Standing
 from ._torch_optimizers import standing_of
+from ._wording import OF_LOSSES
 
 __all__ = ["diagnose", "eigenpairs", "spectrum"]
 
@@ -150,7 +151,8 @@ def spectrum(
         request["densityError"] = density
     functions = loss.functions(name)
     return _distributed.asked(
-        loss, lambda: spectrum_of(_library.answer(request, loss=functions, progress=progress))
+        loss,
+        lambda: spectrum_of(_library.answer(request, loss=functions, progress=progress), OF_LOSSES),
     )
 
 

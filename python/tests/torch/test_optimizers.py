@@ -323,3 +323,37 @@ def test_a_rate_of_zero_and_other_differences_are_told() -> None:
     train(model, loss, batch, optimizer, 3)
     text = " ".join(str(diagnosed(model, loss, batch, optimizer)).split())
     assert "groups differ in betas: that of the group with the largest rate, (0.9, 0.999)" in text
+
+
+def test_a_subclass_with_a_step_of_its_own_has_no_known_limit() -> None:
+    class Renamed(torch.optim.SGD):
+        pass
+
+    class Scaled(torch.optim.SGD):
+        def step(self, closure: Any = None) -> None:
+            super().step(closure)
+
+    model = nn.Linear(3, 1)
+    batch = (torch.randn(20, 3), torch.randn(20, 1))
+    limits = [
+        eigenstep.torch.diagnose(
+            model, nn.MSELoss(), batch, optimizer=kind(model.parameters(), lr=0.1), trials=False
+        ).stability_limit
+        for kind in (torch.optim.SGD, Renamed)
+    ]
+    assert limits[0] == pytest.approx(limits[1])
+    notes = eigenstep.torch.diagnose(
+        model, nn.MSELoss(), batch, optimizer=Scaled(model.parameters(), lr=0.1), trials=False
+    ).text()
+    assert "Scaled" in notes
+
+
+def test_a_given_rate_is_shortened_by_dampening_as_the_optimizers_own() -> None:
+    model = nn.Linear(3, 1)
+    batch = (torch.randn(20, 3), torch.randn(20, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.4, momentum=0.5, dampening=0.5)
+    own, given = (
+        eigenstep.torch.diagnose(model, nn.MSELoss(), batch, optimizer=optimizer, trials=False, **options)
+        for options in ({}, {"lr": 0.4})
+    )
+    assert own.to_dict()["learningRate"]["given"] == given.to_dict()["learningRate"]["given"] == pytest.approx(0.2)
