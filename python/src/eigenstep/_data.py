@@ -52,6 +52,11 @@ def given(data: Any, more: tuple[Any, ...], target: str | None) -> Given:
                 f"{data!r} is a file; its target is a column: give target='NAME' in place of an array."
             )
         return _file(os.fspath(data))  # type: ignore[arg-type]
+    if hasattr(data, "named_parameters"):
+        raise UsageError(
+            f"The {type(data).__name__} is a module of PyTorch: eigenstep.torch.diagnose(model, loss_fn, batch) "
+            "measures it where it lies, and so does eigenstep.torch.spectrum."
+        )
     if _is_estimator(data):
         from ._sklearn import fitted
 
@@ -65,6 +70,7 @@ def given(data: Any, more: tuple[Any, ...], target: str | None) -> Given:
 
 def table(name: str, X: Any, y: Any = None, target: str | None = None) -> Given:
     """A table of columns in memory; without ``y`` the target is one of them."""
+    X, y = (part.detach().cpu().numpy() if hasattr(part, "detach") else part for part in (X, y))
     columns = _columns(X, "X" if y is not None else name)
     if y is None:
         return Given("table", f"memory:{name}", target, _arrays(name, columns))

@@ -100,6 +100,8 @@ class SharedLoss:
                 local = ShardedLoss(ranks, model, loss_fn, batches, seed=options["seed"])
             elif is_sharded:
                 self._standing_in, own = _fsdp.whole(model)
+                held = options.get("held", ())
+                options["held"] = {*held, *(new for new, p in own.items() if id(p) in held)}
         except BaseException as found:  # noqa: BLE001 - it is raised again, on all ranks
             error = found
         # Sharded parameters are put together by all ranks, so nothing may have failed on one by now.

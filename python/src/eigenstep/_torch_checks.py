@@ -44,7 +44,16 @@ def _name(dtype: torch.dtype) -> str:
 
 
 def check_places(loss: TorchLoss) -> None:
-    """Where model and batch lie, before anything is computed."""
+    """What batches are made of and where model and batch lie, before anything is computed."""
+    for batch in loss.batches if loss.is_of_outputs else ():
+        for name, part in zip(("inputs", "targets"), batch) if isinstance(batch, (tuple, list)) else ():
+            if isinstance(part, np.ndarray) or name == "targets" and not isinstance(part, torch.Tensor):
+                raise UsageError(
+                    f"The batch's {name} are a {type(part).__name__}, and PyTorch's losses take tensors: give "
+                    f"torch.as_tensor({name})."
+                )
+    if not any(map(sample_count, loss.batches)):
+        raise UsageError("The batch has no samples: give at least one.")
     devices = {p.device for p in loss.parameters.values()}
     if any(device.type == "meta" for device in devices):
         raise UsageError("The model lies on the device meta and has no numbers: load its parameters first.")
@@ -62,7 +71,7 @@ def _misplaced(loss: TorchLoss, device: str | None = None) -> str:
 
 
 def _note_frozen(loss: TorchLoss) -> None:
-    frozen = sum(1 for p in loss.objective.parameters() if not p.requires_grad)
+    frozen = sum(1 for _ in loss.objective.parameters()) - len(loss.parameters)
     if frozen:
         loss.notes.append(
             f"{frozen} frozen parameter{'s are' if frozen > 1 else ' is'} held where "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any, Callable, Collection, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -14,7 +14,9 @@ from ._differences import Differences
 from ._torch_batches import cast, cloned, divisor, reduction_of, tensors, weights_of
 from ._torch_checks import check, check_places
 from ._torch_memory import planned
-from ._torch_objective import HalfPrecision, Objective, surroundings, takes_outputs, unwrapped
+from ._torch_objective import (
+    HalfPrecision, Objective, has_recurrence, surroundings, takes_outputs, unwrapped,
+)
 from ._torch_outputs import gauss_newton_refusal, is_canonical, is_of_log_probabilities
 from ._torch_products import GaussNewtonGraph, HessianGraph
 from .errors import UsageError
@@ -44,6 +46,8 @@ class TorchLoss:
         Samples computed on at once, for a loss that is a mean or a sum over them; by default each batch whole.
     memory
         Bytes that autograd may keep for one product: micro-batches are made to fit it.
+    held
+        Parameters that are left out beside the frozen ones, by their `id`.
     moves_batches
         Whether tensors are moved to the model's device, where it has one, as those of a loader have to be.
     """
@@ -59,6 +63,7 @@ class TorchLoss:
         products: str = "autograd",
         micro_batch: int | None = None,
         memory: int | None = None,
+        held: Collection[int] = (),
         moves_batches: bool = False,
     ) -> None:
         self.model, self.notes = unwrapped(model)
@@ -75,7 +80,7 @@ class TorchLoss:
         self.parameters = {
             name: parameter
             for name, parameter in self.objective.named_parameters()
-            if parameter.requires_grad
+            if parameter.requires_grad and id(parameter) not in held
         }
         if not self.parameters:
             raise UsageError(
@@ -251,7 +256,7 @@ class TorchLoss:
         frozen = {
             name: cast(p.detach(), self.dtype)
             for name, p in self.objective.named_parameters()
-            if not p.requires_grad
+            if name not in self.parameters
         }
         given = cast(cloned(batch) if self.clones_batches else batch, self.dtype, self.moves_to)
         with HalfPrecision(self.dtype) if self.widens_halves else contextlib.nullcontext():
@@ -276,7 +281,7 @@ class TorchLoss:
         return surroundings(
             self.seed, {p.device.type for p in self.parameters.values()}, self.devices,
             # Recurrent kernels of cuDNN have no second derivative.
-            without_cudnn=self.products == "autograd" and self._has_recurrence,
+            without_cudnn=self.products == "autograd" and has_recurrence(self.objective),
             math_attention=self.math_attention,
         )
 
@@ -284,10 +289,6 @@ class TorchLoss:
     def devices(self) -> list[int]:
         """The GPUs that parameters lie on."""
         return sorted({p.device.index for p in self.parameters.values() if p.device.type == "cuda"})
-
-    @property
-    def _has_recurrence(self) -> bool:
-        return any(isinstance(module, nn.RNNBase) for module in self.objective.modules())
 
     def loaded(self, number: int, point: np.ndarray) -> dict[str, torch.Tensor]:
         """The parameters at a point, as leaves that stand in for the model's."""

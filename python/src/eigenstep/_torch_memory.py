@@ -19,6 +19,8 @@ def planned(loss: TorchLoss, micro_batch: int | None, memory: int | None) -> lis
     """Each batch as its micro-batches."""
     if micro_batch is not None and micro_batch < 1:
         raise UsageError(f"micro_batch is {micro_batch}: give at least one sample.")
+    if isinstance(memory, str):
+        raise UsageError(f"memory is {memory!r}: give bytes, as 2 * 2**30.")
     if memory is not None:
         largest = max(loss.batches, key=sample_count)
         size = size_within(

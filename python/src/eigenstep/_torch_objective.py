@@ -217,3 +217,7 @@ def custom_functions(loss: torch.Tensor) -> list[str]:
             names.add(type(node).__name__.removesuffix("Backward"))
         ahead += [following for following, _ in node.next_functions]
     return sorted(names)
+
+
+def has_recurrence(model: nn.Module) -> bool:
+    return any(isinstance(module, nn.RNNBase) for module in model.modules())

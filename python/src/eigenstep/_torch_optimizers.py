@@ -14,6 +14,28 @@ from .errors import UsageError
 _Group = dict[str, Any]
 
 
+def held_by(optimizer: Any, model: torch.nn.Module) -> frozenset[int]:
+    """The trained parameters that no step moves, by their `id`: in no group, or in one of rate 0 beside others.
+
+    Raises
+    ------
+    UsageError
+        For what is no optimizer.
+    """
+    optimizer = _unwrapped(optimizer)
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise UsageError(
+            f"The optimizer is {optimizer!r}: give the object that trains the model, as "
+            "torch.optim.Adam(model.parameters(), lr=1e-3)."
+        )
+    if not isinstance(model, torch.nn.Module):  # which the loss refuses
+        return frozenset()
+    rates = {id(p): _rate(optimizer, group) for group in optimizer.param_groups for p in group["params"]}
+    trained = {id(p) for p in model.parameters() if p.requires_grad}
+    still = frozenset(i for i in trained if not rates.get(i, 0) > 0)
+    return frozenset() if still == trained else still
+
+
 def standing_of(
     optimizer: torch.optim.Optimizer,
     parameters: Mapping[str, torch.nn.Parameter],

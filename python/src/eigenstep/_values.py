@@ -111,7 +111,8 @@ def rates(name: str, value: Any) -> dict[str, Any]:
     try:
         lower, upper = float(parts[0]), float(parts[1])
         count = int(parts[2]) if len(parts) > 2 else 24
-        is_one = len(parts) in (2, 3) and math.isfinite(lower) and math.isfinite(upper)
+        is_one = len(parts) == 2 or len(parts) == 3 and float(parts[2]) == count
+        is_one = is_one and math.isfinite(lower) and math.isfinite(upper)
     except (TypeError, ValueError, IndexError):
         is_one = False
     if not is_one:

@@ -178,6 +178,9 @@ def solve(
     b = np.asarray(b)
     if b.ndim != 1:
         raise UsageError(f"b has the shape {b.shape}; give one number per row of the operator.")
+    shape = getattr(operator, "shape", None)
+    if shape and shape[0] != b.size:
+        raise UsageError(f"b has {b.size} numbers, and the operator {shape[0]} rows: give one for each.")
     answer, report = _measure(
         "solve", operator, b.size, dtype if dtype is not None else _own_dtype(operator),
         progress, arrays={"operator/b": b.astype(np.float64)}, tolerance=tolerance,
@@ -211,6 +214,10 @@ def _measure(
     arrays: dict[str, Any] | None = None,
     **fields: Any,
 ) -> tuple[_library.Answer, dict[str, Any]]:
+    if hasattr(operator, "detach"):
+        operator = operator.detach().cpu().numpy()
+    elif isinstance(operator, (list, tuple)):
+        operator = np.asarray(operator)
     shape = getattr(operator, "shape", None)
     if shape is not None:
         if len(shape) != 2 or shape[0] != shape[1]:

@@ -17,7 +17,7 @@ from . import _distributed, _library, operators
 from ._optimizers import Standing
 from ._reports import Diagnosis, Spectrum, diagnosis_of, spectrum_of
 from ._torch_loss import TorchLoss
-from ._torch_optimizers import standing_of
+from ._torch_optimizers import held_by, standing_of
 from ._wording import OF_LOSSES
 
 __all__ = ["diagnose", "eigenpairs", "spectrum"]
@@ -80,9 +80,10 @@ def diagnose(
     EigenstepError
         Where it cannot be measured, with one sentence; what the model raises is passed on.
     """
+    held = frozenset() if optimizer is None else held_by(optimizer, model)
     loss = _distributed.loss_of(
         model, loss_fn, _batches(batch), group=group, dtype=dtype, seed=seed, products=products,
-        micro_batch=micro_batch, memory=memory, moves_batches=_is_loader(batch),
+        micro_batch=micro_batch, memory=memory, held=held, moves_batches=_is_loader(batch),
     )
     standing = Standing()
     if optimizer is not None:

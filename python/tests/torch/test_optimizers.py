@@ -357,3 +357,20 @@ def test_a_given_rate_is_shortened_by_dampening_as_the_optimizers_own() -> None:
         for options in ({}, {"lr": 0.4})
     )
     assert own.to_dict()["learningRate"]["given"] == given.to_dict()["learningRate"]["given"] == pytest.approx(0.2)
+
+
+def test_what_the_optimizer_leaves_out_is_held_in_curvature_and_trials() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 1))
+    batch = (torch.randn(50, 4), torch.randn(50, 1))
+    report = eigenstep.torch.diagnose(
+        model, nn.MSELoss(), batch, optimizer=torch.optim.SGD(model[2].parameters(), lr=0.05)
+    )
+    with torch.no_grad():
+        hidden = torch.cat([model[:2](batch[0]), torch.ones(50, 1)], 1).double()
+    dense = 2 / 50 * hidden.T @ hidden
+    solved = torch.linalg.lstsq(hidden, batch[1].double()).solution
+    least = float(((hidden @ solved - batch[1]) ** 2).mean())
+    assert report.largest_eigenvalue == pytest.approx(float(torch.linalg.eigvalsh(dense)[-1]), rel=1e-5)
+    losses = [t["measured"]["loss"] for t in report.to_dict()["prescriptions"] if t["measured"]]
+    assert losses and min(losses) >= least * (1 - 1e-5)
