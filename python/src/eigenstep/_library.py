@@ -455,7 +455,11 @@ def measure(
 def _checked(result: Answer, raised: _Raised) -> Answer:
     if raised.error is not None:
         error, raised.error = raised.error, None
-        raise error
+        try:
+            raise error
+        finally:
+            # With the error's own frames a name for it would be a circle, which holds all that they hold.
+            del error
     sentence = result.error
     if sentence is not None:
         raise error_of(result.status, sentence)
