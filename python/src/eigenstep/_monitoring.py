@@ -9,7 +9,7 @@ from typing import Any, Mapping, Sequence
 from . import _library
 from ._library import Answer, Array, Loss, LossFunctions, Watch
 from ._signals import interrupts
-from .errors import OutputError, UsageError
+from .errors import OutputError, UsageError, error_of
 
 ALARM, CHECK = 1, 2
 
@@ -107,7 +107,14 @@ class Session:
                     ctypes.byref(watch),
                 )
             )
-        return _library._checked(result, raised).report()["values"]
+            status, sentence = result.status, result.error
+            values = [] if sentence is not None else result.report()["values"]
+            # Freed here: an interrupt that comes while an object ends is lost.
+            del result
+        _library._raise_again(raised)
+        if sentence is not None:
+            raise error_of(status, sentence)
+        return values
 
     def keep(self) -> list[int] | None:
         """The steps whose points are to be kept, where this one is wanted."""
