@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -20,6 +23,15 @@ def check_options(model: nn.Module, who: str, dtype: torch.dtype | None, product
             f"{who} reads whole parameters, and those of this model are sharded by fully_shard: measure it with "
             "eigenstep.torch.diagnose between steps."
         )
+
+
+def log_settings(folder: str, resume: bool) -> dict[str, Any]:
+    """Of the log, as the library takes them."""
+    if not resume and os.path.exists(os.path.join(folder, "events.jsonl")):
+        raise UsageError(
+            f"log={folder!r} holds the log of an earlier run: give resume=True to go on with it, or another folder."
+        )
+    return {"log": folder, "resumesLog": resume}
 
 
 def ranks() -> int:

@@ -24,7 +24,7 @@ from ._monitor_results import (
     Alarm, EigenstepAlarm, EigenstepWarning, MonitorReport, Sight, report_of,
 )
 from ._monitor_batches import parts_of
-from ._monitor_options import check_options, ranks
+from ._monitor_options import check_options, log_settings, ranks
 from ._torch_batches import cloned
 from ._torch_loss import TorchLoss
 from ._torch_state import (
@@ -135,7 +135,7 @@ class Monitor:
             "precision": "float64" if kinds == {torch.float64} else "float32",
         }
         if log is not None:
-            settings.update(log=str(log), resumesLog=resume)
+            settings.update(log_settings(str(log), resume))
         settings.update(_rule(optimizer))
         self._session: Session | None = Session(settings)
         self._rate = self.rate

@@ -197,7 +197,7 @@ def test_a_log_and_a_state_go_on(tmp_path):
     assert json.loads(kept["session"]) == json.loads(state["session"]) and kept["steps"] == 20
     with pytest.raises(UsageError, match="closed"):
         monitor.load_state_dict(state)
-    with pytest.raises(eigenstep.EigenstepError, match="earlier run"):
+    with pytest.raises(eigenstep.EigenstepError, match="resume=True"):
         Monitor(model, MSE, optimizer, every=5, log=folder)
     with Monitor(model, MSE, optimizer, every=5, log=folder, resume=True) as monitor:
         monitor.load_state_dict(state)
