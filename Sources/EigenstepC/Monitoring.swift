@@ -160,10 +160,14 @@ private enum News {
 
 @_cdecl("eigenstep_monitor_open")
 public func eigenstepMonitorOpen(
-  _ settings: UnsafePointer<CChar>?, _ monitor: UnsafeMutablePointer<OpaquePointer?>
+  _ settings: UnsafePointer<CChar>?, _ monitor: UnsafeMutablePointer<OpaquePointer?>?
 ) -> OpaquePointer {
-  monitor.pointee = nil
+  monitor?.pointee = nil
   return called {
+    guard let monitor else {
+      throw DiagnosisFailure(
+        .usage, "There is no place for the monitor; give the address of a pointer.")
+    }
     let session = try MonitorSession(settings.map { String(cString: $0) } ?? "{}")
     monitor.pointee = OpaquePointer(Unmanaged.passRetained(session).toOpaque())
     return try session.report([])
@@ -172,9 +176,9 @@ public func eigenstepMonitorOpen(
 
 @_cdecl("eigenstep_monitor_step")
 public func eigenstepMonitorStep(
-  _ monitor: OpaquePointer, _ loss: Double, _ rate: Double, _ next: Double
+  _ monitor: OpaquePointer?, _ loss: Double, _ rate: Double, _ next: Double
 ) -> Int32 {
-  let session = session(monitor)
+  guard let session = session(monitor) else { return -1 }
   return session.lock.withLock {
     do {
       var news: Int32 = 0
@@ -186,13 +190,13 @@ public func eigenstepMonitorStep(
 }
 
 @_cdecl("eigenstep_monitor_wait")
-public func eigenstepMonitorWait(_ monitor: OpaquePointer) -> Int64 {
-  let session = session(monitor)
+public func eigenstepMonitorWait(_ monitor: OpaquePointer?) -> Int64 {
+  guard let session = session(monitor) else { return -1 }
   return session.lock.withLock { Int64(session.watch.stepsToCheck) }
 }
 
 @_cdecl("eigenstep_monitor_alarm")
-public func eigenstepMonitorAlarm(_ monitor: OpaquePointer) -> OpaquePointer {
+public func eigenstepMonitorAlarm(_ monitor: OpaquePointer?) -> OpaquePointer {
   struct Alarm: Encodable {
     let step: Int
     let sentence: String
@@ -200,25 +204,22 @@ public func eigenstepMonitorAlarm(_ monitor: OpaquePointer) -> OpaquePointer {
     /// The step whose point is meant; nil to stay.
     let backTo: Int?
   }
-  let session = session(monitor)
-  return called {
-    try session.lock.withLock {
-      guard let alarm = session.watch.lastAlarm else {
-        throw DiagnosisFailure(.usage, "There was no alarm.")
-      }
-      let json = try OrderedJSON.string(
-        Alarm(
-          step: session.watch.stepCount - 1, sentence: alarm.sentence,
-          rateFactor: alarm.rateFactor,
-          backTo: alarm.goesBack ? session.watch.pointStep : nil), indented: false)
-      return Answered(json: json, text: { _ in alarm.sentence })
+  return asked(monitor) { session in
+    guard let alarm = session.watch.lastAlarm else {
+      throw DiagnosisFailure(.usage, "There was no alarm.")
     }
+    let json = try OrderedJSON.string(
+      Alarm(
+        step: session.watch.stepCount - 1, sentence: alarm.sentence,
+        rateFactor: alarm.rateFactor,
+        backTo: alarm.goesBack ? session.watch.pointStep : nil), indented: false)
+    return Answered(json: json, text: { _ in alarm.sentence })
   }
 }
 
 @_cdecl("eigenstep_monitor_check")
 public func eigenstepMonitorCheck(
-  _ monitor: OpaquePointer, _ losses: UnsafePointer<eigenstep_loss>?, _ count: Int32,
+  _ monitor: OpaquePointer?, _ losses: UnsafePointer<eigenstep_loss>?, _ count: Int32,
   _ rate: Double, _ arrays: UnsafePointer<eigenstep_array>?, _ arrayCount: Int32,
   _ watch: UnsafePointer<eigenstep_watch>?
 ) -> OpaquePointer {
@@ -226,27 +227,28 @@ public func eigenstepMonitorCheck(
     let step: Int
     let values: [TrackedValue]
   }
-  let session = session(monitor)
-  return called {
-    try session.lock.withLock {
-      let all = try UnsafeBufferPointer(start: losses, count: Int(max(0, count)))
-        .map { try CallbackLoss($0) }
-      let values = try session.check(
-        all, rate: rate, arrays: CallerArrays(arrays, count: arrayCount),
-        context: RunContext(watch?.pointee))
-      return Answered(
-        json: try OrderedJSON.string(
-          Check(step: session.watch.stepCount, values: values), indented: false),
-        text: { _ in "" })
+  return asked(monitor) { session in
+    guard count <= 0 || losses != nil else {
+      throw DiagnosisFailure(
+        .usage, "The count of losses is \(count), and no loss is given; give as many as it says.")
     }
+    let all = try UnsafeBufferPointer(start: losses, count: Int(max(0, count)))
+      .map { try CallbackLoss($0) }
+    let values = try session.check(
+      all, rate: rate, arrays: CallerArrays(arrays, count: arrayCount),
+      context: RunContext(watch?.pointee))
+    return Answered(
+      json: try OrderedJSON.string(
+        Check(step: session.watch.stepCount, values: values), indented: false),
+      text: { _ in "" })
   }
 }
 
 @_cdecl("eigenstep_monitor_keep")
 public func eigenstepMonitorKeep(
-  _ monitor: OpaquePointer, _ steps: UnsafeMutablePointer<Int64>, _ capacity: Int32
+  _ monitor: OpaquePointer?, _ steps: UnsafeMutablePointer<Int64>?, _ capacity: Int32
 ) -> Int32 {
-  let session = session(monitor)
+  guard let session = session(monitor), let steps else { return -1 }
   return session.lock.withLock {
     guard let kept = session.watch.keepPoint() else { return -1 }
     for (index, step) in kept.prefix(Int(max(0, capacity))).enumerated() {
@@ -258,52 +260,43 @@ public func eigenstepMonitorKeep(
 
 @_cdecl("eigenstep_monitor_report")
 public func eigenstepMonitorReport(
-  _ monitor: OpaquePointer, _ note: UnsafePointer<CChar>?
+  _ monitor: OpaquePointer?, _ note: UnsafePointer<CChar>?
 ) -> OpaquePointer {
-  let session = session(monitor)
-  return called {
-    try session.lock.withLock {
-      try session.flush()
-      return try session.report(note.map { [String(cString: $0)] } ?? [])
-    }
+  return asked(monitor) { session in
+    try session.flush()
+    return try session.report(note.map { [String(cString: $0)] } ?? [])
   }
 }
 
 @_cdecl("eigenstep_monitor_state")
-public func eigenstepMonitorState(_ monitor: OpaquePointer) -> OpaquePointer {
-  let session = session(monitor)
-  return called {
-    try session.lock.withLock {
-      let encoder = JSONEncoder()
-      encoder.nonConformingFloatEncodingStrategy = .convertToString(
-        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-      let json = String(decoding: try encoder.encode(session.watch.state), as: UTF8.self)
-      return Answered(json: json, text: { _ in "" })
-    }
+public func eigenstepMonitorState(_ monitor: OpaquePointer?) -> OpaquePointer {
+  return asked(monitor) { session in
+    let encoder = JSONEncoder()
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    let json = String(decoding: try encoder.encode(session.watch.state), as: UTF8.self)
+    return Answered(json: json, text: { _ in "" })
   }
 }
 
 @_cdecl("eigenstep_monitor_restore")
 public func eigenstepMonitorRestore(
-  _ monitor: OpaquePointer, _ state: UnsafePointer<CChar>?
+  _ monitor: OpaquePointer?, _ state: UnsafePointer<CChar>?
 ) -> OpaquePointer {
-  let session = session(monitor)
-  return called {
-    try session.lock.withLock {
-      let decoder = JSONDecoder()
-      decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-      let text = state.map { String(cString: $0) } ?? ""
-      guard let state = try? decoder.decode(LoopState.self, from: Data(text.utf8)),
-        try session.watch.restore(state)
-      else {
-        throw DiagnosisFailure(
-          .usage,
-          "The state is not that of a monitor with the same trackers and guard; make the monitor as it was."
-        )
-      }
-      return try session.report([])
+  return asked(monitor) { session in
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    let text = state.map { String(cString: $0) } ?? ""
+    guard let state = try? decoder.decode(LoopState.self, from: Data(text.utf8)),
+      try session.watch.restore(state)
+    else {
+      throw DiagnosisFailure(
+        .usage,
+        "The state is not that of a monitor with the same trackers and guard; make the monitor as it was."
+      )
     }
+    return try session.report([])
   }
 }
 
@@ -314,8 +307,21 @@ public func eigenstepMonitorClose(_ monitor: OpaquePointer?) {
   session.lock.withLock { try? session.end() }
 }
 
-private func session(_ pointer: OpaquePointer) -> MonitorSession {
-  Unmanaged<MonitorSession>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
+private func session(_ pointer: OpaquePointer?) -> MonitorSession? {
+  pointer.map {
+    Unmanaged<MonitorSession>.fromOpaque(UnsafeRawPointer($0)).takeUnretainedValue()
+  }
+}
+
+private func asked(
+  _ monitor: OpaquePointer?, _ work: (MonitorSession) throws -> Answered
+) -> OpaquePointer {
+  called {
+    guard let session = session(monitor) else {
+      throw DiagnosisFailure(.usage, "There is no monitor; open one and give its pointer.")
+    }
+    return try session.lock.withLock { try work(session) }
+  }
 }
 
 private func called(_ work: () throws -> Answered) -> OpaquePointer {

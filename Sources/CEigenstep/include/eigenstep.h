@@ -169,7 +169,7 @@ enum { EIGENSTEP_ALARM = 1, EIGENSTEP_CHECK = 2 };
  *  "notes": [..]}; without an optimizer no limit is known. `monitor` is NULL where the result is an error. */
 eigenstep_result *eigenstep_monitor_open(const char *settings, eigenstep_monitor **monitor);
 /* Takes note of a step: the loss of its batch before it, its rate and that of the next one. Bits of what is to be
- * done; -1 where the log cannot be written. */
+ * done; -1 where the log cannot be written, and, as of `wait` and `keep`, where there is no monitor. */
 int32_t eigenstep_monitor_step(eigenstep_monitor *monitor, double loss, double rate, double next_rate);
 /* Steps before a check can fall due, but for a change of the rate. */
 int64_t eigenstep_monitor_wait(eigenstep_monitor *monitor);

@@ -153,22 +153,37 @@ public final class LoopWatch {
         let behind = TrackingMoment(
           at: moment.point, sample: moment.sample, rate: moment.rate, seed: seed, origin: from,
           stepper: moment.stepper, batchSize: moment.batchSize, groups: moment.groups)
-        try note(
-          behind.record(of: trackers, due, step: stepCount - 1, unit: unit, &memories))
+        try note(look(at: behind, due, step: stepCount - 1, unit: unit))
       }
     }
     let due = trackers.indices.filter { isDue(trackers[$0], rate: moment.rate) }
     if due.contains(where: { trackers[$0].looksAtSteps }) { origin = doubles(moment.point) }
     let ahead = due.filter { !trackers[$0].looksAtSteps }
     guard !ahead.isEmpty else { return [] }
-    let record = try moment.record(
-      of: trackers, ahead, step: stepCount, unit: unit, &memories)
+    let record = try look(at: moment, ahead, step: stepCount, unit: unit)
     try note(record)
     lastTracked = record.values
     if let value = record.values.first(where: { $0.threshold.map { $0 > 0 } == true }) {
       lastRatio = (value.value / value.threshold!, moment.rate)
     }
     return record.values
+  }
+
+  /// A tracker sees nothing where numbers are not finite any more: the losses say so, and the loop is not ours to end.
+  private func look<Scalar: LinearMapScalar>(
+    at moment: TrackingMoment<Scalar>, _ due: [Int], step: Int, unit: Double
+  ) throws -> TrackingRecord {
+    var whole = TrackingRecord(step: step, values: [], gradients: 0, seconds: 0)
+    for index in due {
+      do {
+        let part = try moment.record(of: trackers, [index], step: step, unit: unit, &memories)
+        whole.values += part.values
+        whole.gradients += part.gradients
+        whole.seconds += part.seconds
+        whole.costs += part.costs
+      } catch  where error.isNonFinite { continue }
+    }
+    return whole
   }
 
   private func note(_ record: TrackingRecord) throws {
@@ -213,13 +228,14 @@ public final class LoopWatch {
 
   /// - Returns: whether the state is of such trackers and such a guard.
   public func restore(_ state: LoopState) throws -> Bool {
-    guard state.memories.count == trackers.count, state.guardian.isEmpty == (guardian == nil) else {
-      return false
-    }
+    guard state.memories.count == trackers.count, state.guardian.isEmpty == (guardian == nil),
+      guardian == nil || StabilityGuard.isMemory(state.guardian), state.isCountable
+    else { return false }
     (stepCount, rateFactor, losses) = (state.stepCount, state.rateFactor, state.losses)
     (memories, history) = (state.memories, state.history)
     if let ratio = state.lastRatio, let rate = state.lastRate { lastRatio = (ratio, rate) }
     if guardian != nil { guardian?.memory = state.guardian }
+    guardian?.forgetPoints()
     if stepCount > 0 { try event(.started(step: stepCount, stepCount: 0, stepsPerPass: 1)) }
     return true
   }
@@ -235,4 +251,11 @@ public struct LoopState: Sendable, Codable {
   var history: TrainingHistory
   var lastRatio: Double?
   var lastRate: Double?
+
+  /// Whether its counts are such that can be counted on from.
+  var isCountable: Bool {
+    [stepCount, history.gradients, history.products, history.alarmCount]
+      .allSatisfy { StabilityGuard.isCount(Double($0)) }
+      && rateFactor.isFinite && rateFactor > 0
+  }
 }

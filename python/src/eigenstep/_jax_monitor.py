@@ -11,9 +11,11 @@ import numpy as np
 
 from . import _library
 from ._jax_loss import JaxLoss
-from ._monitor_results import Alarm, EigenstepAlarm, EigenstepWarning, MonitorReport, report_of
+from ._monitor_results import (
+    Alarm, EigenstepAlarm, EigenstepWarning, MonitorReport, Sight, report_of,
+)
 from ._monitoring import ALARM, CHECK, Session
-from .errors import UsageError
+from .errors import EigenstepError, UsageError
 
 _logger = logging.getLogger("eigenstep")
 # Losses that are read at once, so that steps need not wait for them.
@@ -48,7 +50,8 @@ class Monitor:
     Parameters
     ----------
     loss_fn
-        ``loss_fn(params, batch)``, a scalar.
+        ``loss_fn(params, batch)``, a scalar; with ``has_aux`` it and anything else, and where ``rng`` is given that
+        is the third argument.
     optimizer
         optax's name of the rule: ``sgd``, ``momentum``, ``nesterov``, ``adam``, ``adamw``, ``amsgrad``; None where it
         is another, of which the losses alone are watched. Its moments are found in ``opt_state``.
@@ -59,6 +62,8 @@ class Monitor:
     every, guard, track, log, batch, seed
         As of `eigenstep.Monitor`. A functional loop has nothing to act on, so ``guard`` is ``"warn"``, ``"stop"`` or
         ``"off"``.
+    products
+        ``"autograd"``, or ``"differences"`` of gradients, for operations without a second derivative.
     """
 
     def __init__(
@@ -73,11 +78,18 @@ class Monitor:
         log: str | None = None,
         batch: Any = None,
         seed: int = 0,
+        has_aux: bool = False,
+        rng: Any = None,
+        products: str = "autograd",
         **numbers: float,
     ) -> None:
         if guard not in ("off", "warn", "stop"):
             raise UsageError(f"guard={guard!r}: a loop of JAX is watched by one of off, warn, stop.")
+        if products not in ("autograd", "differences"):
+            raise UsageError(f"products is {products!r}: it is 'autograd' or 'differences'.")
         self.loss_fn, self.lr, self.guard = loss_fn, lr, guard
+        self._options = {"has_aux": has_aux, "rng": rng, "products": products}
+        self._sight = Sight()
         self.alarms: list[Alarm] = []
         self._settings: dict[str, Any] = {
             "every": every, "guard": guard, "track": list(track), "seed": seed,
@@ -150,14 +162,22 @@ class Monitor:
                     raise EigenstepAlarm(alarm.sentence)
                 warnings.warn(alarm.sentence, EigenstepWarning, stacklevel=3)
         if news & CHECK and params is not None:
-            self._check(session, params, opt_state)
+            self._look(session, params, opt_state)
         self._wait = session.wait()
         return alarm
+
+    def _look(self, session: Session, params: Any, opt_state: Any) -> None:
+        if self._sight.is_lost:
+            return
+        try:
+            self._check(session, params, opt_state)
+        except EigenstepError as error:
+            self._sight.fails(error)
 
     def _check(self, session: Session, params: Any, opt_state: Any) -> None:
         loss = self._loss
         if loss is None:
-            loss = self._loss = JaxLoss(self.loss_fn, params, [self._batch])
+            loss = self._loss = JaxLoss(self.loss_fn, params, [self._batch], **self._options)
         # Each check is of a point of its own, whose numbers begin anew.
         self._numbers += 1 << 20
         base = self._numbers
@@ -186,7 +206,7 @@ class Monitor:
             raise UsageError("The monitor has seen no step yet.")
         if self._waiting:
             self._read(None, None)
-        return report_of(self._session.report(None))
+        return report_of(self._session.report(self._sight.note(self._loss)))
 
 
 def _flat(tree: Any) -> np.ndarray:

@@ -452,10 +452,18 @@ def measure(
     return _checked(result, raised)
 
 
-def _checked(result: Answer, raised: _Raised) -> Answer:
+def _raise_again(raised: _Raised) -> None:
     if raised.error is not None:
         error, raised.error = raised.error, None
-        raise error
+        try:
+            raise error
+        finally:
+            # With the error's own frames a name for it would be a circle, which holds all that they hold.
+            del error
+
+
+def _checked(result: Answer, raised: _Raised) -> Answer:
+    _raise_again(raised)
     sentence = result.error
     if sentence is not None:
         raise error_of(result.status, sentence)

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from . import _library
+from ._monitor_options import check_options
 from ._monitoring import Session
-from ._monitor_batches import copied
+from ._torch_batches import cloned, mapped
 from ._torch_loss import TorchLoss
 from ._torch_state import Point, has_rates_of_groups, rate_of, state_arrays
 from .errors import UsageError
@@ -72,6 +73,10 @@ def lr_finder(
     steps: int = 100,
     orders: int = 2,
     seed: int = 0,
+    dtype: torch.dtype | None = None,
+    products: str = "autograd",
+    micro_batch: int | None = None,
+    memory: int | None = None,
 ) -> LearningRate:
     """A rate for this optimizer from where the model stands, with its reasons.
 
@@ -82,13 +87,16 @@ def lr_finder(
     Parameters
     ----------
     loader
-        Batches; as many as ``steps`` are taken from it and held. Without a length of its own it must not be endless
+        Batches; as many as ``steps`` are taken from it and held, and those of a ``DataLoader`` are moved to the
+        model's device when they are used. Without a length of its own it must not be endless
         in memory: what is taken is kept while this runs.
     steps
         Of each run: an eighth of the steps that are planned, or all of few. The rate is the best for runs of this
         length; what a longer one with a decaying rate does beyond it is not known.
     orders
         Orders of the batches that each rate is run in.
+    dtype, products, micro_batch, memory
+        How curvature and losses are computed, as of `eigenstep.torch.diagnose`.
 
     Raises
     ------
@@ -96,10 +104,15 @@ def lr_finder(
         Where no rate lowers the loss, or the optimizer finds its rate by itself.
     """
     optimizer = getattr(optimizer, "optimizer", optimizer)
-    batches = [copied(batch) for batch in itertools.islice(loader, steps)]
+    check_options(model, "lr_finder", dtype, products)
+    batches = [cloned(batch) for batch in itertools.islice(loader, steps)]
     if not batches:
         raise UsageError("The loader has no batches; give one that has some.")
-    finder = _Finder(model, loss_fn, batches, optimizer, steps, orders, seed)
+    options = {
+        "dtype": dtype, "products": products, "micro_batch": micro_batch, "memory": memory, "seed": seed,
+        "moves_batches": isinstance(loader, torch.utils.data.DataLoader),
+    }
+    finder = _Finder(model, loss_fn, batches, optimizer, steps, orders, options)
     point = Point(model, optimizer)
     rates = [group["lr"] for group in optimizer.param_groups]
     gradients = [(p, p.grad) for group in optimizer.param_groups for p in group["params"]]
@@ -125,17 +138,17 @@ class _Finder:
         optimizer: torch.optim.Optimizer,
         steps: int,
         orders: int,
-        seed: int,
+        options: dict[str, Any],
     ) -> None:
         self.model, self.optimizer, self.batches = model, optimizer, batches
-        self.steps, self.orders, self.seed = steps, orders, seed
+        self.steps, self.orders, self.seed = steps, orders, options["seed"]
         largest = rate_of(optimizer)
         self.shares = [
             float(group["lr"]) / largest if largest > 0 else 1.0 for group in optimizer.param_groups
         ]
-        self.loss = TorchLoss(model, loss_fn, batches[:_MEASURED], seed=seed)
-        self.losses = [TorchLoss(model, loss_fn, [batch], seed=seed) for batch in batches[:8]]
-        self.judge = TorchLoss(model, loss_fn, batches[:_JUDGED], seed=seed)
+        self.loss = TorchLoss(model, loss_fn, batches[:_MEASURED], **options)
+        self.losses = [TorchLoss(model, loss_fn, [batch], **options) for batch in batches[:8]]
+        self.judge = TorchLoss(model, loss_fn, batches[:_JUDGED], **options)
         self.loss_fn, self.is_of_outputs = loss_fn, self.judge.is_of_outputs
         self.numbers = 1 << 40
 
@@ -281,6 +294,9 @@ class _Finder:
     # Runs.
 
     def loss_of(self, batch: Any) -> torch.Tensor:
+        place = self.judge.moves_to
+        if place is not None:
+            batch = mapped(batch, lambda tensor: tensor.to(place))
         if not self.is_of_outputs:
             return self.loss_fn(self.model, batch)
         *inputs, targets = batch

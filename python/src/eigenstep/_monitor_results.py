@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 from . import _library
 from ._results import Result
-from .errors import EigenstepError
+from .errors import DataError, EigenstepError, Interrupted, OutputError
 
 
 class EigenstepWarning(UserWarning):
@@ -48,6 +49,32 @@ class MonitorReport(Result):
     findings: tuple[str, ...]
     tracked: tuple[dict[str, Any], ...]
     rate_factor: float
+
+
+class Sight:
+    """Whether the curvature can be looked at: a loop is not ended for want of it."""
+
+    def __init__(self) -> None:
+        self.is_lost = False
+        self.notes: list[str] = []
+
+    def fails(self, error: EigenstepError) -> None:
+        """Warns of it, of each reason once; raises what has to be known at once.
+
+        What is wrong with the numbers of one check may be right at the next; what a loss lacks it will lack.
+        """
+        if isinstance(error, (Interrupted, OutputError)):
+            raise error
+        self.is_lost = not isinstance(error, DataError)
+        what = "The curvature cannot be looked at" if self.is_lost else "A check could not be made"
+        note = f"{what}, and the guard goes by the losses alone: {error}"
+        if note not in self.notes:
+            self.notes.append(note)
+            warnings.warn(note, EigenstepWarning, stacklevel=5)
+
+    def note(self, loss: Any) -> str | None:
+        """All that is to be noted, with what a loss notes."""
+        return " ".join([*([] if loss is None else loss.notes), *self.notes]) or None
 
 
 def report_of(answer: _library.Answer) -> MonitorReport:

@@ -8,7 +8,8 @@ from typing import Any, Mapping, Sequence
 
 from . import _library
 from ._library import Answer, Array, Loss, LossFunctions, Watch
-from .errors import OutputError
+from ._signals import interrupts
+from .errors import OutputError, UsageError, error_of
 
 ALARM, CHECK = 1, 2
 
@@ -74,16 +75,21 @@ class Session:
 
     def step(self, loss: float, rate: float, next_rate: float) -> int:
         """Bits of what a step asks for."""
-        news = self._step(self._handle, loss, rate, next_rate)
+        news = self._step(self._open(), loss, rate, next_rate)
         if news < 0:
             raise OutputError("The log of the monitor cannot be written: look at its folder.")
         return news
 
+    def _open(self) -> int:
+        if self._handle is None:
+            raise UsageError("The monitor is closed; make another one.")
+        return self._handle
+
     def wait(self) -> int:
-        return self._library.eigenstep_monitor_wait(self._handle)
+        return self._library.eigenstep_monitor_wait(self._open())
 
     def alarm(self) -> dict[str, Any]:
-        return _report(self._library.eigenstep_monitor_alarm(self._handle))
+        return _report(self._library.eigenstep_monitor_alarm(self._open()))
 
     def check(
         self, losses: Sequence[LossFunctions], rate: float, arrays: Mapping[str, Any]
@@ -93,35 +99,44 @@ class Session:
         held = [loss.structure(raised) for loss in losses]
         structures = (Loss * len(held))(*(structure for structure, _ in held))
         watch = _library._watch(raised, None)
-        result = Answer(
-            self._library.eigenstep_monitor_check(
-                self._handle, structures, len(held), rate, given.values, given.count,
-                ctypes.byref(watch),
+        handle = self._open()
+        with interrupts(raised.guarded, raised.has_raised):
+            result = Answer(
+                self._library.eigenstep_monitor_check(
+                    handle, structures, len(held), rate, given.values, given.count,
+                    ctypes.byref(watch),
+                )
             )
-        )
-        return _library._checked(result, raised).report()["values"]
+            status, sentence = result.status, result.error
+            values = [] if sentence is not None else result.report()["values"]
+            # Freed here: an interrupt that comes while an object ends is lost.
+            del result
+        _library._raise_again(raised)
+        if sentence is not None:
+            raise error_of(status, sentence)
+        return values
 
     def keep(self) -> list[int] | None:
         """The steps whose points are to be kept, where this one is wanted."""
         steps = (ctypes.c_int64 * 8)()
-        count = self._library.eigenstep_monitor_keep(self._handle, steps, 8)
+        count = self._library.eigenstep_monitor_keep(self._open(), steps, 8)
         return None if count < 0 else list(steps[:count])
 
     def report(self, note: str | None = None) -> Answer:
         return _library._checked(
             Answer(
                 self._library.eigenstep_monitor_report(
-                    self._handle, None if note is None else note.encode()
+                    self._open(), None if note is None else note.encode()
                 )
             ),
             _library._Raised(),
         )
 
     def state(self) -> str:
-        return json.dumps(_report(self._library.eigenstep_monitor_state(self._handle)))
+        return json.dumps(_report(self._library.eigenstep_monitor_state(self._open())))
 
     def restore(self, state: str) -> None:
-        _report(self._library.eigenstep_monitor_restore(self._handle, state.encode()))
+        _report(self._library.eigenstep_monitor_restore(self._open(), state.encode()))
 
     def close(self) -> None:
         if self._handle is not None:

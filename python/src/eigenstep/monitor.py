@@ -20,13 +20,17 @@ from torch import nn
 
 from . import _library
 from ._monitoring import ALARM, CHECK, Session
-from ._monitor_results import Alarm, EigenstepAlarm, EigenstepWarning, MonitorReport, report_of
-from ._monitor_batches import copied, parts_of
+from ._monitor_results import (
+    Alarm, EigenstepAlarm, EigenstepWarning, MonitorReport, Sight, report_of,
+)
+from ._monitor_batches import parts_of
+from ._monitor_options import check_options, log_settings, ranks
+from ._torch_batches import cloned
 from ._torch_loss import TorchLoss
 from ._torch_state import (
     Point, RateFactor, has_rates_of_groups, rate_of, rule_of, state_arrays,
 )
-from .errors import UsageError
+from .errors import EigenstepError, UsageError
 
 __all__ = ["Alarm", "EigenstepAlarm", "EigenstepWarning", "Monitor", "MonitorReport"]
 
@@ -63,8 +67,13 @@ class Monitor:
         norms and update-to-weight ratios), ``"truncation"``, ``"oscillation"``, ``"sharpness"``.
     log
         A folder for ``events.jsonl`` and event files of TensorBoard.
+    resume
+        Whether the log of an earlier run in that folder goes on, as behind `load_state_dict`.
     batch
         What checks are made on; by default the first batch that ``step`` is given, copied.
+    dtype, products, micro_batch, memory
+        How checks are computed, as of `eigenstep.torch.diagnose`. Of a loss that has no curvature, as one without
+        a second derivative, a warning says so, and the losses alone are watched.
     """
 
     def __init__(
@@ -77,27 +86,37 @@ class Monitor:
         guard: str = "warn",
         track: Sequence[str] = (),
         log: str | None = None,
+        resume: bool = False,
         batch: Any = None,
         seed: int = 0,
+        dtype: torch.dtype | None = None,
+        products: str = "autograd",
+        micro_batch: int | None = None,
+        memory: int | None = None,
     ) -> None:
         if guard not in _GUARDS:
             raise UsageError(f"guard={guard!r}: choose one of {', '.join(_GUARDS)}.")
-        if guard in ("stop", "lower-rate") and _ranks() > 1:
+        if guard in ("stop", "lower-rate") and ranks() > 1:
             raise UsageError(
-                f"guard={guard!r} acts on each of {_ranks()} ranks by what that rank sees, so that they would part: "
+                f"guard={guard!r} acts on each of {ranks()} ranks by what that rank sees, so that they would part: "
                 'take guard="warn".'
             )
+        check_options(model, "The monitor", dtype, products)
         optimizer = getattr(optimizer, "optimizer", optimizer)
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise UsageError(f"The optimizer is a {type(optimizer).__name__}; give one of torch.optim.")
         self.model, self.loss_fn, self.optimizer = model, loss_fn, optimizer
         self.every, self.guard = every, guard
         self.alarms: list[Alarm] = []
-        self._seed, self._track = seed, tuple(track)
-        self._batch = None if batch is None else copied(batch)
+        self._track = tuple(track)
+        self._batch = None if batch is None else cloned(batch)
         self._loss: TorchLoss | None = None
         self._groups: list[TorchLoss] = []
         self._numbers = 0
+        self._sight = Sight()
+        self._options: dict[str, Any] = {
+            "seed": seed, "dtype": dtype, "products": products, "micro_batch": micro_batch, "memory": memory,
+        }
         self._factor = RateFactor(optimizer)
         self._points: dict[int, Point] = {}
         self._waiting: list[tuple[torch.Tensor, float]] = []
@@ -106,28 +125,21 @@ class Monitor:
         self._is_over = False
         trained = [p for p in model.parameters() if p.requires_grad]
         self._rated = has_rates_of_groups(optimizer, trained)
-        is_double = bool(trained) and all(p.dtype == torch.float64 for p in trained)
+        kinds = {p.dtype for p in trained} if dtype is None else {dtype}
         settings: dict[str, Any] = {
             "every": every,
             "guard": guard,
             "track": list(track),
             "seed": seed,
             "hasRateFactors": self._rated,
-            "precision": "float64" if is_double else "float32",
+            "precision": "float64" if kinds == {torch.float64} else "float32",
         }
         if log is not None:
-            settings["log"] = str(log)
+            settings.update(log_settings(str(log), resume))
         settings.update(_rule(optimizer))
-        self._settings = settings
-        self._session: Session | None = None
-        self._open()
+        self._session: Session | None = Session(settings)
         self._rate = self.rate
         self._wait = 1
-
-    def _open(self) -> Session:
-        if self._session is None:
-            self._session = Session(self._settings)
-        return self._session
 
     @property
     def rate_factor(self) -> float:
@@ -159,7 +171,7 @@ class Monitor:
         if session is None:
             raise UsageError("The monitor is closed; make another one.")
         if self._batch is None:
-            self._batch = copied(batch)
+            self._batch = cloned(batch)
         taken, self._rate = self._rate, self.rate
         self._steps += 1
         if isinstance(loss, torch.Tensor):
@@ -219,21 +231,32 @@ class Monitor:
     # Checks.
 
     def _check(self, session: Session) -> None:
+        if self._sight.is_lost:
+            return
+        try:
+            self._look(session)
+        except EigenstepError as error:
+            self._sight.fails(error)
+        finally:
+            for loss in [self._loss, *self._groups]:
+                if loss is not None:
+                    loss.forget()
+
+    def _look(self, session: Session) -> None:
         if self._loss is None:
-            self._loss = TorchLoss(self.model, self.loss_fn, [self._batch], seed=self._seed)
+            loss = TorchLoss(self.model, self.loss_fn, [self._batch], **self._options)
             if "gradient-noise" in self._track:
                 self._groups = [
-                    TorchLoss(self.model, self.loss_fn, [part], seed=self._seed)
+                    TorchLoss(self.model, self.loss_fn, [part], **self._options)
                     for part in parts_of(self._batch, 8)
                 ]
+            self._loss = loss
         parameters = list(self._loss.parameters.values())
         values = session.check(
             [self._functions(loss) for loss in [self._loss, *self._groups]],
             self._rate,
             state_arrays(self.optimizer, parameters, self._rated),
         )
-        for loss in [self._loss, *self._groups]:
-            _let_go(loss)
         over = next((v for v in values if v.get("threshold") and v["value"] > v["threshold"]), None)
         if over is not None and not self._is_over:
             _logger.info(
@@ -267,12 +290,12 @@ class Monitor:
             return self._last
         if self._waiting:
             self._read(session)
-        return report_of(session.report(None if self._loss is None else " ".join(self._loss.notes) or None))
+        return report_of(session.report(self._sight.note(self._loss)))
 
     def close(self) -> None:
-        """Ends the log. A lowered rate stays lowered; `report` gives what was seen until here."""
+        """Ends the log. A lowered rate stays lowered; `report` and `state_dict` give what was until here."""
         if self._session is not None:
-            self._last = self.report()
+            self._last, self._last_state = self.report(), self.state_dict()
             self._session.close()
             self._session = None
             self._points, self._batch, self._loss, self._groups = {}, None, None, []
@@ -285,7 +308,9 @@ class Monitor:
 
     def state_dict(self) -> dict[str, Any]:
         """What a monitor of the same arguments needs to go on; points to go back to are not part of it."""
-        session = self._open()
+        session = self._session
+        if session is None:
+            return dict(self._last_state)
         if self._waiting:
             self._read(session)
         return {"session": session.state(), "rate_factor": self.rate_factor, "steps": self._fed}
@@ -296,9 +321,11 @@ class Monitor:
         Raises
         ------
         UsageError
-            Where the state is of other trackers or another guard.
+            Where the state is of other trackers or another guard, or the monitor is closed.
         """
-        self._open().restore(state["session"])
+        if self._session is None:
+            raise UsageError("The monitor is closed; make another one.")
+        self._session.restore(state["session"])
         self._steps = self._fed = state["steps"]
         self._factor.multiply(state["rate_factor"] / self.rate_factor)
         self._rate, self._points, self._wait = self.rate, {}, 1
@@ -318,16 +345,3 @@ def _rule(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
 def _is_elsewhere(loss: torch.Tensor) -> bool:
     """Whether reading it would wait for another device."""
     return loss.device.type != "cpu"
-
-
-def _let_go(loss: TorchLoss) -> None:
-    """Frees what the products of a check have kept: the graph of a whole batch."""
-    if hasattr(loss, "forget"):
-        loss.forget()
-    else:
-        loss._graph, loss._point = None, None
-
-
-def _ranks() -> int:
-    ranks = torch.distributed
-    return ranks.get_world_size() if ranks.is_available() and ranks.is_initialized() else 1
