@@ -23,9 +23,8 @@ from ._monitoring import ALARM, CHECK, Session
 from ._monitor_results import Alarm, EigenstepAlarm, EigenstepWarning, MonitorReport, report_of
 from ._monitor_batches import copied, parts_of
 from ._torch_loss import TorchLoss
-from ._torch_state import (
-    Point, RateFactor, has_rates_of_groups, rate_of, rule_of, state_arrays,
-)
+from ._torch_optimizers import rate_of
+from ._torch_state import Point, RateFactor, described, standing_in_loop
 from .errors import UsageError
 
 __all__ = ["Alarm", "EigenstepAlarm", "EigenstepWarning", "Monitor", "MonitorReport"]
@@ -104,20 +103,25 @@ class Monitor:
         # Steps taken, and those that the library knows.
         self._steps = self._fed = 0
         self._is_over = False
-        trained = [p for p in model.parameters() if p.requires_grad]
-        self._rated = has_rates_of_groups(optimizer, trained)
-        is_double = bool(trained) and all(p.dtype == torch.float64 for p in trained)
+        trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        is_double = bool(trained) and all(p.dtype == torch.float64 for p in trained.values())
         settings: dict[str, Any] = {
             "every": every,
             "guard": guard,
             "track": list(track),
             "seed": seed,
-            "hasRateFactors": self._rated,
             "precision": "float64" if is_double else "float32",
         }
         if log is not None:
             settings["log"] = str(log)
-        settings.update(_rule(optimizer))
+        self._notes: list[str] = []
+        rule = standing_in_loop(optimizer, trained).setting
+        if rule is not None:
+            settings["optimizer"] = rule
+        else:
+            settings["notes"] = [
+                f"Of {type(optimizer).__name__} as it is set no limit is known: the guard goes by the losses alone."
+            ]
         self._settings = settings
         self._session: Session | None = None
         self._open()
@@ -136,7 +140,10 @@ class Monitor:
 
     @property
     def rate(self) -> float:
-        """The rate of the next step: the largest of the groups, times `rate_factor`."""
+        """The rate of the next step: the largest of the groups, times `rate_factor`.
+
+        As it is judged: of SGD with dampening, the part of it that is left.
+        """
         return rate_of(self.optimizer) * self._factor.value
 
     def step(self, batch: Any, loss: torch.Tensor | float) -> Alarm | None:
@@ -226,11 +233,14 @@ class Monitor:
                     TorchLoss(self.model, self.loss_fn, [part], seed=self._seed)
                     for part in parts_of(self._batch, 8)
                 ]
-        parameters = list(self._loss.parameters.values())
+        # Schedulers change rates, momentum and betas, so that each check goes by what they are now.
+        standing = standing_in_loop(self.optimizer, self._loss.parameters)
+        if standing.rate is not None:
+            self._notes = standing.notes
         values = session.check(
-            [self._functions(loss) for loss in [self._loss, *self._groups]],
-            self._rate,
-            state_arrays(self.optimizer, parameters, self._rated),
+            [described(self._functions(loss), standing) for loss in [self._loss, *self._groups]],
+            (standing.rate or 0.0) * self._factor.value if standing.setting else self._rate,
+            standing.arrays(),
         )
         for loss in [self._loss, *self._groups]:
             _let_go(loss)
@@ -267,7 +277,8 @@ class Monitor:
             return self._last
         if self._waiting:
             self._read(session)
-        return report_of(session.report(None if self._loss is None else " ".join(self._loss.notes) or None))
+        notes = [*([] if self._loss is None else self._loss.notes), *self._notes]
+        return report_of(session.report(" ".join(notes) or None))
 
     def close(self) -> None:
         """Ends the log. A lowered rate stays lowered; `report` gives what was seen until here."""
@@ -302,17 +313,6 @@ class Monitor:
         self._steps = self._fed = state["steps"]
         self._factor.multiply(state["rate_factor"] / self.rate_factor)
         self._rate, self._points, self._wait = self.rate, {}, 1
-
-
-def _rule(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    rule = rule_of(optimizer)
-    if rule is not None:
-        return {"optimizer": rule}
-    return {
-        "notes": [
-            f"Of {type(optimizer).__name__} as it is set no limit is known: the guard goes by the losses alone."
-        ]
-    }
 
 
 def _is_elsewhere(loss: torch.Tensor) -> bool:
