@@ -6,6 +6,7 @@ import LinearMaps
 import Problems
 import Synchronization
 import TensorPrograms
+import Training
 
 /// A callback asked for the call to end: what its caller raised is the caller's to tell.
 struct CallbackFailure: Error {}
@@ -22,6 +23,8 @@ struct CallbackLoss: ExternalLoss, @unchecked Sendable {
   let start: [Double]
   /// How the caller's optimizer stands, without its tensors; nil where nothing was said of it.
   let standing: OptimizerStanding?
+  /// The rule and the numbers of the caller's optimizer, where they come with the loss.
+  let rule: OptimizerSetting?
   /// Weight decay that is coupled to the gradient, one per parameter; nil for none.
   let penalties: [Double]?
   private let numbers = PointNumbers()
@@ -43,7 +46,10 @@ struct CallbackLoss: ExternalLoss, @unchecked Sendable {
     }
 
     /// The caller's own optimizer; its tensors are arrays.
-    struct Standing: Decodable { let updates: Int? }
+    struct Standing: Decodable {
+      let updates: Int?
+      let rule: OptimizerSetting?
+    }
   }
 
   /// - Throws: `DiagnosisFailure` of kind `usage` for a description that is none.
@@ -61,6 +67,8 @@ struct CallbackLoss: ExternalLoss, @unchecked Sendable {
     do {
       description = try JSONDecoder().decode(
         Description.self, from: Data(String(cString: text).utf8))
+    } catch let error as CatalogueError {
+      throw error
     } catch {
       throw DiagnosisFailure(
         .usage,
@@ -96,10 +104,16 @@ struct CallbackLoss: ExternalLoss, @unchecked Sendable {
       ? nil
       : OptimizerStanding(
         updates: description.optimizer?.updates ?? 0, rateFactors: factors, decays: decays)
+    rule = description.optimizer?.rule
     guard let first = functions.start else {
       throw DiagnosisFailure(.usage, "The loss has no start; give one number per parameter.")
     }
     start = Array(UnsafeBufferPointer(start: first, count: count))
+  }
+
+  /// With the penalty that the optimizer's weight decay is.
+  var penalised: any ExternalLoss {
+    penalties.map { PenalisedLoss(self, coefficients: $0) } ?? self
   }
 
   /// As what is diagnosed.
@@ -107,8 +121,7 @@ struct CallbackLoss: ExternalLoss, @unchecked Sendable {
   /// - Parameter state: the tensors of the caller's optimizer, by name.
   func problem(state: [String: [Double]] = [:]) -> DiagnosisProblem {
     var problem = DiagnosisProblem(
-      name: name, loss: penalties.map { PenalisedLoss(self, coefficients: $0) } ?? self,
-      start: start, notes: notes)
+      name: name, loss: penalised, start: start, notes: notes)
     problem.standing = standing
     problem.standing?.tensors = state
     // One of a part of the weights alone gives the loss no minimum.

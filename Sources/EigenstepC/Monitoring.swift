@@ -25,8 +25,6 @@ final class MonitorSession: @unchecked Sendable {
     var resumesLog: Bool?
     var seed: UInt64?
     var precision: PrecisionChoice?
-    /// Whether parameters have rates of their own, which come as the array "factors".
-    var hasRateFactors: Bool?
     var notes: [String]?
   }
 
@@ -34,7 +32,6 @@ final class MonitorSession: @unchecked Sendable {
   let lock = NSRecursiveLock()
   private let optimizer: (any Optimizer)?
   private let precision: PrecisionChoice
-  private let hasRateFactors: Bool
   private let notes: [String]
   private let log: TrainingLog?
   private var batch = 0
@@ -52,10 +49,9 @@ final class MonitorSession: @unchecked Sendable {
       throw DiagnosisFailure(.usage, "Checks every \(every) steps: give 1 or more.")
     }
     let optimizer = settings.optimizer?.make()
-    let isDivided =
-      settings.hasRateFactors == true || optimizer?.stability?.isPreconditioned == true
     var names = [
-      isDivided ? PreconditionedSharpness.entry.name : Sharpness.entry.name
+      optimizer?.stability?.isPreconditioned == true
+        ? PreconditionedSharpness.entry.name : Sharpness.entry.name
     ]
     for name in settings.track ?? [] where !names.contains(name) { names.append(name) }
     let trackers = try names.map { name -> any Tracker in
@@ -64,13 +60,13 @@ final class MonitorSession: @unchecked Sendable {
           .usage,
           "The tracker \(name) reads a traced program, which a loop of yours is not; leave it out.")
       }
+      if name == names[0] { return StepSharpness(name, period: every) }
       return try TrackerSetting(name, ["period": Double(every)]).make()
     }
     let log = try settings.log.map { try TrainingLog($0, resumes: settings.resumesLog ?? false) }
     self.optimizer = optimizer
     self.log = log
     precision = settings.precision ?? .float32
-    hasRateFactors = settings.hasRateFactors ?? false
     notes = settings.notes ?? []
     watch = LoopWatch(
       trackers: trackers, action: settings.guard ?? .warn, period: every,
@@ -94,42 +90,34 @@ final class MonitorSession: @unchecked Sendable {
     _ losses: [CallbackLoss], _: Scalar.Type, _ rate: Double, _ arrays: CallerArrays,
     _ context: RunContext
   ) throws -> [TrackedValue] {
-    let all = losses.map { ClosureLoss<Scalar>($0, context: context) }
-    let count = all[0].parameterCount
-    let state = arrays.files["state"]?.tensors ?? [:]
-    let inverse = try inversePreconditioner(state, count: count)
+    let state = arrays.files["optimizer"]?.tensors.mapValues(\.doubles) ?? [:]
+    let all = losses.map { ClosureLoss<Scalar>($0.penalised, context: context) }
+    let carried = try carried(losses[0], state)
     return try watch.check(
       TrackingMoment(
         atNumbers: losses[0].start, sample: all[0], rate: rate, seed: watch.seed,
         stepper: TrackingMoment.Stepper(
-          rule: optimizer?.stability, hasRateFactors: hasRateFactors, inverse: { inverse }),
+          rule: carried.rule, inverse: { carried.divisor?.map { 1 / $0 } }),
         groups: Array(all.dropFirst())))
   }
 
-  /// From the optimizer's tensors by the names that it has here, the count of its updates as "step", and factors of
-  /// the rate.
-  private func inversePreconditioner(
-    _ state: [String: Tensor], count: Int
-  ) throws -> [Double]? {
-    var divided: [Double]?
-    if optimizer?.stability?.isPreconditioned == true {
-      let step = Int(state["step"]?.doubles.first ?? 0)
-      divided = optimizer?.preconditioner(state: { state[$0]?.doubles ?? [] }, step: step)
-      guard divided != nil else { return nil }
+  /// The caller's optimizer as it stands, by what a loss says of it: rule and numbers may be others at each check.
+  private func carried(
+    _ loss: CallbackLoss, _ state: [String: [Double]]
+  ) throws -> (rule: StepRule?, divisor: [Double]?) {
+    guard let rule = loss.rule?.make() ?? optimizer else { return (nil, nil) }
+    // A run that has left the numbers will say so by its losses.
+    guard state.values.allSatisfy({ $0.allSatisfy(\.isFinite) }) else {
+      return (rule.stability, nil)
     }
-    let factors = state["factors"]?.doubles
-    for (name, numbers) in [("the optimizer's state", divided), ("factors", factors)] {
-      guard numbers == nil || numbers?.count == count else {
-        throw DiagnosisFailure(
-          .usage,
-          "The array of \(name) has \(numbers?.count ?? 0) numbers for \(count) parameters; give one each."
-        )
-      }
-    }
-    switch (divided, factors) {
-    case (let divided?, let factors?): return zip(divided, factors).map { $1 / $0 }
-    case (let divided?, nil): return divided.map { 1 / $0 }
-    case (nil, let factors): return factors
+    do {
+      let carried = try CarriedOptimizer(
+        rule, updates: loss.standing?.updates ?? 0, tensors: state,
+        rateFactors: loss.standing?.rateFactors, decays: loss.standing?.decays,
+        parameters: loss.parameters)
+      return (carried.stability, carried.carriedPreconditioner)
+    } catch let error as TrainingError {
+      throw DiagnosisFailure(.usage, "\(error)")
     }
   }
 

@@ -165,8 +165,8 @@ typedef struct eigenstep_monitor eigenstep_monitor;
 enum { EIGENSTEP_ALARM = 1, EIGENSTEP_CHECK = 2 };
 
 /* {"optimizer": {"name": ..}, "every": n, "guard": "off" | "warn" | "stop" | "lower-rate", "track": [..],
- *  "log": folder, "resumesLog": b, "seed": n, "precision": "float32" | "float64", "hasRateFactors": b,
- *  "notes": [..]}; without an optimizer no limit is known. `monitor` is NULL where the result is an error. */
+ *  "log": folder, "resumesLog": b, "seed": n, "precision": "float32" | "float64", "notes": [..]};
+ *  without an optimizer no limit is known. `monitor` is NULL where the result is an error. */
 eigenstep_result *eigenstep_monitor_open(const char *settings, eigenstep_monitor **monitor);
 /* Takes note of a step: the loss of its batch before it, its rate and that of the next one. Bits of what is to be
  * done; -1 where the log cannot be written, and, as of `wait` and `keep`, where there is no monitor. */
@@ -177,8 +177,10 @@ int64_t eigenstep_monitor_wait(eigenstep_monitor *monitor);
  * back to the point that was kept at a step, where that is not null. */
 eigenstep_result *eigenstep_monitor_alarm(eigenstep_monitor *monitor);
 /* Looks at the loss of a fixed batch, its `start` the parameters as they are; the losses behind it are those of
- * groups of its samples, for the noise of the gradient. Arrays: "state/v" and others by the names that the
- * optimizer's tensors have here, "state/step", "state/factors" of the rate per parameter. */
+ * groups of its samples, for the noise of the gradient. The first loss's description tells how the optimizer
+ * stands, as for eigenstep_answer, with its rule where that is another than at the opening: "optimizer":
+ * {"updates": n, "rule": {"name": ..}}. Arrays: "optimizer/v" and others by the names that its tensors have here.
+ * `rate` is the largest of the rates that the parameters' factors are shares of. */
 eigenstep_result *eigenstep_monitor_check(
     eigenstep_monitor *monitor, const eigenstep_loss *losses, int32_t count, double rate,
     const eigenstep_array *arrays, int32_t array_count, const eigenstep_watch *watch);

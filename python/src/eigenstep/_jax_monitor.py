@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Sequence
 
 import jax
 import numpy as np
@@ -15,28 +15,13 @@ from ._monitor_results import (
     Alarm, EigenstepAlarm, EigenstepWarning, MonitorReport, Sight, report_of,
 )
 from ._monitoring import ALARM, CHECK, Session
+from ._optax import rate_of, standing_of
+from ._optimizers import Standing
 from .errors import EigenstepError, UsageError
 
 _logger = logging.getLogger("eigenstep")
 # Losses that are read at once, so that steps need not wait for them.
 _READ_AT_ONCE = 10
-# Of optax's rules: the library's name, and its hyperparameters by optax's names with optax's defaults.
-_RULES: dict[str, tuple[str, dict[str, tuple[str, float]]]] = {
-    "sgd": ("gd", {}),
-    "momentum": ("momentum", {"momentum": ("momentum", 0.9)}),
-    "nesterov": ("nesterov", {"momentum": ("momentum", 0.9)}),
-    "adam": ("adam", {"beta1": ("b1", 0.9), "beta2": ("b2", 0.999), "epsilon": ("eps", 1e-8)}),
-    "adamw": (
-        "adamw",
-        {
-            "beta1": ("b1", 0.9), "beta2": ("b2", 0.999), "epsilon": ("eps", 1e-8),
-            "weight-decay": ("weight_decay", 1e-4),
-        },
-    ),
-    "amsgrad": ("amsgrad", {"beta1": ("b1", 0.9), "beta2": ("b2", 0.999), "epsilon": ("eps", 1e-8)}),
-}
-# The library's names of moments, and optax's.
-_MOMENTS = {"v": "nu", "largest": "nu_max"}
 
 
 class Monitor:
@@ -53,12 +38,14 @@ class Monitor:
         ``loss_fn(params, batch)``, a scalar; with ``has_aux`` it and anything else, and where ``rng`` is given that
         is the third argument.
     optimizer
-        optax's name of the rule: ``sgd``, ``momentum``, ``nesterov``, ``adam``, ``adamw``, ``amsgrad``; None where it
-        is another, of which the losses alone are watched. Its moments are found in ``opt_state``.
+        optax's name of the rule, as `eigenstep.jax.diagnose` takes it; None where it is another, of which the losses
+        alone are watched. Its moments are found in ``opt_state``, in any nesting.
     lr
-        The rate, or a schedule of the count of steps; where optax's ``inject_hyperparams`` holds it, that one.
+        The rate, a schedule of the count of steps, or a pytree of rates as ``params`` has arrays; where optax's
+        ``inject_hyperparams`` holds it, that one.
     numbers
-        The rule's numbers by optax's names, where they are not its defaults: ``b1=0.95``.
+        The rule's numbers by optax's names, where they are not its defaults: ``b1=0.95``. What ``inject_hyperparams``
+        holds is read at each check.
     every, guard, track, log, batch, seed
         As of `eigenstep.Monitor`. A functional loop has nothing to act on, so ``guard`` is ``"warn"``, ``"stop"`` or
         ``"off"``.
@@ -71,7 +58,7 @@ class Monitor:
         loss_fn: Callable[[Any, Any], Any],
         *,
         optimizer: str | None,
-        lr: float | Callable[[int], Any],
+        lr: Any,
         every: int = 100,
         guard: str = "warn",
         track: Sequence[str] = (),
@@ -98,25 +85,15 @@ class Monitor:
             self._settings["log"] = str(log)
         if optimizer is None:
             self._settings["notes"] = ["No optimizer was named: the guard goes by the losses alone."]
-        elif optimizer not in _RULES:
-            raise UsageError(
-                f"Of optimizer={optimizer!r} no limit is known: choose one of {', '.join(_RULES)}, or None."
-            )
         else:
-            name, known = _RULES[optimizer]
-            names = [own for own, _ in known.values()]
-            for given in numbers:
-                if given not in names:
-                    raise UsageError(f"{optimizer} has no {given!r}: it has {', '.join(names) or 'none'}.")
-            self._settings["optimizer"] = {
-                "name": name,
-                **{key: float(numbers.get(own, usual)) for key, (own, usual) in known.items()},
-            }
+            self._settings["optimizer"] = standing_of(optimizer, None, {}, None, numbers).setting
+        self._optimizer, self._hyperparameters = optimizer, numbers
         self._batch = batch
         self._loss: JaxLoss | None = None
         self._session: Session | None = None
         self._waiting: list[tuple[Any, float]] = []
         self._steps, self._wait, self._numbers = 0, 1, 0
+        self._notes: list[str] = []
         self._rate = self._rate_of(None)
 
     def step(self, params: Any, opt_state: Any, batch: Any, loss: Any) -> Alarm | None:
@@ -139,11 +116,11 @@ class Monitor:
         return self._read(params, opt_state)
 
     def _rate_of(self, opt_state: Any) -> float:
-        for state in _states(opt_state):
-            hyperparams = getattr(state, "hyperparams", None)
-            if isinstance(hyperparams, dict) and "learning_rate" in hyperparams:
-                return float(hyperparams["learning_rate"])
-        return float(self.lr(self._steps)) if callable(self.lr) else float(self.lr)
+        injected = rate_of(opt_state)
+        if injected is not None:
+            return injected
+        lr = self.lr(self._steps) if callable(self.lr) else self.lr
+        return max((float(rate) for rate in jax.tree_util.tree_leaves(lr)), default=0.0)
 
     def _read(self, params: Any, opt_state: Any) -> Alarm | None:
         session = self._session
@@ -187,13 +164,14 @@ class Monitor:
             lambda number, at, gradient: loss.value_and_gradient(base + number, at, gradient),
             lambda number, at, along, result: loss.hessian_product(base + number, at, along, result),
         )
-        arrays: dict[str, Any] = {}
-        for state in _states(opt_state):
-            for name, own in _MOMENTS.items():
-                if hasattr(state, own):
-                    arrays[f"state/{name}"] = _flat(getattr(state, own))
-                    arrays["state/step"] = np.array([float(getattr(state, "count", 1))])
-        for value in session.check([functions], self._rate, arrays):
+        standing = Standing()
+        if self._optimizer is not None:
+            # A rate for each array has factors; a schedule's or the state's is the one that the step is told with.
+            lr = self._rate if jax.tree_util.all_leaves([self.lr]) else self.lr
+            standing = standing_of(self._optimizer, opt_state, params, lr, self._hyperparameters)
+            self._notes = standing.notes
+            functions.description = standing.describe(functions.description)
+        for value in session.check([functions], self._rate, standing.arrays()):
             if value.get("threshold") and value["value"] > value["threshold"]:
                 _logger.info(
                     "step %d: the %s is %.4g, over the %.4g that the rate %.4g stands", self._steps,
@@ -206,19 +184,10 @@ class Monitor:
             raise UsageError("The monitor has seen no step yet.")
         if self._waiting:
             self._read(None, None)
-        return report_of(self._session.report(self._sight.note(self._loss)))
+        return report_of(self._session.report(self._sight.note(self._loss, self._notes)))
 
 
 def _flat(tree: Any) -> np.ndarray:
     return np.concatenate(
         [np.asarray(leaf, dtype=np.float64).reshape(-1) for leaf in jax.tree_util.tree_leaves(tree)]
     )
-
-
-def _states(tree: Any) -> Iterator[Any]:
-    """The named states within an optax state, however they are nested."""
-    if hasattr(tree, "_fields"):
-        yield tree
-    if isinstance(tree, (tuple, list)):
-        for item in tree:
-            yield from _states(item)

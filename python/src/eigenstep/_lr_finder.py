@@ -12,13 +12,13 @@ import torch
 from torch import nn
 
 from . import _library
-from ._monitor_options import check_options
+from ._monitor_options import check_options, ranks
 from ._monitoring import Session
 from ._torch_batches import cloned, mapped
 from ._torch_loss import TorchLoss
-from ._torch_state import Point, has_rates_of_groups, rate_of, state_arrays
+from ._torch_optimizers import standing_of
+from ._torch_state import Point, described
 from .errors import UsageError
-from .monitor import _rule
 
 # Rates a factor 2 apart below and above the limit that are run first, and that are added where the best is at an end.
 _BELOW, _ABOVE, _ADDED = 8, 2, 4
@@ -103,8 +103,13 @@ def lr_finder(
     UsageError
         Where no rate lowers the loss, or the optimizer finds its rate by itself.
     """
+    if ranks() > 1:
+        raise UsageError(
+            f"lr_finder runs on each of {ranks()} ranks by what that rank sees, so that they would part: run it in "
+            "one process, without a process group, and give the rate that it finds to all."
+        )
     optimizer = getattr(optimizer, "optimizer", optimizer)
-    check_options(model, "lr_finder", dtype, products)
+    check_options(model, optimizer, "lr_finder", dtype, products)
     batches = [cloned(batch) for batch in itertools.islice(loader, steps)]
     if not batches:
         raise UsageError("The loader has no batches; give one that has some.")
@@ -142,7 +147,7 @@ class _Finder:
     ) -> None:
         self.model, self.optimizer, self.batches = model, optimizer, batches
         self.steps, self.orders, self.seed = steps, orders, options["seed"]
-        largest = rate_of(optimizer)
+        largest = max(float(group["lr"]) for group in optimizer.param_groups)
         self.shares = [
             float(group["lr"]) / largest if largest > 0 else 1.0 for group in optimizer.param_groups
         ]
@@ -260,30 +265,30 @@ class _Finder:
 
     def limit(self, point: Point) -> float | None:
         """By the largest eigenvalue, divided as the optimizer divides its steps behind some at rate zero."""
-        rule = _rule(self.optimizer)
-        if "optimizer" not in rule:
+        # At a rate of 1, so that what the library is told is how each group's own is to be multiplied.
+        self.set_rate(1.0)
+        standing = standing_of(self.optimizer, self.loss.parameters, divisor_only=True)
+        if standing.setting is None or not standing.rate:
             return None
-        if rule["optimizer"]["name"] in ("prodigy",):
-            raise UsageError("This optimizer finds its rate by itself: give 1.")
-        parameters = list(self.loss.parameters.values())
-        rated = has_rates_of_groups(self.optimizer, parameters)
-        if state_arrays(self.optimizer, parameters, False).get("state/step") is None and rule[
-            "optimizer"
-        ]["name"] not in ("gd", "momentum", "nesterov"):
+        if standing.updates == 0 and standing.setting["name"] not in ("gd", "momentum", "nesterov"):
             self.train(0.0, min(20, self.steps), self.batches, math.inf)
-        arrays = state_arrays(self.optimizer, parameters, rated)
+            self.set_rate(1.0)
+            standing = standing_of(self.optimizer, self.loss.parameters, divisor_only=True)
         # Of what a step at rate zero moved nothing but the optimizer's state, which the next run needs not.
         point.restore(self.optimizer)
         kind = "float64" if self.loss.dtype == torch.float64 else "float32"
-        settings = {**rule, "hasRateFactors": rated, "precision": kind, "every": 1, "guard": "off"}
-        session = Session({key: settings[key] for key in settings if key != "notes"})
+        session = Session(
+            {"optimizer": standing.setting, "precision": kind, "every": 1, "guard": "off"}
+        )
         try:
             session.step(self.value(), 1.0, 1.0)
             functions = _library.LossFunctions(
                 self.loss.description("loss"), self.loss.start(), self.loss.value_and_gradient,
                 self.loss.hessian_product,
             )
-            values = session.check([functions], 1.0, arrays)
+            # ASGD has a rate of its own in its state, which a run at another rate leaves behind.
+            rate = 1.0 if isinstance(self.optimizer, torch.optim.ASGD) else standing.rate
+            values = session.check([described(functions, standing)], rate, standing.arrays())
         finally:
             session.close()
         for found in values:
@@ -317,11 +322,15 @@ class _Finder:
             total += end
         return total / self.orders
 
+    def set_rate(self, rate: float) -> None:
+        """The largest of the groups; the others keep their shares of it."""
+        for group, share in zip(self.optimizer.param_groups, self.shares):
+            group["lr"] = rate * share
+
     def train(self, rate: float, steps: int, batches: list[Any], start: float) -> bool:
         """Takes steps as the loop does; whether the loss stayed within a hundred times the start."""
         torch.manual_seed(self.seed)
-        for group, share in zip(self.optimizer.param_groups, self.shares):
-            group["lr"] = rate * share
+        self.set_rate(rate)
         for step in range(steps):
             self.optimizer.zero_grad()
             loss = self.loss_of(batches[step % len(batches)])

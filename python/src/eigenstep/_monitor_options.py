@@ -12,8 +12,16 @@ from . import _fsdp
 from .errors import UsageError
 
 
-def check_options(model: nn.Module, who: str, dtype: torch.dtype | None, products: str) -> None:
+def check_options(
+    model: nn.Module, optimizer: torch.optim.Optimizer, who: str, dtype: torch.dtype | None, products: str
+) -> None:
     """What would be refused at the first check, or not be seen at all."""
+    moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if not any(id(p) in moved for p in model.parameters()):
+        raise UsageError(
+            "The optimizer holds none of the model's parameters: make it of model.parameters(), after the model has "
+            "been moved or wrapped."
+        )
     if products not in ("autograd", "differences"):
         raise UsageError(f"products is {products!r}: it is 'autograd' or 'differences'.")
     if dtype not in (None, torch.float32, torch.float64):

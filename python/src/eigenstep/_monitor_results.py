@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Sequence
 
 from . import _library
 from ._results import Result
@@ -72,9 +72,9 @@ class Sight:
             self.notes.append(note)
             warnings.warn(note, EigenstepWarning, stacklevel=5)
 
-    def note(self, loss: Any) -> str | None:
+    def note(self, loss: Any, more: Sequence[str] = ()) -> str | None:
         """All that is to be noted, with what a loss notes."""
-        return " ".join([*([] if loss is None else loss.notes), *self.notes]) or None
+        return " ".join([*([] if loss is None else loss.notes), *more, *self.notes]) or None
 
 
 def report_of(answer: _library.Answer) -> MonitorReport:

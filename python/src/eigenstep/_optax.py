@@ -113,6 +113,12 @@ def standing_of(
     return standing
 
 
+def rate_of(opt_state: Any) -> float | None:
+    """The rate that ``inject_hyperparams`` holds in a state."""
+    rate = _Found(opt_state).injected.get("learning_rate")
+    return None if rate is None else float(rate)
+
+
 @dataclass
 class _Found:
     """What a state holds, in whatever nesting."""

@@ -57,6 +57,8 @@ class Standing:
         result = dict(description)
         result["notes"] = [*description.get("notes", []), *self.notes]
         result["optimizer"] = {"updates": self.updates}
+        if self.setting is not None:
+            result["optimizer"]["rule"] = self.setting
         parameters = [dict(parameter) for parameter in description["parameters"]]
         for name, values in (
             ("rateFactor", self.rate_factors),

@@ -40,6 +40,8 @@ def standing_of(
     optimizer: torch.optim.Optimizer,
     parameters: Mapping[str, torch.nn.Parameter],
     names: Sequence[str] | None = None,
+    *,
+    divisor_only: bool = False,
 ) -> Standing:
     """How an optimizer stands: what its next step does, in the catalogue's terms.
 
@@ -49,6 +51,8 @@ def standing_of(
         Those that are measured, in their order.
     names
         What they are called in sentences.
+    divisor_only
+        Whether of the state only that is read which steps are divided by.
 
     Raises
     ------
@@ -92,8 +96,18 @@ def standing_of(
             "The optimizer's rate is 0, as where a warm-up begins: give lr to have one judged."
         )
     _read_groups(optimizer, kind, groups, used, leading, names, standing)
-    _read_state(optimizer, kind, own, names, leading, standing)
+    _read_state(optimizer, kind, own, names, leading, divisor_only, standing)
     return standing
+
+
+def rate_of(optimizer: torch.optim.Optimizer) -> float:
+    """The largest rate of the groups, as `standing_of` has it, without a look at the state's tensors."""
+    kind = _kind(optimizer)
+    groups = optimizer.param_groups
+    if kind is None:
+        return max(float(group["lr"]) for group in groups)
+    leading = groups[0] if len(groups) == 1 else max(groups, key=lambda g: _rate(optimizer, g))
+    return _rate(optimizer, leading) * kind.share(leading)
 
 
 class _Kind:
@@ -224,7 +238,7 @@ def _unwrapped(optimizer: Any) -> torch.optim.Optimizer:
 
 def _rate(optimizer: torch.optim.Optimizer, group: _Group) -> float:
     # ASGD lowers a rate of its own in the state.
-    for parameter in group["params"]:
+    for parameter in group["params"] if "lambd" in group else ():
         eta = optimizer.state.get(parameter, {}).get("eta")
         if eta is not None:
             return float(eta)
@@ -302,6 +316,7 @@ def _read_state(
     parameters: Sequence[torch.nn.Parameter],
     names: Sequence[str],
     leading: _Group,
+    divisor_only: bool,
     standing: Standing,
 ) -> None:
     """Moments, velocities and the number of steps; nothing of an optimizer that has taken none."""
@@ -328,6 +343,8 @@ def _read_state(
     sizes = [parameter.numel() for parameter in parameters]
     betas = [float(beta) for beta in leading.get("betas", (0.0, 0.0))]
     for name, key in wanted.items():
+        if divisor_only and (name == "velocity" or (name == "m" and "alpha" not in leading)):
+            continue
         flat = np.concatenate(
             [_flat(state.get(key), parameter) for state, parameter in zip(states, parameters)]
         )

@@ -1,131 +1,31 @@
-"""What a user's own optimizer keeps, as the monitor reads it: moments, counts, rates by group."""
+"""A user's own optimizer in its loop: how it stands at a check, points to go back to, a factor of its rates."""
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable, Mapping
 
-import numpy as np
 import torch
 
-# The tensors of PyTorch's state, by the names that the library has for them.
-_MOMENTS: dict[str, dict[str, str]] = {
-    "Adam": {"v": "exp_avg_sq", "largest": "max_exp_avg_sq"},
-    "AdamW": {"v": "exp_avg_sq", "largest": "max_exp_avg_sq"},
-    "NAdam": {"v": "exp_avg_sq"},
-    "RAdam": {"v": "exp_avg_sq"},
-    "RMSprop": {"v": "square_avg", "m": "grad_avg"},
-    "Adagrad": {"sum": "sum"},
-}
-# Of a parameter that no step moves.
-_STILL = 1e-12
+from ._library import LossFunctions
+from ._optimizers import Standing
+from ._torch_optimizers import standing_of
+from .errors import UsageError
 
 
-def rule_of(optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
-    """The optimizer by the name and the hyperparameters that the library has for it, of the group with the largest
-    rate; None where no limit is known."""
-    group = max(optimizer.param_groups, key=lambda group: float(group["lr"]))
-    kind = type(optimizer).__name__
-    if group.get("maximize"):
-        return None
-    if kind == "SGD":
-        momentum = float(group["momentum"])
-        if momentum == 0:
-            return {"name": "gd"}
-        if float(group["dampening"]) != 0:
-            return None
-        return {"name": "nesterov" if group["nesterov"] else "momentum", "momentum": momentum}
-    if kind in ("Adam", "AdamW", "NAdam", "RAdam"):
-        beta1, beta2 = (float(beta) for beta in group["betas"])
-        name = "amsgrad" if group.get("amsgrad") else kind.lower()
-        rule = {"name": name, "beta1": beta1, "beta2": beta2, "epsilon": _epsilon(group)}
-        if name == "adamw":
-            rule["weight-decay"] = float(group["weight_decay"])
-        return rule
-    if kind == "RMSprop":
-        return {
-            "name": "rmsprop",
-            "alpha": float(group["alpha"]),
-            "epsilon": _epsilon(group),
-            "momentum": float(group["momentum"]),
-            "centered": float(bool(group["centered"])),
-        }
-    if kind == "Adagrad" and float(group["lr_decay"]) == 0:
-        return {"name": "adagrad", "epsilon": _epsilon(group)}
-    return None
+def standing_in_loop(
+    optimizer: torch.optim.Optimizer, parameters: Mapping[str, torch.nn.Parameter]
+) -> Standing:
+    """What checks need of how it stands; without a rule where no rate of it can be judged."""
+    try:
+        return standing_of(optimizer, parameters, divisor_only=True)
+    except UsageError as error:
+        return Standing(notes=[str(error)])
 
 
-def _epsilon(group: dict[str, Any]) -> float:
-    # The library's is above 0.
-    return max(float(group["eps"]), 1e-30)
-
-
-def state_arrays(
-    optimizer: torch.optim.Optimizer, parameters: Sequence[torch.Tensor], rated: bool
-) -> dict[str, np.ndarray]:
-    """The arrays that ``eigenstep_monitor_check`` takes; empty before the first step.
-
-    Parameters
-    ----------
-    rated
-        Whether the factors of the rate of each parameter belong to them.
-    """
-    arrays: dict[str, np.ndarray] = {}
-    for name, key in _MOMENTS.get(type(optimizer).__name__, {}).items():
-        states = [optimizer.state.get(p, {}) for p in parameters]
-        if any(isinstance(state.get(key), torch.Tensor) for state in states):
-            arrays[f"state/{name}"] = _flat(
-                state[key] if isinstance(state.get(key), torch.Tensor) else torch.zeros_like(p)
-                for state, p in zip(states, parameters)
-            )
-    steps = [float(state["step"]) for state in optimizer.state.values() if "step" in state]
-    if steps:
-        arrays["state/step"] = np.array([max(steps)])
-    elif arrays:
-        arrays["state/step"] = np.array([1.0])
-    products = [
-        float(state["mu_product"]) for state in optimizer.state.values() if "mu_product" in state
-    ]
-    if products:
-        arrays["state/momentum-product"] = np.array([products[0]])
-    if rated:
-        arrays["state/factors"] = _factors(optimizer, parameters)
-    return arrays
-
-
-def rate_of(optimizer: torch.optim.Optimizer) -> float:
-    """The largest rate of the groups."""
-    groups = optimizer.param_groups
-    return float(groups[0]["lr"]) if len(groups) == 1 else max(float(g["lr"]) for g in groups)
-
-
-def has_rates_of_groups(
-    optimizer: torch.optim.Optimizer, parameters: Iterable[torch.Tensor]
-) -> bool:
-    """Whether parameters move at rates of their own, or not at all."""
-    known = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    return len({float(group["lr"]) for group in optimizer.param_groups}) > 1 or any(
-        id(p) not in known for p in parameters
-    )
-
-
-def _factors(
-    optimizer: torch.optim.Optimizer, parameters: Sequence[torch.Tensor]
-) -> np.ndarray:
-    largest = rate_of(optimizer)
-    rates = {
-        id(p): float(group["lr"]) / largest if largest > 0 else 1.0
-        for group in optimizer.param_groups
-        for p in group["params"]
-    }
-    return np.concatenate(
-        [np.full(p.numel(), max(_STILL, rates.get(id(p), 0.0))) for p in parameters]
-    )
-
-
-def _flat(tensors: Iterable[torch.Tensor]) -> np.ndarray:
-    parts = [t.detach().reshape(-1) for t in tensors]
-    whole = torch.cat([part.to("cpu") for part in parts])
-    return whole.to(torch.float64 if whole.dtype == torch.float64 else torch.float32).numpy()
+def described(functions: LossFunctions, standing: Standing) -> LossFunctions:
+    """A loss with what is said of its optimizer."""
+    functions.description = standing.describe(functions.description)
+    return functions
 
 
 class Point:

@@ -27,9 +27,8 @@ from ._monitor_batches import parts_of
 from ._monitor_options import check_options, log_settings, ranks
 from ._torch_batches import cloned
 from ._torch_loss import TorchLoss
-from ._torch_state import (
-    Point, RateFactor, has_rates_of_groups, rate_of, rule_of, state_arrays,
-)
+from ._torch_optimizers import rate_of
+from ._torch_state import Point, RateFactor, described, standing_in_loop
 from .errors import EigenstepError, UsageError
 
 __all__ = ["Alarm", "EigenstepAlarm", "EigenstepWarning", "Monitor", "MonitorReport"]
@@ -101,7 +100,7 @@ class Monitor:
                 f"guard={guard!r} acts on each of {ranks()} ranks by what that rank sees, so that they would part: "
                 'take guard="warn".'
             )
-        check_options(model, "The monitor", dtype, products)
+        check_options(model, optimizer, "The monitor", dtype, products)
         optimizer = getattr(optimizer, "optimizer", optimizer)
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise UsageError(f"The optimizer is a {type(optimizer).__name__}; give one of torch.optim.")
@@ -123,20 +122,25 @@ class Monitor:
         # Steps taken, and those that the library knows.
         self._steps = self._fed = 0
         self._is_over = False
-        trained = [p for p in model.parameters() if p.requires_grad]
-        self._rated = has_rates_of_groups(optimizer, trained)
-        kinds = {p.dtype for p in trained} if dtype is None else {dtype}
+        trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        kinds = {p.dtype for p in trained.values()} if dtype is None else {dtype}
         settings: dict[str, Any] = {
             "every": every,
             "guard": guard,
             "track": list(track),
             "seed": seed,
-            "hasRateFactors": self._rated,
             "precision": "float64" if kinds == {torch.float64} else "float32",
         }
         if log is not None:
             settings.update(log_settings(str(log), resume))
-        settings.update(_rule(optimizer))
+        self._notes: list[str] = []
+        rule = standing_in_loop(optimizer, trained).setting
+        if rule is not None:
+            settings["optimizer"] = rule
+        else:
+            settings["notes"] = [
+                f"Of {type(optimizer).__name__} as it is set no limit is known: the guard goes by the losses alone."
+            ]
         self._session: Session | None = Session(settings)
         self._rate = self.rate
         self._wait = 1
@@ -148,7 +152,10 @@ class Monitor:
 
     @property
     def rate(self) -> float:
-        """The rate of the next step: the largest of the groups, times `rate_factor`."""
+        """The rate of the next step: the largest of the groups, times `rate_factor`.
+
+        As it is judged: of SGD with dampening, the part of it that is left.
+        """
         return rate_of(self.optimizer) * self._factor.value
 
     def step(self, batch: Any, loss: torch.Tensor | float) -> Alarm | None:
@@ -251,11 +258,14 @@ class Monitor:
                     for part in parts_of(self._batch, 8)
                 ]
             self._loss = loss
-        parameters = list(self._loss.parameters.values())
+        # Schedulers change rates, momentum and betas, so that each check goes by what they are now.
+        standing = standing_in_loop(self.optimizer, self._loss.parameters)
+        if standing.rate is not None:
+            self._notes = standing.notes
         values = session.check(
-            [self._functions(loss) for loss in [self._loss, *self._groups]],
-            self._rate,
-            state_arrays(self.optimizer, parameters, self._rated),
+            [described(self._functions(loss), standing) for loss in [self._loss, *self._groups]],
+            (standing.rate or 0.0) * self._factor.value if standing.setting else self._rate,
+            standing.arrays(),
         )
         over = next((v for v in values if v.get("threshold") and v["value"] > v["threshold"]), None)
         if over is not None and not self._is_over:
@@ -290,7 +300,7 @@ class Monitor:
             return self._last
         if self._waiting:
             self._read(session)
-        return report_of(session.report(self._sight.note(self._loss)))
+        return report_of(session.report(self._sight.note(self._loss, self._notes)))
 
     def close(self) -> None:
         """Ends the log. A lowered rate stays lowered; `report` and `state_dict` give what was until here."""
@@ -329,17 +339,6 @@ class Monitor:
         self._steps = self._fed = state["steps"]
         self._factor.multiply(state["rate_factor"] / self.rate_factor)
         self._rate, self._points, self._wait = self.rate, {}, 1
-
-
-def _rule(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    rule = rule_of(optimizer)
-    if rule is not None:
-        return {"optimizer": rule}
-    return {
-        "notes": [
-            f"Of {type(optimizer).__name__} as it is set no limit is known: the guard goes by the losses alone."
-        ]
-    }
 
 
 def _is_elsewhere(loss: torch.Tensor) -> bool:

@@ -78,8 +78,76 @@ def test_alarms_and_wrong_use():
         run(optax.sgd(50.0), stopping, loss, params, batch, 200)
     for words, match in [
         ({"optimizer": "sgd", "guard": "lower-rate"}, "one of off, warn, stop"),
-        ({"optimizer": "lars"}, "no limit is known"),
-        ({"optimizer": "sgd", "b1": 0.9}, "has no 'b1'"),
+        ({"optimizer": "lars"}, "No limit is known of 'lars'"),
+        ({"optimizer": "sgd", "b1": 0.9}, "sgd has no b1"),
     ]:
         with pytest.raises(eigenstep.EigenstepError, match=match):
             Monitor(loss, lr=0.1, **words)
+
+
+RATES = {"a": 0.01, "b": 0.002}
+TABLE = {
+    "decoupled": ("adamw", lambda: optax.adamw(0.01, weight_decay=0.1), 0.01, {"weight_decay": 0.1}),
+    "amsgrad": ("amsgrad", lambda: optax.amsgrad(0.01), 0.01, {}),
+    "nadam": ("nadam", lambda: optax.nadam(0.01), 0.01, {}),
+    "rmsprop": ("rmsprop", lambda: optax.rmsprop(0.002, decay=0.95), 0.002, {"decay": 0.95}),
+    "adagrad": ("adagrad", lambda: optax.adagrad(0.05), 0.05, {}),
+    "Nesterov": (
+        "sgd", lambda: optax.sgd(0.01, momentum=0.8, nesterov=True), 0.01,
+        {"momentum": 0.8, "nesterov": True},
+    ),
+    "decay in the gradient": (
+        "sgd", lambda: optax.chain(optax.add_decayed_weights(0.5), optax.sgd(0.05)), 0.05,
+        {"weight_decay": 0.5},
+    ),
+    "masked": ("adam", lambda: optax.masked(optax.adam(0.01), {"a": True, "b": False}), 0.01, {}),
+    "a rate for each": (
+        "adam",
+        lambda: optax.multi_transform(
+            {name: optax.adam(rate) for name, rate in RATES.items()}, {name: name for name in RATES}
+        ),
+        RATES, {},
+    ),
+    "a chain": (
+        "adam",
+        lambda: optax.chain(
+            optax.clip_by_global_norm(1e3), optax.scale_by_adam(b1=0.8), optax.ema(0.0), optax.scale(-0.01)
+        ),
+        0.01, {"b1": 0.8},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_limit_is_that_of_a_diagnosis(name):
+    loss, params, batch = problem()
+    rule, make, lr, numbers = TABLE[name]
+    monitor = Monitor(loss, optimizer=rule, lr=lr, every=1, guard="off", **numbers)
+    params, state = run(make(), monitor, loss, params, batch, 8)
+    for _ in range(8):
+        monitor.step(params, state, batch, loss(params, batch))
+    told = eigenstep.jax.diagnose(
+        loss, params, batch, optimizer=rule, opt_state=state, lr=lr, trials=False, **numbers
+    )
+    report = monitor.report()
+    found = report.tracked[0]
+    largest = max(lr.values()) if isinstance(lr, dict) else lr
+    limit = found["threshold"] * largest / found["last"]
+    assert limit == pytest.approx(told.stability_limit, rel=0.03)
+    assert name != "masked" or "no moments of ['b']" in report.text()
+
+
+def test_each_check_goes_by_what_is_injected():
+    loss, params, batch = problem()
+    transformation = optax.inject_hyperparams(optax.adam)(
+        learning_rate=optax.linear_schedule(1e-3, 1e-2, 40), b1=optax.linear_schedule(0.95, 0.85, 40)
+    )
+    seen = set()
+    for steps in (5, 25):
+        monitor = Monitor(loss, optimizer="adam", lr=1.0, every=5, guard="off")
+        _, state = run(transformation, monitor, loss, params, batch, steps)
+        b1, rate = (float(state.hyperparams[key]) for key in ("b1", "learning_rate"))
+        seen.add(b1)
+        found = monitor.report().tracked[0]
+        assert found["threshold"] == pytest.approx((2 + 2 * b1) / (1 - b1) / rate, rel=1e-4)
+    assert max(seen) - min(seen) > 0.03
