@@ -76,10 +76,17 @@ extension DiagnosisReport {
     let paragraphs: [Document.Paragraph?] = [
       Document.Paragraph(advice.why.sentence, lead: "Why", tone: .caution),
       advice.rate.map { Document.Paragraph($0.sentence, lead: "Rate", tone: .fact) },
-      advice.action.map { Document.Paragraph($0.sentence, lead: "Do", tone: .advice) },
+      (advice.action?.sentence ?? nothing).map {
+        Document.Paragraph($0, lead: "Do", tone: .advice)
+      },
     ]
     let command = advice.action?.command.map { [Document.Block.command($0)] } ?? []
     return Document.Section(nil, paragraphs.compactMap { $0 }.map { .paragraph($0) } + command)
+  }
+
+  /// Where training has arrived.
+  private var nothing: String? {
+    findings.contains { $0.id == "at-minimum" } ? "Nothing: there is nothing left to train." : nil
   }
 
   private var closingSection: Document.Section? {

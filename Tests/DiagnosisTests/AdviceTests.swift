@@ -107,6 +107,21 @@ import Testing
     #expect(!text.contains("gap") && !text.contains("when run"))
   }
 
+  /// Alike for the choice, measured by the way from the start, and many times lower all the same.
+  @Test func `only what is as low is hardly lower`() {
+    func words(_ lower: Double) -> String {
+      Self.text(
+        [
+          Trial(
+            kind: .safeRate, work: 40, isReached: false, loss: 0.005, lossAtEqualWork: 0.005),
+          Trial(
+            kind: .adam, work: 20, isReached: false, loss: lower, lossAtEqualWork: lower),
+        ], isCertified: false)
+    }
+    #expect(words(0.0001).contains("Lower still, by 0.49 % of the way down from the start, for"))
+    #expect(words(0.0048).contains("Hardly lower, for more to set up"))
+  }
+
   @Test func `a loss without a minimum wants a penalty first`() {
     let text = Self.text(
       [Trial(kind: .newtonCG, work: 20)],

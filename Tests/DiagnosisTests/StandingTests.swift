@@ -71,6 +71,47 @@ import Training
     #expect(isLimit(alike, 2 / 8.0) && alike.learningRate.optimizer == "gradient descent")
   }
 
+  /// The rule's own decay is that of one group.
+  @Test func decaysOfGroupsAreNamed() throws {
+    let groups = OptimizerStanding(rateFactors: [0.1, 1], decays: [0.1, 0])
+    let found = try report("adamw", rate: 0.005, groups, trials: true, steps: 12)
+    let own = try #require(found.prescriptions.first { $0.id == "as-given" })
+    #expect(
+      own.change
+        == "as you have it: AdamW with weight decay 0.1 and 0 by group and the rates of your groups "
+        + "at 0.005, the rate of this step, held")
+    let alike = try report("adamw", OptimizerStanding(decays: [0.2, 0.2]), trials: true, steps: 5)
+    #expect(
+      alike.prescriptions.first { $0.id == "as-given" }?.change
+        .contains("AdamW with weight decay 0.2 at 0.01") == true)
+  }
+
+  /// At the minimum of the bowl, with nothing and with next to nothing left to gain.
+  @Test(arguments: [(0.0, true), (0.0, false), (1e-5, true), (1e-5, false)])
+  func theMinimumIsNotTrained(_ offset: Double, trials: Bool) throws {
+    let bowl = LossClosures(
+      parameters: [.init("a", [4])],
+      value: { zip(Self.curvatures, $0).reduce(3) { $0 + $1.0 * $1.1 * $1.1 / 2 } },
+      valueAndGradient: { point in
+        (
+          zip(Self.curvatures, point).reduce(3) { $0 + $1.0 * $1.1 * $1.1 / 2 },
+          zip(Self.curvatures, point).map { $0 * $1 }
+        )
+      },
+      hessianProduct: { _, direction in zip(Self.curvatures, direction).map { $0 * $1 } })
+    var request = DiagnosisRequest()
+    request.training.rate = 0.1
+    request.resources.precision = .float64
+    request.trials.areRun = trials
+    for (place, hasArrived) in [(offset, true), (1.0, false)] {
+      let found = try diagnose(
+        DiagnosisProblem(name: "bowl", loss: bowl, start: [place, 0, 0, 0]), request: request,
+        executor: ReferenceExecutor())
+      #expect(found.advice.why.sentence.hasPrefix("Training has arrived") == hasArrived)
+      #expect((found.advice.action == nil) == hasArrived)
+    }
+  }
+
   @Test func aFreshOptimizerIsToldWithoutFlags() throws {
     for name in ["adam", "rmsprop"] {
       let found = try report(name, OptimizerStanding(), trials: true)

@@ -6,7 +6,7 @@ public struct Advice: Sendable, Equatable, Codable {
   public let why: Why
   /// Nil where nothing is known of a rate.
   public let rate: Rate?
-  /// Nil where there is nothing to do: no remedy, or none that came to anything.
+  /// Nil where there is nothing to do: training has arrived, or no remedy came to anything.
   public let action: Action?
   public let basis: Basis
   /// Ids of the findings to be told after everything else, in the report's order: those that neither

@@ -1,3 +1,4 @@
+import Presentation
 import Training
 
 /// The choice where no trial is known to have reached the tolerance: by how low it came, and by what it takes.
@@ -6,6 +7,8 @@ extension AdviceFacts {
   private static let share = 0.01
   /// Of gaps to a certified minimum, which are told over powers of ten: up to so many times the smallest.
   private static let timesGap = 2.0
+  /// What is at most so many times another is hardly higher.
+  private static let timesAlike = 1.1
   /// Standard errors of two means of noisy runs within which they are not told apart.
   private static let errors = 3.0
 
@@ -125,6 +128,26 @@ extension AdviceFacts {
   func isHigherForLess(_ item: Prescription, than other: Prescription) -> Bool {
     guard let own = level(item), let best = level(other) else { return false }
     return own.value > best.value && item.effort < other.effort
+  }
+
+  /// How much lower one run came than another, to be read before and after where it was run: of two that differ
+  /// by no more than what matters for the choice, the share of the way down from the start, since one may be many
+  /// times the other all the same.
+  func lowering(from higher: Prescription, to lower: Prescription) -> (words: String, amount: String)
+  {
+    guard areAlike(higher, lower), let start = basis.isJudgedByLoss ? problem.loss : 1,
+      let own = level(higher)?.value, let best = level(lower)?.value
+    else { return ("Lower still", "") }
+    let difference = own - best
+    guard difference > (Self.timesAlike - 1) * abs(best),
+      difference > Prescription.rounding * abs(start),
+      basis.isJudgedByLoss || max(own, best) >= Prescription.rounding
+    else { return ("Hardly lower", "") }
+    let way = basis.isJudgedByLoss ? start - best : 1
+    return (
+      "Lower still",
+      ", by \(Wording.number(100 * difference / way, digits: 2)) % of the way down from the start"
+    )
   }
 
   /// Whether two runs differ by no more than what matters.

@@ -31,6 +31,7 @@ extension AdviceFacts {
   /// The simplest change that is nearly the best, how it compares with what is done now, and what would be
   /// less work still.
   var action: Advice.Action? {
+    guard finding(Finding.atMinimumId) == nil else { return nil }
     guard basis.isTried else { return untriedAction }
     guard let lead else { return closestAction }
     let alternative = alternative(to: lead)
@@ -65,11 +66,11 @@ extension AdviceFacts {
         + (isBelowRejected(closest) ? " of what the limits allow" : "")
     let lower = other.map { item, reason in
       if reason == .noHessianProducts { return withoutHessianProducts(item) }
-      let isAlike = areAlike(closest, item)
       let place =
         item.measured?.inBatches.map { $0.batch == nil ? " on all samples" : "" } ?? ""
-      return (isAlike ? " Hardly lower" : " Lower still") + "\(place), for more to set up: "
-        + "\(item.change), \(outcome(of: item))."
+      let lower = lowering(from: closest, to: item)
+      return " \(lower.words)\(place)\(lower.amount), for more to set up: \(item.change), "
+        + "\(outcome(of: item))."
     }
     guard basis.isJudgedByLoss || isInBatches else {
       return made(

@@ -18,7 +18,7 @@ struct FindingRules<Scalar: LinearMapScalar> {
     measured.learningRate(outcome.prescriptions, miniBatches)
   }
 
-  /// The most important first: a rate that diverges, then a cause that can be mended in the table, then the
+  /// The most important first: that there is nothing left to train, a rate that diverges, then a cause that can be mended in the table, then the
   /// rate, then the shape of the loss.
   ///
   /// - Throws: what the executor throws.
@@ -31,7 +31,7 @@ struct FindingRules<Scalar: LinearMapScalar> {
     let others = problem.isLinearInParameters ? [] : [targetScale, inputScales].compactMap { $0 }
     let batches = miniBatchFindings
     var findings =
-      (isUnstable ? rate : []) + (miniBatches?.binds == .noise ? batches : [])
+      [arrival].compactMap { $0 } + (isUnstable ? rate : []) + (miniBatches?.binds == .noise ? batches : [])
       + others.filter { standing($0) == .main }
     findings += scales.map { [$0] } ?? []
     findings += isUnstable ? [] : rate

@@ -29,8 +29,10 @@ struct AsGiven: Remedy {
           start.objective, from: start.point, rate: rate, measured.survey)
         : measured.iterations(measured.survey, rate: rate, by: optimizer)
     }
+    // A schedule of the caller's own would move it: what it will do is not known here.
+    let held = start.problem.standing == nil ? "" : ", the rate of this step, held"
     return Plan(
-      kind, "as you have it: \(optimizer.phrase) at \(Wording.number(rate))", predicted
+      kind, "as you have it: \(optimizer.phrase) at \(Wording.number(rate))\(held)", predicted
     ) { [theory = measured.theory(measured.survey, rate: rate, by: optimizer)] bench in
       var outcome = try bench.run(
         start.objective, optimizer, rate: rate, from: start.point, theory: theory, keepsEnd: true)

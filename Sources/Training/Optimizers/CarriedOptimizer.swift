@@ -1,4 +1,5 @@
 import Curvature
+import Presentation
 import TensorPrograms
 
 /// An optimizer as it stands in a run that was begun elsewhere: with the state that it has gathered there, and
@@ -69,7 +70,17 @@ public struct CarriedOptimizer: Optimizer {
   public var name: String { factors == nil ? base.name : "\(base.name)-in-groups" }
 
   public var phrase: String {
-    factors == nil ? base.phrase : "\(base.phrase) with the rates of your groups"
+    guard let decays else {
+      return factors == nil ? base.phrase : "\(base.phrase) with the rates of your groups"
+    }
+    // Of decays that differ the rule's own is that of one group.
+    var distinct: [Double] = []
+    for decay in decays where !distinct.contains(decay) { distinct.append(decay) }
+    let rule = base is AdamW ? "AdamW" : base.phrase
+    let decay =
+      "weight decay \(Wording.list(distinct.map { Wording.number($0) }))"
+      + (distinct.count == 1 ? "" : " by group")
+    return "\(rule) with \(decay)" + (factors == nil ? "" : " and the rates of your groups")
   }
 
   public var hyperparameters: [String: Double] { base.hyperparameters }

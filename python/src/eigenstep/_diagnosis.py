@@ -126,6 +126,8 @@ class Diagnosis(Result):
             parts.append(("Rate", advice.rate.sentence))
         if advice.action is not None:
             parts.append(("Do", advice.action.sentence))
+        elif self.finding("at-minimum") is not None:
+            parts.append(("Do", "Nothing: there is nothing left to train."))
         if self.command is not None:
             parts.append(("", self.command))
         return [(lead, sentence) for lead, sentence in parts if sentence]

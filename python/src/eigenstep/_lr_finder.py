@@ -211,6 +211,9 @@ class _Finder:
         reasons = [
             f"The rate is {best:.3g} (those from {rates[low]:.3g} to {rates[high]:.3g} lose at most a hundredth "
             "of the way down)."
+            if low < high
+            else f"The rate is {best:.3g} (those beside it that were run lose more than a hundredth of the way "
+            "down)."
         ]
         name = type(self.optimizer).__name__
         if limit is None:
