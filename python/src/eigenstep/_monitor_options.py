@@ -13,9 +13,11 @@ from .errors import UsageError
 
 
 def check_options(
-    model: nn.Module, optimizer: torch.optim.Optimizer, who: str, dtype: torch.dtype | None, products: str
+    model: nn.Module, optimizer: Any, who: str, dtype: torch.dtype | None, products: str
 ) -> None:
     """What would be refused at the first check, or not be seen at all."""
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise UsageError(f"The optimizer is a {type(optimizer).__name__}; give one of torch.optim.")
     moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if not any(id(p) in moved for p in model.parameters()):
         raise UsageError(

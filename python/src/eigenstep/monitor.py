@@ -100,10 +100,8 @@ class Monitor:
                 f"guard={guard!r} acts on each of {ranks()} ranks by what that rank sees, so that they would part: "
                 'take guard="warn".'
             )
-        check_options(model, optimizer, "The monitor", dtype, products)
         optimizer = getattr(optimizer, "optimizer", optimizer)
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            raise UsageError(f"The optimizer is a {type(optimizer).__name__}; give one of torch.optim.")
+        check_options(model, optimizer, "The monitor", dtype, products)
         self.model, self.loss_fn, self.optimizer = model, loss_fn, optimizer
         self.every, self.guard = every, guard
         self.alarms: list[Alarm] = []
