@@ -31,7 +31,7 @@ extension AdviceFacts {
   /// The simplest change that is nearly the best, how it compares with what is done now, and what would be
   /// less work still.
   var action: Advice.Action? {
-    guard finding(Finding.atMinimumId) == nil else { return nil }
+    guard finding("at-minimum") == nil else { return nil }
     guard basis.isTried else { return untriedAction }
     guard let lead else { return closestAction }
     let alternative = alternative(to: lead)

@@ -34,7 +34,6 @@ extension FindingRules {
 }
 
 extension Finding {
-  static let atMinimumId = "at-minimum"
   /// Of the loss: less than this is nothing to train for.
   static let arrivedShare = 1e-7
 
@@ -50,7 +49,7 @@ extension Finding {
     let norm = "the gradient's norm is \(Wording.number(gradientNorm))"
     let place = isLocal ? "a minimum of its neighbourhood" : "the minimum"
     return Finding(
-      id: atMinimumId,
+      id: "at-minimum",
       sentence: isRounding
         ? "Training has arrived: the start is \(place), to the rounding of the loss; \(norm)."
         : "Training has arrived: the start is as good as \(place). All that is left to gain is "
