@@ -163,8 +163,15 @@ def test_the_finder_takes_groups_at_their_shares(kind):
 
 
 def test_the_finder_refuses_several_ranks(monkeypatch):
-    monkeypatch.setattr("eigenstep._lr_finder._ranks", lambda: 2)
+    monkeypatch.setattr("eigenstep._lr_finder.ranks", lambda: 2)
     model, data = network(1, (5, 8, 1)), numbers(1)
     optimizer = OPTIM.SGD(model.parameters(), lr=0.1)
     with pytest.raises(eigenstep.EigenstepError, match="each of 2 ranks"):
         eigenstep.lr_finder(model, nn.functional.mse_loss, [data], optimizer)
+
+
+@pytest.mark.parametrize("who", [eigenstep.Monitor, lambda *given: eigenstep.lr_finder(given[0], given[1], [], given[2])])
+def test_an_optimizer_of_another_model_is_refused(who):
+    model, other = nn.Linear(3, 1), nn.Linear(3, 1)
+    with pytest.raises(eigenstep.EigenstepError, match="none of the model's parameters"):
+        who(model, nn.MSELoss(), torch.optim.SGD(other.parameters(), lr=0.1))
