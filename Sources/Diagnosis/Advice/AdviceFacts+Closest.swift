@@ -133,8 +133,9 @@ extension AdviceFacts {
   /// How much lower one run came than another, to be read before and after where it was run: of two that differ
   /// by no more than what matters for the choice, the share of the way down from the start, since one may be many
   /// times the other all the same.
-  func lowering(from higher: Prescription, to lower: Prescription) -> (words: String, amount: String)
-  {
+  func lowering(from higher: Prescription, to lower: Prescription) -> (
+    words: String, amount: String
+  ) {
     guard areAlike(higher, lower), let start = basis.isJudgedByLoss ? problem.loss : 1,
       let own = level(higher)?.value, let best = level(lower)?.value
     else { return ("Lower still", "") }

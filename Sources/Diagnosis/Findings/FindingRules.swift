@@ -31,7 +31,8 @@ struct FindingRules<Scalar: LinearMapScalar> {
     let others = problem.isLinearInParameters ? [] : [targetScale, inputScales].compactMap { $0 }
     let batches = miniBatchFindings
     var findings =
-      [arrival].compactMap { $0 } + (isUnstable ? rate : []) + (miniBatches?.binds == .noise ? batches : [])
+      [arrival].compactMap { $0 } + (isUnstable ? rate : [])
+      + (miniBatches?.binds == .noise ? batches : [])
       + others.filter { standing($0) == .main }
     findings += scales.map { [$0] } ?? []
     findings += isUnstable ? [] : rate
