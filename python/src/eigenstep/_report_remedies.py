@@ -277,7 +277,7 @@ class Advice:
     rate
         None where nothing is known of a rate.
     action
-        None where there is nothing to do: no remedy, or none that came to anything.
+        None where there is nothing to do: training has arrived, or no remedy came to anything.
     also
         Ids of the findings to be told after everything else, in the report's order: those that neither
         `why` nor `notes` tell, and without prescriptions all of them.
