@@ -202,9 +202,22 @@ int32_t cl_dgesdd_values(int32_t m, int32_t n, double *a, double *values) {
   return (int32_t)info;
 }
 
+#if !defined(__APPLE__)
+extern void dpotf2_(
+    const char *, const lapack_index *, double *, const lapack_index *, lapack_index *, size_t);
+#endif
+
 int32_t cl_dpotrf(int32_t n, double *a) {
   char triangle = 'L';
   lapack_index order = n, info = 0;
+#if !defined(__APPLE__)
+  // Without blocks: OpenBLAS hands the products of blocks to all its threads, and with their number, which the
+  // process may change at any time, the last bits change.
+  if (n <= 256) {
+    dpotf2_(&triangle, &order, a, &order, &info, 1);
+    return (int32_t)info;
+  }
+#endif
   LAPACK_dpotrf(&triangle, &order, a, &order, &info);
   return (int32_t)info;
 }
