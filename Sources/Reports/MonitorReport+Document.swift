@@ -39,40 +39,13 @@ extension MonitorReport {
   }
 
   private var trackedSection: Document.Section? {
-    guard !tracked.isEmpty else { return nil }
-    let columns: [DataTable.Column] = [
-      .words(), .words(), DataTable.Column("first", .significant(4)),
-      DataTable.Column("last", .significant(4)), DataTable.Column("lowest", .significant(4)),
-      DataTable.Column("highest", .significant(4)), DataTable.Column("limit", .significant(4)),
-      DataTable.Column("over it"),
-    ]
-    let rows = tracked.map { item in
-      DataTable.Row([
-        .text(item.name), .text(item.part.map { TrackedValue.words(ofPart: $0) } ?? ""),
-        .number(item.first), .number(item.last),
-        .number(item.lowest), .number(item.highest), .number(orMissing: item.threshold),
-        item.threshold == nil ? .blank : .text("\(item.crossings) of \(item.checks)"),
-      ])
-    }
-    return Document.Section(
-      "On the way",
-      [
-        .table(DataTable(columns, rows)),
-        .explanation(
-          "These checks took as much as \(Wording.number(gradients)) gradients of a step, and "
-            + "\(Wording.number(seconds)) s."),
-      ] + (findings.isEmpty ? [] : [.notes(findings.map(\.sentence))]))
+    TrackingSections.tracked(
+      tracked, findings: findings,
+      cost: "These checks took as much as \(Wording.number(gradients)) gradients of a step, and "
+        + "\(Wording.number(seconds)) s.")
   }
 
-  private var alarmSection: Document.Section? {
-    guard alarmCount > 0 else { return nil }
-    let shown = alarms.prefix(10).map {
-      "After step \(Wording.count($0.step)): \($0.sentence)"
-    }
-    let rest = alarmCount - shown.count
-    return Document.Section(
-      "Alarms", [.notes(shown + (rest > 0 ? ["And \(Wording.count(rest)) more."] : []))])
-  }
+  private var alarmSection: Document.Section? { TrackingSections.alarms(alarms, of: alarmCount) }
 
   private var noteSection: Document.Section? {
     notes.isEmpty ? nil : Document.Section("Also", [.notes(notes)])

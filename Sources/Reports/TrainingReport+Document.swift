@@ -102,29 +102,10 @@ extension TrainingReport {
   }
 
   private var trackedSection: Document.Section? {
-    guard !tracked.isEmpty else { return nil }
-    let columns: [DataTable.Column] = [
-      .words(), .words(), DataTable.Column("first", .significant(4)),
-      DataTable.Column("last", .significant(4)), DataTable.Column("lowest", .significant(4)),
-      DataTable.Column("highest", .significant(4)), DataTable.Column("limit", .significant(4)),
-      DataTable.Column("over it"),
-    ]
-    let rows = tracked.map { item in
-      DataTable.Row([
-        .text(item.name), .text(item.part.map { TrackedValue.words(ofPart: $0) } ?? ""),
-        .number(item.first), .number(item.last),
-        .number(item.lowest), .number(item.highest), .number(orMissing: item.threshold),
-        item.threshold == nil ? .blank : .text("\(item.crossings) of \(item.checks)"),
-      ])
-    }
-    return Document.Section(
-      "On the way",
-      [
-        .table(DataTable(columns, rows)),
-        .explanation(
-          "These checks cost as much as \(Wording.number(cost.trackingGradients)) gradients of a step"
-            + "\(share(cost.trackingGradients)), and \(Wording.number(cost.trackingSeconds)) s."),
-      ] + (findings.isEmpty ? [] : [.notes(findings.map(\.sentence))]))
+    TrackingSections.tracked(
+      tracked, findings: findings,
+      cost: "These checks cost as much as \(Wording.number(cost.trackingGradients)) gradients of "
+        + "a step\(share(cost.trackingGradients)), and \(Wording.number(cost.trackingSeconds)) s.")
   }
 
   private var decisionSection: Document.Section? {
@@ -134,13 +115,7 @@ extension TrainingReport {
   }
 
   private var alarmSection: Document.Section? {
-    guard alarms.count > 0 else { return nil }
-    let shown = alarms.first.prefix(10).map {
-      "After step \(Wording.count($0.step)): \($0.sentence)"
-    }
-    let rest = alarms.count - shown.count
-    return Document.Section(
-      "Alarms", [.notes(shown + (rest > 0 ? ["And \(Wording.count(rest)) more."] : []))])
+    TrackingSections.alarms(alarms.first, of: alarms.count)
   }
 
   private var closingSection: Document.Section? {
