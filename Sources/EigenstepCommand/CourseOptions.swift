@@ -203,11 +203,7 @@ struct TrainingFileOptions: ParsableArguments {
   @Flag(help: "Say on standard error when a checkpoint is written, and every alarm.")
   var verbose = false
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
-  var json: String?
+  @OptionGroup var result: ResultOptions
 
   func validate() throws {
     guard checkpoint != nil || keepCheckpoints == nil else {

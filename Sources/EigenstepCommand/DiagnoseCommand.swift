@@ -56,11 +56,7 @@ struct DiagnoseCommand: ParsableCommand {
   @Flag(name: .customLong("no-trials"), help: "Predict only; run no remedies.")
   var noTrials = false
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
-  var json: String?
+  @OptionGroup var result: ResultOptions
 
   /// The hyperparameter's name in the catalogue.
   private static let decay = "weight-decay"
@@ -132,9 +128,9 @@ struct DiagnoseCommand: ParsableCommand {
     try reporting {
       if try problem.modelFile.listed(problem.file) { return .done }
       try RunFiles(
-        request.problem, outputs: [("--json", json), ("--profile", problem.profile)]
+        request.problem, outputs: [("--json", result.json), ("--profile", problem.profile)]
       ).check()
-      return try Run(json: json, profile: problem.profile).diagnose(request)
+      return try Run(json: result.json, profile: problem.profile).diagnose(request)
     }
   }
 }

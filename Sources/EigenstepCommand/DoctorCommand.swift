@@ -10,16 +10,12 @@ struct DoctorCommand: ParsableCommand {
     discussion: "Exits with 0 if all is well, and with 69 if a library is missing or broken.",
     version: Eigenstep.version)
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
-  var json: String?
+  @OptionGroup var result: ResultOptions
 
   func run() throws {
     try reporting {
-      let destination = json.map(JSONDestination.init)
-      try RunFiles(outputs: [("--json", json)]).check()
+      let destination = result.json.map(JSONDestination.init)
+      try RunFiles(outputs: [("--json", result.json)]).check()
       let examination = Examination()
       let text = try OrderedJSON.string(examination) + "\n"
       LateFailures.noting { try destination?.writeFile(text) }

@@ -30,17 +30,13 @@ struct LabCommand: ParsableCommand {
   @Flag(help: "Fewer numbers, as many as show the point.")
   var small = false
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
-  var json: String?
+  @OptionGroup var result: ResultOptions
 
   func validate() throws {
     if let seed { try OptionValue.check(seed, "--seed", atLeast: 0) }
     guard let name else {
       for (option, isGiven) in [
-        ("--json", json != nil), ("--set", !set.isEmpty), ("--small", small),
+        ("--json", result.json != nil), ("--set", !set.isEmpty), ("--small", small),
         ("--seed", seed != nil),
       ] where isGiven {
         throw ValidationError("\(option) needs the name of a lab: \(names).")
@@ -63,8 +59,8 @@ struct LabCommand: ParsableCommand {
         StandardOutput.write(Lab.all.map { "\($0.name): \($0.summary)\n" }.joined())
         return .done
       }
-      try RunFiles(outputs: [("--json", json)]).check()
-      return try Run(json: json).answer { context, _ in
+      try RunFiles(outputs: [("--json", result.json)]).check()
+      return try Run(json: result.json).answer { context, _ in
         let outcome = try lab.run(
           LabContext(
             executor: ReferenceExecutor(), seed: seed ?? 0, setting: setting, values: given(),

@@ -27,11 +27,7 @@ struct RunCommand: ParsableCommand {
       "Write to a file, as JSON, where the time of the model's runs went.", valueName: "path"))
   var profile: String?
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
-  var json: String?
+  @OptionGroup var result: ResultOptions
 
   @Option(help: ArgumentHelp("Of training: keep checkpoints in a folder.", valueName: "folder"))
   var checkpoint: String?
@@ -64,8 +60,8 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     try reporting(.fields) {
       try ProblemSource.checkFile(file)
-      let outputs = [("--json", json), ("--diagonal", diagonal), ("--profile", profile)]
-      let run = Run(json: json, profile: profile, diagonal: diagonal)
+      let outputs = [("--json", result.json), ("--diagonal", diagonal), ("--profile", profile)]
+      let run = Run(json: result.json, profile: profile, diagonal: diagonal)
       let stored = try StoredRequest(contentsOf: file)
       if let trainingOption {
         guard case .training = stored else {

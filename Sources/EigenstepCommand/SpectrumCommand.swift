@@ -56,11 +56,7 @@ struct SpectrumCommand: ParsableCommand {
   @Flag(help: "Intervals for what a larger sample would give.")
   var intervals = false
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
-  var json: String?
+  @OptionGroup var result: ResultOptions
 
   func validate() throws {
     try problem.givenRate?.checkIsNumber()
@@ -99,10 +95,11 @@ struct SpectrumCommand: ParsableCommand {
       try RunFiles(
         problem.source, state: precondition.file,
         outputs: [
-          ("--json", json), ("--diagonal", diagonal), ("--profile", problem.profile),
+          ("--json", result.json), ("--diagonal", diagonal), ("--profile", problem.profile),
         ]
       ).check()
-      return try Run(json: json, profile: problem.profile, diagonal: diagonal).spectrum(request)
+      return try Run(json: result.json, profile: problem.profile, diagonal: diagonal).spectrum(
+        request)
     }
   }
 }

@@ -29,11 +29,7 @@ struct SweepCommand: ParsableCommand {
   @Flag(help: "Choose a rate as 'train --lr auto' does, too.")
   var auto = false
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Write the result as JSON to a file, or - for standard output alone.", valueName: "path"))
-  var json: String?
+  @OptionGroup var result: ResultOptions
 
   func validate() throws {
     guard problem.givenRate != nil else {
@@ -76,9 +72,9 @@ struct SweepCommand: ParsableCommand {
     try reporting {
       if try problem.modelFile.listed(problem.file) { return .done }
       try RunFiles(
-        request.problem, outputs: [("--json", json), ("--profile", problem.profile)]
+        request.problem, outputs: [("--json", result.json), ("--profile", problem.profile)]
       ).check()
-      return try Run(json: json, profile: problem.profile).sweep(request)
+      return try Run(json: result.json, profile: problem.profile).sweep(request)
     }
   }
 }

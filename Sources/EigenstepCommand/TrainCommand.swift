@@ -55,9 +55,9 @@ struct TrainCommand: ParsableCommand {
     try reporting {
       if try source.modelFile.listed(source.file) { return .done }
       try RunFiles(
-        training: request, outputs: [("--json", files.json), ("--profile", source.profile)]
+        training: request, outputs: [("--json", files.result.json), ("--profile", source.profile)]
       ).check()
-      return try Run(json: files.json, profile: source.profile)
+      return try Run(json: files.result.json, profile: source.profile)
         .train(request, isVerbose: files.verbose)
     }
   }
