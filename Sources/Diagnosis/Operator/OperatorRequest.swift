@@ -52,10 +52,7 @@ extension OperatorRequest: Codable {
 
   public init(from decoder: any Decoder) throws {
     let fields = try RequestFields(decoder, CodingKeys.self)
-    let schema: String = try fields.value(.schema)
-    guard schema == Self.currentSchema else {
-      throw RequestError("schema", "is '\(schema)', and not '\(Self.currentSchema)'")
-    }
+    try fields.check(.schema, is: Self.currentSchema)
     self.init(try fields.value(.task))
     count = try fields.optional(.count) ?? count
     which = try fields.optional(.which) ?? which

@@ -104,6 +104,14 @@ struct RequestFields<Key: CodingKey & CaseIterable & RawRepresentable<String>> {
     return value
   }
 
+  /// - Throws: `RequestError` for a field that is missing or is another text.
+  func check(_ key: Key, is text: String) throws {
+    let given: String = try value(key)
+    guard given == text else {
+      throw RequestError(key.rawValue, "is '\(given)', and not '\(text)'")
+    }
+  }
+
   private static func complaint(_ error: DecodingError) -> String {
     switch error {
     case .typeMismatch(let type, _): "has a value of another kind; give \(words(type))"

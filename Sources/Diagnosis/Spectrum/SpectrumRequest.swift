@@ -110,10 +110,7 @@ extension SpectrumRequest: Codable {
 
   public init(from decoder: any Decoder) throws {
     let fields = try RequestFields(decoder, CodingKeys.self)
-    let schema: String = try fields.value(.schema)
-    guard schema == Self.currentSchema else {
-      throw RequestError("schema", "is '\(schema)', and not '\(Self.currentSchema)'")
-    }
+    try fields.check(.schema, is: Self.currentSchema)
     self.init(try fields.value(.problem))
     training = try fields.optional(.training) ?? training
     resources = try fields.optional(.resources) ?? resources

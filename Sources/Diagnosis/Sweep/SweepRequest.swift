@@ -127,10 +127,7 @@ extension SweepRequest: Codable {
 
   public init(from decoder: any Decoder) throws {
     let fields = try RequestFields(decoder, CodingKeys.self)
-    let schema: String = try fields.value(.schema)
-    guard schema == Self.currentSchema else {
-      throw RequestError("schema", "is '\(schema)', and not '\(Self.currentSchema)'")
-    }
+    try fields.check(.schema, is: Self.currentSchema)
     self.init(try fields.value(.problem), rates: try fields.value(.rates))
     optimizer = try fields.optional(.optimizer) ?? optimizer
     schedule = try fields.optional(.schedule) ?? schedule
