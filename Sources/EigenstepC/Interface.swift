@@ -35,7 +35,7 @@ public func eigenstepAnswer(
   _ request: UnsafePointer<CChar>?, _ arrays: UnsafePointer<eigenstep_array>?, _ count: Int32,
   _ loss: UnsafePointer<eigenstep_loss>?, _ watch: UnsafePointer<eigenstep_watch>?
 ) -> OpaquePointer {
-  result {
+  CallResult.of {
     try answer(
       text(request), CallerArrays(arrays, count: count), loss: loss?.pointee, watch: watch?.pointee)
   }
@@ -47,7 +47,7 @@ public func eigenstepMeasure(
   _ arrays: UnsafePointer<eigenstep_array>?, _ count: Int32,
   _ watch: UnsafePointer<eigenstep_watch>?
 ) -> OpaquePointer {
-  result {
+  CallResult.of {
     try measure(
       text(request), map?.pointee, CallerArrays(arrays, count: count), watch: watch?.pointee)
   }
@@ -109,12 +109,6 @@ public func eigenstepSetLanguage(_ name: UnsafePointer<CChar>?) {
 
 private func held(_ pointer: OpaquePointer) -> CallResult {
   Unmanaged<CallResult>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
-}
-
-private func result(_ work: () throws -> Answered) -> OpaquePointer {
-  let result: CallResult
-  do { result = CallResult(try work()) } catch { result = CallResult(failure: error) }
-  return OpaquePointer(Unmanaged.passRetained(result).toOpaque())
 }
 
 private func text(_ pointer: UnsafePointer<CChar>?) -> String {

@@ -151,7 +151,7 @@ public func eigenstepMonitorOpen(
   _ settings: UnsafePointer<CChar>?, _ monitor: UnsafeMutablePointer<OpaquePointer?>?
 ) -> OpaquePointer {
   monitor?.pointee = nil
-  return called {
+  return CallResult.of {
     guard let monitor else {
       throw DiagnosisFailure(
         .usage, "There is no place for the monitor; give the address of a pointer.")
@@ -304,16 +304,10 @@ private func session(_ pointer: OpaquePointer?) -> MonitorSession? {
 private func asked(
   _ monitor: OpaquePointer?, _ work: (MonitorSession) throws -> Answered
 ) -> OpaquePointer {
-  called {
+  CallResult.of {
     guard let session = session(monitor) else {
       throw DiagnosisFailure(.usage, "There is no monitor; open one and give its pointer.")
     }
     return try session.lock.withLock { try work(session) }
   }
-}
-
-private func called(_ work: () throws -> Answered) -> OpaquePointer {
-  let result: CallResult
-  do { result = CallResult(try work()) } catch { result = CallResult(failure: error) }
-  return OpaquePointer(Unmanaged.passRetained(result).toOpaque())
 }

@@ -30,6 +30,13 @@ final class CallResult: @unchecked Sendable {
     list = (try? OrderedJSON.string(entries, indented: false)).map(Self.copy)
   }
 
+  /// What work comes to, for its caller to free.
+  static func of(_ work: () throws -> Answered) -> OpaquePointer {
+    let result: CallResult
+    do { result = CallResult(try work()) } catch { result = CallResult(failure: error) }
+    return OpaquePointer(Unmanaged.passRetained(result).toOpaque())
+  }
+
   private struct ArrayEntry: Encodable {
     let name: String
     let shape: [Int]
