@@ -11,40 +11,16 @@ each layer); JAX only compiles, and takes the gradient in the parameters.
 import argparse
 import json
 import math
+import pathlib
+import sys
 import time
 
 import numpy as np
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "Scripts"))
+from seeded_generator import Generator
+
 PI = math.pi
-MASK = (1 << 64) - 1
-
-
-class Generator:
-    """xoshiro256** seeded by SplitMix64, as the Swift side's `SeededGenerator`."""
-
-    def __init__(self, seed):
-        def mix():
-            nonlocal seed
-            seed = (seed + 0x9E3779B97F4A7C15) & MASK
-            z = seed
-            z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-            z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
-            return z ^ (z >> 31)
-
-        self.s = [mix() for _ in range(4)]
-
-    def uniform(self):
-        s = self.s
-        product = (s[1] * 5) & MASK
-        result = (((product << 7) | (product >> 57)) * 9) & MASK
-        shifted = (s[1] << 17) & MASK
-        s[2] ^= s[0]
-        s[3] ^= s[1]
-        s[1] ^= s[2]
-        s[0] ^= s[3]
-        s[2] ^= shifted
-        s[3] = ((s[3] << 45) | (s[3] >> 19)) & MASK
-        return (result >> 11) * 2.0**-53
 
 
 def gauss(count, low, high):
