@@ -23,10 +23,7 @@ def main() -> int:
         if signal.getsignal(number) is python_has:
             signal.signal(number, signal.SIG_DFL)
     arguments = [b"eigenstep", *map(os.fsencode, sys.argv[1:])]
-    found = library()
-    # Reports name what to do next in the program's own words.
-    found.eigenstep_set_language(b"shell")
-    return found.eigenstep_command(
+    return library().eigenstep_command(
         len(arguments), (ctypes.c_char_p * (len(arguments) + 1))(*arguments)
     )
 

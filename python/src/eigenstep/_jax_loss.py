@@ -74,14 +74,7 @@ class JaxLoss:
     # What the library is told.
 
     def description(self, name: str) -> dict[str, Any]:
-        return {
-            "name": name,
-            "parameters": [
-                {"name": shown, "shape": list(shape)} for shown, shape in zip(self.names, self.shapes)
-            ],
-            "sampleCount": self.sample_count,
-            "notes": self.notes,
-        }
+        return _library.description_of(name, self.names, self.shapes, self.sample_count, self.notes)
 
     def start(self) -> np.ndarray:
         return np.concatenate([np.asarray(a, dtype=np.float64).reshape(-1) for a in self.arrays])

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -300,6 +300,18 @@ class _Raised:
             self.error = error
             return 1
         return 0
+
+
+def description_of(
+    name: str, names: Sequence[str], shapes: Iterable[Sequence[int]], sample_count: int, notes: list[str]
+) -> dict[str, Any]:
+    """A loss as ``eigenstep.h`` has it described; parameters may share a name."""
+    return {
+        "name": name,
+        "parameters": [{"name": shown, "shape": list(shape)} for shown, shape in zip(names, shapes)],
+        "sampleCount": sample_count,
+        "notes": notes,
+    }
 
 
 class LossFunctions:

@@ -100,15 +100,8 @@ class ShardedLoss:
         )
 
     def description(self, name: str) -> dict[str, Any]:
-        return {
-            "name": name,
-            "parameters": [
-                {"name": shown, "shape": list(parameter.shape)}
-                for shown, parameter in zip(self.names, self.parameters.values())
-            ],
-            "sampleCount": self.sample_count,
-            "notes": self.notes,
-        }
+        shapes = [p.shape for p in self.parameters.values()]
+        return _library.description_of(name, self.names, shapes, self.sample_count, self.notes)
 
     def start(self) -> np.ndarray:
         return np.concatenate([
